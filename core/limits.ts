@@ -1,0 +1,10 @@
+/** Sizes and durations that more than one part must agree on. Units stand last in each name. */
+export const limits = {
+  /** One message is one WebSocket frame; API Gateway's frame is 32 KB, the rest is headroom. */
+  messageBytes: 24 * 1024,
+  /** Command parameters and results; larger bodies go through S3. */
+  commandBodyBytes: 16 * 1024,
+  activationCodeTtlMs: 24 * 3600_000,
+  dialTokenTtlMs: 60_000,
+  dialClockSkewMs: 5 * 60_000,
+} as const;

@@ -1,0 +1,32 @@
+/** A snapshot opened for reading: what the restore engine and the read-only export consume. */
+export interface SnapshotSource {
+  readonly snapshotId: string;
+  /** SHA-256 of the snapshot's root object: through it every page and chunk is verified. */
+  readonly rootHash: Uint8Array;
+  readonly sizeBytes: number;
+  /** Plain bytes of each chunk but the last, a multiple of 4 KiB; fixed per snapshot line. */
+  readonly chunkBytes: number;
+  readonly chunkCount: number;
+  /**
+   * Plain, verified bytes of one chunk; undefined where the chunk is a hole (reads as zero). The last chunk may be
+   * shorter than `chunkBytes`. Throws CORRUPT (names the chunk and object), IO, UNAVAILABLE.
+   */
+  readChunk(index: number, options?: ReadChunkOptions): Promise<Uint8Array | undefined>;
+  /** True where the manifest says that the chunk is a hole; reads at most one manifest page. */
+  isHole(index: number): Promise<boolean>;
+  /**
+   * The chunks of [start, end) for the background, merged into ranges that are longer than one chunk where packs
+   * allow it. Yields in index order; holes yield undefined.
+   */
+  readChunks(
+    start: number,
+    end: number,
+    options?: ReadChunkOptions,
+  ): AsyncIterable<{ index: number; bytes: Uint8Array | undefined }>;
+  close(): Promise<void>;
+}
+
+export interface ReadChunkOptions {
+  signal?: AbortSignal;
+  priority?: 'demand' | 'background';
+}

@@ -1,0 +1,115 @@
+import type { S3Client } from '@aws-sdk/client-s3';
+
+/**
+ * What the parts of the agent need from each other. The shells in `agent/` depend on these types alone, so that
+ * each part is built and tested with the real neighbour or with one of its own.
+ */
+
+/** The volumes of this gateway: served over NBD, snapshotted to S3, restored from it. */
+export interface VolumeService {
+  list(): VolumeInfo[];
+  /** Throws NOT_FOUND. */
+  get(volumeId: string): VolumeInfo;
+  /**
+   * Adopts an existing file or block device at `path`, or makes a sparse file of `sizeBytes` there, and serves it.
+   * Throws CONFLICT (id or path already a volume's), INVALID_INPUT, NO_SPACE, WRONG_TARGET (device in use).
+   */
+  create(params: { volumeId: string; path: string; sizeBytes?: number }): Promise<VolumeInfo>;
+  /** Stops serving and forgets the volume; the backing file stays. */
+  remove(volumeId: string): Promise<void>;
+  /** Looks at the backing file now. A volume found lost is not served any more (EIO) until it is restored. */
+  check(volumeId: string): Promise<VolumeHealth>;
+  /** Point in time, incremental against the last snapshot. Throws BUSY while another snapshot or a restore runs. */
+  snapshot(params: {
+    volumeId: string;
+    signal?: AbortSignal;
+    onProgress?: (progress: SnapshotProgress) => void;
+  }): Promise<SnapshotResult>;
+  /**
+   * Resolves as soon as the volume is served from the snapshot; the background goes on filling it. A missing,
+   * truncated or overwritten backing file is made anew. Throws NOT_FOUND (snapshot), BUSY (another restore runs),
+   * INVALID_INPUT (volume smaller than the snapshot), NO_SPACE, WRONG_TARGET.
+   */
+  restore(params: {
+    volumeId: string;
+    snapshotId: string;
+    bandwidthBytesPerSec?: number;
+    arity?: number;
+  }): Promise<void>;
+  /** Stops the background; reads and writes go on, and still fetch what they need. */
+  pauseRestore(volumeId: string): Promise<void>;
+  resumeRestore(volumeId: string): Promise<void>;
+  /** The volume is refused from then on until it is restored again. */
+  cancelRestore(volumeId: string): Promise<void>;
+  /** Resolves when no restore of the volume is running any more. */
+  waitRestored(volumeId: string, signal?: AbortSignal): Promise<RestoreOutcome>;
+  /** Opens all volumes again after a restart, goes on with their restores and serves them. */
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type VolumeState = 'healthy' | 'failed' | 'restoring' | 'paused' | 'canceled';
+
+export interface VolumeInfo {
+  volumeId: string;
+  path: string;
+  sizeBytes: number;
+  state: VolumeState;
+  /** The last check's finding; a restore that runs or is done makes it `{ok: true}` again. */
+  health: VolumeHealth;
+  lastSnapshot?: { snapshotId: string; at: number; sizeBytes: number };
+  restore?: RestoreProgress;
+  /** Unix socket of the NBD server; the export's name is the volume's id. */
+  nbdSocket?: string;
+}
+
+export type VolumeFault = 'missing' | 'truncated' | 'overwritten' | 'io-error' | 'wrong-target';
+export type VolumeHealth = { ok: true } | { ok: false; reason: VolumeFault; detail: string };
+
+export interface RestoreProgress {
+  snapshotId: string;
+  /** 0 … 1, of the blocks; counts what on-demand reads and writes restored, too. */
+  fraction: number;
+  restoredBytes: number;
+  totalBytes: number;
+  bytesPerSec: number;
+  /** Unix time in milliseconds at which a block was last restored. */
+  lastProgressAt: number;
+  etaMs?: number;
+}
+
+export type RestoreOutcome =
+  | { outcome: 'restored'; snapshotId: string }
+  | { outcome: 'canceled'; snapshotId: string }
+  | { outcome: 'failed'; snapshotId: string; code: string; message: string }
+  | { outcome: 'none' };
+
+export interface SnapshotProgress {
+  doneBytes: number;
+  totalBytes: number;
+  uploadedBytes: number;
+}
+
+export interface SnapshotResult {
+  snapshotId: string;
+  /** Unix time in milliseconds of the point in time. */
+  at: number;
+  sizeBytes: number;
+  uploadedBytes: number;
+  incremental: boolean;
+  durationMs: number;
+}
+
+export type BucketPurpose =
+  | { kind: 'snapshot'; volumeId: string }
+  | { kind: 'restore'; volumeId: string; snapshotId: string }
+  | { kind: 'delete'; volumeId: string; snapshotId: string };
+
+/** S3 with credentials that renew themselves, limited to the purpose; `prefix` is empty or ends with a slash. */
+export interface BucketAccess {
+  client: S3Client;
+  bucket: string;
+  prefix: string;
+}
+
+export type BucketFor = (purpose: BucketPurpose) => Promise<BucketAccess>;

@@ -1,0 +1,124 @@
+import { z } from 'zod';
+
+/** What a gateway can be told to do: parameters by kind, and whether doing it twice does harm. */
+const volumeId = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'lower-case letters, digits and dashes, at most 40');
+const snapshotId = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'a snapshot id');
+const path = z
+  .string()
+  .min(1)
+  .max(1_024)
+  .regex(/^\/[^\0]*$/, 'an absolute path');
+
+interface KindSpec<S extends z.ZodType> {
+  params: S;
+  /** True: the agent may simply run it again; false: it waits for `cmd.go` and is never repeated by itself. */
+  idempotent: boolean;
+  /** Commands of one lane run in the order of submission. */
+  lane: (params: z.infer<S>) => string;
+  timeoutMs: number;
+  summary: string;
+}
+const kind = <S extends z.ZodType>(spec: KindSpec<S>): KindSpec<S> => spec;
+const minutes = 60_000;
+const ofVolume = (params: { volumeId: string }) => `volume/${params.volumeId}`;
+const onVolume = z.strictObject({ volumeId });
+
+export const commandSpecs = {
+  probe: kind({
+    params: z.strictObject({ echo: z.string().max(200).optional() }),
+    idempotent: true,
+    lane: () => 'probe',
+    timeoutMs: minutes,
+    summary: 'answer, with the agent’s version and clock',
+  }),
+  'status.get': kind({
+    params: z.strictObject({}),
+    idempotent: true,
+    lane: () => 'status',
+    timeoutMs: minutes,
+    summary: 'collect and return a fresh status',
+  }),
+  'volume.create': kind({
+    params: z.strictObject({ volumeId, path, sizeBytes: z.number().int().positive().optional() }),
+    idempotent: true,
+    lane: ofVolume,
+    timeoutMs: 5 * minutes,
+    summary: 'create a volume, or adopt an existing file or device',
+  }),
+  'volume.delete': kind({
+    params: onVolume,
+    idempotent: true,
+    lane: ofVolume,
+    timeoutMs: 5 * minutes,
+    summary: 'stop serving a volume and forget it; its data stays',
+  }),
+  'volume.check': kind({
+    params: onVolume,
+    idempotent: true,
+    lane: ofVolume,
+    timeoutMs: 10 * minutes,
+    summary: 'check a volume’s health now',
+  }),
+  'snapshot.create': kind({
+    params: onVolume,
+    idempotent: false,
+    lane: ofVolume,
+    timeoutMs: 24 * 60 * minutes,
+    summary: 'take a snapshot of a volume to S3, incremental where it can be',
+  }),
+  'snapshot.delete': kind({
+    params: z.strictObject({ volumeId, snapshotId }),
+    idempotent: true,
+    lane: ofVolume,
+    timeoutMs: 60 * minutes,
+    summary: 'delete a snapshot and what nothing else refers to',
+  }),
+  'restore.start': kind({
+    params: z.strictObject({
+      volumeId,
+      /** Without it: the volume's newest snapshot. */
+      snapshotId: snapshotId.optional(),
+      bandwidthBytesPerSec: z.number().int().positive().optional(),
+    }),
+    idempotent: false,
+    lane: ofVolume,
+    timeoutMs: 10 * minutes,
+    summary: 'restore a volume; succeeds as soon as the volume is usable',
+  }),
+  'restore.pause': kind({
+    params: onVolume,
+    idempotent: true,
+    lane: ofVolume,
+    timeoutMs: minutes,
+    summary: 'pause the background of a restore; the volume stays usable',
+  }),
+  'restore.resume': kind({
+    params: onVolume,
+    idempotent: true,
+    lane: ofVolume,
+    timeoutMs: minutes,
+    summary: 'go on with a paused restore',
+  }),
+  'restore.cancel': kind({
+    params: onVolume,
+    idempotent: true,
+    lane: ofVolume,
+    timeoutMs: minutes,
+    summary: 'give a restore up; the volume is refused until it is restored again',
+  }),
+  'service.restart': kind({
+    params: z.strictObject({}),
+    idempotent: false,
+    lane: () => 'service',
+    timeoutMs: 5 * minutes,
+    summary: 'restart the agent',
+  }),
+} as const;
+
+export type CommandKind = keyof typeof commandSpecs;
+export const commandKinds = Object.keys(commandSpecs) as [CommandKind, ...CommandKind[]];
+export type CommandParams<K extends CommandKind> = z.infer<(typeof commandSpecs)[K]['params']>;
+
+export const isCommandKind = (name: string): name is CommandKind => Object.hasOwn(commandSpecs, name);

@@ -1,0 +1,54 @@
+import { HoldfastError } from './errors.ts';
+
+/** Environment variables of the functions: set in lib/, read in lambda/, named here once. */
+export const envNames = [
+  'GATEWAYS_TABLE',
+  'COMMANDS_TABLE',
+  'STATUS_TABLE',
+  'INVENTORY_TABLE',
+  'ALERTS_TABLE',
+  'ACTIVATION_CODES_TABLE',
+  'TOKENS_TABLE',
+  'SUBSCRIPTIONS_TABLE',
+  'CONNECTIONS_TABLE',
+  'SNAPSHOT_BUCKET',
+  /** Role that agents' S3 sessions are cut from. */
+  'AGENT_STORAGE_ROLE_ARN',
+  'ALERT_BUS_NAME',
+  /** SSM path under which each cell publishes a CellEntry as JSON. */
+  'CELL_DIRECTORY_PATH',
+  /** In a cell's functions: which cell they belong to. */
+  'CELL_ID',
+  /** In a cell's functions: base URL of the cell's @connections API. */
+  'CALLBACK_URL',
+  /** registry | broadcast | hybrid */
+  'FORWARDING_MODE',
+  'HEARTBEAT_INTERVAL_MS',
+  'CHANGE_BURST',
+  'RECONNECT_WINDOW_MS',
+  /** Agents older than this raise AgentOutdated. */
+  'LATEST_AGENT_VERSION',
+] as const;
+export type EnvName = (typeof envNames)[number];
+export type FunctionEnv = Partial<Record<EnvName, string>>;
+
+/** The variable's value; CONFIG names the one that is missing. */
+export function requireEnv(env: Record<string, string | undefined>, name: EnvName): string {
+  const value = env[name];
+  if (value === undefined || value === '' || value === 'undefined')
+    throw new HoldfastError('CONFIG', `environment variable ${name} is not set`, {
+      hint: 'the function’s construct in lib/ must set it',
+    });
+  return value;
+}
+
+/** What a cell publishes about itself: the only source of its addresses. */
+export interface CellEntry {
+  cellId: string;
+  /** Where agents dial. */
+  webSocketUrl: string;
+  /** The cell's own HTTP door for commands. */
+  apiUrl: string;
+  /** Function that posts to the connections which this cell holds; invoked by peers and home. */
+  deliverFunctionName: string;
+}

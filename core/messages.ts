@@ -1,0 +1,173 @@
+import { z } from 'zod';
+import { commandKinds } from './command-kinds.ts';
+import { limits } from './limits.ts';
+import { heartbeatSchema, inventorySchema } from './status.ts';
+
+/**
+ * Every WebSocket message, in both directions. One message is one text frame of JSON, at most
+ * `limits.messageBytes`. The same schemas serve both ends. An unknown type or version is answered with `reject`.
+ */
+export const protocolVersion = 1;
+
+const id = z.string().min(1).max(64);
+const code = z.string().min(1).max(40);
+const text = z.string().max(500);
+const epoch = z.number().int().nonnegative();
+const unixMs = z.number().int().nonnegative();
+
+export const outcomeSchema = z.object({
+  status: z.enum(['SUCCEEDED', 'FAILED', 'CANCELED', 'TIMED_OUT', 'REJECTED', 'INDETERMINATE']),
+  /** Kind-specific; bounded by the frame. */
+  output: z.record(z.string().max(64), z.json()).optional(),
+  error: z.object({ code, message: text, hint: text.optional() }).optional(),
+});
+export type CommandOutcome = z.infer<typeof outcomeSchema>;
+
+/** What a purpose may do with the tenant's snapshots; each gets credentials of its own. */
+export const credentialPurposeSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('snapshot'), volumeId: id }),
+  z.object({ kind: z.literal('restore'), volumeId: id, snapshotId: id }),
+  z.object({ kind: z.literal('delete'), volumeId: id, snapshotId: id }),
+]);
+export type CredentialPurpose = z.infer<typeof credentialPurposeSchema>;
+
+const commandRef = z.object({ commandId: id, attempt: z.number().int().positive() });
+
+/** Agent → cloud. */
+export const upstreamBodies = {
+  hello: z.object({
+    bootId: id,
+    /** Identity of the command journal: a lost journal gets a new one. */
+    journalId: id,
+    agentVersion: z.string().max(32),
+    sentAt: unixMs,
+  }),
+  bye: z.object({ reason: text }),
+  status: z.object({ heartbeat: heartbeatSchema }),
+  inventory: z.object({ inventory: inventorySchema }),
+  'probe.ok': z.object({ probeId: id }),
+  'cmd.ack': commandRef.extend({ journalId: id }),
+  'cmd.progress': commandRef.extend({ fraction: z.number().min(0).max(1), note: text.optional() }),
+  'cmd.result': commandRef.extend({ outcome: outcomeSchema, startedAt: unixMs, endedAt: unixMs }),
+  'creds.get': z.object({ requestId: id, purpose: credentialPurposeSchema }),
+  reject: z.object({ messageId: z.string().max(64).optional(), code, message: text }),
+} as const;
+
+/** Cloud → agent. */
+export const downstreamBodies = {
+  welcome: z.object({
+    gatewayId: id,
+    heartbeatIntervalMs: z
+      .number()
+      .int()
+      .min(1_000)
+      .max(9 * 60_000),
+    reconnectWindowMs: z.number().int().min(0).max(3_600_000),
+    serverTime: unixMs,
+  }),
+  superseded: z.object({ byEpoch: epoch }),
+  drain: z.object({ reason: text, deadlineMs: z.number().int().positive() }),
+  probe: z.object({ probeId: id }),
+  'status.ack': z.object({ bootId: id, seq: z.number().int().nonnegative(), receivedAt: unixMs }),
+  cmd: commandRef.extend({
+    kind: z.enum(commandKinds),
+    /** Validated against the kind's schema by the agent once more. */
+    params: z.record(z.string(), z.json()),
+    /** True where the agent must wait for `cmd.go` after its `cmd.ack` (kinds that are not idempotent). */
+    needsGo: z.boolean(),
+    expiresAt: unixMs,
+    timeoutMs: z.number().int().positive(),
+  }),
+  'cmd.go': commandRef,
+  'cmd.cancel': z.object({ commandId: id }),
+  'result.ack': commandRef,
+  creds: z.object({
+    requestId: id,
+    credentials: z
+      .object({
+        accessKeyId: z.string().max(256),
+        secretAccessKey: z.string().max(256),
+        sessionToken: z.string().max(4_096),
+        expiresAt: unixMs,
+        region: z.string().max(64),
+        bucket: z.string().max(63),
+        /** Without leading or trailing slash: the repository of this gateway's volume. */
+        prefix: z.string().max(512),
+        /** Where S3 is, if not the region's own endpoint. */
+        endpoint: z.string().max(256).optional(),
+      })
+      .optional(),
+    error: z.object({ code, message: text }).optional(),
+  }),
+  reject: z.object({ messageId: z.string().max(64).optional(), code, message: text }),
+} as const;
+
+export type UpstreamType = keyof typeof upstreamBodies;
+export type DownstreamType = keyof typeof downstreamBodies;
+
+export interface Envelope<T extends string, B> {
+  v: typeof protocolVersion;
+  t: T;
+  id: string;
+  /** The connection's epoch: the dialSeq of the token that opened it. Frames of another epoch are dropped. */
+  epoch: number;
+  /** Counts the frames of one sender on one connection, from 1. */
+  seq: number;
+  /** Sender's clock, Unix ms. */
+  ts: number;
+  body: B;
+}
+export type Upstream = {
+  [T in UpstreamType]: Envelope<T, z.infer<(typeof upstreamBodies)[T]>>;
+}[UpstreamType];
+export type Downstream = {
+  [T in DownstreamType]: Envelope<T, z.infer<(typeof downstreamBodies)[T]>>;
+}[DownstreamType];
+
+/** A frame that cannot be accepted, ready to be answered with `reject`. */
+export interface FrameProblem {
+  code: 'TOO_LARGE' | 'NOT_JSON' | 'BAD_ENVELOPE' | 'UNKNOWN_VERSION' | 'UNKNOWN_TYPE' | 'BAD_BODY';
+  message: string;
+  messageId: string | undefined;
+}
+export type Parsed<M> = { ok: true; message: M } | { ok: false; problem: FrameProblem };
+
+const envelopeSchema = z.object({
+  v: z.number().int(),
+  t: z.string().max(32),
+  id,
+  epoch,
+  seq: z.number().int().nonnegative(),
+  ts: unixMs,
+  body: z.unknown(),
+});
+
+function parseFrame<M>(frame: string, bodies: Record<string, z.ZodType>): Parsed<M> {
+  const fail = (code: FrameProblem['code'], message: string, messageId?: string): Parsed<M> => ({
+    ok: false,
+    problem: { code, message: message.slice(0, 500), messageId },
+  });
+  if (Buffer.byteLength(frame) > limits.messageBytes)
+    return fail('TOO_LARGE', `a message has at most ${limits.messageBytes} bytes`);
+  let json: unknown;
+  try {
+    json = JSON.parse(frame);
+  } catch {
+    return fail('NOT_JSON', 'the message is not JSON');
+  }
+  const envelope = envelopeSchema.safeParse(json);
+  if (!envelope.success) return fail('BAD_ENVELOPE', z.prettifyError(envelope.error));
+  const { v, t, id: messageId } = envelope.data;
+  if (v !== protocolVersion)
+    return fail('UNKNOWN_VERSION', `version ${v} is not ${protocolVersion}`, messageId);
+  const schema = Object.hasOwn(bodies, t) ? bodies[t] : undefined;
+  if (!schema) return fail('UNKNOWN_TYPE', `no message type "${t}" in this direction`, messageId);
+  const body = schema.safeParse(envelope.data.body);
+  if (!body.success) return fail('BAD_BODY', `${t}: ${z.prettifyError(body.error)}`, messageId);
+  return { ok: true, message: { ...envelope.data, body: body.data } as M };
+}
+
+/** Parses what a gateway sent. Never throws. */
+export const parseUpstream = (frame: string): Parsed<Upstream> => parseFrame(frame, upstreamBodies);
+/** Parses what the cloud sent. Never throws. */
+export const parseDownstream = (frame: string): Parsed<Downstream> => parseFrame(frame, downstreamBodies);

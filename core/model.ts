@@ -1,0 +1,220 @@
+import type { CommandKind } from './command-kinds.ts';
+import type { CommandOutcome } from './messages.ts';
+import type { Heartbeat, Inventory } from './status.ts';
+
+/**
+ * What the tables hold. Each invariant lives in one item and is kept by one conditional write on it; times are
+ * Unix ms from the writer's clock unless said otherwise. Names of tables come from the environment (core/env.ts).
+ */
+
+/** Gateways table: pk `gatewayId`; index `byTenant`: pk `tenantId`, sk `gatewayId`, keys only. */
+export interface GatewayItem {
+  gatewayId: string;
+  tenantId: string;
+  name?: string;
+  status: 'active' | 'revoked';
+  /** Ed25519 public key, raw, base64url; a new key raises the generation. */
+  publicKey: string;
+  keyGeneration: number;
+  createdAt: number;
+  /** The highest dialSeq that a token was burned for. */
+  dialSeq: number;
+  /** Which connection reaches the gateway. Absent: none. */
+  route?: Route;
+  /** The connection that the newest hello replaced. */
+  previous?: { epoch: number; cellId: string; connectionId: string };
+  /** When the route was taken off (`$disconnect`, 410); absent while one is set. */
+  routeLostAt?: number;
+  /** Start times of the last hellos, newest last, at most 16: input of ConnectionFlapping. */
+  recentHellos: number[];
+  /** Counts submitted commands: source of `openSeq`. */
+  commandCounter: number;
+  /** commandId → journalId that may run it; at most 8. */
+  grants: Record<string, string>;
+}
+
+export interface Route {
+  epoch: number;
+  cellId: string;
+  connectionId: string;
+  bootId: string;
+  journalId: string;
+  connectedAt: number;
+}
+
+/** Connections table of a cell: pk `gatewayId`. Put if the epoch is newer, deleted only by its own connection. */
+export interface HolderItem {
+  gatewayId: string;
+  connectionId: string;
+  epoch: number;
+  connectedAt: number;
+  /** Unix seconds; DynamoDB may delete late, so readers compare it themselves. */
+  expiresAtSec: number;
+}
+
+export const openCommandStates = ['QUEUED', 'SENT', 'ACKED', 'RUNNING'] as const;
+export const finalCommandStates = [
+  'SUCCEEDED',
+  'FAILED',
+  'TIMED_OUT',
+  'CANCELED',
+  'REJECTED',
+  'EXPIRED',
+  'INDETERMINATE',
+] as const;
+export type CommandState = (typeof openCommandStates)[number] | (typeof finalCommandStates)[number];
+
+/** Commands table: pk `gatewayId`, sk `commandId`; local index `open`: sk `openSeq` (number), sparse. */
+export interface CommandItem {
+  gatewayId: string;
+  /** Hash of tenant, gateway and idempotency key. */
+  commandId: string;
+  tenantId: string;
+  kind: CommandKind;
+  params: Record<string, unknown>;
+  /** Hash of kind and params: the same key with another body is a conflict. */
+  bodyHash: string;
+  lane: string;
+  state: CommandState;
+  attempt: number;
+  /** Present exactly while the state is open. */
+  openSeq?: number;
+  /** Epoch of the connection that the last attempt was posted to. */
+  sentEpoch?: number;
+  claimUntil?: number;
+  whenOffline: 'queue' | 'refuse';
+  createdAt: number;
+  expiresAt: number;
+  timeoutMs: number;
+  ackedAt?: number;
+  startedAt?: number;
+  endedAt?: number;
+  progress?: { fraction: number; note?: string; at: number };
+  cancelRequested?: boolean;
+  outcome?: CommandOutcome;
+  submittedBy: Principal;
+  /** The cell whose door the command came through; absent for the home's. */
+  viaCellId?: string;
+  /** The alert that this command answers. */
+  cause?: { alertKey: string; episode: number };
+  /** Every transition, oldest first, at most 40. */
+  audit: { at: number; state: CommandState; note?: string }[];
+}
+
+/** Who asks, as the authorizer verified it. */
+export type Principal =
+  { kind: 'operator'; id: string } | { kind: 'tenant'; id: string; tenantId: string; role: TenantRole };
+export const tenantRoles = ['tenant-admin', 'tenant-read'] as const;
+export type TenantRole = (typeof tenantRoles)[number];
+
+/** Status table: pk `gatewayId`; the item that the status proxies scan, about 1 KB. */
+export interface StatusItem {
+  gatewayId: string;
+  tenantId: string;
+  heartbeat: Heartbeat;
+  /** Server's clock. Staleness is judged by it, never by the agent's. */
+  receivedAt: number;
+  /** Agent's clock minus the server's on receipt. */
+  clockSkewMs: number;
+  epoch: number;
+  cellId: string;
+}
+
+/** Inventory table: pk `gatewayId`. */
+export interface InventoryItem {
+  gatewayId: string;
+  tenantId: string;
+  inventory: Inventory;
+  receivedAt: number;
+}
+
+export const alertStates = ['OK', 'PENDING', 'FIRING', 'ACKED', 'RESOLVED', 'UNKNOWN'] as const;
+export type AlertState = (typeof alertStates)[number];
+export const severities = ['critical', 'warning', 'info'] as const;
+export type Severity = (typeof severities)[number];
+
+/**
+ * Alerts table: pk `alertKey` = hash(tenant, gateway, condition, component); index `open`: pk `openShard`, sparse;
+ * index `byTenant`: pk `tenantId`, sk `changedAt`. State and outbox change in one write.
+ */
+export interface AlertItem {
+  alertKey: string;
+  tenantId: string;
+  gatewayId: string;
+  conditionId: string;
+  /** What of the gateway it is about: a volume, a mount; '' for the gateway itself. */
+  component: string;
+  severity: Severity;
+  state: AlertState;
+  /** The state before UNKNOWN froze it. */
+  frozenState?: AlertState;
+  /** Counts firings; a reopening inside 30 min continues the episode. */
+  episode: number;
+  /** Counts the events of this alert; eventId = `alertKey#episode#seq`. */
+  seq: number;
+  summary: string;
+  value?: number;
+  pendingSince?: number;
+  firedAt?: number;
+  ackedAt?: number;
+  ackedBy?: string;
+  /** When the signal first read clear while firing (down-delay). */
+  clearSince?: number;
+  resolvedAt?: number;
+  changedAt: number;
+  evaluatedAt: number;
+  suggested?: SuggestedCommand;
+  /** Events to emit, oldest first; removed by id once EventBridge took them. */
+  outbox: AlertOutboxEntry[];
+  /** Present while state is PENDING, FIRING, ACKED or UNKNOWN, or the outbox is not empty: '0'…'7'. */
+  openShard?: string;
+  /** Transitions, oldest first, at most 40. */
+  audit: { at: number; state: AlertState; note?: string }[];
+  /** Optimistic concurrency: every write asserts and raises it. */
+  version: number;
+}
+export interface AlertOutboxEntry {
+  eventId: string;
+  type: 'firing' | 'resolved';
+  at: number;
+}
+export interface SuggestedCommand {
+  kind: CommandKind;
+  params: Record<string, string | number>;
+}
+
+/** Activation codes table: pk `codeHash` = SHA-256 hex of the code. */
+export interface ActivationCodeItem {
+  codeHash: string;
+  tenantId: string;
+  createdAt: number;
+  expiresAt: number;
+  createdBy: string;
+  /** Fingerprint of the key that used it: the same key may repeat its request. */
+  usedBy?: string;
+  /** Name that the gateway gets. */
+  gatewayName?: string;
+}
+
+/** Tokens table: pk `tokenHash` = SHA-256 hex of the token; index `byTenant`: pk `tenantId`, sk `tokenId`. */
+export interface TokenItem {
+  tokenHash: string;
+  tokenId: string;
+  tenantId: string;
+  role: TenantRole;
+  createdAt: number;
+  expiresAt: number;
+  description?: string;
+}
+
+/** Subscriptions table: pk `tenantId`, sk `subscriptionId`. */
+export interface SubscriptionItem {
+  tenantId: string;
+  subscriptionId: string;
+  kind: 'sqs';
+  queueUrl: string;
+  /** No alert goes out before the tenant echoed the challenge that was sent to the queue. */
+  state: 'pending' | 'confirmed';
+  challengeHash: string;
+  createdAt: number;
+}

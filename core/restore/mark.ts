@@ -1,0 +1,84 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+
+/**
+ * The 64 bytes that a block carries in front while it is not restored:
+ *
+ *   0  8  magic "HFSTMARK"
+ *   8  1  version, 1
+ *   9  1  kind: 1 tree (this block and everything below it is unrestored), 2 pass (this block alone is)
+ *  10  6  zero
+ *  16 16  restore id, random per restore
+ *  32  8  block index, little endian
+ *  40 24  HMAC-SHA256 under the restore's key, first 24 bytes, over
+ *         "holdfast mark 1\0" · u16 length + volume id · u16 length + snapshot id · bytes 0 … 40 of the mark
+ *
+ * The key is random per restore: what an earlier restore left on a disk is no mark, and neither a guest nor a
+ * snapshot can make one.
+ */
+export const markBytes = 64;
+/** Marks are written as a whole page, so that no page has to be read first. */
+export const markPageBytes = 4096;
+/** The atomic unit of a disk: the block's first bytes, written last. */
+export const headBytes = 512;
+export const restoreIdBytes = 16;
+export const markKeyBytes = 32;
+
+export type MarkKind = 'tree' | 'pass';
+/**
+ * `damaged`: this restore's id and block index with a hash that is not right. Reading it as "no mark" would serve
+ * garbage, so it is an I/O error like a sector that cannot be read.
+ */
+export type MarkReading = MarkKind | 'none' | 'damaged';
+
+export interface MarkContext {
+  readonly volumeId: string;
+  readonly snapshotId: string;
+  readonly restoreId: Uint8Array;
+  readonly markKey: Uint8Array;
+}
+
+const magic = Buffer.from('HFSTMARK', 'latin1');
+const version = 1;
+const kindCodes = { tree: 1, pass: 2 } as const;
+const hashOffset = 40;
+
+export function encodeMark(context: MarkContext, block: number, kind: MarkKind): Uint8Array {
+  const mark = Buffer.alloc(markBytes);
+  magic.copy(mark, 0);
+  mark[8] = version;
+  mark[9] = kindCodes[kind];
+  mark.set(context.restoreId, 16);
+  mark.writeBigUInt64LE(BigInt(block), 32);
+  mark.set(keyedHash(context, mark.subarray(0, hashOffset)), hashOffset);
+  return mark;
+}
+
+/** What the first bytes of `block` say; `bytes` holds at least 64. */
+export function decodeMark(context: MarkContext, block: number, bytes: Uint8Array): MarkReading {
+  const mark = Buffer.from(bytes.buffer, bytes.byteOffset, markBytes);
+  if (!mark.subarray(0, 8).equals(magic)) return 'none';
+  if (!mark.subarray(16, 32).equals(context.restoreId)) return 'none';
+  if (mark.readBigUInt64LE(32) !== BigInt(block)) return 'none';
+  const kind = mark[8] === version ? kindOf(mark[9]) : undefined;
+  const expected = keyedHash(context, mark.subarray(0, hashOffset));
+  if (kind === undefined || !timingSafeEqual(expected, mark.subarray(hashOffset))) return 'damaged';
+  return kind;
+}
+
+function kindOf(code: number | undefined): MarkKind | undefined {
+  return code === kindCodes.tree ? 'tree' : code === kindCodes.pass ? 'pass' : undefined;
+}
+
+function keyedHash(context: MarkContext, front: Uint8Array): Buffer {
+  const hmac = createHmac('sha256', context.markKey).update('holdfast mark 1\0', 'latin1');
+  for (const text of [context.volumeId, context.snapshotId]) {
+    const bytes = Buffer.from(text, 'utf8');
+    const length = Buffer.alloc(2);
+    length.writeUInt16LE(bytes.length);
+    hmac.update(length).update(bytes);
+  }
+  return hmac
+    .update(front)
+    .digest()
+    .subarray(0, markBytes - hashOffset);
+}

@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import { commandKinds } from './command-kinds.ts';
-import { tenantRoles } from './model.ts';
+import {
+  tenantRoles,
+  type AlertItem,
+  type CommandItem,
+  type SubscriptionItem,
+  type TokenItem,
+} from './model.ts';
+import type { Heartbeat, Inventory } from './status.ts';
 
 /**
  * The HTTP API. Each route exists twice: for tenants under `/v1` (bearer token; the tenant is the token's) and for
@@ -184,6 +191,63 @@ export interface ActivateResponse {
   name?: string;
   cells: { cellId: string; webSocketUrl: string }[];
 }
+
+/** Answers, by route. Lists carry `next` where there is more: pass it back as `?next=`. */
+export interface GatewayView {
+  gatewayId: string;
+  tenantId: string;
+  name?: string;
+  status: 'active' | 'revoked';
+  createdAt: number;
+  connection: { state: 'connected' | 'disconnected'; cellId?: string; since?: number };
+  /** Server's clock at the newest status. */
+  lastSeenAt?: number;
+  heartbeat?: Heartbeat;
+  clockSkewMs?: number;
+  /** `getGateway` only. */
+  inventory?: Inventory;
+}
+/** `submitCommand`, `getCommand`, `cancelCommand` answer `{command}`; `listCommands` `{commands, next?}`. */
+export type CommandView = Omit<CommandItem, 'bodyHash' | 'claimUntil' | 'openSeq' | 'sentEpoch'>;
+/** `getAlert`, `ackAlert` answer `{alert}`; `listAlerts` (`?state=open|all`) `{alerts, next?}`. */
+export type AlertView = Omit<AlertItem, 'outbox' | 'openShard' | 'version' | 'frozenState'>;
+export interface AlertTrail {
+  alert: AlertView;
+  /** Oldest first: the alert's transitions and those of the commands that answer it. */
+  entries: {
+    at: number;
+    what: 'alert' | 'command';
+    state: string;
+    commandId?: string;
+    kind?: string;
+    note?: string;
+  }[];
+  commands: CommandView[];
+}
+export interface Answers {
+  activate: ActivateResponse;
+  createActivationCode: { code: string; tenantId: string; expiresAt: number };
+  listGateways: { gateways: GatewayView[]; next?: string };
+  getGateway: { gateway: GatewayView };
+  renameGateway: { gateway: GatewayView };
+  revokeGateway: { gateway: GatewayView };
+  submitCommand: { command: CommandView };
+  listCommands: { commands: CommandView[]; next?: string };
+  getCommand: { command: CommandView };
+  cancelCommand: { command: CommandView };
+  listAlerts: { alerts: AlertView[]; next?: string };
+  getAlert: { alert: AlertView };
+  ackAlert: { alert: AlertView };
+  alertTrail: AlertTrail;
+  listSubscriptions: { subscriptions: SubscriptionView[] };
+  putSubscription: { subscription: SubscriptionView };
+  confirmSubscription: { subscription: SubscriptionView };
+  deleteSubscription: Record<string, never>;
+  listTokens: { tokens: Omit<TokenItem, 'tokenHash'>[] };
+  createToken: Omit<TokenItem, 'tokenHash'> & { token: string };
+  deleteToken: Record<string, never>;
+}
+export type SubscriptionView = Omit<SubscriptionItem, 'challengeHash'>;
 
 /** The text whose signature proves that the agent holds the key it activates with. */
 export const activationProofText = (code: string, publicKey: string): string =>

@@ -1,0 +1,126 @@
+import {
+  apiRoutes,
+  fillPath,
+  operatorBase,
+  tenantBase,
+  type Answers,
+  type ApiRouteName,
+} from '../core/api.ts';
+import { errorCodes, HoldfastError, type ErrorCode } from '../core/errors.ts';
+import { signerFor } from '../core/sigv4.ts';
+import { parseJson, type CliContext } from './context.ts';
+
+export interface CallOptions {
+  params?: Record<string, string>;
+  query?: Record<string, string | undefined>;
+  body?: unknown;
+  /** Send it through this cell's own HTTP API instead of the home's. */
+  viaCell?: string;
+  signal?: AbortSignal;
+}
+
+/** Calls the HTTP API as the context's identity. Throws the API's own codes; UNAVAILABLE where it is not reached. */
+export interface ApiClient {
+  call<N extends ApiRouteName>(name: N, options?: CallOptions): Promise<Answers[N]>;
+  /** A path below `/operator/v1`, for operators alone. */
+  operator<T>(path: string, query?: Record<string, string | undefined>): Promise<T>;
+}
+
+const requestTimeoutMs = 30_000;
+
+export function createApiClient(context: CliContext, fetchImpl: typeof fetch = fetch): ApiClient {
+  const send = async <T>(method: string, base: string, path: string, options: CallOptions): Promise<T> => {
+    const url = new URL(base + path);
+    for (const [key, value] of Object.entries(options.query ?? {}))
+      if (value !== undefined) url.searchParams.set(key, value);
+    const body = options.body === undefined ? null : JSON.stringify(options.body);
+    const headers = await authorize(context, method, url, body);
+    const timeout = AbortSignal.timeout(requestTimeoutMs);
+    const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
+    let response: Response;
+    try {
+      response = await fetchImpl(url, { method, headers, body, signal, redirect: 'error' });
+    } catch (cause) {
+      throw new HoldfastError('UNAVAILABLE', `${url.origin} does not answer`, {
+        hint: 'check that the control plane runs (`npm start`) and the endpoint',
+        cause,
+      });
+    }
+    return readAnswer<T>(response);
+  };
+  return {
+    call: (name, options = {}) => {
+      const route = apiRoutes[name];
+      const base = context.identity.kind === 'operator' ? operatorBase : tenantBase;
+      const path = fillPath(base + route.path, { tenantId: context.tenantId, ...options.params });
+      return send(route.method, cellBase(context, options.viaCell), path, options);
+    },
+    operator: (path, query) => send('GET', context.endpoint, `/operator/v1${path}`, { query: query ?? {} }),
+  };
+}
+
+function cellBase(context: CliContext, cellId: string | undefined): string {
+  if (cellId === undefined) return context.endpoint;
+  const base = context.cells[cellId];
+  if (base) return base.replace(/\/+$/, '');
+  const known = Object.keys(context.cells);
+  throw new HoldfastError('NOT_FOUND', `no cell "${cellId}" is known`, {
+    hint: known.length ? `cells: ${known.join(', ')}` : 'use --endpoint with the cell’s own API instead',
+  });
+}
+
+async function authorize(
+  context: CliContext,
+  method: string,
+  url: URL,
+  body: string | null,
+): Promise<Record<string, string>> {
+  const headers: Record<string, string> = body === null ? {} : { 'content-type': 'application/json' };
+  if (context.identity.kind === 'tenant')
+    return { ...headers, authorization: `Bearer ${context.identity.token}` };
+  const signed = await signerFor(context.identity.keys, context.region, 'execute-api').sign({
+    method,
+    protocol: url.protocol,
+    hostname: url.hostname,
+    ...(url.port ? { port: Number(url.port) } : {}),
+    path: url.pathname,
+    query: Object.fromEntries(url.searchParams),
+    headers: { ...headers, host: url.host },
+    body: body ?? undefined,
+  });
+  const { host: _host, ...rest } = signed.headers;
+  return rest;
+}
+
+async function readAnswer<T>(response: Response): Promise<T> {
+  const text = await response.text();
+  const answer = parseJson(text) as Partial<ErrorAnswer> | undefined;
+  if (response.ok) return answer as T;
+  const problem = answer?.error;
+  if (problem && Object.hasOwn(errorCodes, problem.code))
+    throw new HoldfastError(problem.code, problem.message, problem.hint ? { hint: problem.hint } : {});
+  const denied = response.status === 401 || response.status === 403;
+  throw new HoldfastError(
+    codeOfStatus(response.status),
+    `${response.status} ${answer?.message ?? response.statusText}`,
+    {
+      hint: denied ? 'check whose credentials or token this is' : 'try again',
+    },
+  );
+}
+
+interface ErrorAnswer {
+  error: { code: ErrorCode; message: string; hint?: string };
+  /** API Gateway's own answers. */
+  message: string;
+}
+
+const statusCodes: Record<number, ErrorCode> = {
+  401: 'UNAUTHENTICATED',
+  403: 'FORBIDDEN',
+  404: 'NOT_FOUND',
+  413: 'TOO_LARGE',
+  429: 'THROTTLED',
+};
+const codeOfStatus = (status: number): ErrorCode =>
+  statusCodes[status] ?? (status >= 500 ? 'UNAVAILABLE' : 'INVALID_INPUT');

@@ -1,0 +1,123 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
+import { z } from 'zod';
+import { HoldfastError } from '../core/errors.ts';
+import type { AwsKeys } from '../core/sigv4.ts';
+
+/** Where the API is and who asks; resolved once per command from flags, environment and the local data directory. */
+export interface CliContext {
+  /** Base URL of the home's HTTP API, no trailing slash. */
+  endpoint: string;
+  /** cellId → base URL of that cell's own HTTP API. */
+  cells: Record<string, string>;
+  region: string;
+  tenantId: string;
+  identity: { kind: 'tenant'; token: string } | { kind: 'operator'; keys: () => Promise<AwsKeys> };
+  /** Where SQS is in the local mode; undefined: the region's own. */
+  sqsEndpoint?: string;
+}
+
+export interface ContextFlags {
+  endpoint?: string;
+  tenant?: string;
+  tokenFile?: string;
+  dataDir?: string;
+}
+type Environment = Record<string, string | undefined>;
+
+/** What `holdfast up` leaves in its data directory (mode 0600) for the commands typed beside it. */
+export const localClientFile = 'client.json';
+export const defaultDataDir = '.data';
+export const localClientSchema = z.object({
+  endpoint: z.url(),
+  cells: z.record(z.string(), z.url()),
+  region: z.string(),
+  tenantId: z.string(),
+  sqsEndpoint: z.url().optional(),
+  operator: z.object({ accessKeyId: z.string(), secretAccessKey: z.string() }),
+});
+export type LocalClient = z.infer<typeof localClientSchema>;
+
+/** The flags win over the environment, the environment over a running `holdfast up`. Throws CONFIG, NOT_FOUND. */
+export function resolveContext(flags: ContextFlags, env: Environment): CliContext {
+  const local = readLocalClient(flags.dataDir ?? env['HOLDFAST_DATA_DIR'] ?? defaultDataDir);
+  const endpoint = flags.endpoint ?? env['HOLDFAST_ENDPOINT'] ?? local?.endpoint;
+  if (!endpoint)
+    throw new HoldfastError('CONFIG', 'no control plane is known here', {
+      hint: 'start one with `npm start`, or name it with --endpoint or HOLDFAST_ENDPOINT',
+    });
+  const here = local?.endpoint === endpoint ? local : undefined;
+  const tokenFile = flags.tokenFile ?? env['HOLDFAST_TOKEN_FILE'];
+  return {
+    endpoint: endpoint.replace(/\/+$/, ''),
+    cells: here?.cells ?? {},
+    region: here?.region ?? env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? 'us-east-1',
+    tenantId: flags.tenant ?? env['HOLDFAST_TENANT'] ?? here?.tenantId ?? 'default',
+    identity: tokenFile
+      ? { kind: 'tenant', token: readSecret(tokenFile) }
+      : { kind: 'operator', keys: here ? async () => here.operator : credentialsChain() },
+    ...(here?.sqsEndpoint ? { sqsEndpoint: here.sqsEndpoint } : {}),
+  };
+}
+
+function credentialsChain(): () => Promise<AwsKeys> {
+  const provider = fromNodeProviderChain();
+  return async () => {
+    try {
+      return await provider();
+    } catch (cause) {
+      throw new HoldfastError('UNAUTHENTICATED', 'no AWS credentials were found to sign as an operator', {
+        hint: 'set AWS_PROFILE or AWS_ACCESS_KEY_ID, or use a tenant’s token with --token-file',
+        cause,
+      });
+    }
+  };
+}
+
+function readLocalClient(dataDir: string): LocalClient | undefined {
+  const file = join(dataDir, localClientFile);
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new HoldfastError('CONFIG', `${file} cannot be read`, {
+      hint: 'check the file’s owner, or name another directory with --data-dir',
+      cause,
+    });
+  }
+  const parsed = localClientSchema.safeParse(parseJson(text));
+  if (parsed.success) return parsed.data;
+  throw new HoldfastError('CONFIG', `${file} is damaged: ${z.prettifyError(parsed.error)}`, {
+    hint: '`npm start` writes it anew',
+  });
+}
+
+/** A secret's file: one line, not readable by others. Throws CONFIG, NOT_FOUND, FORBIDDEN. */
+export function readSecret(file: string): string {
+  let text: string;
+  let mode: number;
+  try {
+    mode = statSync(file).mode;
+    text = readFileSync(file, 'utf8').trim();
+  } catch (cause) {
+    throw new HoldfastError('NOT_FOUND', `${file} cannot be read`, { hint: 'check --token-file', cause });
+  }
+  if ((mode & 0o077) !== 0)
+    throw new HoldfastError('FORBIDDEN', `${file} can be read by other users`, { hint: `chmod 600 ${file}` });
+  if (!text || /\s/.test(text) || text.length > 512)
+    throw new HoldfastError('CONFIG', `${file} does not hold one token on one line`, {
+      hint: 'check --token-file',
+    });
+  return text;
+}
+
+/** The parsed text, or undefined where it is not JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,35 @@
+#!/usr/bin/env node
+import { setGlobalProxyFromEnv } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { Command } from 'commander';
+import { addAccessCommands } from '../cli/access-commands.ts';
+import { addActivationCommands } from '../cli/activation-commands.ts';
+import { addAlertCommands } from '../cli/alert-commands.ts';
+import { addCommandCommands } from '../cli/command-commands.ts';
+import { addFleetCommands } from '../cli/fleet-commands.ts';
+import { addGatewayCommands } from '../cli/gateway-commands.ts';
+import { runProgram, type CliDeps } from '../cli/program.ts';
+
+setGlobalProxyFromEnv();
+const deps: CliDeps = {
+  env: process.env,
+  stdout: (line) => process.stdout.write(`${line}\n`),
+  stderr: (line) => process.stderr.write(`${line}\n`),
+  now: Date.now,
+  readStdin: () => text(process.stdin),
+};
+
+const program = new Command('holdfast')
+  .description('the control plane of a fleet of storage gateways')
+  .version('0.1.0');
+addActivationCommands(program, deps);
+addGatewayCommands(program, deps);
+addCommandCommands(program, deps);
+addAlertCommands(program, deps);
+addFleetCommands(program, deps);
+const admin = program
+  .command('admin')
+  .description('the customer’s side: admin process, subscriptions, tokens');
+addAccessCommands(admin, deps);
+
+process.exitCode = await runProgram(program, process.argv.slice(2), deps);

@@ -1,0 +1,71 @@
+import type { Command } from 'commander';
+import { writeNewSecret } from './activation-commands.ts';
+import { parseDurationMs } from './duration.ts';
+import { fields, table, time } from './output.ts';
+import { apiCommand, type CliDeps } from './program.ts';
+
+/** Who may ask for a tenant, and where its alerts go: below `holdfast admin`. */
+export function addAccessCommands(admin: Command, deps: CliDeps): void {
+  const tokens = admin.command('token').description('tokens of a tenant’s people and programs');
+  const create = apiCommand(tokens, 'create', 'create a token; it is shown once', deps, [
+    'admin token create --role tenant-admin --out admin.token',
+  ]);
+  create
+    .option('--role <role>', 'tenant-admin or tenant-read', 'tenant-read')
+    .option('--ttl <duration>', 'how long it is good for', '90d')
+    .option('--description <text>', 'what it is for')
+    .requiredOption('--out <file>', 'write the token to this new file (mode 0600)')
+    .run(async ({ api, show }) => {
+      const flags = create.opts<{ role: string; ttl: string; description?: string; out: string }>();
+      const body = {
+        role: flags.role,
+        ttlMs: parseDurationMs(flags.ttl),
+        ...(flags.description ? { description: flags.description } : {}),
+      };
+      const { token, ...made } = await api.call('createToken', { body });
+      writeNewSecret(flags.out, token);
+      show({ ...made, file: flags.out }, () =>
+        fields({
+          token: made.tokenId,
+          tenant: made.tenantId,
+          role: made.role,
+          expires: time(made.expiresAt),
+          file: flags.out,
+        }),
+      );
+    });
+  apiCommand(tokens, 'list', 'list a tenant’s tokens', deps, ['admin token list']).run(
+    async ({ api, show }) => {
+      const { tokens } = await api.call('listTokens');
+      const rows = tokens.map((t) => [
+        t.tokenId,
+        t.role,
+        time(t.createdAt),
+        time(t.expiresAt),
+        t.description ?? '-',
+      ]);
+      show({ tokens }, () => table(['TOKEN', 'ROLE', 'CREATED', 'EXPIRES', 'FOR'], rows));
+    },
+  );
+  apiCommand(tokens, 'delete <token>', 'end a token at once', deps, ['admin token delete t-19ab']).run(
+    async ({ api, show }, tokenId = '') => {
+      await api.call('deleteToken', { params: { tokenId } });
+      show({ deleted: tokenId }, () => `${tokenId} is deleted`);
+    },
+  );
+
+  const subscriptions = admin.command('subscription').description('queues that a tenant’s alerts go to');
+  apiCommand(subscriptions, 'list', 'list a tenant’s subscriptions', deps, ['admin subscription list']).run(
+    async ({ api, show }) => {
+      const { subscriptions } = await api.call('listSubscriptions');
+      const rows = subscriptions.map((s) => [s.subscriptionId, s.state, s.queueUrl]);
+      show({ subscriptions }, () => table(['SUBSCRIPTION', 'STATE', 'QUEUE'], rows));
+    },
+  );
+  apiCommand(subscriptions, 'delete <subscription>', 'end a subscription', deps, [
+    'admin subscription delete main',
+  ]).run(async ({ api, show }, subscriptionId = '') => {
+    await api.call('deleteSubscription', { params: { subscriptionId } });
+    show({ deleted: subscriptionId }, () => `${subscriptionId} is deleted`);
+  });
+}

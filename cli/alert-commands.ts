@@ -1,0 +1,95 @@
+import type { Command } from 'commander';
+import type { AlertTrail, AlertView } from '../core/api.ts';
+import { shortDuration } from './duration.ts';
+import { fields, table, time } from './output.ts';
+import { apiCommand, type CliDeps } from './program.ts';
+
+export function addAlertCommands(program: Command, deps: CliDeps): void {
+  const group = program.command('alerts').description('alerts of a tenant');
+  const list = apiCommand(group, 'list', 'list open alerts', deps, [
+    'alerts list',
+    'alerts list --all --json',
+  ]);
+  list.option('--all', 'resolved ones too').run(async ({ api, deps, show }) => {
+    const state = list.opts<{ all?: boolean }>().all ? 'all' : 'open';
+    const alerts: AlertView[] = [];
+    let next: string | undefined;
+    do {
+      const page = await api.call('listAlerts', { query: { state, next } });
+      alerts.push(...page.alerts);
+      next = page.next;
+    } while (next);
+    show({ alerts }, () => alertTable(alerts, deps.now()));
+  });
+
+  apiCommand(group, 'show <alert>', 'show one alert', deps, ['alerts show 3f9a…']).run(
+    async ({ api, show }, alertKey = '') => {
+      const { alert } = await api.call('getAlert', { params: { alertKey } });
+      show({ alert }, () => alertText(alert));
+    },
+  );
+  apiCommand(group, 'ack <alert>', 'acknowledge an alert: somebody is on it', deps, ['alerts ack 3f9a…']).run(
+    async ({ api, show }, alertKey = '') => {
+      const { alert } = await api.call('ackAlert', { params: { alertKey } });
+      show({ alert }, () => alertText(alert));
+    },
+  );
+  apiCommand(group, 'trail <alert>', 'show what happened: alert, commands and their outcomes', deps, [
+    'alerts trail 3f9a…',
+  ]).run(async ({ api, show }, alertKey = '') => {
+    const trail = await api.call('alertTrail', { params: { alertKey } });
+    show(trail, () => trailText(trail));
+  });
+}
+
+/** Also for the fleet, where the tenant matters. */
+export function alertTable(alerts: AlertView[], now: number, withTenant = false): string {
+  if (alerts.length === 0) return 'no alerts';
+  return table(
+    [
+      'ALERT',
+      ...(withTenant ? ['TENANT'] : []),
+      'SEVERITY',
+      'STATE',
+      'GATEWAY',
+      'CONDITION',
+      'AGE',
+      'SUMMARY',
+    ],
+    alerts.map((alert) => [
+      alert.alertKey,
+      ...(withTenant ? [alert.tenantId] : []),
+      alert.severity,
+      alert.state,
+      alert.gatewayId,
+      alert.component ? `${alert.conditionId} ${alert.component}` : alert.conditionId,
+      shortDuration(now - (alert.firedAt ?? alert.changedAt)),
+      alert.summary,
+    ]),
+  );
+}
+
+const alertText = (alert: AlertView): string =>
+  `${fields({
+    alert: alert.alertKey,
+    condition: alert.conditionId,
+    component: alert.component || undefined,
+    gateway: alert.gatewayId,
+    severity: alert.severity,
+    state: alert.state,
+    episode: alert.episode,
+    summary: alert.summary,
+    fired: alert.firedAt && time(alert.firedAt),
+    acknowledged: alert.ackedAt && `${time(alert.ackedAt)} by ${alert.ackedBy}`,
+    resolved: alert.resolvedAt && time(alert.resolvedAt),
+    suggested: alert.suggested && `${alert.suggested.kind} ${JSON.stringify(alert.suggested.params)}`,
+  })}\naudit:\n${alert.audit.map((e) => `  ${time(e.at)}  ${e.state}${e.note ? `  ${e.note}` : ''}`).join('\n')}`;
+
+/** One line per transition of the alert and of the commands that answer it, oldest first. */
+export const trailText = (trail: AlertTrail): string =>
+  trail.entries
+    .map((entry) => {
+      const subject = entry.what === 'alert' ? trail.alert.conditionId : `${entry.kind} ${entry.commandId}`;
+      return `${time(entry.at)}  ${entry.what.padEnd(7)}  ${entry.state.padEnd(13)}  ${subject}${entry.note ? `  (${entry.note})` : ''}`;
+    })
+    .join('\n');

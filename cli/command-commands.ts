@@ -1,0 +1,188 @@
+import type { Command } from 'commander';
+import type { CommandView } from '../core/api.ts';
+import { commandKinds, commandSpecs, isCommandKind } from '../core/command-kinds.ts';
+import { HoldfastError, type ErrorCode } from '../core/errors.ts';
+import { finalCommandStates } from '../core/model.ts';
+import { parseJson } from './context.ts';
+import { parseDurationMs, shortDuration } from './duration.ts';
+import { fields, json, table, time } from './output.ts';
+import { apiCommand, type CliDeps, type Session } from './program.ts';
+
+interface SendFlags {
+  param: string[];
+  params?: string;
+  via?: string;
+  idempotencyKey?: string;
+  expires?: string;
+  refuseOffline?: boolean;
+  wait?: boolean;
+  timeout: string;
+}
+const pollMs = 250;
+
+export function addCommandCommands(program: Command, deps: CliDeps): void {
+  const send = apiCommand(
+    program,
+    'send <gateway> <kind>',
+    'send a command to a gateway and wait for its result',
+    deps,
+    [
+      'send gw-7x2k probe',
+      'send gw-7x2k volume.create -p volumeId=vol1 -p path=/srv/vol1.img',
+      'send gw-7x2k restore.start -p volumeId=vol1 --via cell-2',
+      'send gw-7x2k snapshot.create --params - < params.json --no-wait',
+    ],
+  );
+  send
+    .option('-p, --param <name=value>', 'one parameter; repeat it for more', collect, [])
+    .option('--params <file>', 'parameters as a JSON object from standard input: -')
+    .option('--via <cell>', 'hand it in at this cell’s own API')
+    .option('--idempotency-key <key>', 'the same key with the same command is the same command')
+    .option('--expires <duration>', 'give up when the gateway was not reached by then (default: 24h)')
+    .option('--refuse-offline', 'fail at once when the gateway is not connected')
+    .option('--no-wait', 'print the command as submitted')
+    .option('--timeout <duration>', 'how long to wait for the result', '10m')
+    .addHelpText(
+      'after',
+      `\nKinds:\n${commandKinds.map((k) => `  ${k.padEnd(18)} ${commandSpecs[k].summary}`).join('\n')}`,
+    )
+    .run(async (session, gatewayId = '', kind = '') => {
+      const flags = send.opts<SendFlags>();
+      const submitted = await submit(session, gatewayId, kind, flags);
+      const command =
+        flags.wait === false ? submitted : await follow(session, submitted, parseDurationMs(flags.timeout));
+      session.show({ command }, () => commandText(command));
+      if (flags.wait !== false) failUnlessSucceeded(command);
+    });
+
+  const group = program.command('commands').description('commands that were sent to a gateway');
+  apiCommand(group, 'list <gateway>', 'list a gateway’s commands', deps, ['commands list gw-7x2k']).run(
+    async ({ api, deps, show }, gatewayId = '') => {
+      const { commands } = await api.call('listCommands', { params: { gatewayId } });
+      show({ commands }, () => commandTable(commands, deps.now()));
+    },
+  );
+  apiCommand(group, 'show <gateway> <command>', 'show one command with its audit trail', deps, [
+    'commands show gw-7x2k c-5d1f',
+  ]).run(async ({ api, show }, gatewayId = '', commandId = '') => {
+    const { command } = await api.call('getCommand', { params: { gatewayId, commandId } });
+    show({ command }, () => commandText(command));
+  });
+  apiCommand(group, 'cancel <gateway> <command>', 'ask for a command to be canceled', deps, [
+    'commands cancel gw-7x2k c-5d1f',
+  ]).run(async ({ api, show }, gatewayId = '', commandId = '') => {
+    const { command } = await api.call('cancelCommand', { params: { gatewayId, commandId } });
+    show({ command }, () => commandText(command));
+  });
+}
+
+const collect = (value: string, all: string[]): string[] => [...all, value];
+
+async function submit(
+  session: Session,
+  gatewayId: string,
+  kind: string,
+  flags: SendFlags,
+): Promise<CommandView> {
+  if (!isCommandKind(kind))
+    throw new HoldfastError('INVALID_INPUT', `no command "${kind}"`, {
+      hint: `kinds: ${commandKinds.join(', ')}`,
+    });
+  const { command } = await session.api.call('submitCommand', {
+    params: { gatewayId },
+    body: {
+      kind,
+      params: await readParams(session.deps, flags),
+      whenOffline: flags.refuseOffline ? 'refuse' : 'queue',
+      ...(flags.idempotencyKey ? { idempotencyKey: flags.idempotencyKey } : {}),
+      ...(flags.expires ? { expiresInMs: parseDurationMs(flags.expires) } : {}),
+    },
+    ...(flags.via ? { viaCell: flags.via } : {}),
+  });
+  return command;
+}
+
+async function readParams(deps: CliDeps, flags: SendFlags): Promise<Record<string, unknown>> {
+  const params: Record<string, unknown> = {};
+  if (flags.params !== undefined) {
+    if (flags.params !== '-')
+      throw new HoldfastError('USAGE', '--params takes only - (standard input)', {
+        hint: '--params - < file.json',
+      });
+    const value = parseJson(await deps.readStdin());
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw new HoldfastError('INVALID_INPUT', 'standard input is not a JSON object', {
+        hint: 'e.g. {"volumeId":"vol1"}',
+      });
+    Object.assign(params, value);
+  }
+  for (const pair of flags.param) {
+    const at = pair.indexOf('=');
+    if (at < 1) throw new HoldfastError('USAGE', `"${pair}" is not name=value`, { hint: '-p volumeId=vol1' });
+    const value = pair.slice(at + 1);
+    params[pair.slice(0, at)] = /^\d{1,15}$/.test(value) ? Number(value) : value;
+  }
+  return params;
+}
+
+const isFinal = (command: CommandView): boolean =>
+  (finalCommandStates as readonly string[]).includes(command.state);
+
+/** Polls until the command's state is final. Throws TIMEOUT; the command itself goes on. */
+export async function follow(session: Session, from: CommandView, timeoutMs: number): Promise<CommandView> {
+  const deadline = session.deps.now() + timeoutMs;
+  let command = from;
+  while (!isFinal(command)) {
+    if (session.deps.now() > deadline)
+      throw new HoldfastError('TIMEOUT', `command ${command.commandId} is still ${command.state}`, {
+        hint: `it goes on: holdfast commands show ${command.gatewayId} ${command.commandId}`,
+      });
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+    const { gatewayId, commandId } = command;
+    ({ command } = await session.api.call('getCommand', { params: { gatewayId, commandId } }));
+  }
+  return command;
+}
+
+const failureCodes: Partial<Record<CommandView['state'], ErrorCode>> = {
+  TIMED_OUT: 'TIMEOUT',
+  EXPIRED: 'OFFLINE',
+  CANCELED: 'CONFLICT',
+};
+
+function failUnlessSucceeded(command: CommandView): void {
+  if (command.state === 'SUCCEEDED') return;
+  const error = command.outcome?.error;
+  throw new HoldfastError(
+    failureCodes[command.state] ?? 'STEP_FAILED',
+    `${command.kind} ${command.state}${error ? `: ${error.code}: ${error.message}` : ''}`,
+    error?.hint ? { hint: error.hint } : {},
+  );
+}
+
+function commandTable(commands: CommandView[], now: number): string {
+  if (commands.length === 0) return 'no commands yet';
+  return table(
+    ['COMMAND', 'KIND', 'STATE', 'AGE', 'BY'],
+    commands.map((c) => [c.commandId, c.kind, c.state, shortDuration(now - c.createdAt), c.submittedBy.id]),
+  );
+}
+
+function commandText(command: CommandView): string {
+  const head = fields({
+    command: command.commandId,
+    gateway: command.gatewayId,
+    kind: command.kind,
+    params: JSON.stringify(command.params),
+    state: command.state,
+    'submitted by': command.submittedBy.id,
+    'submitted via': command.viaCellId,
+    alert: command.cause && `${command.cause.alertKey} episode ${command.cause.episode}`,
+    progress: command.progress && `${Math.round(command.progress.fraction * 100)} %`,
+  });
+  const audit = command.audit.map(
+    (entry) => `  ${time(entry.at)}  ${entry.state}${entry.note ? `  ${entry.note}` : ''}`,
+  );
+  const output = command.outcome?.output ? `\nresult:\n${json(command.outcome.output)}` : '';
+  return `${head}\naudit:\n${audit.join('\n')}${output}`;
+}

@@ -1,0 +1,87 @@
+import { CommanderError, type Command } from 'commander';
+import { asHoldfastError, errorCodes, errorLine, HoldfastError } from '../core/errors.ts';
+import { createApiClient, type ApiClient } from './api-client.ts';
+import { resolveContext, type CliContext, type ContextFlags } from './context.ts';
+import { json } from './output.ts';
+
+/** What every command gets; a test gives its own. */
+export interface CliDeps {
+  env: Record<string, string | undefined>;
+  stdout: (text: string) => void;
+  stderr: (text: string) => void;
+  now: () => number;
+  readStdin: () => Promise<string>;
+}
+
+/** A resolved call of one command: its flags, the API and its output. */
+export interface Session {
+  context: CliContext;
+  api: ApiClient;
+  deps: CliDeps;
+  /** Prints data as JSON with `--json`, else as text. */
+  show: (data: unknown, text: () => string) => void;
+}
+
+/** Adds the flags that every command of the API takes and hands the action its session. */
+export function apiCommand(
+  parent: Command,
+  signature: string,
+  summary: string,
+  deps: CliDeps,
+  examples: string[],
+): Command & { run: (action: (session: Session, ...args: string[]) => Promise<void>) => Command } {
+  const command = parent
+    .command(signature)
+    .description(summary)
+    .option('--tenant <id>', 'the tenant (default: HOLDFAST_TENANT, else "default")')
+    .option(
+      '--endpoint <url>',
+      'the control plane’s HTTP API (default: HOLDFAST_ENDPOINT, else the local one)',
+    )
+    .option(
+      '--token-file <file>',
+      'ask as a tenant with this token (default: HOLDFAST_TOKEN_FILE, else as operator)',
+    )
+    .option('--data-dir <dir>', 'data directory of a local `holdfast up` (default: .data)')
+    .option('--json', 'print JSON')
+    .addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ holdfast ${line}`).join('\n')}`);
+  const run = (action: (session: Session, ...args: string[]) => Promise<void>): Command =>
+    command.action(async (...args: unknown[]) => {
+      const flags = command.opts<ContextFlags & { json?: boolean }>();
+      const context = resolveContext(flags, deps.env);
+      const show = (data: unknown, text: () => string) => deps.stdout(flags.json ? json(data) : text());
+      const positional = args.slice(0, -2).map((arg) => String(arg));
+      await action({ context, api: createApiClient(context), deps, show }, ...positional);
+    });
+  return Object.assign(command, { run });
+}
+
+/** Runs a program to its exit code; every failure becomes one line on stderr. */
+export async function runProgram(program: Command, argv: string[], deps: CliDeps): Promise<number> {
+  const quiet = (command: Command): void => {
+    command
+      .exitOverride()
+      .configureOutput({ writeErr: () => undefined, writeOut: (text) => deps.stdout(text.trimEnd()) });
+    command.commands.forEach(quiet);
+  };
+  quiet(program);
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return 0;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) {
+      if (thrown.exitCode === 0) return 0;
+      if (thrown.code === 'commander.help') {
+        deps.stdout(program.helpInformation().trimEnd());
+        return errorCodes.USAGE.exit;
+      }
+      const message = thrown.message.replace(/^error: /, '').replaceAll('\n', ' ');
+      deps.stderr(errorLine(new HoldfastError('USAGE', message, { hint: 'see --help' })));
+      return errorCodes.USAGE.exit;
+    }
+    const error = asHoldfastError(thrown);
+    deps.stderr(errorLine(error));
+    if (deps.env['HOLDFAST_DEBUG'] && error.cause instanceof Error) deps.stderr(String(error.cause.stack));
+    return errorCodes[error.code].exit;
+  }
+}

@@ -1,0 +1,199 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { addCommandCommands } from '../../cli/command-commands.ts';
+import { addGatewayCommands } from '../../cli/gateway-commands.ts';
+import { runProgram, type CliDeps } from '../../cli/program.ts';
+
+interface Run {
+  code: number;
+  out: string;
+  err: string;
+}
+let dir: string;
+let server: Server;
+let endpoint: string;
+let answer: { status: number; body: unknown };
+let requests: { method: string; url: string; authorization: string; body: string }[];
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'holdfast-cli-'));
+  server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    requests.push({
+      method: request.method ?? '',
+      url: request.url ?? '',
+      authorization: request.headers.authorization ?? '',
+      body: Buffer.concat(chunks).toString(),
+    });
+    response
+      .writeHead(answer.status, { 'content-type': 'application/json' })
+      .end(JSON.stringify(answer.body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterAll(async () => {
+  await new Promise((resolve) => server.close(resolve));
+  rmSync(dir, { recursive: true });
+});
+beforeEach(() => {
+  requests = [];
+  answer = { status: 200, body: {} };
+});
+
+async function run(
+  argv: string[],
+  options: { env?: Record<string, string>; stdin?: string } = {},
+): Promise<Run> {
+  const result: Run = { code: -1, out: '', err: '' };
+  const deps: CliDeps = {
+    env: { HOLDFAST_DATA_DIR: join(dir, 'none'), ...options.env },
+    stdout: (text) => (result.out += `${text}\n`),
+    stderr: (text) => (result.err += `${text}\n`),
+    now: () => 1_000_000,
+    readStdin: async () => options.stdin ?? '',
+  };
+  const program = new Command('holdfast').version('0');
+  addGatewayCommands(program, deps);
+  addCommandCommands(program, deps);
+  result.code = await runProgram(program, argv, deps);
+  return result;
+}
+function token(mode = 0o600): string {
+  const file = join(dir, `token-${mode}`);
+  writeFileSync(file, 'secret-token\n', { mode });
+  return file;
+}
+
+test('a command without a control plane says where to get one and exits with CONFIG', async () => {
+  const { code, err } = await run(['gateways', 'list']);
+  expect(code).toBe(78);
+  expect(err).toMatch(/^error: CONFIG: no control plane is known here — .*npm start/);
+});
+
+test('an unknown command is one line and exits with USAGE', async () => {
+  const { code, err, out } = await run(['bogus']);
+  expect([code, out]).toEqual([64, '']);
+  expect(err).toBe("error: USAGE: unknown command 'bogus' — see --help\n");
+});
+
+test('a tenant asks below /v1 with its token, which never stands in the URL', async () => {
+  answer.body = { gateways: [] };
+  const { code, out } = await run(['gateways', 'list', '--endpoint', endpoint, '--token-file', token()]);
+  expect([code, out]).toEqual([0, 'no gateways yet; `holdfast activation create` makes a code for one\n']);
+  expect(requests[0]).toMatchObject({ url: '/v1/gateways', authorization: 'Bearer secret-token' });
+});
+
+test('a token file that others can read is refused', async () => {
+  const { code, err } = await run(['gateways', 'list', '--endpoint', endpoint, '--token-file', token(0o644)]);
+  expect(code).toBe(77);
+  expect(err).toContain('can be read by other users — chmod 600');
+  expect(requests).toEqual([]);
+});
+
+test('an operator of the local mode signs for its tenant with the keys of the data directory', async () => {
+  const client = {
+    endpoint,
+    cells: {},
+    region: 'eu-north-1',
+    tenantId: 'acme',
+    operator: { accessKeyId: 'AKLOCAL', secretAccessKey: 'x' },
+  };
+  writeFileSync(join(dir, 'client.json'), JSON.stringify(client));
+  answer.body = { gateways: [] };
+  const { code } = await run(['gateways', 'list'], { env: { HOLDFAST_DATA_DIR: dir } });
+  expect(code).toBe(0);
+  expect(requests[0]?.url).toBe('/operator/v1/tenants/acme/gateways');
+  expect(requests[0]?.authorization).toMatch(
+    /^AWS4-HMAC-SHA256 Credential=AKLOCAL\/\d{8}\/eu-north-1\/execute-api\//,
+  );
+});
+
+test('an error of the API becomes its own line and exit code', async () => {
+  answer = {
+    status: 404,
+    body: { error: { code: 'NOT_FOUND', message: 'no gateway "gw-1"', hint: 'list them' } },
+  };
+  const { code, err } = await run([
+    'gateways',
+    'show',
+    'gw-1',
+    '--endpoint',
+    endpoint,
+    '--token-file',
+    token(),
+  ]);
+  expect([code, err]).toEqual([66, 'error: NOT_FOUND: no gateway "gw-1" — list them\n']);
+});
+
+test('an unknown command kind is refused before anything is sent', async () => {
+  const { code, err } = await run([
+    'send',
+    'gw-1',
+    'format.disk',
+    '--endpoint',
+    endpoint,
+    '--token-file',
+    token(),
+  ]);
+  expect(code).toBe(65);
+  expect(err).toMatch(/no command "format.disk" — kinds: probe, /);
+  expect(requests).toEqual([]);
+});
+
+test('parameters come from flags and standard input, numbers as numbers', async () => {
+  answer.body = {
+    command: { commandId: 'c', state: 'QUEUED', audit: [], submittedBy: { id: 'me' }, params: {} },
+  };
+  const argv = [
+    'send',
+    'gw-1',
+    'volume.create',
+    '--no-wait',
+    '-p',
+    'sizeBytes=4096',
+    '--params',
+    '-',
+    '--json',
+  ];
+  const { code } = await run([...argv, '--endpoint', endpoint, '--token-file', token()], {
+    stdin: '{"volumeId":"v"}',
+  });
+  expect(code).toBe(0);
+  expect(JSON.parse(requests[0]?.body ?? '')).toEqual({
+    kind: 'volume.create',
+    params: { volumeId: 'v', sizeBytes: 4096 },
+    whenOffline: 'queue',
+  });
+});
+
+test('a command that failed exits non-zero with the gateway’s own reason', async () => {
+  answer.body = {
+    command: {
+      commandId: 'c',
+      gatewayId: 'gw-1',
+      kind: 'volume.check',
+      state: 'FAILED',
+      audit: [],
+      submittedBy: { id: 'me' },
+      params: {},
+      outcome: { status: 'FAILED', error: { code: 'NOT_FOUND', message: 'no volume "v"' } },
+    },
+  };
+  const { code, err } = await run([
+    'send',
+    'gw-1',
+    'volume.check',
+    '--endpoint',
+    endpoint,
+    '--token-file',
+    token(),
+  ]);
+  expect(code).toBe(1);
+  expect(err).toBe('error: STEP_FAILED: volume.check FAILED: NOT_FOUND: no volume "v"\n');
+});

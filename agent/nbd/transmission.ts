@@ -1,0 +1,134 @@
+import type { Duplex } from 'node:stream';
+import { requestMaxBytes } from './exports.ts';
+import { createRequestReader } from './reader.ts';
+import { errorReply, performRequest, validateRequest, type Session } from './requests.ts';
+import { command, type Request } from './wire.ts';
+
+/**
+ * What one connection may have in flight. No new request is read while either is reached, so a connection holds at
+ * most `bytesInFlightMax` and one request more. nbdcopy keeps 16 MiB a connection in flight.
+ */
+const requestsInFlightMax = 128;
+const bytesInFlightMax = 16 * 1024 * 1024;
+
+export interface Transmission {
+  /** Takes no further request, answers those in flight, then ends the connection. */
+  drain(): void;
+  /** Resolves when the connection is closed and no request of it is with the device any more. */
+  done: Promise<void>;
+}
+
+/**
+ * Serves one client's requests until either side ends the connection. `onViolation` is told why a client that broke
+ * the protocol was cut off; `onFault` of device errors that no client's request explains.
+ */
+export function runTransmission(
+  socket: Duplex,
+  session: Session,
+  firstBytes: Buffer,
+  observe: { onViolation(reason: string): void; onFault(thrown: unknown, request: Request): void },
+): Transmission {
+  const reader = createRequestReader(requestMaxBytes(session.device));
+  let requestsInFlight = 0;
+  let bytesInFlight = 0;
+  let draining = false;
+  let corked = false;
+  let paused = false;
+  let closed = socket.destroyed;
+  const done = Promise.withResolvers<void>();
+
+  /** Bytes that the kernel has not taken yet count too: a client that does not read its replies is not read either. */
+  const hasRoom = (): boolean =>
+    requestsInFlight < requestsInFlightMax && bytesInFlight + socket.writableLength < bytesInFlightMax;
+
+  const uncork = (): void => {
+    corked = false;
+    socket.uncork();
+  };
+  /** The last reply in flight goes out now; with others about to come, all of one turn leave in one system call. */
+  const send = (buffers: readonly Buffer[]): void => {
+    if (closed || !socket.writable) return;
+    if (requestsInFlight > 0 && !corked) {
+      corked = true;
+      socket.cork();
+      setImmediate(uncork);
+    }
+    for (const buffer of buffers) socket.write(buffer);
+    if (requestsInFlight === 0 && corked) socket.uncork(); // the immediate's uncork then does nothing
+  };
+  const finishIfIdle = (): void => {
+    if (requestsInFlight > 0) return;
+    if (closed) done.resolve();
+    else if (draining) socket.end(() => socket.destroy());
+  };
+  const settle = (request: Request, buffers: readonly Buffer[]): void => {
+    requestsInFlight--;
+    bytesInFlight -= dataBytesOf(request);
+    send(buffers);
+    pump();
+    finishIfIdle();
+  };
+  const begin = (request: Request, payload: Buffer | undefined): void => {
+    const refusal = validateRequest(session, request);
+    if (refusal) {
+      send([errorReply(session, request.cookie, refusal)]);
+      return;
+    }
+    requestsInFlight++;
+    bytesInFlight += dataBytesOf(request);
+    performRequest(session, request, payload).then(
+      (buffers) => settle(request, buffers),
+      (thrown: unknown) => {
+        observe.onFault(thrown, request);
+        settle(request, [errorReply(session, request.cookie, thrown)]);
+      },
+    );
+  };
+  const pump = (): void => {
+    while (!draining && !closed && hasRoom()) {
+      const incoming = reader.next();
+      if (!incoming) break;
+      if (incoming.kind === 'violation') {
+        observe.onViolation(incoming.reason);
+        socket.destroy();
+        closed = true;
+      } else if (incoming.request.type === command.disconnect) {
+        draining = true;
+        finishIfIdle();
+      } else begin(incoming.request, incoming.payload);
+    }
+    const pause = !draining && !hasRoom(); // while draining the client's end must be seen, its data not
+    if (pause !== paused) {
+      paused = pause;
+      if (pause) socket.pause();
+      else socket.resume();
+    }
+  };
+
+  socket.on('data', (chunk: Buffer) => {
+    if (draining) return;
+    reader.push(chunk);
+    pump();
+  });
+  socket.on('drain', pump);
+  socket.on('close', () => {
+    closed = true;
+    finishIfIdle();
+  });
+  if (firstBytes.length > 0) reader.push(firstBytes);
+  pump();
+  if (closed) finishIfIdle();
+  return {
+    done: done.promise,
+    drain: () => {
+      draining = true;
+      pump();
+      finishIfIdle();
+    },
+  };
+}
+
+/** What a request makes us hold: a read's reply or a write's payload. */
+function dataBytesOf({ type, lengthBytes }: Request): number {
+  return type === command.read || type === command.write ? lengthBytes : 0;
+}

@@ -1,0 +1,95 @@
+import type { Agent } from 'node:http';
+import { z } from 'zod';
+import { activationProofText, apiRoutes, requests, tenantBase } from '../../core/api.ts';
+import { errorCodes, HoldfastError, type ErrorCode } from '../../core/errors.ts';
+import type { StateDirectory } from '../state/state-directory.ts';
+import { loadOrCreateGatewayKey, signText } from './gateway-key.ts';
+import {
+  activateResponseSchema,
+  cellsInOrder,
+  identityFileName,
+  keyFileName,
+  loadIdentity,
+  requireSafeUrl,
+  saveIdentity,
+  type GatewayIdentity,
+} from './gateway-identity.ts';
+import { postJson, type JsonAnswer } from './http-client.ts';
+
+export interface ActivationRequest {
+  serverUrl: string;
+  code: string;
+  preferredCellId?: string;
+  agentVersion: string;
+  hostname?: string;
+}
+
+/**
+ * Trades an activation code for an identity. The key is durable before the request leaves, so the same request can
+ * be repeated after a crash and yields the same identity.
+ * Throws CONFLICT (already activated), CONFIG (URL), INVALID_INPUT (code), what the server says, UNAVAILABLE.
+ */
+export async function activate(
+  state: StateDirectory,
+  request: ActivationRequest,
+  deps: { now: () => number; agent?: Agent; timeoutMs?: number },
+): Promise<GatewayIdentity> {
+  const identityPath = state.file(identityFileName);
+  const existing = await loadIdentity(identityPath);
+  if (existing)
+    throw new HoldfastError('CONFLICT', `${state.path} already belongs to gateway ${existing.gatewayId}`, {
+      hint: 'start it with `holdfast-agent run`, or activate another gateway with its own --state-dir',
+    });
+  const server = requireSafeUrl(request.serverUrl, ['https:', 'http:'], '--server');
+  const key = await loadOrCreateGatewayKey(state.file(keyFileName));
+  const body = requests.activate.safeParse({
+    code: request.code,
+    publicKey: key.publicKey,
+    proof: signText(key, activationProofText(request.code, key.publicKey)),
+    agentVersion: request.agentVersion,
+    hostname: request.hostname?.slice(0, 255),
+  });
+  if (!body.success)
+    throw new HoldfastError('INVALID_INPUT', 'that is no activation code', {
+      hint: 'paste the code as it was given, 16 to 64 characters',
+    });
+  const url = new URL(`${server.href.replace(/\/+$/, '')}${tenantBase}${apiRoutes.activate.path}`);
+  const answer = await postJson(url, body.data, { agent: deps.agent, timeoutMs: deps.timeoutMs ?? 30_000 });
+  const granted = parseAnswer(url, answer);
+  cellsInOrder(granted.cells, request.preferredCellId);
+  const identity: GatewayIdentity = {
+    ...granted,
+    serverUrl: server.href,
+    keyGeneration: 1,
+    preferredCellId: request.preferredCellId,
+    activatedAt: deps.now(),
+  };
+  await saveIdentity(identityPath, identity);
+  return identity;
+}
+
+const errorBodySchema = z.object({
+  error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }),
+});
+
+function parseAnswer(url: URL, { status, json }: JsonAnswer): z.infer<typeof activateResponseSchema> {
+  if (status >= 200 && status < 300) {
+    const granted = activateResponseSchema.safeParse(json);
+    if (granted.success) return granted.data;
+    throw new HoldfastError('PROTOCOL', `${url.origin} answered with an identity that is not valid`, {
+      cause: granted.error,
+    });
+  }
+  const refused = errorBodySchema.safeParse(json);
+  if (!refused.success)
+    throw new HoldfastError(
+      status >= 500 ? 'UNAVAILABLE' : status === 429 ? 'THROTTLED' : 'PROTOCOL',
+      `${url.origin} refused the activation with status ${status}`,
+    );
+  const { code, message, hint } = refused.data.error;
+  throw new HoldfastError(isErrorCode(code) ? code : 'PROTOCOL', message.slice(0, 500), {
+    hint: hint?.slice(0, 500),
+  });
+}
+
+const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(errorCodes, code);

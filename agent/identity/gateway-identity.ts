@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { HoldfastError } from '../../core/errors.ts';
+import { readVersionedFile, writeVersionedFile, type FileFormat } from '../state/versioned-file.ts';
+
+const id = z.string().min(1).max(64);
+
+/** Answer of the server to `activate`: who the agent is and where it dials. */
+export const activateResponseSchema = z.object({
+  gatewayId: id,
+  tenantId: id,
+  name: z.string().max(80).optional(),
+  cells: z
+    .array(z.object({ cellId: id, webSocketUrl: z.string().max(512) }))
+    .min(1)
+    .max(64),
+});
+
+const identityFile = {
+  format: 'holdfast-agent-identity',
+  version: 1,
+  schema: activateResponseSchema.extend({
+    serverUrl: z.string().max(512),
+    /** Raised by each rotation of the key. */
+    keyGeneration: z.number().int().positive(),
+    /** The cell to dial first; without it the first of `cells`. */
+    preferredCellId: id.optional(),
+    activatedAt: z.number().int().nonnegative(),
+  }),
+} satisfies FileFormat<z.ZodObject>;
+
+export type GatewayIdentity = z.infer<typeof identityFile.schema>;
+export type Cell = GatewayIdentity['cells'][number];
+
+export const keyFileName = 'key.json';
+export const identityFileName = 'identity.json';
+
+export const loadIdentity = (path: string): Promise<GatewayIdentity | undefined> =>
+  readVersionedFile(path, identityFile);
+export const saveIdentity = (path: string, identity: GatewayIdentity): Promise<void> =>
+  writeVersionedFile(path, identityFile, identity);
+
+/** The cells in the order in which to try them: the preferred one first. Throws NOT_FOUND, CONFIG. */
+export function cellsInOrder(cells: readonly Cell[], preferredCellId: string | undefined): Cell[] {
+  for (const cell of cells) requireSafeUrl(cell.webSocketUrl, ['wss:', 'ws:'], `cell ${cell.cellId}`);
+  if (preferredCellId === undefined) return [...cells];
+  const preferred = cells.find((cell) => cell.cellId === preferredCellId);
+  if (!preferred)
+    throw new HoldfastError('NOT_FOUND', `there is no cell "${preferredCellId}"`, {
+      hint: `the cells are ${cells.map((cell) => cell.cellId).join(', ')}`,
+    });
+  return [preferred, ...cells.filter((cell) => cell !== preferred)];
+}
+
+/** A URL whose first scheme is encrypted; the second, plain one is taken for this machine alone. */
+export function requireSafeUrl(text: string, [secure, plain]: [string, string], what: string): URL {
+  const url = URL.parse(text);
+  if (!url || (url.protocol !== secure && url.protocol !== plain))
+    throw new HoldfastError('CONFIG', `${what}: "${text.slice(0, 200)}" is not a ${secure}// URL`);
+  if (url.username || url.password)
+    throw new HoldfastError('CONFIG', `${what}: the URL holds a user name or password`, {
+      hint: 'leave them out: the agent proves itself with its key',
+    });
+  if (url.protocol === plain && !isLoopback(url.hostname))
+    throw new HoldfastError('CONFIG', `${what}: ${url.origin} is not encrypted`, {
+      hint: `use ${secure}//; ${plain}// is for 127.0.0.1, ::1 and localhost`,
+    });
+  return url;
+}
+
+export const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);

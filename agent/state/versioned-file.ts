@@ -1,0 +1,122 @@
+import { constants } from 'node:fs';
+import { open, readFile, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import { HoldfastError } from '../../core/errors.ts';
+
+/** A kind of JSON file in the state directory: `{format, version, …data}`, at most `maxBytes`. */
+export interface FileFormat<S extends z.ZodObject> {
+  format: string;
+  version: number;
+  schema: S;
+}
+
+const maxBytes = 1024 * 1024;
+
+/**
+ * The file's data, or undefined where there is no file. Throws CORRUPT (not JSON, not this format, not valid),
+ * UNSUPPORTED (written by a newer agent), IO.
+ */
+export async function readVersionedFile<S extends z.ZodObject>(
+  path: string,
+  { format, version, schema }: FileFormat<S>,
+): Promise<z.infer<S> | undefined> {
+  const text = await readText(path);
+  if (text === undefined) return undefined;
+  const damaged = (why: string, cause?: unknown) =>
+    new HoldfastError('CORRUPT', `${path} is damaged: ${why}`, {
+      hint: 'restore the file from a backup, or start with an empty state directory and activate again',
+      cause,
+    });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw damaged('it is not JSON', cause);
+  }
+  const head = z.object({ format: z.string(), version: z.number().int() }).safeParse(json);
+  if (!head.success || head.data.format !== format) throw damaged(`it is not a ${format} file`);
+  if (head.data.version > version)
+    throw new HoldfastError('UNSUPPORTED', `${path} has version ${head.data.version} of ${format}`, {
+      hint: `this agent knows versions up to ${version}: run the newer agent that wrote it`,
+    });
+  const data = schema.safeParse(json);
+  if (!data.success) throw damaged(z.prettifyError(data.error).replaceAll('\n', ' '), data.error);
+  return data.data;
+}
+
+/** Replaces the file as a whole, mode 0600; it is on stable storage once this resolves. */
+export async function writeVersionedFile<S extends z.ZodObject>(
+  path: string,
+  { format, version, schema }: FileFormat<S>,
+  data: z.infer<S>,
+): Promise<void> {
+  const text = JSON.stringify({ format, version, ...(schema.parse(data) as object) }, null, 2);
+  await writeDurably(path, Buffer.from(`${text}\n`));
+}
+
+/**
+ * Temporary file, fsync, rename, fsync of the directory: after power loss there is the old file or the new one.
+ * The temporary name is fixed because one process owns the directory; a leftover is overwritten.
+ */
+export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = `${path}.tmp`;
+  try {
+    await using file = await open(temporary, 'w', 0o600);
+    await file.chmod(0o600);
+    await file.writeFile(bytes);
+    await file.sync();
+  } catch (cause) {
+    throw ioError('write', temporary, cause);
+  }
+  try {
+    await rename(temporary, path);
+    await syncDirectory(dirname(path));
+  } catch (cause) {
+    throw ioError('replace', path, cause);
+  }
+}
+
+/** Makes the directory's entries (creations, renames) durable. */
+export async function syncDirectory(path: string): Promise<void> {
+  await using directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  await directory.sync();
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  try {
+    await using file = await open(path, 'r');
+    const { size } = await file.stat();
+    if (size > maxBytes)
+      throw new HoldfastError(
+        'CORRUPT',
+        `${path} is damaged: it has ${size} bytes, at most ${maxBytes} are expected`,
+      );
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    if (cause instanceof HoldfastError) throw cause;
+    if (errnoOf(cause) === 'ENOENT') return undefined;
+    throw ioError('read', path, cause);
+  }
+}
+
+/** `code` of a system error (ENOENT, …); undefined for anything else. */
+export function errnoOf(thrown: unknown): string | undefined {
+  const code = typeof thrown === 'object' && thrown !== null && 'code' in thrown ? thrown.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}
+
+/** A failed file operation with the path, what was tried, and what to do where that is known. */
+export function ioError(action: string, path: string, cause: unknown): HoldfastError {
+  const errno = errnoOf(cause);
+  const reason = String(cause).replace(/^Error: /, '');
+  const text = `cannot ${action} ${path}: ${reason}`;
+  if (errno === 'ENOSPC' || errno === 'EDQUOT')
+    return new HoldfastError('NO_SPACE', text, { hint: 'make room on that file system', cause });
+  if (errno === 'EACCES' || errno === 'EPERM')
+    return new HoldfastError('FORBIDDEN', text, {
+      hint: 'run as the user who owns the state directory',
+      cause,
+    });
+  return new HoldfastError('IO', text, { cause });
+}

@@ -47,6 +47,8 @@ export interface HolderItem {
   gatewayId: string;
   connectionId: string;
   epoch: number;
+  bootId: string;
+  journalId: string;
   connectedAt: number;
   /** Unix seconds; DynamoDB may delete late, so readers compare it themselves. */
   expiresAtSec: number;
@@ -64,7 +66,10 @@ export const finalCommandStates = [
 ] as const;
 export type CommandState = (typeof openCommandStates)[number] | (typeof finalCommandStates)[number];
 
-/** Commands table: pk `gatewayId`, sk `commandId`; local index `open`: sk `openSeq` (number), sparse. */
+/**
+ * Commands table: pk `gatewayId`, sk `commandId`; local index `open`: sk `openSeq` (number), sparse, all attributes;
+ * index `openByShard`: pk `openShard` (string), sk `dueAt` (number), sparse, keys only: what the sweeper looks at.
+ */
 export interface CommandItem {
   gatewayId: string;
   /** Hash of tenant, gateway and idempotency key. */
@@ -77,8 +82,14 @@ export interface CommandItem {
   lane: string;
   state: CommandState;
   attempt: number;
-  /** Present exactly while the state is open. */
+  /** Optimistic concurrency: every write asserts and raises it. */
+  version: number;
+  /** These three are present exactly while the state is open. */
   openSeq?: number;
+  /** '0'…'7'. */
+  openShard?: string;
+  /** When the sweeper must look at it: past claim, expiry, time-out. */
+  dueAt?: number;
   /** Epoch of the connection that the last attempt was posted to. */
   sentEpoch?: number;
   claimUntil?: number;
@@ -87,6 +98,8 @@ export interface CommandItem {
   expiresAt: number;
   timeoutMs: number;
   ackedAt?: number;
+  /** The journal that holds the command; another one at a later hello means that it is lost. */
+  ackedJournalId?: string;
   startedAt?: number;
   endedAt?: number;
   progress?: { fraction: number; note?: string; at: number };

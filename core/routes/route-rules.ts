@@ -1,0 +1,160 @@
+import type { GatewayItem, HolderItem, Route } from '../model.ts';
+import {
+  absent,
+  all,
+  any,
+  equal,
+  fewer,
+  less,
+  present,
+  type Condition,
+  type GuardedUpdate,
+} from './guarded-update.ts';
+
+/**
+ * Who reaches a gateway. Each rule is one conditional write on the gateway's item (or on the cell's holder row) that
+ * may be repeated as it is; where its condition fails, the caller reads the item strongly and decides again.
+ * The newest connection always wins.
+ */
+export const maxGrants = 8;
+export const maxRecentHellos = 16;
+
+/** A connection, as the authorizer of its cell let it in. */
+export interface ConnectionRef {
+  epoch: number;
+  connectionId: string;
+}
+
+const isRoute = ({ epoch, connectionId }: ConnectionRef): Condition =>
+  all(equal('route.epoch', epoch), equal('route.connectionId', connectionId));
+
+/** `$connect`: a token works once, because dialSeq only moves up. */
+export const burnDial = (seq: number, keyGeneration: number): GuardedUpdate => ({
+  when: all(equal('status', 'active'), equal('keyGeneration', keyGeneration), less('dialSeq', seq)),
+  set: { dialSeq: seq },
+});
+
+export type HelloDecision =
+  | { accept: true; update: GuardedUpdate; replaces: GatewayItem['previous'] }
+  | { accept: false; reason: 'unknown' | 'revoked' | 'key-replaced' }
+  | { accept: false; reason: 'superseded'; byEpoch: number };
+
+/**
+ * `hello`: the connection becomes the route if none newer was welcomed; the one that it replaces is kept as
+ * `previous`, which also refuses late hellos of connections older than that.
+ */
+export function decideHello(
+  gateway: GatewayItem | undefined,
+  hello: Route & { keyGeneration: number },
+): HelloDecision {
+  const { keyGeneration, ...route } = hello;
+  if (!gateway) return { accept: false, reason: 'unknown' };
+  if (gateway.status !== 'active') return { accept: false, reason: 'revoked' };
+  if (gateway.keyGeneration !== keyGeneration) return { accept: false, reason: 'key-replaced' };
+  const { route: current, previous } = gateway;
+  const isSame = current?.connectionId === route.connectionId;
+  const newest = Math.max(isSame ? 0 : (current?.epoch ?? 0), previous?.epoch ?? 0);
+  if (newest >= route.epoch) return { accept: false, reason: 'superseded', byEpoch: newest };
+  const replaces =
+    current && !isSame
+      ? { epoch: current.epoch, cellId: current.cellId, connectionId: current.connectionId }
+      : undefined;
+  const hellos = isSame ? gateway.recentHellos : [...gateway.recentHellos, route.connectedAt];
+  return {
+    accept: true,
+    replaces,
+    update: {
+      when: all(
+        equal('status', 'active'),
+        equal('keyGeneration', keyGeneration),
+        current ? isRoute(current) : absent('route'),
+      ),
+      set: {
+        route: isSame ? { ...route, connectedAt: current.connectedAt } : route,
+        recentHellos: hellos.slice(-maxRecentHellos),
+        ...(replaces ? { previous: replaces } : {}),
+      },
+      remove: ['routeLostAt'],
+    },
+  };
+}
+
+/** `$disconnect` and 410: the route goes only if it still is this connection's. */
+export const loseRoute = (connection: ConnectionRef, at: number): GuardedUpdate => ({
+  when: isRoute(connection),
+  set: { routeLostAt: at },
+  remove: ['route'],
+});
+
+/** A holder that was found by asking around becomes the route again, if nothing newer is known. */
+export const repairRoute = (gateway: GatewayItem, route: Route): GuardedUpdate | undefined =>
+  Math.max(gateway.route?.epoch ?? 0, gateway.previous?.epoch ?? 0) >= route.epoch
+    ? undefined
+    : {
+        when: all(equal('status', 'active'), gateway.route ? isRoute(gateway.route) : absent('route')),
+        set: { route },
+        remove: ['routeLostAt'],
+      };
+
+/** What a frame's connection is to the gateway now. Frames of all but `live` ones are refused. */
+export function connectionStanding(
+  gateway: GatewayItem | undefined,
+  connection: ConnectionRef & { keyGeneration: number },
+): 'live' | 'no-route' | 'superseded' | 'refused' {
+  if (!gateway || gateway.status !== 'active') return 'refused';
+  if (gateway.keyGeneration !== connection.keyGeneration) return 'refused';
+  const { route, previous } = gateway;
+  if (route?.epoch === connection.epoch && route.connectionId === connection.connectionId) return 'live';
+  const newest = Math.max(route?.epoch ?? 0, previous?.epoch ?? 0);
+  return newest >= connection.epoch ? 'superseded' : 'no-route';
+}
+
+/**
+ * The right to start a command that must not run twice: given to one journal, and only while the route is the
+ * connection that asks for it. Repeatable for the same journal.
+ */
+export const grantStart = (
+  commandId: string,
+  journalId: string,
+  connection: ConnectionRef,
+): GuardedUpdate => ({
+  when: all(
+    equal('status', 'active'),
+    isRoute(connection),
+    equal('route.journalId', journalId),
+    any(
+      equal(`grants.${commandId}`, journalId),
+      all(absent(`grants.${commandId}`), fewer('grants', maxGrants)),
+    ),
+  ),
+  set: { [`grants.${commandId}`]: journalId },
+});
+
+/** Takes a grant back once its command is final, or was taken from a journal that is lost. */
+export const releaseGrant = (commandId: string, journalId?: string): GuardedUpdate => ({
+  when: journalId === undefined ? present(`grants.${commandId}`) : equal(`grants.${commandId}`, journalId),
+  remove: [`grants.${commandId}`],
+});
+
+/** Submit: the next number of the gateway's command queue. Gaps do no harm. */
+export const countCommand = (tenantId: string): GuardedUpdate => ({
+  when: all(equal('tenantId', tenantId), equal('status', 'active')),
+  add: { commandCounter: 1 },
+});
+
+/** The cell's own row of who holds which gateway: put if newer, or again for the same connection. */
+export const putHolder = (holder: HolderItem): GuardedUpdate => {
+  const { gatewayId: _key, ...fields } = holder;
+  return {
+    when: any(
+      absent('epoch'),
+      less('epoch', holder.epoch),
+      all(equal('epoch', holder.epoch), equal('connectionId', holder.connectionId)),
+    ),
+    set: fields,
+  };
+};
+
+/** The holder row goes only with its own connection. */
+export const holderIs = ({ epoch, connectionId }: ConnectionRef): Condition =>
+  all(equal('epoch', epoch), equal('connectionId', connectionId));

@@ -1,0 +1,186 @@
+import type { GatewayItem, Route } from '../../../core/model.ts';
+import { applied } from '../../../core/routes/guarded-update.ts';
+import {
+  burnDial,
+  connectionStanding,
+  countCommand,
+  decideHello,
+  grantStart,
+  loseRoute,
+  maxGrants,
+  maxRecentHellos,
+  releaseGrant,
+  repairRoute,
+} from '../../../core/routes/route-rules.ts';
+
+const gateway = (changed: Partial<GatewayItem> = {}): GatewayItem => ({
+  gatewayId: 'gw-1',
+  tenantId: 'acme',
+  status: 'active',
+  publicKey: 'key',
+  keyGeneration: 1,
+  createdAt: 0,
+  dialSeq: 0,
+  recentHellos: [],
+  commandCounter: 0,
+  grants: {},
+  ...changed,
+});
+const route = (epoch: number, connectionId = `c${epoch}`): Route => ({
+  epoch,
+  connectionId,
+  cellId: 'cell-1',
+  bootId: 'boot',
+  journalId: 'journal',
+  connectedAt: epoch,
+});
+const after = (item: GatewayItem, update: Parameters<typeof applied>[0]) => applied(update, item, {});
+function welcomed(item: GatewayItem, hello: Route): GatewayItem {
+  const decision = decideHello(item, { ...hello, keyGeneration: 1 });
+  if (!decision.accept) throw new Error(`refused: ${decision.reason}`);
+  return after(item, decision.update)!;
+}
+
+describe('hello', () => {
+  it('routes the first connection and takes routeLostAt away', () => {
+    const item = welcomed(gateway({ routeLostAt: 1 }), route(5));
+    expect(item.route).toEqual(route(5));
+    expect(item).not.toHaveProperty('routeLostAt');
+    expect(item).not.toHaveProperty('previous');
+    expect(item.recentHellos).toEqual([5]);
+  });
+
+  it('replaces an older connection and keeps it as previous', () => {
+    const item = welcomed(welcomed(gateway(), route(5)), route(6));
+    expect(item.route?.epoch).toBe(6);
+    expect(item.previous).toEqual({ epoch: 5, cellId: 'cell-1', connectionId: 'c5' });
+  });
+
+  it('rejects a hello whose epoch is older', () => {
+    const item = welcomed(gateway(), route(6));
+    expect(decideHello(item, { ...route(5), keyGeneration: 1 })).toEqual({
+      accept: false,
+      reason: 'superseded',
+      byEpoch: 6,
+    });
+  });
+
+  it('rejects the late hello of a replaced connection even after the route was lost', () => {
+    const item = welcomed(welcomed(gateway(), route(5)), route(6));
+    const lost = after(item, loseRoute(route(6), 9))!;
+    expect(decideHello(lost, { ...route(5), keyGeneration: 1 })).toMatchObject({ reason: 'superseded' });
+  });
+
+  it('may be repeated by the same connection, which does not count as a new one', () => {
+    const item = welcomed(gateway(), route(5));
+    const again = welcomed(item, { ...route(5), connectedAt: 99 });
+    expect(again).toEqual(item);
+  });
+
+  it('does not overwrite a route that changed since it was read', () => {
+    const read = welcomed(gateway(), route(5));
+    const decision = decideHello(read, { ...route(6), keyGeneration: 1 });
+    const meanwhile = welcomed(read, route(7));
+    if (!decision.accept) throw new Error('refused');
+    expect(after(meanwhile, decision.update)).toBeUndefined();
+  });
+
+  it.each([
+    ['a gateway that is not known', undefined, 'unknown'],
+    ['a revoked gateway', gateway({ status: 'revoked' }), 'revoked'],
+    ['a key that was replaced', gateway({ keyGeneration: 2 }), 'key-replaced'],
+  ])('refuses %s', (_, item, reason) => {
+    expect(decideHello(item, { ...route(5), keyGeneration: 1 })).toEqual({ accept: false, reason });
+  });
+
+  it('keeps the last 16 hellos', () => {
+    let item = gateway();
+    for (let epoch = 1; epoch <= 20; epoch++) item = welcomed(item, route(epoch));
+    expect(item.recentHellos).toHaveLength(maxRecentHellos);
+    expect(item.recentHellos.at(-1)).toBe(20);
+  });
+});
+
+describe('a lost route', () => {
+  it('goes with its own connection only', () => {
+    const item = welcomed(gateway(), route(6));
+    expect(after(item, loseRoute(route(5), 9))).toBeUndefined();
+    expect(after(item, loseRoute(route(6, 'other'), 9))).toBeUndefined();
+    expect(after(item, loseRoute(route(6), 9))).toMatchObject({ routeLostAt: 9 });
+    expect(after(item, loseRoute(route(6), 9))).not.toHaveProperty('route');
+  });
+
+  it('comes back from a holder unless a newer connection is known', () => {
+    const item = welcomed(welcomed(gateway(), route(5)), route(6));
+    const lost = after(item, loseRoute(route(6), 9))!;
+    expect(repairRoute(lost, route(5))).toBeUndefined();
+    expect(after(lost, repairRoute(lost, route(6))!)?.route?.epoch).toBe(6);
+    expect(repairRoute(item, route(6))).toBeUndefined();
+  });
+});
+
+describe('a dial', () => {
+  it('burns its token once', () => {
+    const item = after(gateway({ dialSeq: 4 }), burnDial(5, 1))!;
+    expect(item.dialSeq).toBe(5);
+    expect(after(item, burnDial(5, 1))).toBeUndefined();
+  });
+
+  it('is refused for a revoked gateway and another key', () => {
+    expect(after(gateway({ status: 'revoked' }), burnDial(5, 1))).toBeUndefined();
+    expect(after(gateway({ keyGeneration: 2 }), burnDial(5, 1))).toBeUndefined();
+  });
+});
+
+describe('a frame', () => {
+  const item = welcomed(welcomed(gateway(), route(5)), route(6));
+  const standing = (of: GatewayItem | undefined, epoch: number, keyGeneration = 1) =>
+    connectionStanding(of, { epoch, connectionId: `c${epoch}`, keyGeneration });
+
+  it('counts from the newest connection alone', () => {
+    expect(standing(item, 6)).toBe('live');
+    expect(standing(item, 5)).toBe('superseded');
+    expect(standing(item, 7)).toBe('no-route');
+  });
+
+  it('asks for another hello where the route was lost', () => {
+    expect(standing(after(item, loseRoute(route(6), 9)), 6)).toBe('no-route');
+  });
+
+  it('is refused after revocation and with a replaced key', () => {
+    expect(standing({ ...item, status: 'revoked' }, 6)).toBe('refused');
+    expect(standing(item, 6, 2)).toBe('refused');
+    expect(standing(undefined, 6)).toBe('refused');
+  });
+});
+
+describe('a start grant', () => {
+  const item = welcomed(gateway(), route(6));
+
+  it('goes to one journal, which may ask again', () => {
+    const granted = after(item, grantStart('a', 'journal', route(6)))!;
+    expect(granted.grants).toEqual({ a: 'journal' });
+    expect(after(granted, grantStart('a', 'journal', route(6)))).toEqual(granted);
+    const moved = welcomed(granted, { ...route(7), journalId: 'other' });
+    expect(after(moved, grantStart('a', 'other', route(7)))).toBeUndefined();
+  });
+
+  it('is refused to a connection that is not the route', () => {
+    expect(after(item, grantStart('a', 'journal', route(5)))).toBeUndefined();
+    expect(after(item, grantStart('a', 'other', route(6)))).toBeUndefined();
+  });
+
+  it('is refused beyond the eighth, and given again after a release', () => {
+    let full = item;
+    for (let i = 0; i < maxGrants; i++) full = after(full, grantStart(`c${i}`, 'journal', route(6)))!;
+    expect(after(full, grantStart('one-more', 'journal', route(6)))).toBeUndefined();
+    expect(after(full, releaseGrant('c0', 'other'))).toBeUndefined();
+    const released = after(full, releaseGrant('c0', 'journal'))!;
+    expect(after(released, grantStart('one-more', 'journal', route(6)))).toBeDefined();
+  });
+});
+
+it('numbers commands for the gateway’s own tenant', () => {
+  expect(after(gateway(), countCommand('acme'))?.commandCounter).toBe(1);
+  expect(after(gateway(), countCommand('other'))).toBeUndefined();
+});

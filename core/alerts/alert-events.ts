@@ -1,0 +1,24 @@
+import type { AlertEvent } from '../alert-event.ts';
+import type { AlertItem, AlertOutboxEntry } from '../model.ts';
+import { parseEventId } from './alert-key.ts';
+
+/** The event of one outbox entry. Episode and seq are the entry's own: the item may be ahead of it. */
+export function alertEvent(item: AlertItem, entry: AlertOutboxEntry): AlertEvent {
+  const { alertKey, tenantId, gatewayId, conditionId, component, severity, summary } = item;
+  const id = parseEventId(entry.eventId);
+  return {
+    eventId: entry.eventId,
+    type: entry.type,
+    alertKey,
+    episode: id?.episode ?? item.episode,
+    seq: id?.seq ?? item.seq,
+    tenantId,
+    gatewayId,
+    conditionId,
+    component,
+    severity,
+    summary,
+    at: entry.at,
+    ...(entry.type === 'firing' && item.suggested ? { suggested: item.suggested } : {}),
+  };
+}

@@ -1,0 +1,49 @@
+import { conditionById } from '../conditions/conditions.ts';
+import type { Observation } from '../conditions/evaluate.ts';
+import type { ConditionLimits } from '../conditions/signals.ts';
+import type { AlertItem, GatewayItem } from '../model.ts';
+import { alertKeyOf } from './alert-key.ts';
+import { frozen, newAlert, observed, withdrawn } from './lifecycle.ts';
+
+/** One thing to do to one alert; `apply` may be repeated on a newer copy of the item. */
+export interface AlertStep {
+  alertKey: string;
+  /** The copy that the plan was made from; undefined: not among the open ones, read it by its key. */
+  known: AlertItem | undefined;
+  apply: (stored: AlertItem | undefined, now: number) => AlertItem | undefined;
+}
+
+/**
+ * What has to be done to one gateway's alerts. Open alerts without an observation are frozen: missing data never
+ * resolves one. `open` holds the gateway's alerts of the index, `observations` what was seen now.
+ */
+export function planGateway(
+  gateway: GatewayItem,
+  open: readonly AlertItem[],
+  observations: readonly Observation[],
+  limits: ConditionLimits,
+): AlertStep[] {
+  const rest = new Map(open.map((item) => [item.alertKey, item]));
+  const steps: AlertStep[] = [];
+  for (const o of gateway.status === 'active' ? observations : []) {
+    const alertKey = alertKeyOf({ ...gateway, conditionId: o.condition.id, component: o.component });
+    const known = rest.get(alertKey);
+    rest.delete(alertKey);
+    // A closed alert changes only when it is raised: the many quiet ones cost no read.
+    if (!known && o.level !== 'raised') continue;
+    const apply: AlertStep['apply'] = (stored, now) =>
+      observed(stored ?? newAlert(gateway, o), o, now, limits);
+    steps.push({ alertKey, known, apply });
+  }
+  for (const known of rest.values()) steps.push({ alertKey: known.alertKey, known, apply: unseen(gateway) });
+  return steps;
+}
+
+const unseen =
+  (gateway: GatewayItem): AlertStep['apply'] =>
+  (stored, now) => {
+    if (!stored) return undefined;
+    if (gateway.status !== 'active') return withdrawn(stored, now, 'the gateway was revoked');
+    if (!conditionById.has(stored.conditionId)) return withdrawn(stored, now, 'the condition is gone');
+    return frozen(stored, now, 'no fresh facts');
+  };

@@ -1,0 +1,18 @@
+/** Order of two versions `1.2.3` or `1.2.3-rc.1`: negative when `a` is older. What cannot be read is oldest. */
+export function compareVersions(a: string, b: string): number {
+  const [left, right] = [parse(a), parse(b)];
+  if (!left || !right) return Number(left !== undefined) - Number(right !== undefined);
+  for (const i of [0, 1, 2] as const)
+    if (left.numbers[i] !== right.numbers[i]) return left.numbers[i] - right.numbers[i];
+  // A pre-release comes before its release.
+  if (left.pre === right.pre) return 0;
+  if (left.pre === undefined) return 1;
+  if (right.pre === undefined) return -1;
+  return left.pre.localeCompare(right.pre, 'en', { numeric: true });
+}
+
+function parse(version: string): { numbers: [number, number, number]; pre: string | undefined } | undefined {
+  const match = /^v?(\d{1,9})\.(\d{1,9})\.(\d{1,9})(?:-([0-9A-Za-z.-]+))?(?:\+.*)?$/.exec(version);
+  if (!match) return undefined;
+  return { numbers: [Number(match[1]), Number(match[2]), Number(match[3])], pre: match[4] };
+}

@@ -1,0 +1,57 @@
+import { createRequire } from 'node:module';
+import { App } from 'aws-cdk-lib';
+import type { Bundles } from './bundle.ts';
+import { CellStack } from './cell-stack.ts';
+import { readConfig } from './config.ts';
+import { HomeStack } from './home-stack.ts';
+import { checkSolutions } from './nag.ts';
+
+export interface HoldfastAppProps {
+  readonly bundles: Bundles;
+  /** @default - CDK_OUTDIR, or a temporary directory */
+  readonly outdir?: string;
+  /** Overridden by `cdk -c` and CDK_CONTEXT_JSON. @default - every key of lib/config.ts has its default */
+  readonly context?: Record<string, unknown>;
+}
+
+/**
+ * Behaviour of the CDK that changed since it first came out: what this version recommends, set here and not in
+ * cdk.json so that every way to synthesize agrees.
+ */
+const featureFlags = {
+  ...(createRequire(import.meta.url)('aws-cdk-lib/recommended-feature-flags.json') as Record<
+    string,
+    unknown
+  >),
+  // Home keeps what a cell still uses from being deleted.
+  '@aws-cdk/core:defaultCrossStackReferences': 'strong',
+};
+
+/** The whole application: `holdfast-home` and one `holdfast-<cellId>` per cell. */
+export function createApp(props: HoldfastAppProps): App {
+  const app = new App({
+    outdir: props.outdir,
+    analyticsReporting: false,
+    context: { ...featureFlags, ...props.context },
+  });
+  const config = readConfig((key) => app.node.tryGetContext(key) as unknown);
+  const deployment = { config, bundles: props.bundles };
+  const env = { region: config.region };
+  const home = new HomeStack(app, 'holdfast-home', {
+    deployment,
+    env,
+    description: 'Holdfast: gateways, commands, status, alerts and snapshots',
+  });
+  for (const cellId of config.cells) {
+    const cell = new CellStack(app, `holdfast-${cellId}`, {
+      deployment,
+      env,
+      cellId,
+      home,
+      description: `Holdfast: control server ${cellId}`,
+    });
+    cell.addStackDependency(home, 'home sets up the account’s API logging');
+  }
+  checkSolutions(app);
+  return app;
+}

@@ -1,0 +1,55 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
+import { handlerEntries, type HandlerName } from './handlers.ts';
+
+const repository = fileURLToPath(new URL('..', import.meta.url));
+
+/** Bundles on disk until the CDK has copied them into its assembly. */
+export interface Bundles extends Disposable {
+  /** Directory whose `index.mjs` exports the function's `handler`. */
+  directoryOf(name: HandlerName): string;
+}
+
+/**
+ * Bundles every handler, the AWS SDK included, so that what runs is what was tested. The output depends on the
+ * sources alone (no paths, no times): an unchanged function keeps its hash and is not deployed again.
+ */
+export function bundleHandlers(): Bundles {
+  const outdir = mkdtempSync(join(tmpdir(), 'holdfast-bundles-'));
+  const names = Object.keys(handlerEntries) as HandlerName[];
+  const built = names.filter((name) => existsSync(join(repository, handlerEntries[name])));
+  buildSync({
+    absWorkingDir: repository,
+    entryPoints: built.map((name) => ({ in: handlerEntries[name], out: join(name, 'index') })),
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    mainFields: ['module', 'main'],
+    minify: true,
+    keepNames: true,
+    legalComments: 'none',
+    // Some dependencies are CommonJS and require Node's own modules, which an ES module cannot do by itself.
+    banner: {
+      js: "import{createRequire as $createRequire}from'node:module';const require=$createRequire(import.meta.url);",
+    },
+    logLevel: 'warning',
+  });
+  for (const name of names.filter((name) => !built.includes(name))) {
+    mkdirSync(join(outdir, name));
+    const message = JSON.stringify(`${handlerEntries[name]} is not written yet`);
+    writeFileSync(
+      join(outdir, name, 'index.mjs'),
+      `export const handler=()=>{throw new Error(${message})};\n`,
+    );
+  }
+  return {
+    directoryOf: (name) => join(outdir, name),
+    [Symbol.dispose]: () => rmSync(outdir, { recursive: true, force: true }),
+  };
+}

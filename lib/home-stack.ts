@@ -1,0 +1,187 @@
+import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { ApiLoggingAccount } from './access-log.ts';
+import { Alarms } from './alarms.ts';
+import { AlertBus } from './alert-bus.ts';
+import { useCellDirectory, useDeliver } from './cell-directory.ts';
+import { createDeadLetterQueue } from './dead-letters.ts';
+import { HoldfastFunction, type Deployment, type HoldfastFunctionProps } from './function.ts';
+import { HoldfastHttpApi } from './http-api.ts';
+import { scheduleTick } from './schedules.ts';
+import { SnapshotBucket } from './snapshot-bucket.ts';
+import { allowSubscriberQueues } from './subscriber-queues.ts';
+import { HomeTables } from './tables.ts';
+
+export interface HomeStackProps extends StackProps {
+  readonly deployment: Deployment;
+}
+
+/** What exists once: identity, routes, commands, status, alerts, snapshots, and the API for people. */
+export class HomeStack extends Stack {
+  readonly tables = new HomeTables(this, 'Tables');
+  readonly snapshots = new SnapshotBucket(this, 'Snapshots');
+  readonly #deployment: Deployment;
+  readonly #deadLetters = createDeadLetterQueue(this, 'DeadLetters');
+  readonly #alarms: Alarms;
+
+  constructor(scope: Construct, id: string, props: HomeStackProps) {
+    super(scope, id, props);
+    this.#deployment = props.deployment;
+    const { config } = props.deployment;
+    this.#alarms = new Alarms(this, 'Alarms', { email: config.alarmEmail });
+    this.#alarms.watchDeadLetters(this.#deadLetters);
+    new ApiLoggingAccount(this, 'ApiLogging');
+
+    const http = new HoldfastHttpApi(this, 'Http', {
+      config,
+      description: 'Holdfast: gateways, commands, alerts and access of every tenant',
+      authorizer: this.#httpAuthorizer(),
+      functions: {
+        activation: this.#activation(),
+        gateways: this.#gateways(),
+        commands: this.#commands(),
+        alerts: this.#alerts(),
+        access: this.#access(),
+      },
+    });
+    this.#alarms.watchServerErrors(http.api.metricServerError({ period: Duration.minutes(5) }));
+    this.#sweeper();
+    this.#alerting();
+    new CfnOutput(this, 'ApiUrl', {
+      value: http.url,
+      description: 'The HTTP API, for tenants and operators',
+    });
+    new CfnOutput(this, 'SnapshotBucketName', { value: this.snapshots.bucket.bucketName });
+  }
+
+  #function(
+    id: string,
+    props: Omit<HoldfastFunctionProps, 'deployment' | 'deadLetterQueue'> & { asynchronous?: boolean },
+  ): HoldfastFunction {
+    const { asynchronous, ...rest } = props;
+    const fn = new HoldfastFunction(this, id, {
+      ...rest,
+      deployment: this.#deployment,
+      deadLetterQueue: asynchronous ? this.#deadLetters : undefined,
+    });
+    this.#alarms.watchFunction(fn);
+    return fn;
+  }
+
+  #httpAuthorizer(): HoldfastFunction {
+    return this.#function('HttpAuthorizer', {
+      handler: 'HttpAuthorizer',
+      description: 'Verifies tenants’ bearer tokens',
+    }).useTable(this.tables.tokens, 'get');
+  }
+
+  #activation(): HoldfastFunction {
+    const fn = this.#function('Activation', {
+      handler: 'Activation',
+      description: 'Creates activation codes and trades them for identities',
+    })
+      .useTable(this.tables.activationCodes, 'get', 'put', 'update')
+      .useTable(this.tables.gateways, 'get', 'put');
+    useCellDirectory(fn);
+    return fn;
+  }
+
+  #gateways(): HoldfastFunction {
+    const fn = this.#function('Gateways', {
+      handler: 'Gateways',
+      description: 'Lists, shows, renames and revokes gateways',
+    })
+      .useTable(this.tables.gateways, 'get', 'batchGet', 'update', 'scan', 'query:byTenant')
+      .useTable(this.tables.status, 'get', 'batchGet')
+      .useTable(this.tables.inventory, 'get');
+    useCellDirectory(fn);
+    useDeliver(fn, this.#deployment.config.cells);
+    return fn;
+  }
+
+  #commands(): HoldfastFunction {
+    const { config } = this.#deployment;
+    const fn = this.#function('Commands', {
+      handler: 'Commands',
+      description: 'Takes commands and shows what became of them',
+    })
+      .useTable(this.tables.gateways, 'get', 'update')
+      .useTable(this.tables.commands, 'get', 'put', 'update', 'query', 'query:open')
+      .setEnv('FORWARDING_MODE', config.forwardingMode);
+    useCellDirectory(fn);
+    useDeliver(fn, config.cells);
+    return fn;
+  }
+
+  #sweeper(): void {
+    const { config } = this.#deployment;
+    const fn = this.#function('Sweeper', {
+      handler: 'Sweeper',
+      description: 'Finishes what a crash left half-done, expires and times out commands',
+      timeout: Duration.seconds(50),
+      asynchronous: true,
+      retryAttempts: 0,
+    })
+      .useTable(this.tables.gateways, 'get', 'update')
+      .useTable(this.tables.commands, 'get', 'update', 'query', 'query:open')
+      .setEnv('FORWARDING_MODE', config.forwardingMode);
+    useCellDirectory(fn);
+    useDeliver(fn, config.cells);
+    this.#tick('SweeperTick', fn, config.schedules.sweeper);
+  }
+
+  #alerts(): HoldfastFunction {
+    return this.#function('Alerts', {
+      handler: 'Alerts',
+      description: 'Shows alerts and takes acknowledgements',
+    })
+      .useTable(this.tables.alerts, 'get', 'update', 'query:byTenant', 'query:open')
+      .useTable(this.tables.commands, 'query');
+  }
+
+  #access(): HoldfastFunction {
+    const fn = this.#function('Access', {
+      handler: 'Access',
+      description: 'Tokens and alert subscriptions of tenants',
+    })
+      .useTable(this.tables.tokens, 'get', 'put', 'delete', 'query:byTenant')
+      .useTable(this.tables.subscriptions, 'get', 'put', 'update', 'delete', 'query');
+    allowSubscriberQueues(fn);
+    return fn;
+  }
+
+  #alerting(): void {
+    const { config } = this.#deployment;
+    const alertBus = new AlertBus(this, 'AlertBus');
+    const proxy = this.#function('StatusProxy', {
+      handler: 'StatusProxy',
+      description: 'Looks through every gateway’s status for conditions and emits alerts',
+      timeout: Duration.seconds(50),
+      memorySizeMiB: 1_024,
+      asynchronous: true,
+      retryAttempts: 0,
+    })
+      .useTable(this.tables.status, 'scan')
+      .useTable(this.tables.gateways, 'scan')
+      .useTable(this.tables.alerts, 'get', 'put', 'update', 'query:open')
+      .setEnv('ALERT_BUS_NAME', alertBus.bus.eventBusName)
+      .setEnv('HEARTBEAT_INTERVAL_MS', config.heartbeatIntervalMs)
+      .setEnv('RECONNECT_WINDOW_MS', config.reconnectWindowMs)
+      .setEnv('LATEST_AGENT_VERSION', config.latestAgentVersion)
+      .allow(['events:PutEvents'], [alertBus.bus.eventBusArn]);
+    this.#tick('StatusProxyTick', proxy, config.schedules.statusProxy);
+
+    const router = this.#function('SubscriptionRouter', {
+      handler: 'SubscriptionRouter',
+      description: 'Sends alert events to the queues that the tenant confirmed',
+      asynchronous: true,
+    }).useTable(this.tables.subscriptions, 'query');
+    allowSubscriberQueues(router);
+    alertBus.routeTo(router.lambda, this.#deadLetters);
+  }
+
+  #tick(id: string, target: HoldfastFunction, expression: string): void {
+    scheduleTick(this, id, { target, expression, deadLetterQueue: this.#deadLetters });
+    this.#alarms.watchHeartbeat(target);
+  }
+}

@@ -1,0 +1,142 @@
+import { RemovalPolicy } from 'aws-cdk-lib';
+import {
+  AttributeType,
+  BillingMode,
+  ProjectionType,
+  Table,
+  TableEncryption,
+  type Attribute,
+  type ITable,
+} from 'aws-cdk-lib/aws-dynamodb';
+import { Construct } from 'constructs';
+import type { EnvName } from '../core/env.ts';
+import type {
+  ActivationCodeItem,
+  AlertItem,
+  CommandItem,
+  GatewayItem,
+  HolderItem,
+  InventoryItem,
+  StatusItem,
+  SubscriptionItem,
+  TokenItem,
+} from '../core/model.ts';
+
+type Verb = 'get' | 'batchGet' | 'query' | 'scan' | 'put' | 'update' | 'delete';
+/** An action on the table, or on one index of it: `query:byTenant`. */
+export type TableAction = Verb | `${'query' | 'scan'}:${string}`;
+
+/** A table together with the environment variable by which functions find it. */
+export interface HoldfastTable {
+  readonly table: ITable;
+  readonly envName: EnvName;
+  readonly indexArn: (indexName: string) => string;
+}
+
+type Key<Item> = keyof Item & string;
+interface IndexProps<Item> {
+  readonly name: string;
+  /** @default - the table's own: a local index, which can be read strongly */
+  readonly partitionKey?: Key<Item>;
+  readonly sortKey?: Key<Item>;
+  readonly projection: 'all' | 'keys';
+}
+export interface TableProps<Item> {
+  readonly envName: EnvName;
+  readonly partitionKey: Key<Item>;
+  readonly sortKey?: Key<Item>;
+  readonly indexes?: readonly IndexProps<Item>[];
+  /** Attribute in Unix seconds after which DynamoDB may delete the item. @default - items stay */
+  readonly timeToLive?: Key<Item>;
+}
+
+/** Keys that are numbers; every other key is text. */
+const numericKeys = new Set<string>(['openSeq', 'changedAt'] satisfies (Key<CommandItem> | Key<AlertItem>)[]);
+const attribute = (name: string): Attribute => ({
+  name,
+  type: numericKeys.has(name) ? AttributeType.NUMBER : AttributeType.STRING,
+});
+
+/** A table whose keys are attributes of `Item`: pay per request, recoverable, encrypted, kept when its stack goes. */
+export function createTable<Item>(scope: Construct, id: string, props: TableProps<Item>): HoldfastTable {
+  const table = new Table(scope, id, {
+    partitionKey: attribute(props.partitionKey),
+    sortKey: props.sortKey ? attribute(props.sortKey) : undefined,
+    billingMode: BillingMode.PAY_PER_REQUEST,
+    encryption: TableEncryption.AWS_MANAGED,
+    pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+    deletionProtection: true,
+    removalPolicy: RemovalPolicy.RETAIN,
+    timeToLiveAttribute: props.timeToLive,
+  });
+  for (const index of props.indexes ?? []) {
+    const projectionType = index.projection === 'all' ? ProjectionType.ALL : ProjectionType.KEYS_ONLY;
+    if (index.partitionKey)
+      table.addGlobalSecondaryIndex({
+        indexName: index.name,
+        partitionKey: attribute(index.partitionKey),
+        sortKey: index.sortKey ? attribute(index.sortKey) : undefined,
+        projectionType,
+      });
+    else if (index.sortKey)
+      table.addLocalSecondaryIndex({
+        indexName: index.name,
+        sortKey: attribute(index.sortKey),
+        projectionType,
+      });
+  }
+  return { table, envName: props.envName, indexArn: (name) => `${table.tableArn}/index/${name}` };
+}
+
+/** The home's tables; their items are described in core/model.ts. */
+export class HomeTables extends Construct {
+  readonly gateways = createTable<GatewayItem>(this, 'Gateways', {
+    envName: 'GATEWAYS_TABLE',
+    partitionKey: 'gatewayId',
+    indexes: [{ name: 'byTenant', partitionKey: 'tenantId', sortKey: 'gatewayId', projection: 'keys' }],
+  });
+  readonly commands = createTable<CommandItem>(this, 'Commands', {
+    envName: 'COMMANDS_TABLE',
+    partitionKey: 'gatewayId',
+    sortKey: 'commandId',
+    indexes: [{ name: 'open', sortKey: 'openSeq', projection: 'all' }],
+  });
+  readonly status = createTable<StatusItem>(this, 'Status', {
+    envName: 'STATUS_TABLE',
+    partitionKey: 'gatewayId',
+  });
+  readonly inventory = createTable<InventoryItem>(this, 'Inventory', {
+    envName: 'INVENTORY_TABLE',
+    partitionKey: 'gatewayId',
+  });
+  readonly alerts = createTable<AlertItem>(this, 'Alerts', {
+    envName: 'ALERTS_TABLE',
+    partitionKey: 'alertKey',
+    indexes: [
+      { name: 'open', partitionKey: 'openShard', projection: 'all' },
+      { name: 'byTenant', partitionKey: 'tenantId', sortKey: 'changedAt', projection: 'all' },
+    ],
+  });
+  readonly activationCodes = createTable<ActivationCodeItem>(this, 'ActivationCodes', {
+    envName: 'ACTIVATION_CODES_TABLE',
+    partitionKey: 'codeHash',
+  });
+  readonly tokens = createTable<TokenItem>(this, 'Tokens', {
+    envName: 'TOKENS_TABLE',
+    partitionKey: 'tokenHash',
+    indexes: [{ name: 'byTenant', partitionKey: 'tenantId', sortKey: 'tokenId', projection: 'all' }],
+  });
+  readonly subscriptions = createTable<SubscriptionItem>(this, 'Subscriptions', {
+    envName: 'SUBSCRIPTIONS_TABLE',
+    partitionKey: 'tenantId',
+    sortKey: 'subscriptionId',
+  });
+}
+
+/** A cell's own table: which connection of it reaches which gateway. */
+export const createConnectionsTable = (scope: Construct): HoldfastTable =>
+  createTable<HolderItem>(scope, 'Connections', {
+    envName: 'CONNECTIONS_TABLE',
+    partitionKey: 'gatewayId',
+    timeToLive: 'expiresAtSec',
+  });

@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import { runSteps, writeReport } from '../cli/demo/report.ts';
+import { Story } from '../cli/demo/story.ts';
+import { World } from '../cli/demo/world.ts';
+import { runProgram } from '../cli/program.ts';
+import { HoldfastError } from '../core/errors.ts';
+
+const program = new Command('demo')
+  .description('Holdfast’s main story with real processes on this machine; exit 0 only if every step held')
+  .option('--json <file>', 'write the report to this file')
+  .option('--kill-at <fraction>', 'restored fraction at which the agent is killed, between 0 and 1', '0.5')
+  .option('--keep', 'keep the directory with data and logs')
+  .addHelpText('after', '\nExamples:\n  $ npm run demo\n  $ npm run demo -- --kill-at 0.2 --json report.json')
+  .action(async () => {
+    const flags = program.opts<{ json?: string; killAt: string; keep?: boolean }>();
+    const killAt = Number(flags.killAt);
+    if (!(killAt > 0 && killAt < 1))
+      throw new HoldfastError('USAGE', `--kill-at ${flags.killAt} is not between 0 and 1`, {
+        hint: '--kill-at 0.5',
+      });
+    const dir = await mkdtemp(join(tmpdir(), 'holdfast-demo-'));
+    const world = new World(dir, dirname(dirname(fileURLToPath(import.meta.url))));
+    const interrupt = () => void world.processes.stopAll().finally(() => process.exit(130));
+    process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+    const print = (line: string) => process.stdout.write(`${line}\n`);
+    const report = await runSteps(new Story(world, { killAt }).steps, print).finally(() =>
+      world.processes.stopAll(),
+    );
+    if (flags.json) await writeReport(flags.json, report);
+    if (report.ok && !flags.keep) await rm(dir, { recursive: true });
+    else print(`data and logs: ${dir}`);
+    if (!report.ok) process.exitCode = 1;
+  });
+
+const code = await runProgram(program, process.argv.slice(2), {
+  env: process.env,
+  stdout: (line) => process.stdout.write(`${line}\n`),
+  stderr: (line) => process.stderr.write(`${line}\n`),
+  now: Date.now,
+  readStdin: async () => '',
+});
+if (code !== 0) process.exitCode = code;

@@ -1,0 +1,109 @@
+import type { ChildProcess } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AlertTrail, AlertView, CommandView, GatewayView } from '../../core/api.ts';
+import { HoldfastError } from '../../core/errors.ts';
+import { NbdClient } from './nbd-client.ts';
+import { Processes, until } from './processes.ts';
+
+/** What an agent's own CLI says about a volume (`holdfast-agent volume show --json`). */
+export interface LocalVolume {
+  state: string;
+  nbdSocket?: string;
+  restore?: { fraction: number; bytesPerSec: number };
+}
+
+/** Every process of the story and the commands that are typed at them; all through the public CLIs. */
+export class World {
+  readonly dir: string;
+  readonly processes: Processes;
+  readonly #bin: string;
+
+  constructor(dir: string, repositoryDir: string) {
+    this.dir = dir;
+    this.#bin = join(repositoryDir, 'bin');
+    this.processes = new Processes(join(dir, 'logs'), {
+      ...process.env,
+      HOLDFAST_DATA_DIR: this.dataDir,
+      NO_COLOR: '1',
+    });
+  }
+
+  get dataDir(): string {
+    return join(this.dir, 'cloud');
+  }
+  stateDir(agent: string): string {
+    return join(this.dir, `agent-${agent}`);
+  }
+
+  holdfast(...args: string[]): Promise<string> {
+    return this.processes.must(process.execPath, [join(this.#bin, 'holdfast.ts'), ...args]);
+  }
+  async holdfastJson<T>(...args: string[]): Promise<T> {
+    return JSON.parse(await this.holdfast(...args, '--json')) as T;
+  }
+  agentCli(agent: string, args: string[], stdin = ''): Promise<string> {
+    return this.processes.must(
+      process.execPath,
+      [join(this.#bin, 'holdfast-agent.ts'), ...args, '--state-dir', this.stateDir(agent)],
+      stdin,
+    );
+  }
+  start(name: string, program: 'holdfast' | 'holdfast-agent', args: string[]): Promise<ChildProcess> {
+    return this.processes.start(name, process.execPath, [join(this.#bin, `${program}.ts`), ...args]);
+  }
+  async startAgent(agent: string): Promise<ChildProcess> {
+    await mkdir(this.dir, { recursive: true });
+    const args = ['run', '--state-dir', this.stateDir(agent), '--check-interval', '2s', '--log', 'json'];
+    return this.start(`agent-${agent}`, 'holdfast-agent', args);
+  }
+
+  async gateway(gatewayId: string): Promise<GatewayView> {
+    return (await this.holdfastJson<{ gateway: GatewayView }>('gateways', 'show', gatewayId)).gateway;
+  }
+  async send(
+    gatewayId: string,
+    kind: string,
+    params: Record<string, string>,
+    flags: string[] = [],
+  ): Promise<CommandView> {
+    const pairs = Object.entries(params).flatMap(([name, value]) => ['-p', `${name}=${value}`]);
+    const answer = await this.holdfastJson<{ command: CommandView }>(
+      'send',
+      gatewayId,
+      kind,
+      ...pairs,
+      ...flags,
+    );
+    return answer.command;
+  }
+  async alerts(): Promise<AlertView[]> {
+    return (await this.holdfastJson<{ alerts: AlertView[] }>('alerts', 'list', '--all')).alerts;
+  }
+  trail(alertKey: string): Promise<AlertTrail> {
+    return this.holdfastJson<AlertTrail>('alerts', 'trail', alertKey);
+  }
+
+  async volume(agent: string, volumeId: string): Promise<LocalVolume> {
+    const text = await this.agentCli(agent, ['volume', 'show', volumeId, '--json']);
+    const answer = JSON.parse(text) as LocalVolume | { volume: LocalVolume };
+    return 'volume' in answer ? answer.volume : answer;
+  }
+  /** An NBD connection to a volume of a running agent. */
+  async nbd(agent: string, volumeId: string): Promise<NbdClient> {
+    const { nbdSocket } = await this.volume(agent, volumeId);
+    if (!nbdSocket) throw new HoldfastError('STEP_FAILED', `volume ${volumeId} is not served`);
+    return NbdClient.open(nbdSocket, volumeId);
+  }
+  /** The restored fraction as the agent says it now. */
+  async fraction(agent: string, volumeId: string): Promise<number> {
+    const volume = await this.volume(agent, volumeId);
+    return volume.restore?.fraction ?? (volume.state === 'healthy' ? 1 : 0);
+  }
+  untilFraction(agent: string, volumeId: string, atLeast: number, timeoutMs: number): Promise<number> {
+    return until(`restored fraction ${atLeast}`, timeoutMs, async () => {
+      const fraction = await this.fraction(agent, volumeId);
+      return fraction >= atLeast ? fraction : undefined;
+    });
+  }
+}

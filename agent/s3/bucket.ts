@@ -1,0 +1,36 @@
+/**
+ * The few operations on S3 that the repository needs. Keys are relative to the bucket's prefix. Reads see every
+ * write, delete and list that completed before them (S3 has been strongly consistent since December 2020); the
+ * order rules of the repository rest on that. Errors are HoldfastErrors: NOT_FOUND, FORBIDDEN, UNAUTHENTICATED,
+ * CONFIG, THROTTLED, UNAVAILABLE, CORRUPT (an object is longer or shorter than it must be), IO.
+ * An aborted signal rejects with the signal's reason.
+ */
+export interface Bucket {
+  /** `s3://bucket/prefix`, for messages. */
+  readonly url: string;
+  put(key: string, body: Uint8Array, options?: CallOptions): Promise<void>;
+  /** The whole object; CORRUPT where it is longer than `maxBytes`. */
+  get(key: string, options: CallOptions & { maxBytes: number }): Promise<Uint8Array>;
+  /** Exactly these bytes; CORRUPT where the object ends before. */
+  getRange(
+    key: string,
+    range: { offsetBytes: number; lengthBytes: number },
+    options?: CallOptions,
+  ): Promise<Uint8Array>;
+  has(key: string, options?: CallOptions): Promise<boolean>;
+  /** Every key that starts with `keyPrefix`, in order. */
+  list(keyPrefix: string, options?: CallOptions): AsyncIterable<ListedObject>;
+  /** Deletes all of them; keys that do not exist count as deleted. */
+  delete(keys: string[], options?: CallOptions): Promise<void>;
+}
+
+export interface CallOptions {
+  signal?: AbortSignal;
+}
+
+export interface ListedObject {
+  key: string;
+  sizeBytes: number;
+  /** Unix milliseconds by the store's clock. */
+  modifiedAtMs: number;
+}

@@ -1,0 +1,185 @@
+import {
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { HoldfastError } from '../../core/errors.ts';
+import type { Bucket, CallOptions, ListedObject } from './bucket.ts';
+import { collectBody } from './collect-body.ts';
+import {
+  defaultRetryPolicy,
+  systemRetryDeps,
+  withRetries,
+  type RetryDeps,
+  type RetryPolicy,
+} from './retry.ts';
+import { classifyS3Failure, s3Error } from './s3-errors.ts';
+import { s3Url } from './s3-url.ts';
+
+export interface BucketOptions {
+  /** A client, or what makes one: it is asked again when S3 says that the credentials have expired. */
+  client: S3Client | (() => Promise<S3Client>);
+  bucket: string;
+  /** Empty, or ends with a slash. */
+  prefix: string;
+  /** One attempt, its whole body included. @default 60 s */
+  attemptTimeoutMs?: number;
+  retry?: Partial<RetryPolicy>;
+  deps?: RetryDeps;
+}
+
+const deleteBatchKeys = 1000;
+
+/** Repeats what fails for a while (throttling, network, 5xx), with growing delays and within a time budget. */
+export function openBucket(options: BucketOptions): Bucket {
+  return new S3Bucket(options);
+}
+
+class S3Bucket implements Bucket {
+  readonly url: string;
+  readonly #options: BucketOptions;
+  readonly #policy: RetryPolicy;
+  #client: Promise<S3Client> | undefined;
+
+  constructor(options: BucketOptions) {
+    this.#options = options;
+    this.#policy = { ...defaultRetryPolicy, ...options.retry };
+    this.url = s3Url(options);
+  }
+
+  async put(key: string, body: Uint8Array, options?: CallOptions): Promise<void> {
+    await this.#call('put', key, options, (client, signal) =>
+      client.send(new PutObjectCommand({ ...this.#object(key), Body: body }), { abortSignal: signal }),
+    );
+  }
+
+  get(key: string, options: CallOptions & { maxBytes: number }): Promise<Uint8Array> {
+    return this.#call('get', key, options, async (client, signal) => {
+      const response = await client.send(new GetObjectCommand(this.#object(key)), { abortSignal: signal });
+      return collectBody(response, options.maxBytes, `get ${this.#name(key)}`);
+    });
+  }
+
+  getRange(
+    key: string,
+    { offsetBytes, lengthBytes }: { offsetBytes: number; lengthBytes: number },
+    options?: CallOptions,
+  ): Promise<Uint8Array> {
+    const Range = `bytes=${offsetBytes}-${offsetBytes + lengthBytes - 1}`;
+    return this.#call('get', key, options, async (client, signal) => {
+      const response = await client.send(new GetObjectCommand({ ...this.#object(key), Range }), {
+        abortSignal: signal,
+      });
+      const bytes = await collectBody(response, lengthBytes, `get ${this.#name(key)}`);
+      if (bytes.length === lengthBytes) return bytes;
+      throw new HoldfastError('CORRUPT', `${this.#name(key)} ends before byte ${offsetBytes + lengthBytes}`);
+    });
+  }
+
+  async has(key: string, options?: CallOptions): Promise<boolean> {
+    try {
+      await this.#call('look up', key, options, (client, signal) =>
+        client.send(new HeadObjectCommand(this.#object(key)), { abortSignal: signal }),
+      );
+      return true;
+    } catch (error) {
+      if (error instanceof HoldfastError && error.code === 'NOT_FOUND' && !isMissingBucket(error))
+        return false;
+      throw error;
+    }
+  }
+
+  async *list(keyPrefix: string, options?: CallOptions): AsyncGenerator<ListedObject> {
+    const { bucket, prefix } = this.#options;
+    let ContinuationToken: string | undefined;
+    do {
+      const token = ContinuationToken;
+      const page = await this.#call('list', keyPrefix, options, (client, signal) =>
+        client.send(
+          new ListObjectsV2Command({
+            Bucket: bucket,
+            Prefix: prefix + keyPrefix,
+            ContinuationToken: token,
+          }),
+          { abortSignal: signal },
+        ),
+      );
+      for (const { Key, Size = 0, LastModified } of page.Contents ?? []) {
+        if (!Key?.startsWith(prefix)) continue;
+        yield { key: Key.slice(prefix.length), sizeBytes: Size, modifiedAtMs: LastModified?.getTime() ?? 0 };
+      }
+      ContinuationToken = page.IsTruncated ? page.NextContinuationToken : undefined;
+    } while (ContinuationToken !== undefined);
+  }
+
+  async delete(keys: string[], options?: CallOptions): Promise<void> {
+    for (let start = 0; start < keys.length; start += deleteBatchKeys) {
+      const batch = keys.slice(start, start + deleteBatchKeys);
+      await this.#call('delete', batch[0]!, options, async (client, signal) => {
+        const Objects = batch.map((key) => ({ Key: this.#options.prefix + key }));
+        const response = await client.send(
+          new DeleteObjectsCommand({ Bucket: this.#options.bucket, Delete: { Objects, Quiet: true } }),
+          { abortSignal: signal },
+        );
+        const failed = response.Errors?.[0];
+        if (failed) throw Object.assign(new Error(failed.Message ?? 'not deleted'), { Code: failed.Code });
+      });
+    }
+  }
+
+  #object = (key: string) => ({ Bucket: this.#options.bucket, Key: this.#options.prefix + key });
+
+  #name = (key: string): string => s3Url(this.#options, key);
+
+  async #call<T>(
+    verb: string,
+    key: string,
+    { signal }: CallOptions = {},
+    attempt: (client: S3Client, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const { attemptTimeoutMs = 60_000, deps = systemRetryDeps } = this.#options;
+    let renewed = false;
+    const isTransient = (error: unknown): boolean => {
+      if (error instanceof HoldfastError) return false;
+      const failure = classifyS3Failure(error);
+      if (!failure.expired || renewed || typeof this.#options.client !== 'function') return failure.transient;
+      renewed = true;
+      this.#client = undefined;
+      return true;
+    };
+    try {
+      return await withRetries(
+        async () => {
+          const timeout = AbortSignal.timeout(attemptTimeoutMs);
+          const either = signal ? AbortSignal.any([signal, timeout]) : timeout;
+          try {
+            return await attempt(await this.#currentClient(), either);
+          } catch (error) {
+            throw timeout.aborted && !signal?.aborted ? timeout.reason : error;
+          }
+        },
+        isTransient,
+        { policy: this.#policy, deps, signal },
+      );
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw s3Error(`${verb} ${this.#name(key)}`, error);
+    }
+  }
+
+  #currentClient(): Promise<S3Client> {
+    const { client } = this.#options;
+    if (typeof client !== 'function') return Promise.resolve(client);
+    this.#client ??= client().catch((error: unknown) => {
+      this.#client = undefined;
+      throw error;
+    });
+    return this.#client;
+  }
+}
+
+const isMissingBucket = (error: HoldfastError): boolean =>
+  (error.cause as { name?: string } | undefined)?.name === 'NoSuchBucket';

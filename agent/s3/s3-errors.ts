@@ -1,0 +1,119 @@
+import { HoldfastError, type ErrorCode } from '../../core/errors.ts';
+
+/** What a failure of the SDK means: whether trying again can help, and what a person is told. */
+export interface S3Failure {
+  transient: boolean;
+  /** The credentials are not good any more; new ones may be. */
+  expired: boolean;
+  code: ErrorCode;
+  why: string;
+  hint?: string;
+}
+
+interface Row {
+  names: string[];
+  statuses?: number[];
+  code: ErrorCode;
+  transient?: boolean;
+  expired?: boolean;
+  hint?: string;
+}
+
+/** First match wins; names are S3's error codes, Node's errno names and the SDK's own errors. */
+const rows: Row[] = [
+  { names: ['NoSuchBucket'], code: 'NOT_FOUND', hint: 'check the bucket’s name and region' },
+  {
+    names: ['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired', 'RequestExpired'],
+    code: 'UNAUTHENTICATED',
+    expired: true,
+    hint: 'renew the AWS credentials',
+  },
+  {
+    names: ['RequestTimeTooSkewed'],
+    code: 'UNAUTHENTICATED',
+    hint: 'this host’s clock is wrong by more than 15 minutes: set it',
+  },
+  {
+    names: ['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'InvalidToken', 'CredentialsProviderError'],
+    code: 'UNAUTHENTICATED',
+    hint: 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE',
+  },
+  {
+    names: ['PermanentRedirect', 'AuthorizationHeaderMalformed', 'IllegalLocationConstraintException'],
+    statuses: [301],
+    code: 'CONFIG',
+    hint: 'the bucket is in another region: set AWS_REGION',
+  },
+  {
+    names: ['SlowDown', 'Throttling', 'ThrottlingException', 'RequestLimitExceeded', 'TooManyRequests'],
+    statuses: [429, 503],
+    code: 'THROTTLED',
+    transient: true,
+    hint: 'S3 asked to slow down; try again later',
+  },
+  { names: ['InvalidRange'], statuses: [416], code: 'CORRUPT' },
+  { names: ['NoSuchKey', 'NotFound'], statuses: [404], code: 'NOT_FOUND' },
+  {
+    names: ['AccessDenied', 'AllAccessDisabled'],
+    statuses: [401, 403],
+    code: 'FORBIDDEN',
+    hint: 'the credentials lack the permission for this object (docs/snapshot-format.md, “Permissions”)',
+  },
+  {
+    names: [
+      ...['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH'],
+      ...[
+        'ENETUNREACH',
+        'TimeoutError',
+        'RequestTimeout',
+        'InternalError',
+        'ServiceUnavailable',
+        'BadDigest',
+      ],
+      ...['ERR_STREAM_PREMATURE_CLOSE', 'IncompleteBody', 'XAmzContentSHA256Mismatch', 'OperationAborted'],
+    ],
+    statuses: [408, 500, 502, 504],
+    code: 'UNAVAILABLE',
+    transient: true,
+    hint: 'check the network and AWS_ENDPOINT_URL_S3',
+  },
+];
+
+export function classifyS3Failure(error: unknown): S3Failure {
+  const { names, status } = describe(error);
+  const row =
+    rows.find((each) => each.names.some((name) => names.includes(name))) ??
+    rows.find((each) => status !== undefined && each.statuses?.includes(status)) ??
+    (status !== undefined && status >= 500 ? rows.at(-1) : undefined);
+  const why = names[0] ?? (error instanceof Error ? error.message : String(error));
+  return {
+    transient: row?.transient ?? false,
+    expired: row?.expired ?? false,
+    code: row?.code ?? 'IO',
+    why: status === undefined || names.length > 1 ? why : `${why}, HTTP ${status}`,
+    hint: row?.hint,
+  };
+}
+
+/** `action`: what was tried, as in “put s3://bucket/key”. */
+export function s3Error(action: string, error: unknown): HoldfastError {
+  if (error instanceof HoldfastError) return error;
+  const { code, why, hint } = classifyS3Failure(error);
+  return new HoldfastError(code, `${action}: ${why}`, { hint, cause: error });
+}
+
+/** Names from the error and its causes, outermost first: the SDK wraps Node's network errors. */
+function describe(error: unknown): { names: string[]; status: number | undefined } {
+  const names: string[] = [];
+  let status: number | undefined;
+  let current: unknown = error;
+  for (let depth = 0; depth < 5 && typeof current === 'object' && current !== null; depth += 1) {
+    const { name, Code, code, $metadata, cause } = current as Record<string, unknown>;
+    for (const each of [Code, code, name])
+      if (typeof each === 'string' && each !== 'Error' && each !== 'AggregateError') names.push(each);
+    const found = ($metadata as { httpStatusCode?: unknown } | undefined)?.httpStatusCode;
+    if (typeof found === 'number') status ??= found;
+    current = cause;
+  }
+  return { names, status };
+}

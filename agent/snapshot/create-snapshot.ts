@@ -1,0 +1,101 @@
+import { HoldfastError } from '../../core/errors.ts';
+import { defaultChunkBytes, geometryOf } from '../../core/snapshot/geometry.ts';
+import { newSnapshotId, type RandomBytes } from '../../core/snapshot/names.ts';
+import { checkVolumeId } from '../../core/snapshot/root-codec.ts';
+import type { Bucket } from '../s3/bucket.ts';
+import { openSnapshot, type OpenedSnapshot } from './open-snapshot.ts';
+import { uploadPinId } from './pins.ts';
+import { Upload } from './upload.ts';
+import type { SnapshotInput } from './snapshot-input.ts';
+import { UploadPool } from './upload-pool.ts';
+import { UploadProtocol } from './upload-protocol.ts';
+
+export interface CreateSnapshotOptions {
+  bucket: Bucket;
+  source: SnapshotInput;
+  volumeId: string;
+  /** Chunks that this snapshot has not changed are taken over from it. */
+  parentId?: string;
+  /** @default the parent's; without one 256 KiB. Must be the parent's where there is one. */
+  chunkBytes?: number;
+  /**
+   * True where a chunk may differ from the parent's: only these are read. Without it everything is read and
+   * compared by hash. Needs a parent.
+   */
+  changed?: (chunkIndex: number) => boolean;
+  /** Chunks that are read, hashed and compressed at the same time. @default 8 */
+  chunksInFlightMax?: number;
+  /** Objects uploaded at the same time, each up to 8 MiB in memory. @default 4 */
+  uploadsInFlightMax?: number;
+  onProgress?: (progress: CreateProgress) => void;
+  signal?: AbortSignal;
+  /** Unix milliseconds. */
+  now: () => number;
+  random: RandomBytes;
+}
+
+export interface CreateProgress {
+  doneBytes: number;
+  totalBytes: number;
+  uploadedBytes: number;
+}
+
+export interface CreateResult {
+  snapshotId: string;
+  /** SHA-256 of the root object: whoever keeps it can tell a forged snapshot from this one. */
+  rootHash: Uint8Array;
+  parentId: string | undefined;
+  /** Unix milliseconds of the point in time. */
+  createdAtMs: number;
+  sizeBytes: number;
+  uploadedBytes: number;
+  chunkCount: number;
+  newChunks: number;
+  durationMs: number;
+}
+
+/**
+ * Uploads a snapshot that is complete in itself. It is listed only when all of it has arrived; what a failure
+ * leaves behind is never listed, and garbage collection removes it. Memory is bounded whatever the volume's size.
+ * Throws INVALID_INPUT (sizes, ids), NOT_FOUND or GONE (parent), CONFLICT (given up by a collector), the source's
+ * and the bucket's errors; the signal's reason when aborted.
+ */
+export async function createSnapshot(options: CreateSnapshotOptions): Promise<CreateResult> {
+  const { bucket, now, random, parentId } = options;
+  checkVolumeId(options.volumeId);
+  geometryOf(options.source.sizeBytes, options.chunkBytes ?? defaultChunkBytes);
+  const startedAtMs = now();
+  const snapshotId = newSnapshotId(startedAtMs, random);
+  const protocol = new UploadProtocol(bucket, { snapshotId, parentId });
+  const stop = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+  const pool = new UploadPool(options.uploadsInFlightMax ?? 4);
+  try {
+    await protocol.begin({ volumeId: options.volumeId, startedAtMs }, { signal });
+    const parent = parentId === undefined ? undefined : await openParent(options, parentId, snapshotId);
+    const upload = new Upload(options, { snapshotId, parent, pool, signal, startedAtMs });
+    const { rootBytes, result } = await upload.run();
+    await protocol.commit(rootBytes, { signal });
+    await parent?.close();
+    return { ...result, durationMs: now() - startedAtMs };
+  } catch (error) {
+    stop.abort(error);
+    await pool.settle();
+    await protocol.giveUp();
+    throw error;
+  }
+}
+
+async function openParent(
+  { bucket, chunkBytes, signal }: CreateSnapshotOptions,
+  parentId: string,
+  snapshotId: string,
+): Promise<OpenedSnapshot> {
+  const parent = await openSnapshot(bucket, parentId, { pinId: uploadPinId(snapshotId), signal });
+  if (chunkBytes === undefined || chunkBytes === parent.chunkBytes) return parent;
+  throw new HoldfastError(
+    'INVALID_INPUT',
+    `the parent ${parentId} has chunks of ${parent.chunkBytes} bytes, not ${chunkBytes}`,
+    { hint: 'leave the chunk size out, or take a full snapshot without a parent' },
+  );
+}

@@ -1,0 +1,55 @@
+import type { CallOptions } from '../s3/bucket.ts';
+import type { ChunkReader, StoredChunk } from './chunk-reader.ts';
+import { inOrder } from './in-order.ts';
+
+/** One request of the background: long enough to fill the line, short enough to hold several in memory. */
+const runBytesMax = 2 * 1024 * 1024;
+/** Holes are free, but a run of them must still be yielded now and then. */
+const runChunksMax = 256;
+const runsInFlightMax = 4;
+
+type Run = { start: number; end: number; stored: StoredChunk[] };
+
+/** The chunks of [start, end) in order; stored neighbours share a request, and some requests are ahead. */
+export async function* readInOrder(
+  start: number,
+  end: number,
+  storedChunk: (index: number) => Promise<StoredChunk | undefined>,
+  reader: ChunkReader,
+  call: CallOptions,
+): AsyncGenerator<{ index: number; bytes: Uint8Array | undefined }> {
+  const runs = findRuns(start, end, storedChunk);
+  const fetched = inOrder(runs, runsInFlightMax, async (run) => {
+    const bytes = run.stored.length > 0 ? await reader.readRun(run.stored, call) : [];
+    return { run, bytes: new Map(run.stored.map((chunk, position) => [chunk.index, bytes[position]!])) };
+  });
+  for await (const { run, bytes } of fetched)
+    for (let index = run.start; index < run.end; index += 1) yield { index, bytes: await bytes.get(index) };
+}
+
+async function* findRuns(
+  start: number,
+  end: number,
+  storedChunk: (index: number) => Promise<StoredChunk | undefined>,
+): AsyncGenerator<Run> {
+  let run: Run = { start, end: start, stored: [] };
+  for (let index = start; index < end; index += 1) {
+    const chunk = await storedChunk(index);
+    if (run.end - run.start >= runChunksMax || (chunk && !continues(run, chunk))) {
+      yield run;
+      run = { start: index, end: index, stored: [] };
+    }
+    run.end = index + 1;
+    if (chunk) run.stored.push(chunk);
+  }
+  if (run.end > run.start) yield run;
+}
+
+/** True where the chunk's stored bytes follow the run's, in the same pack. */
+function continues(run: Run, { location }: StoredChunk): boolean {
+  const first = run.stored[0]?.location;
+  const last = run.stored.at(-1)?.location;
+  if (first === undefined || last === undefined) return true;
+  const follows = last.pack === location.pack && last.offsetBytes + last.storedBytes === location.offsetBytes;
+  return follows && location.offsetBytes + location.storedBytes - first.offsetBytes <= runBytesMax;
+}

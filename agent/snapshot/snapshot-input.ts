@@ -1,0 +1,17 @@
+/**
+ * What a snapshot is taken of: a point in time that does not change while it is read. A volume that is being
+ * written gives a view of its own (copy-before-write); its failure, for example for want of space, rejects
+ * `readChunk` and thereby fails the snapshot.
+ */
+export interface SnapshotInput {
+  readonly sizeBytes: number;
+  /**
+   * The plain bytes of [offsetBytes, offsetBytes + lengthBytes), never past the end; undefined where they are known
+   * to be zero. The buffer belongs to the caller from then on. Called for several chunks at a time, in order.
+   */
+  readChunk(chunk: {
+    index: number;
+    offsetBytes: number;
+    lengthBytes: number;
+  }): Promise<Uint8Array | undefined>;
+}

@@ -1,0 +1,69 @@
+import { HoldfastError } from '../../core/errors.ts';
+import { keys } from '../../core/snapshot/names.ts';
+import type { Bucket, CallOptions } from '../s3/bucket.ts';
+import { pinSnapshot, unpinSnapshot, uploadPinId } from './pins.ts';
+
+/** A store that is down must not hold up the report of a failure. */
+const giveUpMs = 10_000;
+
+/**
+ * The steps of an upload that a collector can see, in the order that keeps both safe (docs/snapshot-format.md,
+ * “Order of writes”). The intent stands before the first object, so that a collector leaves this upload's objects
+ * alone; the parent's pin goes only after the root is there; `sealed` stands before the look at `abandoned`, so
+ * that either the collector sees the seal or we see that it gave this upload up.
+ */
+export class UploadProtocol {
+  readonly #bucket: Bucket;
+  readonly #snapshotId: string;
+  readonly #parentId: string | undefined;
+  #step: 'before' | 'open' | 'sealing' = 'before';
+
+  constructor(
+    bucket: Bucket,
+    { snapshotId, parentId }: { snapshotId: string; parentId: string | undefined },
+  ) {
+    this.#bucket = bucket;
+    this.#snapshotId = snapshotId;
+    this.#parentId = parentId;
+  }
+
+  /** Throws NOT_FOUND or GONE where the parent is not there. */
+  async begin(note: Record<string, string | number>, options?: CallOptions): Promise<void> {
+    this.#step = 'open';
+    const body = Buffer.from(JSON.stringify(note));
+    await this.#bucket.put(keys.intent(this.#snapshotId, 'open'), body, options);
+    if (this.#parentId !== undefined)
+      await pinSnapshot(this.#bucket, this.#parentId, uploadPinId(this.#snapshotId), options);
+  }
+
+  /** Makes the snapshot visible. Every page and pack must have arrived. Throws CONFLICT: given up by a collector. */
+  async commit(root: Uint8Array, options?: CallOptions): Promise<void> {
+    this.#step = 'sealing';
+    await this.#bucket.put(keys.intent(this.#snapshotId, 'sealed'), root, options);
+    if (await this.#bucket.has(keys.intent(this.#snapshotId, 'abandoned'), options))
+      throw new HoldfastError(
+        'CONFLICT',
+        `snapshot ${this.#snapshotId}: a collector took this upload for dead and gave it up`,
+        { hint: 'take the snapshot again; raise the collector’s --abandon-after if uploads last that long' },
+      );
+    await this.#bucket.put(keys.root(this.#snapshotId), root, options);
+    await this.#withdraw().catch(() => undefined);
+  }
+
+  /**
+   * After a failure: lets a collector have what was uploaded. Not once sealing has begun, for a request whose answer
+   * was lost may still arrive; then intent and pin stay until a collector gives this upload up or completes it.
+   * Never rejects: what cannot be withdrawn now costs space until then, and nothing else.
+   */
+  async giveUp(): Promise<void> {
+    const options = { signal: AbortSignal.timeout(giveUpMs) };
+    if (this.#step === 'open') await this.#withdraw(options).catch(() => undefined);
+  }
+
+  async #withdraw(options?: CallOptions): Promise<void> {
+    await this.#bucket.delete([keys.intent(this.#snapshotId, 'sealed')], options);
+    if (this.#parentId !== undefined)
+      await unpinSnapshot(this.#bucket, this.#parentId, uploadPinId(this.#snapshotId), options);
+    await this.#bucket.delete([keys.intent(this.#snapshotId, 'open')], options);
+  }
+}

@@ -1,0 +1,170 @@
+import { HoldfastError } from '../../core/errors.ts';
+import { sha256, type ChunkEntry, type PageRef } from '../../core/snapshot/format.ts';
+import {
+  defaultChunkBytes,
+  formatLimits,
+  geometryOf,
+  leafEntryCount,
+  plainBytesOf,
+  type Geometry,
+} from '../../core/snapshot/geometry.ts';
+import { encodeRoot } from '../../core/snapshot/root-codec.ts';
+import { encodeChunk, type EncodedChunk } from './chunk-encoder.ts';
+import type { CreateResult, CreateSnapshotOptions } from './create-snapshot.ts';
+import { inOrder } from './in-order.ts';
+import { ManifestWriter } from './manifest-writer.ts';
+import type { OpenedSnapshot } from './open-snapshot.ts';
+import { PackWriter } from './pack-writer.ts';
+import type { UploadPool } from './upload-pool.ts';
+
+export interface UploadState {
+  snapshotId: string;
+  parent: OpenedSnapshot | undefined;
+  pool: UploadPool;
+  signal: AbortSignal;
+  startedAtMs: number;
+}
+
+/** One thing that the manifest gets, in order: a leaf taken over from the parent, or a chunk. */
+type Item = { kind: 'leaf'; leafIndex: number } | { kind: 'chunk'; index: number };
+type Step =
+  | { kind: 'leaf'; leafIndex: number }
+  | { kind: 'chunk'; index: number; parentEntry: ChunkEntry; encoded: EncodedChunk };
+
+/** Reads, compresses and uploads every chunk that the parent has not, and the pages above them. */
+export class Upload {
+  readonly #options: CreateSnapshotOptions;
+  readonly #state: UploadState;
+  readonly #geometry: Geometry;
+  readonly #packs: PackWriter;
+  readonly #manifest: ManifestWriter;
+  #newChunks = 0;
+
+  constructor(options: CreateSnapshotOptions, state: UploadState) {
+    this.#options = options;
+    this.#state = state;
+    const chunkBytes = state.parent?.chunkBytes ?? options.chunkBytes ?? defaultChunkBytes;
+    this.#geometry = geometryOf(options.source.sizeBytes, chunkBytes);
+    const own = { owner: state.snapshotId, random: options.random, signal: state.signal };
+    this.#packs = new PackWriter(options.bucket, state.pool, own);
+    this.#manifest = new ManifestWriter(options.bucket, state.pool, this.#geometry, own);
+  }
+
+  async run(): Promise<{ rootBytes: Uint8Array; result: Omit<CreateResult, 'durationMs'> }> {
+    const inFlightMax = this.#options.chunksInFlightMax ?? 8;
+    for await (const step of inOrder(this.#items(), inFlightMax, (item) => this.#encode(item))) {
+      this.#state.signal.throwIfAborted();
+      await this.#append(step);
+      this.#report(step);
+    }
+    await this.#packs.finish();
+    const refs = await this.#manifest.finish();
+    await this.#state.pool.drain();
+    return this.#result(refs);
+  }
+
+  *#items(): Generator<Item> {
+    const { chunkCount, leafCount } = this.#geometry;
+    for (let leafIndex = 0; leafIndex < leafCount; leafIndex += 1) {
+      const start = leafIndex * formatLimits.fanout;
+      const end = Math.min(start + formatLimits.fanout, chunkCount);
+      let unchanged = this.#leafFitsParent(leafIndex);
+      for (let index = start; unchanged && index < end; index += 1) unchanged = !this.#mayDiffer(index);
+      if (unchanged) yield { kind: 'leaf', leafIndex };
+      else for (let index = start; index < end; index += 1) yield { kind: 'chunk', index };
+    }
+  }
+
+  async #encode(item: Item): Promise<Step> {
+    if (item.kind === 'leaf') return item;
+    const { index } = item;
+    const parentEntry = this.#fitsParent(index) ? await this.#state.parent!.entry(index) : undefined;
+    const lengthBytes = plainBytesOf(this.#geometry, index);
+    if (!this.#mayDiffer(index))
+      return {
+        ...item,
+        parentEntry,
+        encoded: parentEntry ? { kind: 'same', entry: parentEntry } : { kind: 'hole' },
+      };
+    const offsetBytes = index * this.#geometry.chunkBytes;
+    const plain = await this.#options.source.readChunk({ index, offsetBytes, lengthBytes });
+    if (plain === undefined) return { ...item, parentEntry, encoded: { kind: 'hole' } };
+    if (plain.length !== lengthBytes)
+      throw new HoldfastError(
+        'IO',
+        `the source gave ${plain.length} of ${lengthBytes} bytes at ${offsetBytes}`,
+      );
+    return { ...item, parentEntry, encoded: await encodeChunk(plain, parentEntry) };
+  }
+
+  async #append(step: Step): Promise<void> {
+    const parentLeaf = async (leafIndex: number) => this.#state.parent!.leafRef(leafIndex);
+    if (step.kind === 'leaf') return this.#manifest.addLeaf(await parentLeaf(step.leafIndex));
+    const { encoded, index, parentEntry } = step;
+    const leafFits = this.#leafFitsParent(Math.floor(index / formatLimits.fanout));
+    if (encoded.kind === 'hole')
+      return this.#manifest.addEntry(undefined, leafFits && parentEntry === undefined, parentLeaf);
+    if (encoded.kind === 'same') return this.#manifest.addEntry(encoded.entry, leafFits, parentLeaf);
+    const { stored, algorithm, hash } = encoded;
+    const place = await this.#packs.add(stored);
+    this.#newChunks += 1;
+    return this.#manifest.addEntry(
+      { ...place, storedBytes: stored.length, algorithm, hash },
+      false,
+      parentLeaf,
+    );
+  }
+
+  #result(refs: PageRef[]) {
+    const { snapshotId, parent, startedAtMs } = this.#state;
+    const result = {
+      snapshotId,
+      parentId: parent?.snapshotId,
+      createdAtMs: startedAtMs,
+      sizeBytes: this.#geometry.sizeBytes,
+      uploadedBytes: this.#uploadedBytes,
+      chunkCount: this.#geometry.chunkCount,
+      newChunks: this.#newChunks,
+    };
+    const rootBytes = encodeRoot({
+      ...result,
+      volumeId: this.#options.volumeId,
+      chunkBytes: this.#geometry.chunkBytes,
+      newChunkCount: this.#newChunks,
+      refs,
+    });
+    return { rootBytes, result: { ...result, rootHash: sha256(rootBytes) } };
+  }
+
+  #report(step: Step): void {
+    const { sizeBytes, chunkBytes } = this.#geometry;
+    const doneChunks = step.kind === 'leaf' ? (step.leafIndex + 1) * formatLimits.fanout : step.index + 1;
+    const doneBytes = Math.min(sizeBytes, doneChunks * chunkBytes);
+    this.#options.onProgress?.({ doneBytes, totalBytes: sizeBytes, uploadedBytes: this.#uploadedBytes });
+  }
+
+  get #uploadedBytes(): number {
+    return this.#packs.uploadedBytes + this.#manifest.uploadedBytes;
+  }
+
+  /** The parent has this chunk, of the same length. */
+  #fitsParent(index: number): boolean {
+    const geometry = this.#state.parent?.root.geometry;
+    if (geometry === undefined || index >= geometry.chunkCount) return false;
+    return plainBytesOf(geometry, index) === plainBytesOf(this.#geometry, index);
+  }
+
+  /** The parent's leaf describes the same chunks. */
+  #leafFitsParent(leafIndex: number): boolean {
+    const geometry = this.#state.parent?.root.geometry;
+    if (geometry === undefined || leafIndex >= geometry.leafCount) return false;
+    const entryCount = leafEntryCount(this.#geometry, leafIndex);
+    const lastChunk = leafIndex * formatLimits.fanout + entryCount - 1;
+    return leafEntryCount(geometry, leafIndex) === entryCount && this.#fitsParent(lastChunk);
+  }
+
+  #mayDiffer(index: number): boolean {
+    const { changed } = this.#options;
+    return changed === undefined || !this.#fitsParent(index) || changed(index);
+  }
+}

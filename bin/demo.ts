@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { runSteps, writeReport } from '../cli/demo/report.ts';
-import { Story } from '../cli/demo/story.ts';
+import { story } from '../cli/demo/story.ts';
 import { World } from '../cli/demo/world.ts';
 import { runProgram } from '../cli/program.ts';
 import { HoldfastError } from '../core/errors.ts';
@@ -28,9 +28,7 @@ const program = new Command('demo')
     const interrupt = () => void world.processes.stopAll().finally(() => process.exit(130));
     process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
     const print = (line: string) => process.stdout.write(`${line}\n`);
-    const report = await runSteps(new Story(world, { killAt }).steps, print).finally(() =>
-      world.processes.stopAll(),
-    );
+    const report = await runSteps(story(world, killAt), print).finally(() => world.processes.stopAll());
     if (flags.json) await writeReport(flags.json, report);
     if (report.ok && !flags.keep) await rm(dir, { recursive: true });
     else print(`data and logs: ${dir}`);

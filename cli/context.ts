@@ -75,7 +75,8 @@ function credentialsChain(): () => Promise<AwsKeys> {
   };
 }
 
-function readLocalClient(dataDir: string): LocalClient | undefined {
+/** What a local control plane left in its data directory; undefined where none did. Throws CONFIG. */
+export function readLocalClient(dataDir: string): LocalClient | undefined {
   const file = join(dataDir, localClientFile);
   let text: string;
   try {

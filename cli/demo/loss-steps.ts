@@ -65,7 +65,8 @@ const playbookFor = (bandwidthBytesPerSec: number) => ({
 
 export async function restore(scene: Scene): Promise<Details> {
   const { world } = scene;
-  const files = image(scene).files.slice(changedFiles);
+  // From the far end: what the background reaches last is what the guest asks for first.
+  const files = image(scene).files.slice(changedFiles).toReversed();
   const readable = files.filter((_, i) => i % 2 === 0).slice(0, 8);
   const writable = files.filter((_, i) => i % 2 === 1).slice(0, 8);
   let nbd = await world.nbd('a', volumeId);

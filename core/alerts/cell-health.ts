@@ -1,0 +1,40 @@
+import { lastHeardAt, type ConditionLimits } from '../conditions/signals.ts';
+import type { GatewayItem, StatusItem } from '../model.ts';
+
+/** A cell from which nobody was heard for this many beats has lost its own way to the store. */
+const deafAfterBeats = 1.5;
+/** So few gateways, or a single customer's, can well be gone all at once: their silence is their own. */
+const gatewaysMin = 5;
+const tenantsMin = 2;
+
+/**
+ * The cells whose silence says nothing about their gateways: all of at least 5 gateways of 2 customers are quiet.
+ * Shorter than what makes one gateway stale, so that the cell is frozen before its gateways count as lost.
+ */
+export function frozenCells(
+  fleet: Iterable<{ gateway: GatewayItem; status: StatusItem | undefined }>,
+  now: number,
+  { heartbeatIntervalMs }: ConditionLimits,
+): Set<string> {
+  const cells = new Map<string, { heardAt: number; gateways: number; tenants: Set<string> }>();
+  for (const { gateway, status } of fleet) {
+    const cellId = cellOf(gateway, status);
+    if (cellId === undefined || gateway.status !== 'active') continue;
+    const cell = cells.get(cellId) ?? { heardAt: 0, gateways: 0, tenants: new Set() };
+    // A recorded disconnect is a sign of life of the cell too.
+    cell.heardAt = Math.max(cell.heardAt, lastHeardAt({ gateway, status }), gateway.routeLostAt ?? 0);
+    cell.gateways += 1;
+    cell.tenants.add(gateway.tenantId);
+    cells.set(cellId, cell);
+  }
+  const deafSince = now - deafAfterBeats * heartbeatIntervalMs;
+  const deaf = [...cells].filter(
+    ([, { heardAt, gateways, tenants }]) =>
+      heardAt < deafSince && gateways >= gatewaysMin && tenants.size >= tenantsMin,
+  );
+  return new Set(deaf.map(([cellId]) => cellId));
+}
+
+/** The cell that holds the gateway, or held it last. */
+export const cellOf = (gateway: GatewayItem, status: StatusItem | undefined): string | undefined =>
+  gateway.route?.cellId ?? status?.cellId;

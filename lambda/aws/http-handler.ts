@@ -1,0 +1,192 @@
+import type { z } from 'zod';
+import {
+  apiRoutes,
+  operatorBase,
+  operatorRoutes,
+  requests,
+  tenantBase,
+  tenantIdSchema,
+  type ApiRoute,
+  type ApiRouteName,
+} from '../../core/api.ts';
+import type { EnvName } from '../../core/env.ts';
+import { asHoldfastError, errorCodes, HoldfastError } from '../../core/errors.ts';
+import type { Log } from '../../core/log.ts';
+import type { Principal } from '../../core/model.ts';
+import { once } from './client-options.ts';
+import { readEnv } from './env.ts';
+import { errorFields, runInvocation, type Invocation, type LambdaContext } from './invocation.ts';
+import { principalOf } from './principal.ts';
+
+/** The parts of an API Gateway HTTP API event (payload format 2.0) that are used. */
+export interface HttpEvent {
+  /** `GET /v1/gateways/{gatewayId}` */
+  routeKey: string;
+  pathParameters?: Record<string, string | undefined>;
+  queryStringParameters?: Record<string, string | undefined>;
+  body?: string;
+  isBase64Encoded?: boolean;
+  requestContext: { authorizer?: unknown };
+}
+export interface HttpResponse {
+  statusCode: number;
+  headers: Record<string, string>;
+  body: string;
+}
+
+type OperatorRouteName = keyof typeof operatorRoutes;
+type RouteName = ApiRouteName | OperatorRouteName;
+type BodyOf<Name> = Name extends keyof typeof requests ? z.infer<(typeof requests)[Name]> : undefined;
+
+/** A request whose caller, parameters and body have been verified. */
+export interface ApiRequest<Name extends RouteName> {
+  /** Nobody where the route is public. */
+  readonly principal: Name extends 'activate' ? undefined : Principal;
+  /** The caller's tenant, or the one that an operator names; undefined where a route is about no single tenant. */
+  readonly tenantId: Name extends 'activate' | OperatorRouteName ? undefined : string;
+  /** Path parameters, decoded, each at most 128 characters. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+  readonly body: BodyOf<Name>;
+  readonly log: Log;
+}
+
+/** Answers with what becomes the JSON of a 200; undefined becomes a 204. Throws HoldfastErrors. */
+export type RouteHandlers<Deps> = {
+  [Name in RouteName]?: (deps: Deps, request: ApiRequest<Name>) => Promise<object | undefined>;
+};
+
+export interface HttpHandlerProps<Names extends readonly EnvName[], Deps> {
+  readonly env: Names;
+  /** Called once per process, at the first request. */
+  readonly deps: (env: Readonly<Record<Names[number], string>>) => Deps;
+  readonly routes: RouteHandlers<Deps>;
+}
+
+interface FoundRoute {
+  readonly name: RouteName;
+  readonly role: ApiRoute['role'];
+}
+/** `METHOD /path` as API Gateway names it → the route, under both bases. */
+const routesByKey = new Map<string, FoundRoute>([
+  ...(Object.entries(apiRoutes) as [ApiRouteName, ApiRoute][]).flatMap(([name, { method, path, role }]) =>
+    [tenantBase, operatorBase].map((base): [string, FoundRoute] => [
+      `${method} ${base}${path}`,
+      { name, role },
+    ]),
+  ),
+  ...(Object.entries(operatorRoutes) as [OperatorRouteName, { method: string; path: string }][]).map(
+    ([name, { method, path }]): [string, FoundRoute] => [`${method} ${path}`, { name, role: 'tenant-admin' }],
+  ),
+]);
+
+/** A Lambda handler for some of the HTTP API's routes. Every error becomes `{error: {code, message, hint?}}`. */
+export function httpHandler<const Names extends readonly EnvName[], Deps>(
+  props: HttpHandlerProps<Names, Deps>,
+): (event: HttpEvent, context: LambdaContext) => Promise<HttpResponse> {
+  const deps = once(() => props.deps(readEnv(props.env)));
+  return (event, context) =>
+    runInvocation('http.request', context, async (invocation) => {
+      invocation.note({ route: event.routeKey });
+      try {
+        const { name, request } = verify(event, invocation);
+        // The map's type pairs each name with its request; a lookup by a name that is data loses the pairing.
+        const handle = props.routes[name] as
+          ((deps: Deps, request: ApiRequest<RouteName>) => Promise<object | undefined>) | undefined;
+        if (!handle) throw new HoldfastError('NOT_FOUND', `${event.routeKey} is not served here`);
+        const body = await handle(deps(), request);
+        invocation.note({ status: body ? 200 : 204 });
+        return respond(body ? 200 : 204, body);
+      } catch (thrown) {
+        return failed(thrown, invocation, context);
+      }
+    });
+}
+
+function verify(
+  event: HttpEvent,
+  { log, note }: Invocation,
+): { name: RouteName; request: ApiRequest<RouteName> } {
+  const route = routesByKey.get(event.routeKey);
+  if (!route) throw new HoldfastError('NOT_FOUND', `there is no ${event.routeKey}`);
+  const params = boundedText(event.pathParameters, 'path');
+  const principal = principalOf(event.requestContext.authorizer);
+  const tenantId = tenantOf(route, principal, params);
+  note({ tenantId, principal: principal?.id, ...params });
+  const request = {
+    principal,
+    tenantId,
+    params,
+    query: boundedText(event.queryStringParameters, 'query'),
+    body: parseBody(route.name, event),
+    log,
+  };
+  return { name: route.name, request: request as ApiRequest<RouteName> };
+}
+
+/** The tenant that the verified caller acts for. UNAUTHENTICATED, FORBIDDEN. */
+function tenantOf(
+  { name, role }: FoundRoute,
+  principal: Principal | undefined,
+  params: Record<string, string>,
+): string | undefined {
+  if (role === 'public') return undefined;
+  if (!principal) throw new HoldfastError('UNAUTHENTICATED', 'the request carries no verified identity');
+  if (principal.kind === 'tenant') {
+    if (name in operatorRoutes) throw new HoldfastError('FORBIDDEN', 'this is for operators');
+    if (role === 'tenant-admin' && principal.role !== 'tenant-admin')
+      throw new HoldfastError(
+        'FORBIDDEN',
+        `this needs the role tenant-admin, the token has ${principal.role}`,
+      );
+    return principal.tenantId;
+  }
+  if (name in operatorRoutes) return undefined;
+  const tenantId = tenantIdSchema.safeParse(params['tenantId']);
+  if (!tenantId.success)
+    throw new HoldfastError('INVALID_INPUT', `tenantId: ${tenantId.error.issues[0]?.message}`);
+  return tenantId.data;
+}
+
+function boundedText(values: Record<string, string | undefined> = {}, what: string): Record<string, string> {
+  const entries = Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  for (const [name, value] of entries)
+    if (value.length > 128)
+      throw new HoldfastError('INVALID_INPUT', `${what} parameter ${name} has more than 128 characters`);
+  return Object.fromEntries(entries);
+}
+
+function parseBody(name: RouteName, { body, isBase64Encoded }: HttpEvent): unknown {
+  const schema = Object.hasOwn(requests, name) ? requests[name as keyof typeof requests] : undefined;
+  if (!schema) return undefined;
+  const text = isBase64Encoded ? Buffer.from(body ?? '', 'base64').toString() : (body ?? '');
+  let json: unknown;
+  try {
+    json = JSON.parse(text === '' ? '{}' : text);
+  } catch (cause) {
+    throw new HoldfastError('INVALID_INPUT', 'the body is not JSON', { cause });
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new HoldfastError('INVALID_INPUT', `${issue?.path.join('.') || 'body'}: ${issue?.message}`);
+}
+
+function failed(thrown: unknown, { log, note }: Invocation, context: LambdaContext): HttpResponse {
+  const error = asHoldfastError(thrown);
+  const { http: status } = errorCodes[error.code];
+  note({ status, errorCode: error.code });
+  if (status < 500)
+    return respond(status, { error: { code: error.code, message: error.message, hint: error.hint } });
+  log('error', 'http.failed', errorFields(thrown));
+  // What went wrong inside is for the log; the caller gets the id to ask about.
+  const isPublic = error.code === 'UNAVAILABLE' || error.code === 'TIMEOUT';
+  const message = isPublic ? error.message : `something failed inside (request ${context.awsRequestId})`;
+  return respond(status, { error: { code: error.code, message, hint: isPublic ? error.hint : undefined } });
+}
+
+const respond = (statusCode: number, body?: object): HttpResponse => ({
+  statusCode,
+  headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+  body: body ? JSON.stringify(body) : '',
+});

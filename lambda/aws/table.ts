@@ -1,0 +1,228 @@
+import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import {
+  BatchGetCommand,
+  DeleteCommand,
+  DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+  ScanCommand,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb';
+import { clientOptions, once } from './client-options.ts';
+import { addUsage } from './usage.ts';
+
+export const documentClient = once(() =>
+  DynamoDBDocumentClient.from(new DynamoDBClient(clientOptions), {
+    marshallOptions: { removeUndefinedValues: true },
+  }),
+);
+
+/**
+ * Parts of an expression. `#name` stands for the attribute `name` unless `names` says otherwise (for attributes
+ * whose name is data, such as a map's key); `:value` is looked up in `values`.
+ */
+export interface Expression {
+  condition?: string;
+  names?: Record<string, string>;
+  values?: Record<string, unknown>;
+}
+/** What a conditional write came to. `current` is a strong read that followed the failed condition. */
+export type Written<Item> = { ok: true; item: Item } | { ok: false; current: Item | undefined };
+
+export interface QueryOptions {
+  /** KeyConditionExpression. */
+  key: string;
+  values: Record<string, unknown>;
+  names?: Record<string, string>;
+  filter?: string;
+  /** @default - the table itself */
+  index?: string;
+  /** Not for global indexes. @default false */
+  strong?: boolean;
+  /** @default false: ascending by sort key */
+  newestFirst?: boolean;
+  /** Items that one request reads; the iteration goes on until its consumer stops. @default - up to 1 MB */
+  pageSize?: number;
+}
+export interface ScanOptions {
+  segment?: { index: number; count: number };
+  filter?: string;
+  values?: Record<string, unknown>;
+  names?: Record<string, string>;
+  /** @default - up to 1 MB */
+  pageSize?: number;
+}
+
+/**
+ * One DynamoDB table, whose primary key is the attributes `KeyName` of `Item`. Reads by key are strong. A write that
+ * was sent again after a time-out can meet its own first try: when `ok` is false, look at `current` before giving up.
+ */
+export class Table<Item extends object, KeyName extends keyof Item & string> {
+  readonly name: string;
+  readonly #keyNames: readonly KeyName[];
+  readonly #client: DynamoDBDocumentClient;
+
+  constructor(name: string, keyNames: readonly KeyName[], client: DynamoDBDocumentClient = documentClient()) {
+    this.name = name;
+    this.#keyNames = keyNames;
+    this.#client = client;
+  }
+
+  async get(key: Pick<Item, KeyName>): Promise<Item | undefined> {
+    const { Item: item, ConsumedCapacity } = await this.#client.send(
+      new GetCommand({ ...this.#target(), Key: key, ConsistentRead: true }),
+    );
+    addUsage('readUnits', ConsumedCapacity?.CapacityUnits);
+    return item as Item | undefined;
+  }
+
+  /** In any order; keys that do not exist are missing from the answer. */
+  async batchGet(keys: readonly Pick<Item, KeyName>[]): Promise<Item[]> {
+    const found: Item[] = [];
+    let pending: Record<string, unknown>[] = [...keys];
+    while (pending.length > 0) {
+      const answer = await this.#client.send(
+        new BatchGetCommand({
+          RequestItems: { [this.name]: { Keys: pending.slice(0, 100), ConsistentRead: true } },
+          ReturnConsumedCapacity: 'TOTAL',
+        }),
+      );
+      for (const { CapacityUnits } of answer.ConsumedCapacity ?? []) addUsage('readUnits', CapacityUnits);
+      found.push(...((answer.Responses?.[this.name] ?? []) as Item[]));
+      pending = [...(answer.UnprocessedKeys?.[this.name]?.Keys ?? []), ...pending.slice(100)];
+    }
+    return found;
+  }
+
+  async put(item: Item, expression: Expression = {}): Promise<Written<Item>> {
+    return this.#write(this.#keyOf(item), async () => {
+      const { ConsumedCapacity } = await this.#client.send(
+        new PutCommand({ ...this.#target(), Item: item, ...parts(expression, '') }),
+      );
+      addUsage('writeUnits', ConsumedCapacity?.CapacityUnits);
+      return item;
+    });
+  }
+
+  /** Puts the item if there is none with its key; else `current` is the one that is there. */
+  async putIfAbsent(item: Item): Promise<Written<Item>> {
+    const [keyName] = this.#keyNames;
+    return this.put(item, { condition: `attribute_not_exists(#${keyName})` });
+  }
+
+  /** `change` is an UpdateExpression. Without a condition an item that is absent comes into being. */
+  async update(
+    key: Pick<Item, KeyName>,
+    change: string,
+    expression: Expression = {},
+  ): Promise<Written<Item>> {
+    return this.#write(key, async () => {
+      const { Attributes, ConsumedCapacity } = await this.#client.send(
+        new UpdateCommand({
+          ...this.#target(),
+          Key: key,
+          UpdateExpression: change,
+          ReturnValues: 'ALL_NEW',
+          ...parts(expression, change),
+        }),
+      );
+      addUsage('writeUnits', ConsumedCapacity?.CapacityUnits);
+      return Attributes as Item;
+    });
+  }
+
+  /** `item` is what was deleted, undefined where there was nothing. */
+  async delete(key: Pick<Item, KeyName>, expression: Expression = {}): Promise<Written<Item | undefined>> {
+    return this.#write(key, async () => {
+      const { Attributes, ConsumedCapacity } = await this.#client.send(
+        new DeleteCommand({
+          ...this.#target(),
+          Key: key,
+          ReturnValues: 'ALL_OLD',
+          ...parts(expression, ''),
+        }),
+      );
+      addUsage('writeUnits', ConsumedCapacity?.CapacityUnits);
+      return Attributes as Item | undefined;
+    });
+  }
+
+  /** Items in order of the sort key. An index that projects keys alone answers with those attributes only. */
+  async *query({ key, values, names, filter, index, strong, newestFirst, pageSize }: QueryOptions) {
+    let from: Record<string, unknown> | undefined;
+    do {
+      const page = await this.#client.send(
+        new QueryCommand({
+          ...this.#target(),
+          IndexName: index,
+          KeyConditionExpression: key,
+          FilterExpression: filter,
+          ConsistentRead: strong,
+          ScanIndexForward: !newestFirst,
+          Limit: pageSize,
+          ExclusiveStartKey: from,
+          ...parts({ names, values }, `${key} ${filter ?? ''}`),
+        }),
+      );
+      addUsage('readUnits', page.ConsumedCapacity?.CapacityUnits);
+      yield* (page.Items ?? []) as Item[];
+      from = page.LastEvaluatedKey;
+    } while (from);
+  }
+
+  /** Every item of the table, or of one of `segment.count` equal shares of it, in no order; not strong. */
+  async *scan({ segment, filter, values, names, pageSize }: ScanOptions = {}) {
+    let from: Record<string, unknown> | undefined;
+    do {
+      const page = await this.#client.send(
+        new ScanCommand({
+          ...this.#target(),
+          Segment: segment?.index,
+          TotalSegments: segment?.count,
+          FilterExpression: filter,
+          Limit: pageSize,
+          ExclusiveStartKey: from,
+          ...parts({ names, values }, filter ?? ''),
+        }),
+      );
+      addUsage('readUnits', page.ConsumedCapacity?.CapacityUnits);
+      yield* (page.Items ?? []) as Item[];
+      from = page.LastEvaluatedKey;
+    } while (from);
+  }
+
+  #target() {
+    return { TableName: this.name, ReturnConsumedCapacity: 'TOTAL' as const };
+  }
+
+  #keyOf(item: Item): Pick<Item, KeyName> {
+    return Object.fromEntries(this.#keyNames.map((name) => [name, item[name]])) as Pick<Item, KeyName>;
+  }
+
+  async #write<Result>(
+    key: Pick<Item, KeyName>,
+    send: () => Promise<Result>,
+  ): Promise<{ ok: true; item: Result } | { ok: false; current: Item | undefined }> {
+    try {
+      return { ok: true, item: await send() };
+    } catch (thrown) {
+      if (!(thrown instanceof ConditionalCheckFailedException)) throw thrown;
+      return { ok: false, current: await this.get(key) };
+    }
+  }
+}
+
+/** The expression in DynamoDB's parameters; every `#name` that `text` or the condition uses is declared. */
+function parts({ condition, names = {}, values }: Expression, text: string) {
+  const used = [...`${text} ${condition ?? ''}`.matchAll(/#(\w+)/g)].map(([alias, name]) => [
+    alias,
+    name ?? '',
+  ]);
+  const declared: Record<string, string> = { ...Object.fromEntries(used), ...names };
+  return {
+    ConditionExpression: condition,
+    ExpressionAttributeNames: Object.keys(declared).length > 0 ? declared : undefined,
+    ExpressionAttributeValues: values,
+  };
+}

@@ -28,13 +28,26 @@ export type HandshakeMessage =
 export interface Reader<Message> {
   /** Takes over `chunk`: it must not change afterwards. */
   push(chunk: Buffer): void;
-  /** The next message, undefined until more bytes have come. After a violation there is nothing more to read. */
+  /** The next message, undefined until more bytes have come and for ever after a violation. */
   next(): Message | undefined;
   /** What has come and was not read yet, given up to the caller. */
   rest(): Buffer;
 }
 
 const nothing = Buffer.alloc(0);
+
+/** Every `next` after the first violation finds nothing. */
+function untilViolation<Message extends { kind: string }>(reader: Reader<Message>): Reader<Message> {
+  let over = false;
+  return {
+    ...reader,
+    next: () => {
+      const message = over ? undefined : reader.next();
+      over ||= message?.kind === 'violation';
+      return message;
+    },
+  };
+}
 
 /** `greeted`: the client has sent its flags already (options go on after STARTTLS). */
 export function createHandshakeReader(greeted = false): Reader<HandshakeMessage> {
@@ -60,11 +73,11 @@ export function createHandshakeReader(greeted = false): Reader<HandshakeMessage>
     take(optionHeaderBytes);
     return { kind: 'option', option: header.option, data: take(header.lengthBytes) };
   };
-  return {
+  return untilViolation({
     push: (chunk) => void (pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk])),
     next,
     rest: () => take(pending.length),
-  };
+  });
 }
 
 export type Incoming =
@@ -125,7 +138,7 @@ export function createRequestReader(payloadLimitBytes: number): Reader<Incoming>
     write = undefined;
     return { kind: 'request', request: current.request, payload: current.payload };
   };
-  return {
+  return untilViolation({
     push: (chunk) => {
       pending = at === pending.length ? chunk : Buffer.concat([pending.subarray(at), chunk]);
       at = 0;
@@ -137,7 +150,7 @@ export function createRequestReader(payloadLimitBytes: number): Reader<Incoming>
       at = 0;
       return rest;
     },
-  };
+  });
 }
 
 /** At least four times as large: a 32 MiB payload is copied 1.3 times and not held before it has come. */

@@ -1,0 +1,205 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { LogFields } from '../../../core/log.ts';
+import { serveNbd, type NbdServer } from '../../../agent/nbd/server.ts';
+import { memoryDevice, type MemoryDevice } from './memory-device.ts';
+import { optionBytes, rawConnect, requestBytes, simpleReply, transmitting } from './raw-client.ts';
+
+/** What a client can do to hurt the server. After every test an honest client must still be served. */
+describe('NBD server under hostile clients', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'nbd-hostile-'));
+  const logged: { event: string; fields: LogFields | undefined }[] = [];
+  let device: MemoryDevice;
+  let server: NbdServer;
+
+  beforeEach(async () => {
+    device = memoryDevice(8 << 20, { maxBytes: 4 << 20 });
+    logged.length = 0;
+    server = await serveNbd({
+      listen: { unix: join(folder, 'socket') },
+      exports: () => [{ name: 'v', device }],
+      connectionsMax: 4,
+      handshakeTimeoutMs: 60_000,
+      closeGraceMs: 100,
+      log: (_level, event, fields) => logged.push({ event, fields }),
+    });
+  });
+  afterEach(async () => {
+    device.hooks.before = undefined;
+    const honest = await transmitting(server.address, 'v');
+    honest.send(requestBytes({ type: 1, offset: 0, length: 4, cookie: 1, payload: Buffer.from('fine') }));
+    expect(await simpleReply(honest)).toEqual({ error: 0, cookie: 1 });
+    honest.send(requestBytes({ type: 0, offset: 0, length: 4, cookie: 2 }));
+    expect(await simpleReply(honest)).toEqual({ error: 0, cookie: 2 });
+    expect((await honest.read(4)).toString()).toBe('fine');
+    honest.send(requestBytes({ type: 2 }));
+    await honest.end();
+    await server.close();
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it.each([
+    ['unknown client flags', [Buffer.from([0, 0, 0, 0x84])]],
+    ['an HTTP request', [Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n')]],
+    ['an option without magic', [Buffer.from([0, 0, 0, 3]), Buffer.alloc(16, 0xff)]],
+    [
+      'an option that announces 4 GiB',
+      [Buffer.from([0, 0, 0, 3]), Buffer.from('49484156454f505400000007ffffffff', 'hex')],
+    ],
+    ['an export that does not exist', [Buffer.from([0, 0, 0, 3]), optionBytes(1, Buffer.from('other'))]],
+  ])('closes on %s', async (_what, bytes) => {
+    const client = await rawConnect(server.address);
+    client.send(...bytes);
+    expect(await client.end()).toHaveLength(18); // the greeting and nothing else
+  });
+
+  it('cuts off a client that sends options without reading the answers', async () => {
+    const client = await rawConnect(server.address);
+    client.socket.pause();
+    client.send(Buffer.from([0, 0, 0, 3]));
+    const flood = Buffer.concat(Array.from({ length: 100_000 }, () => optionBytes(3)));
+    client.socket.write(flood);
+    await expect(violation()).resolves.toMatch(/without waiting/);
+    client.socket.resume();
+    await client.end();
+  });
+
+  it('cuts off a client that never chooses an export', async () => {
+    const hasty = await serveNbd({
+      listen: { unix: join(folder, 'hasty') },
+      exports: () => [],
+      handshakeTimeoutMs: 1,
+    });
+    const client = await rawConnect(hasty.address);
+    await client.end();
+    await hasty.close();
+  });
+
+  it.each([
+    ['a request without magic', Buffer.alloc(28, 1)],
+    ['a write that announces 4 GiB', requestBytes({ type: 1, length: 0xffffffff })],
+  ])('closes on %s', async (_what, bytes) => {
+    const client = await transmitting(server.address, 'v');
+    client.send(bytes);
+    expect(await client.end()).toHaveLength(0);
+    expect(device.calls).toEqual([]);
+  });
+
+  it('refuses a write above the maximum, drops its bytes and goes on', async () => {
+    const client = await transmitting(server.address, 'v');
+    client.send(requestBytes({ type: 1, length: 5 << 20, cookie: 8, payload: Buffer.alloc(5 << 20) }));
+    expect(await simpleReply(client)).toEqual({ error: 22, cookie: 8 });
+    client.send(requestBytes({ type: 3, cookie: 9 }));
+    expect(await simpleReply(client)).toEqual({ error: 0, cookie: 9 });
+    expect(device.calls).toEqual(['flush']);
+    client.socket.destroy();
+  });
+
+  it.each([
+    ['a read past the end', { type: 0, offset: 2n ** 64n - 1n, length: 4096 }, 22],
+    ['a write past the end', { type: 1, offset: 8 << 20, length: 1, payload: Buffer.alloc(1) }, 28],
+    ['a read of 4 GiB', { type: 0, length: 0xffffffff }, 22],
+    ['an unknown command', { type: 77, length: 1 }, 22],
+    ['block status without a context', { type: 7, length: 1 }, 22],
+  ])('answers %s with an errno and goes on', async (_what, request, error) => {
+    const client = await transmitting(server.address, 'v');
+    client.send(requestBytes({ ...request, cookie: 3 }), requestBytes({ type: 3, cookie: 4 }));
+    expect(await simpleReply(client)).toEqual({ error, cookie: 3 });
+    expect(await simpleReply(client)).toEqual({ error: 0, cookie: 4 });
+    client.socket.destroy();
+  });
+
+  it('stops reading a client that has too many requests in flight', async () => {
+    const gate = Promise.withResolvers<void>();
+    device.hooks.before = () => gate.promise;
+    const client = await transmitting(server.address, 'v');
+    const requests = Array.from({ length: 1000 }, (_, i) => requestBytes({ type: 0, length: 1, cookie: i }));
+    client.send(...requests);
+    await until(() => device.calls.length === 128);
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate); // every chance to take more
+    expect(device.calls).toHaveLength(128);
+    gate.resolve();
+    await client.read(1000 * 17);
+    expect(device.calls).toHaveLength(1000);
+    client.socket.destroy();
+  });
+
+  it('stops reading a client that does not read its replies', async () => {
+    const client = await transmitting(server.address, 'v');
+    client.socket.pause();
+    const requests = Array.from({ length: 30 }, (_, i) =>
+      requestBytes({ type: 0, length: 4 << 20, cookie: i }),
+    );
+    client.send(...requests);
+    await until(() => device.calls.length >= 4);
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    expect(device.calls.length).toBeLessThan(10); // 16 MiB and what the kernel took, not 120 MiB
+    client.socket.resume();
+    await client.read(30 * (16 + (4 << 20)));
+    client.socket.destroy();
+  });
+
+  it('lets the device finish what a client left behind, and no reply reaches anybody', async () => {
+    const gate = Promise.withResolvers<void>();
+    device.hooks.before = () => gate.promise;
+    const client = await transmitting(server.address, 'v');
+    client.send(requestBytes({ type: 1, offset: 100, length: 4, payload: Buffer.from('left') }));
+    await until(() => device.calls.length === 1);
+    client.socket.destroy();
+    await once(client.socket, 'close');
+    const closing = server.disconnect('v');
+    gate.resolve();
+    await closing;
+    expect(device.bytes.toString('latin1', 100, 104)).toBe('left');
+  });
+
+  it('answers what is in flight before it obeys a disconnect request', async () => {
+    const gate = Promise.withResolvers<void>();
+    device.hooks.before = () => gate.promise;
+    const client = await transmitting(server.address, 'v');
+    client.send(
+      requestBytes({ type: 3, cookie: 5 }),
+      requestBytes({ type: 2 }),
+      requestBytes({ type: 3, cookie: 6 }),
+    );
+    await until(() => device.calls.length === 1);
+    gate.resolve();
+    expect(await simpleReply(client)).toEqual({ error: 0, cookie: 5 });
+    expect(await client.end()).toHaveLength(0);
+  });
+
+  it('turns a device that throws into EIO and a log line', async () => {
+    device.hooks.before = () => {
+      throw new TypeError('bug in the device');
+    };
+    const client = await transmitting(server.address, 'v');
+    client.send(requestBytes({ type: 0, length: 512, cookie: 1 }));
+    expect(await simpleReply(client)).toEqual({ error: 5, cookie: 1 });
+    expect(logged.find(({ event }) => event === 'nbd.fault')?.fields).toMatchObject({
+      message: 'bug in the device',
+    });
+    client.socket.destroy();
+  });
+
+  it('refuses connections above the maximum', async () => {
+    const clients = [];
+    for (let i = 0; i < 4; i++) clients.push(await transmitting(server.address, 'v'));
+    const fifth = await rawConnect(server.address);
+    expect(await fifth.end()).toHaveLength(0);
+    const gone = clients.map((client) => once(client.socket, 'close'));
+    for (const client of clients) client.send(requestBytes({ type: 2 }));
+    await Promise.all(gone);
+  });
+
+  async function violation(): Promise<string> {
+    await until(() => logged.some(({ event }) => event === 'nbd.violation'));
+    return String(logged.find(({ event }) => event === 'nbd.violation')?.fields?.['reason']);
+  }
+});
+
+/** Turns the event loop until the condition holds; jest's time-out ends a wait in vain. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise(setImmediate);
+}

@@ -132,7 +132,7 @@ export class CellStack extends Stack {
     )
       .useTable(tables.gateways, 'get', 'update')
       .useTable(this.#connections, 'get', 'put')
-      .useTable(tables.commands, 'get', 'update', 'query', 'query:open')
+      .useTable(tables.commands, 'get', 'put', 'query:open')
       .setEnv('HEARTBEAT_INTERVAL_MS', config.heartbeatIntervalMs)
       .setEnv('RECONNECT_WINDOW_MS', config.reconnectWindowMs);
   }
@@ -144,7 +144,7 @@ export class CellStack extends Stack {
       description: 'Takes acknowledgements, progress and results of commands',
     })
       .useTable(tables.gateways, 'get', 'update')
-      .useTable(tables.commands, 'get', 'update', 'query', 'query:open');
+      .useTable(tables.commands, 'get', 'put', 'query:open');
   }
 
   #credentials(): HoldfastFunction {
@@ -185,7 +185,7 @@ export class CellStack extends Stack {
     })
       .useTable(this.#connections, 'get', 'delete')
       .useTable(home.tables.gateways, 'get', 'update')
-      .useTable(home.tables.commands, 'get', 'update', 'query', 'query:open');
+      .useTable(home.tables.commands, 'get', 'put', 'query:open');
   }
 
   #cellCommands(): HoldfastFunction {
@@ -197,7 +197,7 @@ export class CellStack extends Stack {
       }),
     )
       .useTable(tables.gateways, 'get', 'update')
-      .useTable(tables.commands, 'get', 'put', 'update', 'query', 'query:open')
+      .useTable(tables.commands, 'get', 'put', 'query:open', 'query:byTime')
       .useTable(this.#connections, 'get');
   }
 }

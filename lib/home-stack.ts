@@ -106,7 +106,7 @@ export class HomeStack extends Stack {
       description: 'Takes commands and shows what became of them',
     })
       .useTable(this.tables.gateways, 'get', 'update')
-      .useTable(this.tables.commands, 'get', 'put', 'update', 'query', 'query:open')
+      .useTable(this.tables.commands, 'get', 'put', 'query:open', 'query:byTime')
       .setEnv('FORWARDING_MODE', config.forwardingMode);
     useCellDirectory(fn);
     useDeliver(fn, config.cells);
@@ -123,7 +123,7 @@ export class HomeStack extends Stack {
       retryAttempts: 0,
     })
       .useTable(this.tables.gateways, 'get', 'update')
-      .useTable(this.tables.commands, 'get', 'update', 'query', 'query:open')
+      .useTable(this.tables.commands, 'get', 'put', 'query:open', 'query:openByShard')
       .setEnv('FORWARDING_MODE', config.forwardingMode);
     useCellDirectory(fn);
     useDeliver(fn, config.cells);

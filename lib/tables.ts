@@ -51,7 +51,9 @@ export interface TableProps<Item> {
 }
 
 /** Keys that are numbers; every other key is text. */
-const numericKeys = new Set<string>(['openSeq', 'changedAt'] satisfies (Key<CommandItem> | Key<AlertItem>)[]);
+const numericKeys = new Set<string>(['openSeq', 'dueAt', 'createdAt', 'changedAt'] satisfies (
+  Key<CommandItem> | Key<AlertItem>
+)[]);
 const attribute = (name: string): Attribute => ({
   name,
   type: numericKeys.has(name) ? AttributeType.NUMBER : AttributeType.STRING,
@@ -99,7 +101,11 @@ export class HomeTables extends Construct {
     envName: 'COMMANDS_TABLE',
     partitionKey: 'gatewayId',
     sortKey: 'commandId',
-    indexes: [{ name: 'open', sortKey: 'openSeq', projection: 'all' }],
+    indexes: [
+      { name: 'open', sortKey: 'openSeq', projection: 'all' },
+      { name: 'byTime', sortKey: 'createdAt', projection: 'all' },
+      { name: 'openByShard', partitionKey: 'openShard', sortKey: 'dueAt', projection: 'keys' },
+    ],
   });
   readonly status = createTable<StatusItem>(this, 'Status', {
     envName: 'STATUS_TABLE',

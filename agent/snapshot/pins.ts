@@ -1,5 +1,5 @@
 import { HoldfastError } from '../../core/errors.ts';
-import { checkSnapshotId, keys } from '../../core/snapshot/names.ts';
+import { checkSnapshotId, isSnapshotId, keys } from '../../core/snapshot/names.ts';
 import type { Bucket, CallOptions } from '../s3/bucket.ts';
 
 const pinIdPattern = /^[A-Za-z0-9._-]{1,64}$/;
@@ -39,3 +39,9 @@ export const unpinSnapshot = (
 
 /** The pin that an incremental upload holds on its parent. */
 export const uploadPinId = (snapshotId: string): string => `upload-${snapshotId}`;
+
+/** The upload that holds the pin; undefined where a restore or a person does. */
+export function uploadOfPin(pinId: string): string | undefined {
+  const snapshotId = pinId.startsWith('upload-') ? pinId.slice('upload-'.length) : '';
+  return isSnapshotId(snapshotId) ? snapshotId : undefined;
+}

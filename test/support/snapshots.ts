@@ -61,3 +61,9 @@ export function someBytes(lengthBytes: number, seed: number, chunkBytes = 4096):
   }
   return bytes;
 }
+
+export async function toArray<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}

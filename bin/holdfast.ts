@@ -9,6 +9,8 @@ import { addCommandCommands } from '../cli/command-commands.ts';
 import { addFleetCommands } from '../cli/fleet-commands.ts';
 import { addGatewayCommands } from '../cli/gateway-commands.ts';
 import { runProgram, type CliDeps } from '../cli/program.ts';
+import { addUpCommand } from '../cli/up-command.ts';
+import { startLocal } from '../local/up.ts';
 
 setGlobalProxyFromEnv();
 const deps: CliDeps = {
@@ -22,6 +24,15 @@ const deps: CliDeps = {
 const program = new Command('holdfast')
   .description('the control plane of a fleet of storage gateways')
   .version('0.1.0');
+addUpCommand(program, {
+  ...deps,
+  start: startLocal,
+  interrupted: () =>
+    new Promise((resolve) => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+    }),
+  isTerminal: process.stdout.isTTY,
+});
 addActivationCommands(program, deps);
 addGatewayCommands(program, deps);
 addCommandCommands(program, deps);

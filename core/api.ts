@@ -208,10 +208,7 @@ export interface GatewayView {
   inventory?: Inventory;
 }
 /** `submitCommand`, `getCommand`, `cancelCommand` answer `{command}`; `listCommands` `{commands, next?}`. */
-export type CommandView = Omit<
-  CommandItem,
-  'bodyHash' | 'claimUntil' | 'openSeq' | 'openShard' | 'dueAt' | 'sentEpoch' | 'ackedJournalId' | 'version'
->;
+export type CommandView = Omit<CommandItem, 'bodyHash' | 'claimUntil' | 'openSeq' | 'sentEpoch'>;
 /** `getAlert`, `ackAlert` answer `{alert}`; `listAlerts` (`?state=open|all`) `{alerts, next?}`. */
 export type AlertView = Omit<AlertItem, 'outbox' | 'openShard' | 'version' | 'frozenState'>;
 export interface AlertTrail {

@@ -70,15 +70,17 @@ export class CellStack extends Stack {
 
   #function(id: string, props: Omit<HoldfastFunctionProps, 'deployment'>): HoldfastFunction {
     const fn = new HoldfastFunction(this, id, { ...props, deployment: this.#props.deployment });
+    fn.setEnv('CELL_ID', this.#props.cellId);
     this.#alarms.watchFunction(fn);
     return fn;
   }
 
-  /** Lets the function reach the connections of other cells. */
-  #usePeers(fn: HoldfastFunction): HoldfastFunction {
+  /** Lets the function pass messages on to the connections of the other cells. */
+  #forwards(fn: HoldfastFunction): HoldfastFunction {
+    const { config } = this.#props.deployment;
     useCellDirectory(fn);
-    useDeliver(fn, this.#props.deployment.config.cells);
-    return fn;
+    useDeliver(fn, config.cells);
+    return fn.setEnv('FORWARDING_MODE', config.forwardingMode);
   }
 
   #postingFunctions() {
@@ -106,9 +108,7 @@ export class CellStack extends Stack {
     return this.#function('WsAuthorizer', {
       handler: 'WsAuthorizer',
       description: 'Verifies dial tokens, each once',
-    })
-      .useTable(this.#props.home.tables.gateways, 'get', 'update')
-      .setEnv('CELL_ID', this.#props.cellId);
+    }).useTable(this.#props.home.tables.gateways, 'get', 'update');
   }
 
   #disconnect(): HoldfastFunction {
@@ -123,7 +123,7 @@ export class CellStack extends Stack {
   #hello(): HoldfastFunction {
     const { config } = this.#props.deployment;
     const { tables } = this.#props.home;
-    return this.#usePeers(
+    return this.#forwards(
       this.#function('Hello', {
         handler: 'Hello',
         description: 'Makes a connection the gateway’s route and sends what waited for it',
@@ -131,9 +131,8 @@ export class CellStack extends Stack {
       }),
     )
       .useTable(tables.gateways, 'get', 'update')
-      .useTable(this.#connections, 'get', 'update', 'delete')
+      .useTable(this.#connections, 'get', 'put')
       .useTable(tables.commands, 'get', 'put', 'query:open')
-      .setEnv('CELL_ID', this.#props.cellId)
       .setEnv('HEARTBEAT_INTERVAL_MS', config.heartbeatIntervalMs)
       .setEnv('RECONNECT_WINDOW_MS', config.reconnectWindowMs);
   }
@@ -145,8 +144,7 @@ export class CellStack extends Stack {
       description: 'Takes acknowledgements, progress and results of commands',
     })
       .useTable(tables.gateways, 'get', 'update')
-      .useTable(tables.commands, 'get', 'put', 'query:open')
-      .setEnv('CELL_ID', this.#props.cellId);
+      .useTable(tables.commands, 'get', 'put', 'query:open');
   }
 
   #credentials(): HoldfastFunction {
@@ -166,6 +164,7 @@ export class CellStack extends Stack {
   }
 
   #statusIngest(): HoldfastFunction {
+    const { config } = this.#props.deployment;
     const { tables } = this.#props.home;
     return this.#function('StatusIngest', {
       handler: 'StatusIngest',
@@ -174,29 +173,31 @@ export class CellStack extends Stack {
       .useTable(tables.status, 'get', 'put')
       .useTable(tables.inventory, 'get', 'put')
       .useTable(tables.gateways, 'get')
-      .setEnv('CELL_ID', this.#props.cellId);
+      .setEnv('CHANGE_BURST', config.changeBurst);
   }
 
   #deliver(): HoldfastFunction {
+    const { cellId, home } = this.#props;
     return this.#function('Deliver', {
       handler: 'Deliver',
       description: 'Posts what home or another cell hands over to a connection of this cell',
-      functionName: deliverFunctionName(this.#props.cellId),
-    }).useTable(this.#connections, 'get', 'delete');
+      functionName: deliverFunctionName(cellId),
+    })
+      .useTable(this.#connections, 'get', 'delete')
+      .useTable(home.tables.gateways, 'get', 'update')
+      .useTable(home.tables.commands, 'get', 'put', 'query:open');
   }
 
   #cellCommands(): HoldfastFunction {
-    const { cellId, deployment, home } = this.#props;
-    return this.#usePeers(
+    const { tables } = this.#props.home;
+    return this.#forwards(
       this.#function('CellCommands', {
         handler: 'Commands',
         description: 'Takes commands through this cell’s own door',
       }),
     )
-      .useTable(home.tables.gateways, 'get', 'update')
-      .useTable(home.tables.commands, 'get', 'put', 'query:open', 'query:byTime')
-      .useTable(this.#connections, 'get')
-      .setEnv('CELL_ID', cellId)
-      .setEnv('FORWARDING_MODE', deployment.config.forwardingMode);
+      .useTable(tables.gateways, 'get', 'update')
+      .useTable(tables.commands, 'get', 'put', 'query:open', 'query:byTime')
+      .useTable(this.#connections, 'get');
   }
 }

@@ -3,9 +3,8 @@ import { asHoldfastError, errorCodes, errorLine, HoldfastError } from '../../cor
 import { agentVersion } from '../version.ts';
 import { addActivateCommand } from './activate-command.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
-import { addServeCommand } from './serve-command.ts';
 
-const modules: readonly AddCommands[] = [addActivateCommand, addServeCommand];
+const modules: readonly AddCommands[] = [addActivateCommand];
 
 /** Runs one command line (without node and script). Resolves to the exit code; never throws. */
 export async function runAgentCli(args: readonly string[], cli: CliContext): Promise<number> {

@@ -1,0 +1,142 @@
+import { renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { HoldfastError } from '../core/errors.ts';
+import { defaultDataDir, localClientFile, type LocalClient } from './context.ts';
+import type { CliDeps } from './program.ts';
+
+/** A control plane on this machine: what `local/` gives back, as far as this command uses it. */
+export interface RunningCloud {
+  /** Stack → its outputs. */
+  readonly urls: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Stack → where its AWS services answer. */
+  readonly endpoints: Readonly<Record<string, string>>;
+  readonly region: string;
+  readonly operatorCredentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly stopped: Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface StartOptions {
+  readonly dataDir: string;
+  readonly context: Readonly<Record<string, unknown>>;
+  readonly synth: boolean;
+  readonly portBase?: number;
+  readonly scheduleScale: number;
+  readonly logFormat: 'json' | 'pretty';
+  readonly write: (line: string) => void;
+}
+
+export interface UpDeps extends CliDeps {
+  start: (options: StartOptions) => Promise<RunningCloud>;
+  /** What is printed once everything answers (an activation code, the next command to type). */
+  onReady?: (cloud: RunningCloud, client: LocalClient, dataDir: string) => Promise<void>;
+  /** Resolves with the first SIGINT or SIGTERM. */
+  interrupted: () => Promise<void>;
+  isTerminal: boolean;
+}
+
+interface UpFlags {
+  dataDir: string;
+  cells: string;
+  port: string;
+  scheduleScale: string;
+  synth: boolean;
+  log?: string;
+}
+
+const homeStack = 'holdfast-home';
+const cellStackPrefix = 'holdfast-';
+const defaultPort = 4700;
+
+/** `holdfast up`: the whole control plane on this machine, until Ctrl-C. */
+export function addUpCommand(program: Command, deps: UpDeps): void {
+  program
+    .command('up')
+    .description('run the control plane on this machine, from the same template that is deployed')
+    .option(
+      '--data-dir <dir>',
+      'everything that survives a restart',
+      deps.env['HOLDFAST_DATA_DIR'] ?? defaultDataDir,
+    )
+    .option('--cells <count>', 'control servers, each its own process', '2')
+    .option('--port <base>', 'first port; every stack has ten', String(defaultPort))
+    .option(
+      '--schedule-scale <factor>',
+      'run schedules so many times as fast (only here, never in the template)',
+      '1',
+    )
+    .option('--no-synth', 'boot what was synthesized last time')
+    .option('--log <format>', 'json or pretty (default: pretty on a terminal)')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ holdfast up\n  $ holdfast up --data-dir /var/lib/holdfast --cells 3 --port 5000',
+    )
+    .action((flags: UpFlags) => up(flags, deps));
+}
+
+async function up(flags: UpFlags, deps: UpDeps): Promise<void> {
+  const cells = wholeNumber('--cells', flags.cells, 1, 64);
+  const scheduleScale = wholeNumber('--schedule-scale', flags.scheduleScale, 1, 1000);
+  const cloud = await deps.start({
+    dataDir: flags.dataDir,
+    context: { cells: Array.from({ length: cells }, (_, index) => `cell-${index + 1}`) },
+    synth: flags.synth,
+    portBase: wholeNumber('--port', flags.port, 1024, 65_000),
+    scheduleScale,
+    logFormat: logFormat(flags.log, deps.isTerminal),
+    write: (line) => deps.stdout(line.trimEnd()),
+  });
+  try {
+    const client = clientOf(cloud);
+    writeClient(flags.dataDir, client);
+    deps.stdout(summary(client, scheduleScale));
+    await deps.onReady?.(cloud, client, flags.dataDir);
+    await Promise.race([deps.interrupted(), cloud.stopped]);
+  } finally {
+    await cloud.stop();
+  }
+}
+
+function clientOf({ urls, endpoints, region, operatorCredentials }: RunningCloud): LocalClient {
+  const cells = Object.entries(urls).filter(
+    ([name]) => name !== homeStack && name.startsWith(cellStackPrefix),
+  );
+  const { accessKeyId, secretAccessKey } = operatorCredentials;
+  return {
+    endpoint: urls[homeStack]?.['ApiUrl'] ?? '',
+    cells: Object.fromEntries(
+      cells.map(([name, outputs]) => [name.slice(cellStackPrefix.length), outputs['ApiUrl'] ?? '']),
+    ),
+    region,
+    tenantId: 'default',
+    sqsEndpoint: endpoints[homeStack],
+    operator: { accessKeyId, secretAccessKey },
+  };
+}
+
+/** Replaced whole, readable by its owner alone: it holds the operator's key. */
+function writeClient(dataDir: string, client: LocalClient): void {
+  const file = join(dataDir, localClientFile);
+  writeFileSync(`${file}.new`, `${JSON.stringify(client, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
+function summary(client: LocalClient, scheduleScale: number): string {
+  const cells = Object.entries(client.cells).map(([cellId, url]) => `  ${cellId.padEnd(8)} ${url}`);
+  const clock =
+    scheduleScale === 1 ? [] : [`  clock    schedules run ${scheduleScale} times as fast as in the template`];
+  return ['Holdfast is up.', `  API      ${client.endpoint}`, ...cells, ...clock].join('\n');
+}
+
+function wholeNumber(flag: string, text: string, min: number, max: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new HoldfastError('USAGE', `${flag} ${text} is not a whole number from ${min} to ${max}`);
+}
+
+function logFormat(given: string | undefined, isTerminal: boolean): 'json' | 'pretty' {
+  if (given === undefined) return isTerminal ? 'pretty' : 'json';
+  if (given === 'json' || given === 'pretty') return given;
+  throw new HoldfastError('USAGE', `--log ${given} is neither json nor pretty`);
+}

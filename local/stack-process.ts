@@ -1,0 +1,42 @@
+import { asHoldfastError } from '../core/errors.ts';
+import { lockDirectory } from './data/lock.ts';
+import type { FromStack, ToStack } from './process-messages.ts';
+import { bootStack, type RunningStack } from './stack.ts';
+import { mkdirSync } from 'node:fs';
+
+/** Entry of a stack's own process: does what the parent says, and ends when the parent is gone. */
+let running: RunningStack | undefined;
+
+/** The process before this one may have been killed a moment ago and still be ending. */
+const lockWaitMs = 5_000;
+
+process.on('message', (message: ToStack) => {
+  if (message.kind === 'boot') void boot(message);
+  else if (message.kind === 'start') running?.start();
+  else void stop();
+});
+process.on('disconnect', () => process.exit(0));
+// Ctrl-C reaches the whole process group; the parent decides when a stack stops.
+process.on('SIGINT', () => undefined);
+process.on('SIGTERM', () => undefined);
+
+async function boot({ boot: order }: Extract<ToStack, { kind: 'boot' }>): Promise<void> {
+  try {
+    mkdirSync(order.dataDir, { recursive: true, mode: 0o700 });
+    await lockDirectory(order.dataDir, lockWaitMs);
+    running = await bootStack(order, (record) => tell({ kind: 'log', record }));
+    tell({ kind: 'ready' });
+  } catch (thrown) {
+    const { code, message, hint } = asHoldfastError(thrown);
+    tell({ kind: 'failed', code, message, hint });
+  }
+}
+
+async function stop(): Promise<void> {
+  await running?.stop();
+  process.exit(0);
+}
+
+function tell(message: FromStack): void {
+  if (process.connected) process.send?.(message);
+}

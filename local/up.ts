@@ -1,0 +1,25 @@
+import { join } from 'node:path';
+import { bootLocal, type LocalCloud } from './boot.ts';
+import { jsonLog, prettyLog } from './log.ts';
+import { synthesize } from './synthesize.ts';
+
+export interface UpOptions {
+  readonly dataDir: string;
+  /** Context of the CDK application. */
+  readonly context: Readonly<Record<string, unknown>>;
+  /** False: boot what was synthesized last time. */
+  readonly synth: boolean;
+  readonly portBase?: number;
+  readonly scheduleScale: number;
+  readonly logFormat: 'json' | 'pretty';
+  readonly write: (line: string) => void;
+}
+
+/** Synthesizes into the data directory and boots what came out. */
+export async function startLocal(options: UpOptions): Promise<LocalCloud> {
+  const { dataDir, write, logFormat, portBase, scheduleScale } = options;
+  const cdkOutDir = join(dataDir, 'cdk.out');
+  if (options.synth) await synthesize(cdkOutDir, options.context);
+  const log = logFormat === 'json' ? jsonLog(write) : prettyLog(write, process.stdout.isTTY);
+  return bootLocal({ cdkOutDir, dataDir, portBase, scheduleScale, log });
+}

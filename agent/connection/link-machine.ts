@@ -1,0 +1,292 @@
+import type { Downstream } from '../../core/messages.ts';
+import type { Attempt, LinkEffect, LinkEvent, LinkState, Live, Welcome } from './link-state.ts';
+
+/**
+ * The rules of staying connected, pure: one event in, the new state and what to do about it out.
+ * The newest connection always wins, ours or another's; a planned rollover is never an outage; whoever loses a
+ * connection waits a random part of the server's reconnect window, so that a fleet does not come back as one.
+ */
+export function nextLink(state: LinkState, event: LinkEvent): { state: LinkState; effects: LinkEffect[] } {
+  const step = new Step(state, event);
+  step.run();
+  return { state: step.state, effects: step.effects };
+}
+
+/** Frames that may overtake a `welcome` and are kept for it. */
+const earlyFramesMax = 32;
+const recentSeqsMax = 16;
+/** A refusal with a clock further off than this is taken for the clock's fault. */
+const clockFaultMs = 30_000;
+/** Least base of the waits, so that a window of zero is no busy loop. */
+const leastWindowMs = 250;
+
+class Step {
+  readonly event: LinkEvent;
+  readonly effects: LinkEffect[] = [];
+  state: LinkState;
+
+  constructor(state: LinkState, event: LinkEvent) {
+    this.state = { ...state };
+    this.event = event;
+  }
+
+  run(): void {
+    const { state, event } = this;
+    if (state.stopped) return;
+    switch (event.type) {
+      case 'start':
+        return this.dial(state.nextCell);
+      case 'tick':
+        return this.tick();
+      case 'stop':
+        return this.stop();
+      case 'opened':
+        return this.opened(event.dialId);
+      case 'refused':
+        return this.refused(event.dialId, event.status, event.serverTime);
+      case 'closed':
+        return this.closed(event.dialId, event.reason);
+      case 'pong':
+        return this.heard(event.dialId, true);
+      case 'frame':
+        this.heard(event.dialId, false);
+        return this.frame(event.dialId, event.message);
+    }
+  }
+
+  private tick(): void {
+    const { state } = this;
+    const { now } = this.event;
+    if (state.attempt && now >= state.attempt.giveUpAt) this.failAttempt('no welcome in time');
+    if (state.live?.pongBy !== undefined && now >= state.live.pongBy) {
+      if (state.live.answersPings) this.loseLive('half-open: no answer to a ping');
+      else this.setLive({ pongBy: undefined });
+    }
+    if (state.live && now >= state.live.pingAt) {
+      this.effects.push({ do: 'ping', dialId: state.live.dialId });
+      // An unanswered ping keeps its deadline, however often we ask.
+      const pongBy = state.live.pongBy ?? now + state.times.pongWithinMs;
+      this.setLive({ pingAt: now + state.times.pingEveryMs, pongBy });
+    }
+    if (state.attempt) return;
+    if (state.retryAt !== undefined && now >= state.retryAt) this.dial(state.nextCell);
+    else if (state.retryAt === undefined && state.live && now >= state.live.rolloverAt)
+      this.dial(state.live.rolloverCell);
+  }
+
+  private dial(cellIndex: number): void {
+    const { state, event } = this;
+    const issuedAt = event.unixMs + state.clockOffsetMs;
+    let seq = Math.max(state.welcomedSeq + 1, issuedAt);
+    while (state.recentSeqs.includes(seq)) seq++;
+    const dialId = ++state.dials;
+    state.recentSeqs = [...state.recentSeqs, seq].slice(-recentSeqsMax);
+    state.retryAt = undefined;
+    state.attempt = {
+      dialId,
+      cellIndex,
+      seq,
+      greeted: false,
+      giveUpAt: event.now + state.times.attemptMs,
+      early: [],
+    };
+    this.effects.push({ do: 'dial', dialId, cellIndex, seq, issuedAt });
+  }
+
+  private opened(dialId: number): void {
+    const { attempt } = this.state;
+    if (attempt?.dialId !== dialId || attempt.greeted) return;
+    this.state.attempt = { ...attempt, greeted: true };
+    this.effects.push({ do: 'hello', dialId });
+  }
+
+  private refused(dialId: number, status: number, serverTime: number | undefined): void {
+    const { state, event } = this;
+    if (state.attempt?.dialId !== dialId) return;
+    const denied = status === 401 || status === 403;
+    const offset = serverTime === undefined ? state.clockOffsetMs : serverTime - event.unixMs;
+    if (denied && Math.abs(offset - state.clockOffsetMs) > clockFaultMs) {
+      this.log('warn', 'link.clock-learned', { offsetMs: offset });
+      const { cellIndex } = state.attempt;
+      state.clockOffsetMs = offset;
+      state.attempt = undefined;
+      // The token's age was wrong, not the cell: the same cell once more, at once but not all together.
+      this.retryIn(1_000 + event.random * 1_000, cellIndex);
+      return;
+    }
+    this.failAttempt(`refused with status ${status}`, denied ? state.times.refusalCapMs : undefined);
+  }
+
+  private closed(dialId: number, reason: string): void {
+    const { state } = this;
+    if (state.attempt?.dialId === dialId) this.failAttempt(reason);
+    else if (state.live?.dialId === dialId) this.loseLive(reason);
+  }
+
+  private frame(dialId: number, message: Downstream): void {
+    const { state } = this;
+    const expected = state.attempt?.dialId === dialId ? state.attempt.seq : state.live?.epoch;
+    const known = state.attempt?.dialId === dialId || state.live?.dialId === dialId;
+    if (!known || message.epoch !== expected) {
+      this.log('debug', 'link.frame-dropped', { type: message.t, epoch: message.epoch });
+      return;
+    }
+    if (state.attempt?.dialId === dialId) this.frameOfAttempt(state.attempt, message);
+    else if (state.live) this.frameOfLive(state.live, message);
+  }
+
+  private frameOfAttempt(attempt: Attempt, message: Downstream): void {
+    if (message.t === 'welcome') this.welcomed(attempt, message.body);
+    else if (message.t === 'superseded') this.superseded(message.body.byEpoch, attempt.seq);
+    else if (message.t === 'reject')
+      this.failAttempt(`hello rejected: ${message.body.code}: ${message.body.message}`);
+    else if (attempt.early.length < earlyFramesMax)
+      this.state.attempt = { ...attempt, early: [...attempt.early, message] };
+  }
+
+  private frameOfLive(live: Live, message: Downstream): void {
+    const { state, event } = this;
+    if (message.t === 'superseded') this.superseded(message.body.byEpoch, live.epoch);
+    else if (message.t === 'probe')
+      this.effects.push({ do: 'probe.ok', dialId: live.dialId, probeId: message.body.probeId });
+    else if (message.t === 'drain') {
+      const at = event.now + event.random * 0.8 * message.body.deadlineMs;
+      this.log('info', 'link.drain', { reason: message.body.reason });
+      this.setLive({
+        rolloverAt: Math.min(live.rolloverAt, at),
+        rolloverCell: (live.cellIndex + 1) % state.cellIds.length,
+      });
+    } else if (message.t !== 'welcome' && !live.outdated) this.effects.push({ do: 'deliver', message });
+  }
+
+  private welcomed(attempt: Attempt, welcome: Welcome): void {
+    const { state, event } = this;
+    const { times } = state;
+    if (state.live) this.close(state.live.dialId, 'replaced by a newer connection', times.drainMs);
+    state.live = {
+      dialId: attempt.dialId,
+      cellIndex: attempt.cellIndex,
+      epoch: attempt.seq,
+      since: event.now,
+      rolloverAt:
+        event.now + times.rolloverFromMs + event.random * (times.rolloverToMs - times.rolloverFromMs),
+      rolloverCell: 0,
+      pingAt: event.now + times.pingEveryMs * event.random,
+      pongBy: undefined,
+      answersPings: false,
+      outdated: false,
+    };
+    state.attempt = undefined;
+    state.failures = 0;
+    state.nextCell = 0;
+    state.clockOffsetMs = welcome.serverTime - event.unixMs;
+    state.welcomedSeq = Math.max(state.welcomedSeq, attempt.seq);
+    state.reconnectWindowMs = welcome.reconnectWindowMs;
+    const { welcomedSeq, reconnectWindowMs } = state;
+    this.effects.push({ do: 'remember', memory: { welcomedSeq, reconnectWindowMs } });
+    const cellId = state.cellIds[attempt.cellIndex] ?? '';
+    this.effects.push({ do: 'up', dialId: attempt.dialId, epoch: attempt.seq, cellId, welcome });
+    for (const message of attempt.early) this.frameOfLive(state.live, message);
+  }
+
+  /** `mine`: the epoch of the connection that the news came on. */
+  private superseded(byEpoch: number, mine: number): void {
+    const { state, event } = this;
+    if (byEpoch <= mine) return;
+    if (state.recentSeqs.includes(byEpoch)) {
+      // Our own rollover: its welcome is on the way, or its connection has already failed.
+      if (state.attempt?.seq === byEpoch) this.setLive({ outdated: true });
+      else if (state.live?.epoch === mine) this.loseLive('a connection that we gave up took over');
+      return;
+    }
+    const settled = state.live && event.now - state.live.since >= state.times.settledMs;
+    state.takeOvers = settled ? 1 : state.takeOvers + 1;
+    const { supersededMs, supersededCapMs } = state.times;
+    const base = Math.min(supersededMs * 2 ** (state.takeOvers - 1), supersededCapMs);
+    this.log('error', 'link.taken-over', { byEpoch, takeOvers: state.takeOvers });
+    if (state.attempt) this.close(state.attempt.dialId, 'superseded', 0);
+    if (state.live) {
+      this.close(state.live.dialId, 'superseded', 0);
+      this.effects.push({ do: 'down', reason: 'another agent connected with this gateway’s key' });
+    }
+    state.attempt = undefined;
+    state.live = undefined;
+    this.retryIn(base * (1 + event.random), 0);
+  }
+
+  private failAttempt(reason: string, capMs = this.state.times.failureCapMs): void {
+    const { state, event } = this;
+    const { attempt } = state;
+    if (!attempt) return;
+    state.attempt = undefined;
+    state.failures++;
+    this.close(attempt.dialId, reason, 0);
+    const cellId = state.cellIds[attempt.cellIndex];
+    this.log('warn', 'link.attempt-failed', { cellId, reason, failures: state.failures });
+    const nextCell = (attempt.cellIndex + 1) % state.cellIds.length;
+    if (state.live?.outdated) this.dropLive(reason);
+    if (state.live) {
+      const wait = state.times.rolloverRetryMs * (0.5 + event.random);
+      this.setLive({ rolloverAt: event.now + wait, rolloverCell: nextCell });
+    } else this.retryIn(this.jitter(capMs), nextCell);
+  }
+
+  private loseLive(reason: string): void {
+    const { state } = this;
+    this.dropLive(reason);
+    if (state.attempt) return;
+    state.failures = 1;
+    this.retryIn(this.jitter(state.times.failureCapMs), 0);
+  }
+
+  private dropLive(reason: string): void {
+    const { live } = this.state;
+    if (!live) return;
+    this.close(live.dialId, reason, 0);
+    this.state.live = undefined;
+    this.effects.push({ do: 'down', reason });
+  }
+
+  /** Full jitter over the window; the window itself grows with the failures in a row. */
+  private jitter(capMs: number): number {
+    const windowMs = Math.max(this.state.reconnectWindowMs, leastWindowMs);
+    const grownMs = windowMs * 2 ** Math.min(Math.max(this.state.failures - 1, 0), 20);
+    return this.event.random * Math.min(grownMs, Math.max(windowMs, capMs));
+  }
+
+  private retryIn(delayMs: number, cellIndex: number): void {
+    this.state.retryAt = this.event.now + delayMs;
+    this.state.nextCell = cellIndex;
+  }
+
+  private heard(dialId: number, pong: boolean): void {
+    const { live } = this.state;
+    if (live?.dialId !== dialId) return;
+    this.setLive({ pongBy: undefined, answersPings: live.answersPings || pong });
+  }
+
+  private stop(): void {
+    const { state } = this;
+    state.stopped = true;
+    if (state.attempt) this.close(state.attempt.dialId, 'stopping', 0);
+    if (!state.live) return;
+    this.effects.push({ do: 'bye', dialId: state.live.dialId, reason: 'stopping' });
+    this.close(state.live.dialId, 'stopping', 2_000);
+  }
+
+  private setLive(changes: Partial<Live>): void {
+    if (this.state.live) this.state.live = { ...this.state.live, ...changes };
+  }
+
+  private close(dialId: number, reason: string, graceMs: number): void {
+    this.effects.push({ do: 'close', dialId, reason, graceMs });
+  }
+
+  private log(
+    level: Extract<LinkEffect, { do: 'log' }>['level'],
+    event: string,
+    fields: Extract<LinkEffect, { do: 'log' }>['fields'],
+  ): void {
+    this.effects.push({ do: 'log', level, event, fields });
+  }
+}

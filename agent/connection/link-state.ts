@@ -1,0 +1,150 @@
+import type { Downstream } from '../../core/messages.ts';
+import type { LogFields, LogLevel } from '../../core/log.ts';
+
+/** Durations of the connection's rules, in milliseconds. Tests and simulations may shrink them. */
+export interface LinkTimes {
+  /** From dialing to `welcome`. */
+  attemptMs: number;
+  /** Make-before-break rollover: uniform between the two, inside API Gateway's two hours. */
+  rolloverFromMs: number;
+  rolloverToMs: number;
+  /** Next try after a rollover that failed. */
+  rolloverRetryMs: number;
+  /** The replaced connection may finish for so long. */
+  drainMs: number;
+  pingEveryMs: number;
+  pongWithinMs: number;
+  /** Growth of the waits ends here: after failures, and after refusals. */
+  failureCapMs: number;
+  refusalCapMs: number;
+  /** Least wait after somebody else took over with this gateway's key; doubles up to the cap. */
+  supersededMs: number;
+  supersededCapMs: number;
+  /** A connection that lasted this long forgets earlier take-overs. */
+  settledMs: number;
+}
+
+const minutes = 60_000;
+export const linkTimes: LinkTimes = {
+  attemptMs: 30_000,
+  rolloverFromMs: 90 * minutes,
+  rolloverToMs: 110 * minutes,
+  rolloverRetryMs: minutes,
+  drainMs: 10_000,
+  pingEveryMs: minutes,
+  pongWithinMs: 20_000,
+  failureCapMs: minutes,
+  refusalCapMs: 5 * minutes,
+  supersededMs: 5 * minutes,
+  supersededCapMs: 60 * minutes,
+  settledMs: 60 * minutes,
+};
+
+/** What survives the process: the highest epoch that was welcomed and the server's reconnect window. */
+export interface LinkMemory {
+  welcomedSeq: number;
+  reconnectWindowMs: number;
+}
+
+/** A connection being opened: not usable before its `welcome`. */
+export interface Attempt {
+  dialId: number;
+  cellIndex: number;
+  seq: number;
+  greeted: boolean;
+  giveUpAt: number;
+  /** Frames that overtook the `welcome`. */
+  early: Downstream[];
+}
+
+/** The connection in use. */
+export interface Live {
+  dialId: number;
+  cellIndex: number;
+  epoch: number;
+  since: number;
+  rolloverAt: number;
+  /** Cell to roll over to. */
+  rolloverCell: number;
+  pingAt: number;
+  pongBy: number | undefined;
+  /** Whether this peer answers pings: only then does silence mean anything. */
+  answersPings: boolean;
+  /** A newer connection of our own took over; it is not welcomed yet. */
+  outdated: boolean;
+}
+
+export interface LinkState extends LinkMemory {
+  readonly times: LinkTimes;
+  readonly cellIds: readonly string[];
+  stopped: boolean;
+  /** Server's clock minus ours, as last learned. */
+  clockOffsetMs: number;
+  dials: number;
+  /** Sequence numbers that this process dialed with, newest last: tells our own take-over from a stranger's. */
+  recentSeqs: readonly number[];
+  failures: number;
+  takeOvers: number;
+  nextCell: number;
+  retryAt: number | undefined;
+  attempt: Attempt | undefined;
+  live: Live | undefined;
+}
+
+/** `now` is a monotonic clock for waits, `unixMs` the wall clock for tokens, `random` uniform in [0, 1). */
+export type LinkEvent = { now: number; unixMs: number; random: number } & (
+  | { type: 'start' | 'tick' | 'stop' }
+  | { type: 'opened' | 'pong'; dialId: number }
+  | { type: 'refused'; dialId: number; status: number; serverTime: number | undefined }
+  | { type: 'closed'; dialId: number; reason: string }
+  | { type: 'frame'; dialId: number; message: Downstream }
+);
+
+export type LinkEffect =
+  /** `issuedAt` is server time in Unix ms; the answers come as `opened`, `refused` or `closed`. */
+  | { do: 'dial'; dialId: number; cellIndex: number; seq: number; issuedAt: number }
+  | { do: 'hello'; dialId: number }
+  | { do: 'ping'; dialId: number }
+  | { do: 'probe.ok'; dialId: number; probeId: string }
+  | { do: 'bye'; dialId: number; reason: string }
+  /** Sends what is buffered, closes, and cuts after `graceMs`. No event of this dialId follows. */
+  | { do: 'close'; dialId: number; reason: string; graceMs: number }
+  | { do: 'remember'; memory: LinkMemory }
+  | { do: 'up'; dialId: number; epoch: number; cellId: string; welcome: Welcome }
+  | { do: 'deliver'; message: Downstream }
+  | { do: 'down'; reason: string }
+  | { do: 'log'; level: LogLevel; event: string; fields: LogFields };
+
+export type Welcome = Extract<Downstream, { t: 'welcome' }>['body'];
+
+export function initialLink(
+  memory: LinkMemory,
+  cellIds: readonly string[],
+  times: LinkTimes = linkTimes,
+): LinkState {
+  return {
+    ...memory,
+    times,
+    cellIds,
+    stopped: false,
+    clockOffsetMs: 0,
+    dials: 0,
+    recentSeqs: [],
+    failures: 0,
+    takeOvers: 0,
+    nextCell: 0,
+    retryAt: undefined,
+    attempt: undefined,
+    live: undefined,
+  };
+}
+
+/** When the next `tick` is due on the monotonic clock; undefined: when something happens. */
+export function nextWakeAt(state: LinkState): number | undefined {
+  if (state.stopped) return undefined;
+  const { live } = state;
+  const rollover = state.attempt || state.retryAt !== undefined ? undefined : live?.rolloverAt;
+  const times = [state.attempt?.giveUpAt, state.retryAt, rollover, live?.pingAt, live?.pongBy];
+  const due = times.filter((time) => time !== undefined);
+  return due.length ? Math.min(...due) : undefined;
+}

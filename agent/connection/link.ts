@@ -1,0 +1,284 @@
+import { randomUUID } from 'node:crypto';
+import type { z } from 'zod';
+import { HoldfastError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import type { Log } from '../../core/log.ts';
+import {
+  parseDownstream,
+  protocolVersion,
+  type Downstream,
+  type FrameProblem,
+  type upstreamBodies,
+  type UpstreamType,
+} from '../../core/messages.ts';
+import type { DialedSocket, Dialer } from './dialer.ts';
+import { nextLink } from './link-machine.ts';
+import {
+  initialLink,
+  nextWakeAt,
+  type LinkEffect,
+  type LinkEvent,
+  type LinkMemory,
+  type LinkState,
+  type LinkTimes,
+  type Welcome,
+} from './link-state.ts';
+
+export type UpstreamBody<T extends UpstreamType> = z.infer<(typeof upstreamBodies)[T]>;
+
+/** The world of a link: clocks, chance, network, disk. `setTimer` returns what cancels it. */
+export interface LinkDeps {
+  dial: Dialer;
+  /** Monotonic, in milliseconds. */
+  now: () => number;
+  unixMs: () => number;
+  random: () => number;
+  setTimer: (run: () => void, delayMs: number) => () => void;
+  log: Log;
+  /** The bearer token of one dial. */
+  signToken: (dial: { cellId: string; seq: number; issuedAt: number }) => Promise<string>;
+  remember: (memory: LinkMemory) => Promise<void>;
+  hello: () => Omit<UpstreamBody<'hello'>, 'sentAt'>;
+}
+
+export interface LinkHandlers {
+  up(connection: { epoch: number; cellId: string; welcome: Welcome }): void;
+  down(reason: string): void;
+  message(message: Downstream): void;
+}
+
+export interface LinkView {
+  connected: boolean;
+  cellId?: string;
+  epoch?: number;
+  /** Connections that were welcomed since the start, planned rollovers included. */
+  connects: number;
+  /** Connections that were lost since the start. */
+  losses: number;
+  rttMs?: number;
+  clockOffsetMs: number;
+}
+
+interface OpenSocket {
+  socket: DialedSocket | undefined;
+  epoch: number;
+  framesSent: number;
+  rejectsSent: number;
+  pingedAt: number | undefined;
+  /** Frames come from one server in an order; until they are handled, the next waits. */
+  closed: boolean;
+}
+
+/** Answers to frames that cannot be parsed, per connection: two peers must not reject each other for ever. */
+const rejectsMax = 100;
+
+/** Keeps one connection to the control plane: feeds the pure machine and does what it says. */
+export class Link {
+  private state: LinkState;
+  private readonly deps: LinkDeps;
+  private readonly cells: readonly { cellId: string; webSocketUrl: string }[];
+  private readonly handlers: LinkHandlers;
+  private readonly sockets = new Map<number, OpenSocket>();
+  private cancelTimer: (() => void) | undefined;
+  private connects = 0;
+  private losses = 0;
+  private rttMs: number | undefined;
+  /** Events that arrive while one is being handled wait, so that effects happen in order. */
+  private readonly waiting: LinkEvent[] = [];
+  private handling = false;
+
+  constructor(
+    memory: LinkMemory,
+    cells: readonly { cellId: string; webSocketUrl: string }[],
+    handlers: LinkHandlers,
+    deps: LinkDeps,
+    times?: LinkTimes,
+  ) {
+    this.cells = cells;
+    this.handlers = handlers;
+    this.deps = deps;
+    this.state = initialLink(
+      memory,
+      cells.map((cell) => cell.cellId),
+      times,
+    );
+  }
+
+  start(): void {
+    this.handle({ type: 'start' });
+  }
+
+  /** Says goodbye and closes; nothing is dialed any more. */
+  stop(): void {
+    this.handle({ type: 'stop' });
+    this.cancelTimer?.();
+  }
+
+  view(): LinkView {
+    const { live, clockOffsetMs } = this.state;
+    return {
+      connected: live !== undefined,
+      cellId: live && this.cells[live.cellIndex]?.cellId,
+      epoch: live?.epoch,
+      connects: this.connects,
+      losses: this.losses,
+      rttMs: this.rttMs,
+      clockOffsetMs,
+    };
+  }
+
+  /** Server's clock, as far as it is known; Unix ms. */
+  serverTime = (): number => this.deps.unixMs() + this.state.clockOffsetMs;
+
+  /** Sends over the connection in use; false without one. Throws TOO_LARGE. */
+  send<T extends UpstreamType>(type: T, body: UpstreamBody<T>): boolean {
+    const { live } = this.state;
+    if (!live || live.outdated) return false;
+    return this.sendOn(live.dialId, type, body);
+  }
+
+  private sendOn<T extends UpstreamType>(dialId: number, type: T, body: UpstreamBody<T>): boolean {
+    const open = this.sockets.get(dialId);
+    if (!open?.socket) return false;
+    const text = JSON.stringify({
+      v: protocolVersion,
+      t: type,
+      id: randomUUID(),
+      epoch: open.epoch,
+      seq: open.framesSent + 1,
+      ts: this.deps.unixMs(),
+      body,
+    });
+    if (Buffer.byteLength(text) > limits.messageBytes)
+      throw new HoldfastError('TOO_LARGE', `a ${type} message has more than ${limits.messageBytes} bytes`);
+    open.framesSent++;
+    open.socket.send(text);
+    return true;
+  }
+
+  private handle(what: DistributiveOmit<LinkEvent, 'now' | 'unixMs' | 'random'>): void {
+    const { now, unixMs, random } = this.deps;
+    this.waiting.push({ ...what, now: now(), unixMs: unixMs(), random: random() } as LinkEvent);
+    if (this.handling) return;
+    this.handling = true;
+    try {
+      for (let event = this.waiting.shift(); event; event = this.waiting.shift()) {
+        const { state, effects } = nextLink(this.state, event);
+        this.state = state;
+        for (const effect of effects) this.perform(effect);
+      }
+    } finally {
+      this.handling = false;
+    }
+    this.schedule();
+  }
+
+  private schedule(): void {
+    this.cancelTimer?.();
+    const at = nextWakeAt(this.state);
+    this.cancelTimer =
+      at === undefined
+        ? undefined
+        : this.deps.setTimer(() => this.handle({ type: 'tick' }), Math.max(0, at - this.deps.now()));
+  }
+
+  private perform(effect: LinkEffect): void {
+    switch (effect.do) {
+      case 'dial':
+        return void this.dial(effect);
+      case 'hello':
+        this.sendOn(effect.dialId, 'hello', { ...this.deps.hello(), sentAt: this.deps.unixMs() });
+        return;
+      case 'ping': {
+        const open = this.sockets.get(effect.dialId);
+        if (open) open.pingedAt = this.deps.now();
+        return open?.socket?.ping();
+      }
+      case 'probe.ok':
+        this.sendOn(effect.dialId, 'probe.ok', { probeId: effect.probeId });
+        return;
+      case 'bye':
+        this.sendOn(effect.dialId, 'bye', { reason: effect.reason });
+        return;
+      case 'close': {
+        const open = this.sockets.get(effect.dialId);
+        this.sockets.delete(effect.dialId);
+        if (open) open.closed = true;
+        return open?.socket?.close(effect.reason, effect.graceMs);
+      }
+      case 'remember':
+        return void this.deps.remember(effect.memory).catch((cause: unknown) => {
+          // The clock still moves the next dial's number up: only a wrong clock would need the memory.
+          this.deps.log('error', 'link.remember-failed', { error: String(cause) });
+        });
+      case 'up':
+        this.connects++;
+        this.deps.log('info', 'link.up', { cellId: effect.cellId, epoch: effect.epoch });
+        return this.handlers.up(effect);
+      case 'down':
+        this.losses++;
+        this.deps.log('warn', 'link.down', { reason: effect.reason });
+        return this.handlers.down(effect.reason);
+      case 'deliver':
+        return this.handlers.message(effect.message);
+      case 'log':
+        return this.deps.log(effect.level, effect.event, effect.fields);
+    }
+  }
+
+  private async dial(effect: Extract<LinkEffect, { do: 'dial' }>): Promise<void> {
+    const { dialId, seq, issuedAt } = effect;
+    const cell = this.cells[effect.cellIndex];
+    if (!cell) throw new Error(`no cell ${effect.cellIndex}`);
+    const open: OpenSocket = {
+      socket: undefined,
+      epoch: seq,
+      framesSent: 0,
+      rejectsSent: 0,
+      pingedAt: undefined,
+      closed: false,
+    };
+    this.sockets.set(dialId, open);
+    const gone = () => this.sockets.delete(dialId);
+    try {
+      const token = await this.deps.signToken({ cellId: cell.cellId, seq, issuedAt });
+      if (open.closed) return;
+      open.socket = this.deps.dial(cell.webSocketUrl, token, {
+        opened: () => this.handle({ type: 'opened', dialId }),
+        refused: (status, serverTime) => {
+          gone();
+          this.handle({ type: 'refused', dialId, status, serverTime });
+        },
+        closed: (reason) => {
+          gone();
+          this.handle({ type: 'closed', dialId, reason });
+        },
+        frame: (text) => this.received(dialId, open, text),
+        pong: () => {
+          if (open.pingedAt !== undefined) this.rttMs = this.deps.now() - open.pingedAt;
+          this.handle({ type: 'pong', dialId });
+        },
+      });
+    } catch (cause) {
+      gone();
+      this.handle({ type: 'closed', dialId, reason: String(cause) });
+    }
+  }
+
+  private received(dialId: number, open: OpenSocket, text: string | undefined): void {
+    if (open.closed) return;
+    const parsed = text === undefined ? { ok: false as const, problem: notText } : parseDownstream(text);
+    if (parsed.ok) return this.handle({ type: 'frame', dialId, message: parsed.message });
+    const { code, message, messageId } = parsed.problem;
+    this.deps.log('warn', 'link.frame-rejected', { code, message });
+    if (++open.rejectsSent <= rejectsMax) this.sendOn(dialId, 'reject', { code, message, messageId });
+  }
+}
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+const notText: FrameProblem = {
+  code: 'NOT_JSON',
+  message: 'a binary frame: messages are text',
+  messageId: undefined,
+};

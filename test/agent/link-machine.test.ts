@@ -1,0 +1,349 @@
+import type { Downstream, DownstreamType } from '../../core/messages.ts';
+import { nextLink } from '../../agent/connection/link-machine.ts';
+import {
+  initialLink,
+  linkTimes,
+  nextWakeAt,
+  type LinkEffect,
+  type LinkEvent,
+  type LinkState,
+} from '../../agent/connection/link-state.ts';
+
+const minute = 60_000;
+const t0 = 1_800_000_000_000;
+type Body<T extends DownstreamType> = Extract<Downstream, { t: T }>['body'];
+
+/** One link under a clock of its own: `now` starts at 0, the wall clock at t0 + skew. */
+class Bench {
+  state: LinkState;
+  now = 0;
+  skewMs = 0;
+  random = 0.5;
+  effects: LinkEffect[] = [];
+
+  constructor(cells = ['c1', 'c2'], memory = { welcomedSeq: 0, reconnectWindowMs: 30_000 }) {
+    this.state = initialLink(memory, cells);
+  }
+  give(event: Record<string, unknown> & { type: LinkEvent['type'] }): LinkEffect[] {
+    const full = { ...event, now: this.now, unixMs: t0 + this.skewMs + this.now, random: this.random };
+    const next = nextLink(this.state, full as LinkEvent);
+    this.state = next.state;
+    this.effects = next.effects;
+    return next.effects;
+  }
+  frame<T extends DownstreamType>(t: T, body: Body<T>, dialId: number, epoch: number): LinkEffect[] {
+    const message = { v: 1, t, id: 'm', epoch, seq: 1, ts: t0, body } as Downstream;
+    return this.give({ type: 'frame', dialId, message });
+  }
+  /** Lets time pass to the next deadline. */
+  wake(): LinkEffect[] {
+    this.now = nextWakeAt(this.state) ?? Number.NaN;
+    return this.give({ type: 'tick' });
+  }
+  /** The attempt is opened and welcomed; gives its dialId and epoch. */
+  connect(serverTime?: number): { dialId: number; epoch: number } {
+    const attempt = this.state.attempt!;
+    this.give({ type: 'opened', dialId: attempt.dialId });
+    const welcome = {
+      gatewayId: 'g',
+      heartbeatIntervalMs: 5_000,
+      reconnectWindowMs: 40_000,
+      serverTime: serverTime ?? t0 + this.now,
+    };
+    this.frame('welcome', welcome, attempt.dialId, attempt.seq);
+    return { dialId: attempt.dialId, epoch: attempt.seq };
+  }
+  has(kind: LinkEffect['do']): boolean {
+    return this.effects.some((effect) => effect.do === kind);
+  }
+  only<K extends LinkEffect['do']>(kind: K): Extract<LinkEffect, { do: K }> {
+    const found = this.effects.filter((effect) => effect.do === kind);
+    expect(found).toHaveLength(1);
+    return found[0] as Extract<LinkEffect, { do: K }>;
+  }
+}
+const connected = (bench = new Bench()) => {
+  bench.give({ type: 'start' });
+  return { bench, ...bench.connect() };
+};
+
+describe('dialing', () => {
+  it('numbers the dial with the clock, or above the last welcome if that is higher', () => {
+    const byClock = new Bench();
+    expect(byClock.give({ type: 'start' })).toMatchObject([{ do: 'dial', seq: t0, issuedAt: t0 }]);
+    const ahead = new Bench(['c1'], { welcomedSeq: t0 + 500, reconnectWindowMs: 0 });
+    expect(ahead.give({ type: 'start' })).toMatchObject([{ do: 'dial', seq: t0 + 501, issuedAt: t0 }]);
+  });
+
+  it('says hello when open, is up at the welcome, and remembers number and window', () => {
+    const bench = new Bench();
+    bench.give({ type: 'start' });
+    expect(bench.give({ type: 'opened', dialId: 1 })).toEqual([{ do: 'hello', dialId: 1 }]);
+    bench.connect();
+    expect(bench.only('up')).toMatchObject({ dialId: 1, epoch: t0, cellId: 'c1' });
+    expect(bench.only('remember').memory).toEqual({ welcomedSeq: t0, reconnectWindowMs: 40_000 });
+  });
+
+  it('gives up an attempt without a welcome and tries the next cell after a random part of the window', () => {
+    const bench = new Bench();
+    bench.give({ type: 'start' });
+    bench.wake();
+    expect(bench.now).toBe(linkTimes.attemptMs);
+    expect(bench.only('close')).toMatchObject({ dialId: 1 });
+    bench.wake();
+    expect(bench.now).toBe(linkTimes.attemptMs + 15_000);
+    expect(bench.only('dial')).toMatchObject({ cellIndex: 1 });
+  });
+
+  it('spreads the tries over a growing window, up to the cap', () => {
+    const bench = new Bench();
+    bench.random = 0.999;
+    bench.give({ type: 'start' });
+    const waits: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      const from = bench.now;
+      bench.give({ type: 'closed', dialId: bench.state.attempt!.dialId, reason: 'refused' });
+      bench.wake();
+      waits.push(Math.round((bench.now - from) / 1_000));
+    }
+    expect(waits).toEqual([30, 60, 60, 60, 60, 60]);
+  });
+
+  it('learns the time from a refusal and dials the same cell again at once, once', () => {
+    const bench = new Bench();
+    bench.skewMs = 365 * 24 * 60 * minute;
+    bench.give({ type: 'start' });
+    expect(bench.state.attempt!.seq).toBe(t0 + bench.skewMs);
+    bench.give({ type: 'refused', dialId: 1, status: 401, serverTime: t0 });
+    bench.wake();
+    expect(bench.now).toBeLessThan(2_000);
+    expect(bench.only('dial')).toMatchObject({ cellIndex: 0, issuedAt: t0 + bench.now, seq: t0 + bench.now });
+    bench.give({ type: 'refused', dialId: 2, status: 401, serverTime: t0 + bench.now });
+    const refusedAt = bench.now;
+    bench.wake();
+    expect(bench.now - refusedAt).toBe(15_000);
+  });
+
+  it('does not let one wrong clock lock it out: a refused number is not kept', () => {
+    const bench = new Bench(['c1']);
+    bench.skewMs = 1_000 * minute;
+    bench.give({ type: 'start' });
+    bench.give({ type: 'refused', dialId: 1, status: 403, serverTime: undefined });
+    bench.skewMs = 0;
+    bench.wake();
+    expect(bench.only('dial').seq).toBe(t0 + bench.now);
+  });
+});
+
+describe('the connection in use', () => {
+  it('delivers its own frames and drops those of another epoch', () => {
+    const { bench, dialId, epoch } = connected();
+    bench.frame('cmd.cancel', { commandId: 'a' }, dialId, epoch);
+    expect(bench.only('deliver').message).toMatchObject({ t: 'cmd.cancel' });
+    bench.frame('cmd.cancel', { commandId: 'a' }, dialId, epoch - 1);
+    expect(bench.has('deliver')).toBe(false);
+  });
+
+  it('keeps frames that overtake the welcome until it is there', () => {
+    const bench = new Bench();
+    bench.give({ type: 'start' });
+    bench.give({ type: 'opened', dialId: 1 });
+    bench.frame('cmd.cancel', { commandId: 'early' }, 1, t0);
+    expect(bench.has('deliver')).toBe(false);
+    bench.connect();
+    expect(bench.effects.map((effect) => effect.do)).toEqual(['remember', 'up', 'deliver']);
+  });
+
+  it('answers a probe', () => {
+    const { bench, dialId, epoch } = connected();
+    expect(bench.frame('probe', { probeId: 'p' }, dialId, epoch)).toEqual([
+      { do: 'probe.ok', dialId, probeId: 'p' },
+    ]);
+  });
+
+  it('comes back after a loss within a random part of the window, to the preferred cell', () => {
+    const { bench, dialId } = connected();
+    bench.random = 0.25;
+    bench.give({ type: 'closed', dialId, reason: 'reset' });
+    expect(bench.only('down').reason).toBe('reset');
+    const lostAt = bench.now;
+    bench.wake();
+    expect(bench.now - lostAt).toBe(10_000);
+    expect(bench.only('dial')).toMatchObject({ cellIndex: 0 });
+  });
+
+  it('notices a half-open connection by an unanswered ping', () => {
+    const { bench, dialId } = connected();
+    bench.wake();
+    expect(bench.effects).toEqual([{ do: 'ping', dialId }]);
+    bench.give({ type: 'pong', dialId });
+    bench.wake();
+    expect(bench.has('ping')).toBe(true);
+    bench.wake();
+    expect(bench.only('down').reason).toMatch(/half-open/);
+    expect(bench.has('close')).toBe(true);
+  });
+
+  it('does not hold silence against a peer that never answers pings', () => {
+    const { bench } = connected();
+    for (let i = 0; i < 10; i++) {
+      bench.wake();
+      expect(bench.has('down')).toBe(false);
+    }
+  });
+});
+
+describe('rollover', () => {
+  /** Pings go on and are answered until something is dialed. */
+  const untilDial = (bench: Bench) => {
+    for (let wakes = 0; wakes < 1_000; wakes++) {
+      const effects = bench.wake();
+      if (effects.some((effect) => effect.do === 'dial')) return;
+      if (bench.has('ping')) bench.give({ type: 'pong', dialId: bench.state.live!.dialId });
+    }
+    throw new Error('nothing was dialed');
+  };
+
+  it('happens between 90 and 110 minutes, makes before it breaks, and is no outage', () => {
+    for (const random of [0, 0.5, 0.999]) {
+      const { bench, dialId } = connected(Object.assign(new Bench(), { random }));
+      untilDial(bench);
+      expect(bench.now).toBeCloseTo((90 + 20 * random) * minute, -2);
+      const attempt = bench.state.attempt!.dialId;
+      bench.give({ type: 'opened', dialId: attempt });
+      expect(bench.has('close') || bench.has('down')).toBe(false);
+      bench.connect();
+      expect(bench.has('down')).toBe(false);
+      expect(bench.only('close')).toMatchObject({ dialId, graceMs: 10_000 });
+      expect(bench.state.live).toMatchObject({ dialId: attempt });
+    }
+  });
+
+  it('stays on the old connection when the new one fails, and tries again in about a minute', () => {
+    const { bench, dialId, epoch } = connected();
+    untilDial(bench);
+    bench.give({ type: 'closed', dialId: bench.state.attempt!.dialId, reason: 'no' });
+    expect(bench.has('down')).toBe(false);
+    bench.frame('cmd.cancel', { commandId: 'a' }, dialId, epoch);
+    expect(bench.has('deliver')).toBe(true);
+    const failedAt = bench.now;
+    untilDial(bench);
+    expect(bench.now - failedAt).toBe(minute);
+    expect(bench.only('dial').cellIndex).toBe(1);
+  });
+
+  it('executes nothing on the old connection once the new one took over', () => {
+    const { bench, dialId, epoch } = connected();
+    untilDial(bench);
+    const attempt = bench.state.attempt!;
+    bench.give({ type: 'opened', dialId: attempt.dialId });
+    bench.frame('superseded', { byEpoch: attempt.seq }, dialId, epoch);
+    expect(bench.has('down')).toBe(false);
+    bench.frame('cmd.cancel', { commandId: 'a' }, dialId, epoch);
+    expect(bench.has('deliver')).toBe(false);
+    bench.connect();
+    expect(bench.has('up') && !bench.has('down')).toBe(true);
+  });
+
+  it('comes back when its new connection took over and then failed', () => {
+    const { bench, dialId, epoch } = connected();
+    untilDial(bench);
+    const attempt = bench.state.attempt!;
+    bench.give({ type: 'opened', dialId: attempt.dialId });
+    bench.frame('superseded', { byEpoch: attempt.seq }, dialId, epoch);
+    bench.give({ type: 'closed', dialId: attempt.dialId, reason: 'cut' });
+    expect(bench.has('down')).toBe(true);
+    expect(bench.state.live).toBeUndefined();
+    bench.wake();
+    expect(bench.has('dial')).toBe(true);
+  });
+
+  it('follows a drain to another cell inside its deadline', () => {
+    const { bench, dialId, epoch } = connected();
+    bench.frame('drain', { reason: 'update', deadlineMs: 20_000 }, dialId, epoch);
+    bench.wake();
+    expect(bench.now).toBe(8_000);
+    expect(bench.only('dial').cellIndex).toBe(1);
+  });
+});
+
+describe('being superseded by a stranger with the same key', () => {
+  it('lets the newest win and does not fight: minutes pass, twice as many each time', () => {
+    const { bench } = connected();
+    const waits: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      const live = bench.state.live!;
+      bench.frame('superseded', { byEpoch: live.epoch + 7 }, live.dialId, live.epoch);
+      expect(bench.has('down')).toBe(true);
+      const from = bench.now;
+      bench.wake();
+      waits.push((bench.now - from) / minute);
+      bench.connect();
+    }
+    expect(waits).toEqual([7.5, 15, 30, 60, 90]);
+  });
+
+  it('is not moved by news of an older connection', () => {
+    const { bench, dialId, epoch } = connected();
+    bench.frame('superseded', { byEpoch: epoch - 1 }, dialId, epoch);
+    expect(bench.effects).toEqual([]);
+  });
+
+  it('backs off too when the hello itself comes second', () => {
+    const bench = new Bench();
+    bench.give({ type: 'start' });
+    bench.give({ type: 'opened', dialId: 1 });
+    bench.frame('superseded', { byEpoch: t0 + 9 }, 1, t0);
+    const from = bench.now;
+    bench.wake();
+    expect(bench.now - from).toBe(7.5 * minute);
+  });
+});
+
+it('says goodbye once and does nothing more when stopped', () => {
+  const { bench, dialId } = connected();
+  expect(bench.give({ type: 'stop' }).map((effect) => effect.do)).toEqual(['bye', 'close']);
+  expect(bench.give({ type: 'closed', dialId, reason: 'x' })).toEqual([]);
+  expect(nextWakeAt(bench.state)).toBeUndefined();
+});
+
+it('always knows when to wake while it is not connected', () => {
+  // Random walks: whatever comes, in whatever order, the link never ends up idle and unconnected.
+  const random = seeded(20261122);
+  for (let walk = 0; walk < 100; walk++) {
+    const bench = new Bench(['c1', 'c2', 'c3']);
+    bench.give({ type: 'start' });
+    for (let step = 0; step < 60; step++) {
+      bench.random = random();
+      bench.now += Math.floor(random() * 20_000);
+      const dialId = Math.max(1, bench.state.dials - Math.floor(random() * 3));
+      const epoch = bench.state.recentSeqs.at(-1 - Math.floor(random() * 2)) ?? t0;
+      const moves = [
+        () => bench.give({ type: 'tick' }),
+        () => bench.give({ type: 'opened', dialId }),
+        () => bench.give({ type: 'closed', dialId, reason: 'r' }),
+        () => bench.give({ type: 'refused', dialId, status: 401, serverTime: t0 + random() * 1e6 }),
+        () => bench.state.attempt && bench.connect(),
+        () => bench.frame('superseded', { byEpoch: epoch + Math.floor(random() * 2) }, dialId, epoch),
+        () => bench.frame('drain', { reason: 'r', deadlineMs: 1_000 }, dialId, epoch),
+        () => bench.give({ type: 'pong', dialId }),
+      ];
+      moves[Math.floor(random() * moves.length)]!();
+      expect(nextWakeAt(bench.state)).toBeDefined();
+      const { live, attempt } = bench.state;
+      if (live && attempt) expect(attempt.seq).toBeGreaterThan(live.epoch);
+      if (live?.outdated) expect(attempt).toBeDefined();
+    }
+  }
+});
+
+/** mulberry32 */
+function seeded(seed: number): () => number {
+  let a = seed;
+  return () => {
+    a = (a + 0x6d2b79f5) | 0;
+    let t = Math.imul(a ^ (a >>> 15), 1 | a);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

@@ -75,6 +75,7 @@ export async function createSnapshot(options: CreateSnapshotOptions): Promise<Cr
     const parent = parentId === undefined ? undefined : await openParent(options, parentId, snapshotId);
     const upload = new Upload(options, { snapshotId, parent, pool, signal, startedAtMs });
     const { rootBytes, result } = await upload.run();
+    await options.source.finish?.();
     await protocol.commit(rootBytes, { signal });
     await parent?.close();
     return { ...result, durationMs: now() - startedAtMs };

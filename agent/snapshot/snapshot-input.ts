@@ -14,4 +14,9 @@ export interface SnapshotInput {
     offsetBytes: number;
     lengthBytes: number;
   }): Promise<Uint8Array | undefined>;
+  /**
+   * Called once when everything has been read and before the snapshot becomes visible: rejects where what was read
+   * turns out not to be one point in time.
+   */
+  finish?(): Promise<void>;
 }

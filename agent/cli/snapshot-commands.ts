@@ -1,0 +1,187 @@
+import { randomBytes } from 'node:crypto';
+import { basename } from 'node:path';
+import Table from 'cli-table3';
+import { Option, type Command } from 'commander';
+import { HoldfastError } from '../../core/errors.ts';
+import type { Bucket } from '../s3/bucket.ts';
+import { parseS3Url, parseSnapshotUrl } from '../s3/s3-url.ts';
+import { createSnapshot } from '../snapshot/create-snapshot.ts';
+import { listSnapshots, type ListedSnapshot } from '../snapshot/list-snapshots.ts';
+import { openPathInput } from '../snapshot/path-input.ts';
+import { verifySnapshot } from '../snapshot/verify-snapshot.ts';
+import { bucketAt } from './bucket-at.ts';
+import type { AddCommands, CliContext } from './cli-context.ts';
+import { startProgress } from './progress.ts';
+import { addDeleteCommand, addGcCommand } from './snapshot-delete-commands.ts';
+import { formatBytes, formatDuration, parseSizeBytes } from './units.ts';
+
+const settings =
+  '\nS3 is reached with the AWS SDK’s own settings: AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,\n' +
+  'AWS_REGION, and AWS_ENDPOINT_URL_S3 for another store.';
+
+/** `holdfast-agent snapshot …`: works on S3 directly and needs no running agent. */
+export const addSnapshotCommands: AddCommands = (program, cli) => {
+  const snapshot = program
+    .command('snapshot')
+    .summary('take, list, verify and delete snapshots in S3')
+    .addHelpText('after', settings);
+  addCreateCommand(snapshot, cli);
+  addListCommand(snapshot, cli);
+  addVerifyCommand(snapshot, cli);
+  addDeleteCommand(snapshot, cli);
+  addGcCommand(snapshot, cli);
+};
+
+interface CreateFlags {
+  to: string;
+  parent?: string;
+  volume?: string;
+  chunkSize?: string;
+  force?: boolean;
+  json?: boolean;
+}
+
+function addCreateCommand(snapshot: Command, cli: CliContext): void {
+  snapshot
+    .command('create')
+    .summary('store a file or block device as a snapshot')
+    .description(
+      'Stores SOURCE, a file or a block device that is not in use, as a snapshot that is complete in itself.\n' +
+        'With --parent all of SOURCE is still read and hashed, but only what differs is uploaded.',
+    )
+    .argument('<source>', 'file or block device')
+    .requiredOption('--to <url>', 'where to: s3://bucket/prefix')
+    .option('--parent <id>', 'upload only what differs from this snapshot; “last”: the newest of the volume')
+    .option('--volume <id>', 'the volume’s name in the snapshot (default: the source’s file name)')
+    .option('--chunk-size <size>', 'unit of restore, a power of two from 4KiB to 4MiB (default: 256KiB)')
+    .option('--force', 'also while SOURCE is in use or changes: the snapshot is then no single point in time')
+    .option('--json', 'print progress and the result as JSON lines')
+    .addHelpText(
+      'after',
+      '\nExamples:\n' +
+        '  holdfast-agent snapshot create /data/vol1.img --to s3://backups/vol1\n' +
+        '  holdfast-agent snapshot create /dev/vg0/vol1 --to s3://backups/vol1 --parent last',
+    )
+    .action((source: string, flags: CreateFlags) => create(source, flags, cli));
+}
+
+async function create(source: string, flags: CreateFlags, cli: CliContext): Promise<void> {
+  const bucket = bucketAt(parseS3Url(flags.to), cli);
+  const chunkBytes = flags.chunkSize === undefined ? undefined : parseSizeBytes(flags.chunkSize);
+  const volumeId = flags.volume ?? volumeIdOf(source);
+  const input = await openPathInput(source, flags);
+  const progress = startProgress(cli, { json: flags.json ?? false });
+  try {
+    const result = await createSnapshot({
+      bucket,
+      source: input,
+      volumeId,
+      parentId: await parentIdOf(flags, volumeId, bucket, cli.signal),
+      chunkBytes,
+      signal: cli.signal,
+      now: cli.now,
+      random: randomBytes,
+      onProgress: ({ doneBytes, totalBytes, uploadedBytes }) => {
+        const fields = { doneBytes, totalBytes, uploadedBytes };
+        progress.update(doneBytes, totalBytes, fields, `${formatBytes(uploadedBytes)} uploaded`);
+      },
+    });
+    progress.end();
+    const rootHash = Buffer.from(result.rootHash).toString('hex');
+    if (flags.json) return cli.stdout(`${JSON.stringify({ event: 'created', ...result, rootHash })}\n`);
+    cli.stdout(
+      `snapshot ${result.snapshotId}\n` +
+        `  ${formatBytes(result.sizeBytes)} read and hashed in ${formatDuration(result.durationMs)}, ` +
+        `${result.newChunks} of ${result.chunkCount} chunks new, ${formatBytes(result.uploadedBytes)} uploaded\n` +
+        `  ${bucket.url}/${result.snapshotId}\n`,
+    );
+  } finally {
+    progress.end();
+    await input.close();
+  }
+}
+
+/** A file name as a volume's id: what is not allowed becomes a dash. */
+const volumeIdOf = (source: string): string =>
+  basename(source)
+    .replace(/[^A-Za-z0-9._-]/g, '-')
+    .slice(0, 64) || 'volume';
+
+async function parentIdOf(flags: CreateFlags, volumeId: string, bucket: Bucket, signal: AbortSignal) {
+  if (flags.parent !== 'last') return flags.parent;
+  let last: string | undefined;
+  for await (const snapshot of listSnapshots(bucket, { signal }))
+    if (snapshot.damage === undefined && snapshot.volumeId === volumeId) last = snapshot.snapshotId;
+  return last;
+}
+
+function addListCommand(snapshot: Command, cli: CliContext): void {
+  snapshot
+    .command('list')
+    .summary('list the snapshots of a location, oldest first')
+    .argument('<url>', 's3://bucket/prefix')
+    .option('--json', 'print one JSON line a snapshot')
+    .addHelpText('after', '\nExample:\n  holdfast-agent snapshot list s3://backups/vol1')
+    .action(async (url: string, flags: { json?: boolean }) => {
+      const bucket = bucketAt(parseS3Url(url), cli);
+      const rows: ListedSnapshot[] = [];
+      for await (const found of listSnapshots(bucket, { signal: cli.signal })) {
+        if (flags.json) cli.stdout(`${JSON.stringify(found)}\n`);
+        else rows.push(found);
+      }
+      if (!flags.json) cli.stdout(rows.length > 0 ? `${tableOf(rows)}\n` : `no snapshots in ${bucket.url}\n`);
+    });
+}
+
+function tableOf(rows: ListedSnapshot[]): string {
+  const table = new Table({
+    head: ['SNAPSHOT', 'TAKEN AT', 'VOLUME', 'SIZE', 'UPLOADED', 'PARENT'],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const row of rows) {
+    const at = new Date(row.createdAtMs).toISOString();
+    if (row.damage !== undefined) table.push([row.snapshotId, at, `damaged: ${row.damage}`, '', '', '']);
+    else
+      table.push([
+        ...[row.snapshotId, at, row.volumeId],
+        ...[formatBytes(row.sizeBytes), formatBytes(row.uploadedBytes), row.parentId ?? ''],
+      ]);
+  }
+  return table.toString();
+}
+
+function addVerifyCommand(snapshot: Command, cli: CliContext): void {
+  snapshot
+    .command('verify')
+    .summary('read all of a snapshot and compare every page and chunk with its hash')
+    .argument('<url>', 's3://bucket/prefix/SNAPSHOT-ID')
+    .addOption(new Option('--json', 'print progress and the result as JSON lines'))
+    .addHelpText(
+      'after',
+      '\nExits with 65 where something is damaged, and names it.\n' +
+        '\nExample:\n  holdfast-agent snapshot verify s3://backups/vol1/01k9z3v6x0e8m4t2q7c5b1a9hd',
+    )
+    .action((url: string, flags: { json?: boolean }) => verify(url, flags.json ?? false, cli));
+}
+
+async function verify(url: string, json: boolean, cli: CliContext): Promise<void> {
+  const location = parseSnapshotUrl(url);
+  const progress = startProgress(cli, { json });
+  const result = await verifySnapshot(bucketAt(location, cli), location.snapshotId, {
+    signal: cli.signal,
+    onProgress: ({ doneChunks, totalChunks, readBytes, damagedChunks }) => {
+      const fields = { doneChunks, totalChunks, readBytes, damagedChunks };
+      const note = damagedChunks > 0 ? `${damagedChunks} damaged` : '';
+      progress.update(readBytes, (readBytes * totalChunks) / doneChunks, fields, note);
+    },
+  }).finally(() => progress.end());
+  if (json) cli.stdout(`${JSON.stringify({ event: 'verified', ...result })}\n`);
+  else for (const { message } of result.damage) cli.stdout(`damaged: ${message}\n`);
+  const { chunkCount, damagedChunks, dataChunks, readBytes } = result;
+  if (damagedChunks > 0)
+    throw new HoldfastError('CORRUPT', `${damagedChunks} of ${chunkCount} chunks cannot be restored`, {
+      hint: 'take a new snapshot without a parent: it stores them again',
+    });
+  if (!json)
+    cli.stdout(`${location.snapshotId} is whole: ${dataChunks} chunks, ${formatBytes(readBytes)} verified\n`);
+}

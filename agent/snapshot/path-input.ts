@@ -1,0 +1,57 @@
+import { constants } from 'node:fs';
+import { open, stat, type FileHandle } from 'node:fs/promises';
+import { HoldfastError } from '../../core/errors.ts';
+import { openFileDevice } from '../nbd/file-device.ts';
+import { deviceInput } from './device-input.ts';
+import type { SnapshotInput } from './snapshot-input.ts';
+
+/**
+ * A file or a block device as the source of a snapshot. A device that is mounted or otherwise in use is refused
+ * with BUSY, and a file that changes while it is read fails the snapshot with CONFLICT, for neither would be one
+ * point in time; `force` takes both. Also throws NOT_FOUND, FORBIDDEN, INVALID_INPUT, IO.
+ */
+export async function openPathInput(
+  path: string,
+  { force = false }: { force?: boolean } = {},
+): Promise<SnapshotInput & { close(): Promise<void> }> {
+  const device = await openFileDevice(path, { readOnly: true });
+  const info = await stat(path, { bigint: true });
+  const claim = info.isBlockDevice() && !force ? await claimDevice(path).catch(failWith(device)) : undefined;
+  const changed = async (): Promise<boolean> => {
+    const now = await stat(path, { bigint: true });
+    return now.mtimeNs !== info.mtimeNs || now.size !== info.size || now.ino !== info.ino;
+  };
+  return {
+    ...deviceInput(device),
+    async finish() {
+      if (force || !info.isFile() || !(await changed())) return;
+      throw new HoldfastError('CONFLICT', `${path} was written to while the snapshot was taken`, {
+        hint: 'stop what writes to it, or let the agent serve it as a volume; --force takes it as it is',
+      });
+    },
+    async close() {
+      await claim?.close();
+      await device.close();
+    },
+  };
+}
+
+/** Linux refuses an exclusive open of a block device that is mounted, swapped to or part of something else. */
+async function claimDevice(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, constants.O_RDONLY | constants.O_EXCL);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EBUSY') throw cause;
+    throw new HoldfastError('BUSY', `${path} is in use (mounted, or part of another device)`, {
+      hint: 'unmount it first; --force takes it while it changes, which is not one point in time',
+      cause,
+    });
+  }
+}
+
+const failWith =
+  (device: { close(): Promise<void> }) =>
+  async (error: unknown): Promise<never> => {
+    await device.close();
+    throw error;
+  };

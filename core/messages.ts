@@ -63,6 +63,8 @@ export const downstreamBodies = {
       .min(1_000)
       .max(9 * 60_000),
     reconnectWindowMs: z.number().int().min(0).max(3_600_000),
+    /** Status frames that changes may cause at once; after that one a minute. */
+    changeBurst: z.number().int().min(1).max(60).optional(),
     serverTime: unixMs,
   }),
   superseded: z.object({ byEpoch: epoch }),

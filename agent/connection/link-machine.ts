@@ -1,5 +1,6 @@
 import type { Downstream } from '../../core/messages.ts';
 import type { Attempt, LinkEffect, LinkEvent, LinkState, Live, Welcome } from './link-state.ts';
+import { LinkStep } from './link-step.ts';
 
 /**
  * The rules of staying connected, pure: one event in, the new state and what to do about it out.
@@ -7,29 +8,19 @@ import type { Attempt, LinkEffect, LinkEvent, LinkState, Live, Welcome } from '.
  * connection waits a random part of the server's reconnect window, so that a fleet does not come back as one.
  */
 export function nextLink(state: LinkState, event: LinkEvent): { state: LinkState; effects: LinkEffect[] } {
-  const step = new Step(state, event);
+  const step = new Rules(state, event);
   step.run();
   return { state: step.state, effects: step.effects };
 }
 
 /** Frames that may overtake a `welcome` and are kept for it. */
 const earlyFramesMax = 32;
-const recentSeqsMax = 16;
 /** A refusal with a clock further off than this is taken for the clock's fault. */
 const clockFaultMs = 30_000;
-/** Least base of the waits, so that a window of zero is no busy loop. */
-const leastWindowMs = 250;
+/** Rejects after which this connection is of no use. */
+const endingRejects = new Set(['REVOKED', 'KEY_REPLACED', 'UNKNOWN_GATEWAY', 'WRONG_EPOCH']);
 
-class Step {
-  readonly event: LinkEvent;
-  readonly effects: LinkEffect[] = [];
-  state: LinkState;
-
-  constructor(state: LinkState, event: LinkEvent) {
-    this.state = { ...state };
-    this.event = event;
-  }
-
+class Rules extends LinkStep {
   run(): void {
     const { state, event } = this;
     if (state.stopped) return;
@@ -72,25 +63,6 @@ class Step {
     if (state.retryAt !== undefined && now >= state.retryAt) this.dial(state.nextCell);
     else if (state.retryAt === undefined && state.live && now >= state.live.rolloverAt)
       this.dial(state.live.rolloverCell);
-  }
-
-  private dial(cellIndex: number): void {
-    const { state, event } = this;
-    const issuedAt = event.unixMs + state.clockOffsetMs;
-    let seq = Math.max(state.welcomedSeq + 1, issuedAt);
-    while (state.recentSeqs.includes(seq)) seq++;
-    const dialId = ++state.dials;
-    state.recentSeqs = [...state.recentSeqs, seq].slice(-recentSeqsMax);
-    state.retryAt = undefined;
-    state.attempt = {
-      dialId,
-      cellIndex,
-      seq,
-      greeted: false,
-      giveUpAt: event.now + state.times.attemptMs,
-      early: [],
-    };
-    this.effects.push({ do: 'dial', dialId, cellIndex, seq, issuedAt });
   }
 
   private opened(dialId: number): void {
@@ -138,8 +110,7 @@ class Step {
   private frameOfAttempt(attempt: Attempt, message: Downstream): void {
     if (message.t === 'welcome') this.welcomed(attempt, message.body);
     else if (message.t === 'superseded') this.superseded(message.body.byEpoch, attempt.seq);
-    else if (message.t === 'reject')
-      this.failAttempt(`hello rejected: ${message.body.code}: ${message.body.message}`);
+    else if (message.t === 'reject') this.helloRejected(attempt, message.body.code);
     else if (attempt.early.length < earlyFramesMax)
       this.state.attempt = { ...attempt, early: [...attempt.early, message] };
   }
@@ -156,7 +127,36 @@ class Step {
         rolloverAt: Math.min(live.rolloverAt, at),
         rolloverCell: (live.cellIndex + 1) % state.cellIds.length,
       });
-    } else if (message.t !== 'welcome' && !live.outdated) this.effects.push({ do: 'deliver', message });
+    } else if (message.t === 'welcome') this.up(live, message.body);
+    else if (message.t === 'reject') this.rejected(live, message.body);
+    else if (!live.outdated) this.effects.push({ do: 'deliver', message });
+  }
+
+  /** NO_ROUTE: routes changed too fast for the server; it asks for the hello again. */
+  private helloRejected(attempt: Attempt, code: string): void {
+    if (code === 'NO_ROUTE') this.effects.push({ do: 'hello', dialId: attempt.dialId });
+    else this.failAttempt(`hello rejected: ${code}`, this.state.times.refusalCapMs);
+  }
+
+  private rejected(live: Live, { code, message }: { code: string; message: string }): void {
+    const { now } = this.event;
+    if (code === 'NO_ROUTE') {
+      // Several frames may be answered so before the route is there.
+      if (now < live.helloAgainAt) return;
+      this.setLive({ helloAgainAt: now + this.state.times.helloEveryMs });
+      this.effects.push({ do: 'hello', dialId: live.dialId });
+      return;
+    }
+    this.log('warn', 'link.rejected', { code, message });
+    if (!endingRejects.has(code)) return;
+    this.dropLive(`rejected: ${code}`);
+    if (this.state.attempt) return;
+    this.state.failures = 1;
+    this.retryIn(this.event.random * this.state.times.refusalCapMs, 0);
+  }
+
+  private up({ dialId, epoch, cellIndex }: Live, welcome: Welcome): void {
+    this.effects.push({ do: 'up', dialId, epoch, cellId: this.state.cellIds[cellIndex] ?? '', welcome });
   }
 
   private welcomed(attempt: Attempt, welcome: Welcome): void {
@@ -175,6 +175,7 @@ class Step {
       pongBy: undefined,
       answersPings: false,
       outdated: false,
+      helloAgainAt: event.now,
     };
     state.attempt = undefined;
     state.failures = 0;
@@ -184,8 +185,7 @@ class Step {
     state.reconnectWindowMs = welcome.reconnectWindowMs;
     const { welcomedSeq, reconnectWindowMs } = state;
     this.effects.push({ do: 'remember', memory: { welcomedSeq, reconnectWindowMs } });
-    const cellId = state.cellIds[attempt.cellIndex] ?? '';
-    this.effects.push({ do: 'up', dialId: attempt.dialId, epoch: attempt.seq, cellId, welcome });
+    this.up(state.live, welcome);
     for (const message of attempt.early) this.frameOfLive(state.live, message);
   }
 
@@ -214,51 +214,6 @@ class Step {
     this.retryIn(base * (1 + event.random), 0);
   }
 
-  private failAttempt(reason: string, capMs = this.state.times.failureCapMs): void {
-    const { state, event } = this;
-    const { attempt } = state;
-    if (!attempt) return;
-    state.attempt = undefined;
-    state.failures++;
-    this.close(attempt.dialId, reason, 0);
-    const cellId = state.cellIds[attempt.cellIndex];
-    this.log('warn', 'link.attempt-failed', { cellId, reason, failures: state.failures });
-    const nextCell = (attempt.cellIndex + 1) % state.cellIds.length;
-    if (state.live?.outdated) this.dropLive(reason);
-    if (state.live) {
-      const wait = state.times.rolloverRetryMs * (0.5 + event.random);
-      this.setLive({ rolloverAt: event.now + wait, rolloverCell: nextCell });
-    } else this.retryIn(this.jitter(capMs), nextCell);
-  }
-
-  private loseLive(reason: string): void {
-    const { state } = this;
-    this.dropLive(reason);
-    if (state.attempt) return;
-    state.failures = 1;
-    this.retryIn(this.jitter(state.times.failureCapMs), 0);
-  }
-
-  private dropLive(reason: string): void {
-    const { live } = this.state;
-    if (!live) return;
-    this.close(live.dialId, reason, 0);
-    this.state.live = undefined;
-    this.effects.push({ do: 'down', reason });
-  }
-
-  /** Full jitter over the window; the window itself grows with the failures in a row. */
-  private jitter(capMs: number): number {
-    const windowMs = Math.max(this.state.reconnectWindowMs, leastWindowMs);
-    const grownMs = windowMs * 2 ** Math.min(Math.max(this.state.failures - 1, 0), 20);
-    return this.event.random * Math.min(grownMs, Math.max(windowMs, capMs));
-  }
-
-  private retryIn(delayMs: number, cellIndex: number): void {
-    this.state.retryAt = this.event.now + delayMs;
-    this.state.nextCell = cellIndex;
-  }
-
   private heard(dialId: number, pong: boolean): void {
     const { live } = this.state;
     if (live?.dialId !== dialId) return;
@@ -272,21 +227,5 @@ class Step {
     if (!state.live) return;
     this.effects.push({ do: 'bye', dialId: state.live.dialId, reason: 'stopping' });
     this.close(state.live.dialId, 'stopping', 2_000);
-  }
-
-  private setLive(changes: Partial<Live>): void {
-    if (this.state.live) this.state.live = { ...this.state.live, ...changes };
-  }
-
-  private close(dialId: number, reason: string, graceMs: number): void {
-    this.effects.push({ do: 'close', dialId, reason, graceMs });
-  }
-
-  private log(
-    level: Extract<LinkEffect, { do: 'log' }>['level'],
-    event: string,
-    fields: Extract<LinkEffect, { do: 'log' }>['fields'],
-  ): void {
-    this.effects.push({ do: 'log', level, event, fields });
   }
 }

@@ -22,7 +22,12 @@ export interface LinkTimes {
   supersededCapMs: number;
   /** A connection that lasted this long forgets earlier take-overs. */
   settledMs: number;
+  /** Least time between hellos that the server asks for on one connection. */
+  helloEveryMs: number;
 }
+
+/** How many of its own sequence numbers a process remembers. */
+export const recentSeqsMax = 16;
 
 const minutes = 60_000;
 export const linkTimes: LinkTimes = {
@@ -38,6 +43,7 @@ export const linkTimes: LinkTimes = {
   supersededMs: 5 * minutes,
   supersededCapMs: 60 * minutes,
   settledMs: 60 * minutes,
+  helloEveryMs: 5_000,
 };
 
 /** What survives the process: the highest epoch that was welcomed and the server's reconnect window. */
@@ -72,6 +78,8 @@ export interface Live {
   answersPings: boolean;
   /** A newer connection of our own took over; it is not welcomed yet. */
   outdated: boolean;
+  /** Not before this time is a hello repeated on request. */
+  helloAgainAt: number;
 }
 
 export interface LinkState extends LinkMemory {

@@ -82,6 +82,7 @@ export class Link {
   private cancelTimer: (() => void) | undefined;
   private connects = 0;
   private losses = 0;
+  private lastEpoch: number | undefined;
   private rttMs: number | undefined;
   /** Events that arrive while one is being handled wait, so that effects happen in order. */
   private readonly waiting: LinkEvent[] = [];
@@ -212,7 +213,8 @@ export class Link {
           this.deps.log('error', 'link.remember-failed', { error: String(cause) });
         });
       case 'up':
-        this.connects++;
+        if (effect.epoch !== this.lastEpoch) this.connects++;
+        this.lastEpoch = effect.epoch;
         this.deps.log('info', 'link.up', { cellId: effect.cellId, epoch: effect.epoch });
         return this.handlers.up(effect);
       case 'down':

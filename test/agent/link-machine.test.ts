@@ -300,6 +300,42 @@ describe('being superseded by a stranger with the same key', () => {
   });
 });
 
+describe('being rejected', () => {
+  const reject = (code: string) => ({ code, message: 'm' });
+
+  it('says hello again when the server has no route, but not for every frame', () => {
+    const { bench, dialId, epoch } = connected();
+    expect(bench.frame('reject', reject('NO_ROUTE'), dialId, epoch)).toEqual([{ do: 'hello', dialId }]);
+    expect(bench.frame('reject', reject('NO_ROUTE'), dialId, epoch)).toEqual([]);
+    bench.now += 5_000;
+    expect(bench.frame('reject', reject('NO_ROUTE'), dialId, epoch)).toHaveLength(1);
+  });
+
+  it('leaves, and stays away for minutes, when the gateway was revoked', () => {
+    const { bench, dialId, epoch } = connected();
+    bench.frame('reject', reject('REVOKED'), dialId, epoch);
+    expect(bench.has('down') && bench.has('close')).toBe(true);
+    const from = bench.now;
+    bench.wake();
+    expect(bench.now - from).toBe(2.5 * minute);
+  });
+
+  it('does not mind that one frame was not understood', () => {
+    const { bench, dialId, epoch } = connected();
+    bench.frame('reject', reject('BAD_BODY'), dialId, epoch);
+    expect(bench.state.live).toBeDefined();
+  });
+
+  it('repeats a hello that came too fast, and gives up after any other refusal', () => {
+    const bench = new Bench();
+    bench.give({ type: 'start' });
+    bench.give({ type: 'opened', dialId: 1 });
+    expect(bench.frame('reject', reject('NO_ROUTE'), 1, t0)).toEqual([{ do: 'hello', dialId: 1 }]);
+    bench.frame('reject', reject('UNKNOWN_GATEWAY'), 1, t0);
+    expect(bench.state.attempt).toBeUndefined();
+  });
+});
+
 it('says goodbye once and does nothing more when stopped', () => {
   const { bench, dialId } = connected();
   expect(bench.give({ type: 'stop' }).map((effect) => effect.do)).toEqual(['bye', 'close']);

@@ -1,0 +1,96 @@
+import { recentSeqsMax, type LinkEffect, type LinkEvent, type LinkState, type Live } from './link-state.ts';
+
+/** Least base of the waits, so that a window of zero is no busy loop. */
+const leastWindowMs = 250;
+
+/** One step of the machine: what the rules (link-machine.ts) are made of. Works on a copy of the state. */
+export class LinkStep {
+  readonly event: LinkEvent;
+  readonly effects: LinkEffect[] = [];
+  state: LinkState;
+
+  constructor(state: LinkState, event: LinkEvent) {
+    this.state = { ...state };
+    this.event = event;
+  }
+
+  protected dial(cellIndex: number): void {
+    const { state, event } = this;
+    const issuedAt = event.unixMs + state.clockOffsetMs;
+    let seq = Math.max(state.welcomedSeq + 1, issuedAt);
+    while (state.recentSeqs.includes(seq)) seq++;
+    const dialId = ++state.dials;
+    state.recentSeqs = [...state.recentSeqs, seq].slice(-recentSeqsMax);
+    state.retryAt = undefined;
+    state.attempt = {
+      dialId,
+      cellIndex,
+      seq,
+      greeted: false,
+      giveUpAt: event.now + state.times.attemptMs,
+      early: [],
+    };
+    this.effects.push({ do: 'dial', dialId, cellIndex, seq, issuedAt });
+  }
+
+  protected failAttempt(reason: string, capMs = this.state.times.failureCapMs): void {
+    const { state, event } = this;
+    const { attempt } = state;
+    if (!attempt) return;
+    state.attempt = undefined;
+    state.failures++;
+    this.close(attempt.dialId, reason, 0);
+    const cellId = state.cellIds[attempt.cellIndex];
+    this.log('warn', 'link.attempt-failed', { cellId, reason, failures: state.failures });
+    const nextCell = (attempt.cellIndex + 1) % state.cellIds.length;
+    if (state.live?.outdated) this.dropLive(reason);
+    if (state.live) {
+      const wait = state.times.rolloverRetryMs * (0.5 + event.random);
+      this.setLive({ rolloverAt: event.now + wait, rolloverCell: nextCell });
+    } else this.retryIn(this.jitter(capMs), nextCell);
+  }
+
+  protected loseLive(reason: string): void {
+    const { state } = this;
+    this.dropLive(reason);
+    if (state.attempt) return;
+    state.failures = 1;
+    this.retryIn(this.jitter(state.times.failureCapMs), 0);
+  }
+
+  protected dropLive(reason: string): void {
+    const { live } = this.state;
+    if (!live) return;
+    this.close(live.dialId, reason, 0);
+    this.state.live = undefined;
+    this.effects.push({ do: 'down', reason });
+  }
+
+  /** Full jitter over the window; the window itself grows with the failures in a row. */
+  protected jitter(capMs: number): number {
+    const windowMs = Math.max(this.state.reconnectWindowMs, leastWindowMs);
+    const grownMs = windowMs * 2 ** Math.min(Math.max(this.state.failures - 1, 0), 20);
+    return this.event.random * Math.min(grownMs, Math.max(windowMs, capMs));
+  }
+
+  protected retryIn(delayMs: number, cellIndex: number): void {
+    this.state.retryAt = this.event.now + delayMs;
+    this.state.nextCell = cellIndex;
+  }
+
+  protected setLive(changes: Partial<Live>): void {
+    if (this.state.live) this.state.live = { ...this.state.live, ...changes };
+  }
+
+  protected close(dialId: number, reason: string, graceMs: number): void {
+    this.effects.push({ do: 'close', dialId, reason, graceMs });
+  }
+
+  protected log(
+    level: Extract<LinkEffect, { do: 'log' }>['level'],
+    event: string,
+    fields: Extract<LinkEffect, { do: 'log' }>['fields'],
+  ): void {
+    this.effects.push({ do: 'log', level, event, fields });
+  }
+}

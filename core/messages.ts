@@ -64,7 +64,7 @@ export const downstreamBodies = {
       .max(9 * 60_000),
     reconnectWindowMs: z.number().int().min(0).max(3_600_000),
     /** Status frames that changes may cause at once; after that one a minute. */
-    changeBurst: z.number().int().min(1).max(60).optional(),
+    changeBurst: z.number().int().min(1).max(100).optional(),
     serverTime: unixMs,
   }),
   superseded: z.object({ byEpoch: epoch }),

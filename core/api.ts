@@ -208,7 +208,10 @@ export interface GatewayView {
   inventory?: Inventory;
 }
 /** `submitCommand`, `getCommand`, `cancelCommand` answer `{command}`; `listCommands` `{commands, next?}`. */
-export type CommandView = Omit<CommandItem, 'bodyHash' | 'claimUntil' | 'openSeq' | 'sentEpoch'>;
+export type CommandView = Omit<
+  CommandItem,
+  'bodyHash' | 'claimUntil' | 'openSeq' | 'openShard' | 'dueAt' | 'sentEpoch' | 'ackedJournalId' | 'version'
+>;
 /** `getAlert`, `ackAlert` answer `{alert}`; `listAlerts` (`?state=open|all`) `{alerts, next?}`. */
 export type AlertView = Omit<AlertItem, 'outbox' | 'openShard' | 'version' | 'frozenState'>;
 export interface AlertTrail {

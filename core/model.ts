@@ -67,7 +67,8 @@ export const finalCommandStates = [
 export type CommandState = (typeof openCommandStates)[number] | (typeof finalCommandStates)[number];
 
 /**
- * Commands table: pk `gatewayId`, sk `commandId`; local index `open`: sk `openSeq` (number), sparse, all attributes;
+ * Commands table: pk `gatewayId`, sk `commandId`; local indexes `open`: sk `openSeq` (number), sparse,
+ * and `byTime`: sk `createdAt` (number), both with all attributes;
  * index `openByShard`: pk `openShard` (string), sk `dueAt` (number), sparse, keys only: what the sweeper looks at.
  */
 export interface CommandItem {

@@ -131,7 +131,7 @@ export class CellStack extends Stack {
       }),
     )
       .useTable(tables.gateways, 'get', 'update')
-      .useTable(this.#connections, 'get', 'put')
+      .useTable(this.#connections, 'get', 'update', 'delete')
       .useTable(tables.commands, 'get', 'put', 'query:open')
       .setEnv('HEARTBEAT_INTERVAL_MS', config.heartbeatIntervalMs)
       .setEnv('RECONNECT_WINDOW_MS', config.reconnectWindowMs);
@@ -177,15 +177,12 @@ export class CellStack extends Stack {
   }
 
   #deliver(): HoldfastFunction {
-    const { cellId, home } = this.#props;
+    const { cellId } = this.#props;
     return this.#function('Deliver', {
       handler: 'Deliver',
       description: 'Posts what home or another cell hands over to a connection of this cell',
       functionName: deliverFunctionName(cellId),
-    })
-      .useTable(this.#connections, 'get', 'delete')
-      .useTable(home.tables.gateways, 'get', 'update')
-      .useTable(home.tables.commands, 'get', 'put', 'query:open');
+    }).useTable(this.#connections, 'get', 'delete');
   }
 
   #cellCommands(): HoldfastFunction {

@@ -1,0 +1,176 @@
+import type { z } from 'zod';
+import type { Answers, CommandView, requests } from '../../core/api.ts';
+import { isFinal } from '../../core/commands/machine.ts';
+import { bodyHashOf, checkedParams, newCommand } from '../../core/commands/submission.ts';
+import { HoldfastError } from '../../core/errors.ts';
+import type { CommandItem, GatewayItem, Principal } from '../../core/model.ts';
+import { countCommand } from '../../core/routes/route-rules.ts';
+import { applyEvent } from './apply.ts';
+import { deliverOpen, perform, type DeliveryDeps } from './delivery.ts';
+
+export interface CommandServiceDeps extends DeliveryDeps {
+  /** Of the cell whose door this is; undefined: home. */
+  cellId: string | undefined;
+}
+
+/** Who asks, and for which tenant: both from the authorizer. */
+export interface Caller {
+  principal: Principal;
+  tenantId: string;
+}
+type Submit = z.infer<typeof requests.submitCommand>;
+
+/**
+ * Stores a command and sends it if its gateway can be reached. The same idempotency key answers with the same
+ * command. Throws INVALID_INPUT, TOO_LARGE, NOT_FOUND, GONE (revoked), CONFLICT (key used for something else),
+ * OFFLINE (`whenOffline: 'refuse'`).
+ */
+export async function submitCommand(
+  deps: CommandServiceDeps,
+  caller: Caller,
+  gatewayId: string,
+  submit: Submit,
+): Promise<Answers['submitCommand']> {
+  const { kind, params } = checkedParams(submit.kind, submit.params);
+  await requireActive(deps, caller, gatewayId);
+  const counted = await deps.gateways.update(gatewayId, countCommand(caller.tenantId));
+  if (!counted) throw gone(gatewayId);
+  const item = newCommand(submit, {
+    gatewayId,
+    tenantId: caller.tenantId,
+    idempotencyKey: submit.idempotencyKey ?? deps.clock.newId(),
+    openSeq: counted.commandCounter,
+    submittedBy: caller.principal,
+    viaCellId: deps.cellId,
+    at: deps.clock.now(),
+  });
+  const earlier = await deps.commands.get(gatewayId, item.commandId);
+  if (earlier) return { command: view(await repeated(deps, earlier, bodyHashOf(kind, params))) };
+  if (submit.whenOffline === 'refuse' && !(await deps.reach.locate(gatewayId))) throw offline(gatewayId);
+  if (!(await deps.commands.create(item))) {
+    const winner = await deps.commands.get(gatewayId, item.commandId);
+    return { command: view(await repeated(deps, winner ?? item, item.bodyHash)) };
+  }
+  deps.log('info', 'command.submitted', {
+    gatewayId,
+    commandId: item.commandId,
+    kind,
+    viaCellId: deps.cellId,
+  });
+  return { command: view(await send(deps, item)) };
+}
+
+/** The command is committed before the route is read, so that a hello in between finds it. */
+async function send(deps: CommandServiceDeps, item: CommandItem): Promise<CommandItem> {
+  const { gatewayId, commandId } = item;
+  const outcome = await deliverOpen(deps, gatewayId);
+  if (outcome === 'offline' && item.whenOffline === 'refuse') {
+    const refused = await applyEvent(deps.commands, item, {
+      type: 'tick',
+      at: deps.clock.now(),
+      online: false,
+    });
+    if (refused?.item.state === 'REJECTED') throw offline(gatewayId);
+  }
+  return (await deps.commands.get(gatewayId, commandId)) ?? item;
+}
+
+/** A repeated submit: sends what may still wait, since the first one's sender may have crashed before it did. */
+async function repeated(
+  deps: CommandServiceDeps,
+  earlier: CommandItem,
+  bodyHash: string,
+): Promise<CommandItem> {
+  if (earlier.bodyHash !== bodyHash)
+    throw new HoldfastError(
+      'CONFLICT',
+      `the idempotency key belongs to another command: ${earlier.commandId}`,
+      {
+        hint: 'a key stands for one kind with one set of parameters; take a new key',
+      },
+    );
+  return isFinal(earlier.state) ? earlier : send(deps, earlier);
+}
+
+/** Newest first. */
+export async function listCommands(
+  deps: CommandServiceDeps,
+  caller: Caller,
+  gatewayId: string,
+  next?: string,
+): Promise<Answers['listCommands']> {
+  await requireGateway(deps, caller, gatewayId);
+  const page = await deps.commands.list(gatewayId, { countMax: 50, next });
+  return { commands: page.commands.map(view), ...(page.next ? { next: page.next } : {}) };
+}
+
+export async function getCommand(
+  deps: CommandServiceDeps,
+  caller: Caller,
+  gatewayId: string,
+  commandId: string,
+): Promise<Answers['getCommand']> {
+  await requireGateway(deps, caller, gatewayId);
+  const item = await deps.commands.get(gatewayId, commandId);
+  if (!item) throw noCommand(gatewayId, commandId);
+  return { command: view(item) };
+}
+
+/** Final at once where the agent cannot have begun; otherwise the agent is asked and its result decides. */
+export async function cancelCommand(
+  deps: CommandServiceDeps,
+  caller: Caller,
+  gatewayId: string,
+  commandId: string,
+): Promise<Answers['cancelCommand']> {
+  await requireGateway(deps, caller, gatewayId);
+  const by = `${caller.principal.kind} ${caller.principal.id}`;
+  const key = { gatewayId, commandId };
+  const applied = await applyEvent(deps.commands, key, { type: 'cancel', at: deps.clock.now(), by });
+  if (!applied) throw noCommand(gatewayId, commandId);
+  if (!applied.changed && isFinal(applied.item.state) && applied.item.state !== 'CANCELED')
+    throw new HoldfastError('CONFLICT', `command ${commandId} is ${applied.item.state}`, {
+      hint: 'only a command that is not final can be canceled',
+    });
+  if (applied.changed) deps.log('info', 'command.cancel', { ...key, state: applied.item.state });
+  await perform(deps, applied.item, applied.effects);
+  return { command: view(applied.item) };
+}
+
+/** Another tenant's gateway does not exist. */
+async function requireGateway(
+  deps: CommandServiceDeps,
+  { tenantId }: Caller,
+  gatewayId: string,
+): Promise<GatewayItem> {
+  const gateway = gatewayId ? await deps.gateways.get(gatewayId) : undefined;
+  if (gateway?.tenantId === tenantId) return gateway;
+  throw new HoldfastError('NOT_FOUND', `no gateway ${gatewayId.slice(0, 64)}`, {
+    hint: '`holdfast gateways list` shows those there are',
+  });
+}
+
+async function requireActive(deps: CommandServiceDeps, caller: Caller, gatewayId: string): Promise<void> {
+  const gateway = await requireGateway(deps, caller, gatewayId);
+  if (gateway.status !== 'active') throw gone(gatewayId);
+}
+
+const gone = (gatewayId: string) =>
+  new HoldfastError('GONE', `gateway ${gatewayId} was revoked`, {
+    hint: 'activate it again with a new code',
+  });
+const offline = (gatewayId: string) =>
+  new HoldfastError('OFFLINE', `gateway ${gatewayId} is not connected, and the command was not to wait`, {
+    hint: 'submit it with whenOffline "queue", or wait until the gateway is back',
+  });
+const noCommand = (gatewayId: string, commandId: string) =>
+  new HoldfastError('NOT_FOUND', `gateway ${gatewayId} has no command ${commandId.slice(0, 64)}`, {
+    hint: '`holdfast commands list` shows those there are',
+  });
+
+/** What people see of a command. */
+export function view(item: CommandItem): CommandView {
+  const { bodyHash: _hash, claimUntil: _claim, openSeq: _seq, sentEpoch: _epoch, ...rest } = item;
+  const { version: _version, openShard: _shard, dueAt: _due, ackedJournalId: _journal, ...shown } = rest;
+  return shown;
+}

@@ -1,0 +1,130 @@
+import { postable } from '../../core/commands/lanes.ts';
+import { needsGo, transition, type CommandEffect } from '../../core/commands/machine.ts';
+import type { Log } from '../../core/log.ts';
+import type { CommandItem } from '../../core/model.ts';
+import type { Draft } from '../../core/routes/frames.ts';
+import { loseRoute, releaseGrant } from '../../core/routes/route-rules.ts';
+import { applyEvent } from './apply.ts';
+import type { Clock, CommandStore, GatewayStore } from './ports.ts';
+import type { Location, Reach } from './reach.ts';
+
+export interface DeliveryDeps {
+  gateways: GatewayStore;
+  commands: CommandStore;
+  reach: Reach;
+  clock: Clock;
+  log: Log;
+}
+
+const roundsMax = 3;
+/** Commands that one pass posts; 20 of the largest messages stay far below Lambda's 6 MB. */
+const batchCountMax = 20;
+
+/**
+ * Claims the commands that may be posted now and posts them. A connection that turns out to be gone loses its
+ * route; the commands go to its successor if there is one, else back to the queue.
+ */
+export async function deliverOpen(
+  deps: DeliveryDeps,
+  gatewayId: string,
+): Promise<'sent' | 'nothing-to-send' | 'offline'> {
+  let failed: Location | undefined;
+  for (let round = 0; round < roundsMax; round++) {
+    const location = await deps.reach.locate(gatewayId, failed);
+    if (!location || (failed && failed.epoch >= location.epoch)) return 'offline';
+    const claimed = await claim(deps, gatewayId, location.epoch);
+    if (claimed.length === 0) return 'nothing-to-send';
+    const outcome = await deps.reach.send(
+      gatewayId,
+      location,
+      claimed.map(({ draft }) => draft),
+    );
+    deps.log('info', 'commands.posted', { gatewayId, outcome, count: claimed.length, epoch: location.epoch });
+    if (outcome === 'delivered' || outcome === 'unknown') return 'sent';
+    if (outcome === 'gone') await deps.gateways.update(gatewayId, loseRoute(location, deps.clock.now()));
+    for (const { item } of claimed)
+      await applyEvent(deps.commands, item, { type: 'unsent', at: deps.clock.now(), attempt: item.attempt });
+    failed = location;
+  }
+  return 'offline';
+}
+
+async function claim(
+  { commands, clock }: DeliveryDeps,
+  gatewayId: string,
+  epoch: number,
+): Promise<{ item: CommandItem; draft: Draft }[]> {
+  const open = await commands.listOpen(gatewayId);
+  const claimed: { item: CommandItem; draft: Draft }[] = [];
+  for (const item of postable(open, { epoch, at: clock.now(), countMax: batchCountMax })) {
+    const { next, effects } = transition(item, { type: 'claim', at: clock.now(), epoch });
+    // A write that fails means that somebody else claimed it.
+    if (!next || !(await commands.replace(next))) continue;
+    const [draft] = draftsOf(effects);
+    if (draft) claimed.push({ item: next, draft });
+  }
+  return claimed;
+}
+
+const draftsOf = (effects: readonly CommandEffect[]): Draft[] =>
+  effects.flatMap((effect) => (effect.do === 'post' ? [effect.draft] : []));
+
+/** Performs what a transition asks for. `location`: where the gateway was last met, if anywhere. */
+export async function perform(
+  deps: DeliveryDeps,
+  item: CommandItem,
+  effects: readonly CommandEffect[],
+): Promise<void> {
+  const drafts = draftsOf(effects);
+  if (drafts.length > 0) await tell(deps, item.gatewayId, drafts);
+  if (effects.some((effect) => effect.do === 'release-grant') && needsGo(item))
+    await deps.gateways.update(item.gatewayId, releaseGrant(item.commandId));
+  if (effects.some((effect) => effect.do === 'advance-lane')) await deliverOpen(deps, item.gatewayId);
+}
+
+/** Best effort: each such message is sent again at the next hello, by the sweeper or when the agent repeats its own. */
+async function tell(deps: DeliveryDeps, gatewayId: string, drafts: Draft[]): Promise<void> {
+  const location = await deps.reach.locate(gatewayId);
+  if (!location) return;
+  const outcome = await deps.reach.send(gatewayId, location, drafts);
+  if (outcome === 'gone') await deps.gateways.update(gatewayId, loseRoute(location, deps.clock.now()));
+}
+
+/**
+ * Brings a connected gateway's open commands in line with the journal that its agent has now, and takes back start
+ * grants that nothing needs any more. To be called after the route is written, before `deliverOpen`.
+ *
+ * The commands are read before the route: a command acked through a newer connection than the one read here cannot
+ * be mistaken for a lost one, because its version has moved on.
+ */
+export async function reconcile(deps: DeliveryDeps, gatewayId: string): Promise<void> {
+  const open = await deps.commands.listOpen(gatewayId);
+  const gateway = await deps.gateways.get(gatewayId);
+  if (!gateway?.route) return;
+  const { journalId } = gateway.route;
+  const moved = new Set<string>();
+  for (const item of open) {
+    const holder = gateway.grants[item.commandId];
+    const staleGrant = holder !== undefined && holder !== journalId;
+    const event = { type: 'reconcile', at: deps.clock.now(), journalId, staleGrant } as const;
+    const { next, effects } = transition(item, event);
+    if (next && !(await deps.commands.replace(next))) {
+      moved.add(item.commandId); // somebody else is at it: its grant is not ours to take
+      continue;
+    }
+    if (next)
+      deps.log('info', 'command.reconciled', { gatewayId, commandId: item.commandId, state: next.state });
+    // Lanes are advanced once, by the deliverOpen that follows.
+    await perform(deps, item, effects.filter((effect) => effect.do !== 'advance-lane')); // prettier-ignore
+  }
+  for (const [commandId, holder] of Object.entries(gateway.grants)) {
+    if (moved.has(commandId)) continue;
+    if (holder === journalId && open.some((item) => item.commandId === commandId)) continue;
+    if (holder === journalId && (await isOpen(deps, gatewayId, commandId))) continue;
+    await deps.gateways.update(gatewayId, releaseGrant(commandId, holder));
+  }
+}
+
+async function isOpen({ commands }: DeliveryDeps, gatewayId: string, commandId: string): Promise<boolean> {
+  return (await commands.get(gatewayId, commandId))?.openSeq !== undefined;
+}

@@ -1,0 +1,149 @@
+import type { Upstream } from '../../core/messages.ts';
+import type { GatewayItem, HolderItem, Route } from '../../core/model.ts';
+import type { Draft } from '../../core/routes/frames.ts';
+import { decideHello, holderIs, loseRoute, putHolder } from '../../core/routes/route-rules.ts';
+import { deliverOpen, reconcile } from '../commands/delivery.ts';
+import type { Cells, CommandStore, GatewayStore, HolderStore } from '../commands/ports.ts';
+import { ownConnection, postDrafts } from '../commands/reach.ts';
+import { refuse, type FrameDeps, type RefusalCode, type Socket } from './socket.ts';
+
+export interface GreetDeps extends FrameDeps {
+  cellId: string;
+  gateways: GatewayStore;
+  holders: HolderStore;
+  commands: CommandStore;
+  cells: Cells;
+  heartbeatIntervalMs: number;
+  reconnectWindowMs: number;
+}
+
+type Hello = Extract<Upstream, { t: 'hello' }>;
+
+const triesMax = 6;
+/** API Gateway ends a connection after 2 h; the rest is for clocks. */
+const holderTtlSec = 2 * 3600 + 600;
+
+/**
+ * `hello`: the route first, then the holder row, `superseded` to the connection it replaces, `welcome`, and only then
+ * the queue. Submit commits a command and then reads the route, so one of the two always sees the other.
+ */
+export async function greet(deps: GreetDeps, socket: Socket, hello: Hello): Promise<void> {
+  const routed = await takeRoute(deps, socket, hello);
+  if (!routed) return;
+  const { route, replaces } = routed;
+  const holder = await deps.holders.update(socket.gatewayId, putHolder(holderOf(socket, route)));
+  // A newer connection of this very cell was faster; it does the rest.
+  if (!holder) return;
+  if (replaces) await supersede(deps, socket, replaces);
+  if ((await postDrafts(deps, socket, [welcome(deps, socket)])) === 'gone') {
+    await leave(deps, socket);
+    return;
+  }
+  const location = { cellId: deps.cellId, epoch: socket.epoch, connectionId: socket.connectionId };
+  const delivery = { ...deps, reach: ownConnection(deps, location) };
+  await reconcile(delivery, socket.gatewayId);
+  await deliverOpen(delivery, socket.gatewayId);
+}
+
+async function takeRoute(
+  deps: GreetDeps,
+  socket: Socket,
+  hello: Hello,
+): Promise<{ route: Route; replaces: GatewayItem['previous'] } | undefined> {
+  const { epoch, connectionId, keyGeneration, gatewayId } = socket;
+  const { bootId, journalId } = hello.body;
+  const route: Route = {
+    epoch,
+    cellId: deps.cellId,
+    connectionId,
+    bootId,
+    journalId,
+    connectedAt: deps.clock.now(),
+  };
+  for (let tries = 0; tries < triesMax; tries++) {
+    const decision = decideHello(await deps.gateways.get(gatewayId), { ...route, keyGeneration });
+    if (!decision.accept) {
+      if (decision.reason === 'superseded')
+        await postDrafts(deps, socket, [{ t: 'superseded', body: { byEpoch: decision.byEpoch } }]);
+      else await refuse(deps, socket, { ...refusals[decision.reason], messageId: hello.id });
+      return undefined;
+    }
+    if (await deps.gateways.update(gatewayId, decision.update)) {
+      deps.log('info', 'hello.routed', {
+        gatewayId,
+        epoch,
+        cellId: deps.cellId,
+        replaces: decision.replaces?.epoch,
+      });
+      return { route, replaces: decision.replaces };
+    }
+  }
+  deps.log('warn', 'hello.contended', { gatewayId, epoch });
+  return refuse(deps, socket, {
+    code: 'NO_ROUTE',
+    message: 'the route changes too fast; send hello again',
+    messageId: hello.id,
+  });
+}
+
+const refusals: Record<'unknown' | 'revoked' | 'key-replaced', { code: RefusalCode; message: string }> = {
+  unknown: { code: 'UNKNOWN_GATEWAY', message: 'no such gateway' },
+  revoked: { code: 'REVOKED', message: 'this gateway was revoked' },
+  'key-replaced': { code: 'KEY_REPLACED', message: 'the key of this connection was replaced' },
+};
+
+const holderOf = (socket: Socket, { connectedAt, bootId, journalId }: Route): HolderItem => ({
+  gatewayId: socket.gatewayId,
+  connectionId: socket.connectionId,
+  epoch: socket.epoch,
+  bootId,
+  journalId,
+  connectedAt,
+  expiresAtSec: Math.floor(connectedAt / 1000) + holderTtlSec,
+});
+
+const welcome = (deps: GreetDeps, { gatewayId }: Socket): Draft => ({
+  t: 'welcome',
+  body: {
+    gatewayId,
+    heartbeatIntervalMs: deps.heartbeatIntervalMs,
+    reconnectWindowMs: deps.reconnectWindowMs,
+    serverTime: deps.clock.now(),
+  },
+});
+
+/** Best effort: an old connection that does not hear of it is refused at its next frame. */
+async function supersede(
+  deps: GreetDeps,
+  socket: Socket,
+  old: NonNullable<GatewayItem['previous']>,
+): Promise<void> {
+  const draft: Draft = { t: 'superseded', body: { byEpoch: socket.epoch } };
+  try {
+    if (old.cellId === deps.cellId) await postDrafts(deps, old, [draft]);
+    else
+      await deps.cells.deliver(old.cellId, {
+        gatewayId: socket.gatewayId,
+        epoch: old.epoch,
+        frames: [draft],
+        then: 'release',
+      });
+  } catch (cause) {
+    deps.log('warn', 'hello.supersede-failed', { gatewayId: socket.gatewayId, error: String(cause) });
+  }
+}
+
+/** A connection that is over takes its route and its holder row with it, if they still are its own. */
+export async function leave(
+  deps: Pick<GreetDeps, 'gateways' | 'holders' | 'clock' | 'log'>,
+  socket: Socket,
+): Promise<void> {
+  const lost = await deps.gateways.update(socket.gatewayId, loseRoute(socket, deps.clock.now()));
+  const released = await deps.holders.remove(socket.gatewayId, holderIs(socket));
+  deps.log('info', 'connection.left', {
+    gatewayId: socket.gatewayId,
+    epoch: socket.epoch,
+    wasRoute: lost !== undefined,
+    wasHolder: released,
+  });
+}

@@ -1,0 +1,49 @@
+import { HoldfastError } from '../../core/errors.ts';
+import { ssmCellDirectory } from '../aws/cell-directory.ts';
+import { apiGatewayConnections } from '../aws/connections.ts';
+import { commandsTable, connectionsTable, gatewaysTable } from '../aws/tables.ts';
+import { webSocketHandler } from '../aws/websocket-handler.ts';
+import { lambdaCells, systemClock } from '../commands/aws-deps.ts';
+import { dynamoCommands, dynamoGateways, dynamoHolders } from '../commands/dynamo-stores.ts';
+import { greet, type GreetDeps } from './greet.ts';
+import { receive, socketOf } from './socket.ts';
+
+export const env = [
+  'GATEWAYS_TABLE',
+  'COMMANDS_TABLE',
+  'CONNECTIONS_TABLE',
+  'CELL_ID',
+  'CELL_DIRECTORY_PATH',
+  'CALLBACK_URL',
+  'HEARTBEAT_INTERVAL_MS',
+  'RECONNECT_WINDOW_MS',
+] as const;
+
+/** Route `hello`. */
+export const handler = webSocketHandler<typeof env, Omit<GreetDeps, 'log'>>({
+  env,
+  deps: (names) => ({
+    cellId: names.CELL_ID,
+    gateways: dynamoGateways(gatewaysTable(names.GATEWAYS_TABLE)),
+    holders: dynamoHolders(connectionsTable(names.CONNECTIONS_TABLE)),
+    commands: dynamoCommands(commandsTable(names.COMMANDS_TABLE)),
+    cells: lambdaCells(ssmCellDirectory(names.CELL_DIRECTORY_PATH)),
+    connections: apiGatewayConnections(names.CALLBACK_URL),
+    clock: systemClock,
+    heartbeatIntervalMs: milliseconds('HEARTBEAT_INTERVAL_MS', names.HEARTBEAT_INTERVAL_MS),
+    reconnectWindowMs: milliseconds('RECONNECT_WINDOW_MS', names.RECONNECT_WINDOW_MS),
+  }),
+  handle: async (shared, request) => {
+    const deps = { ...shared, log: request.log };
+    const socket = socketOf(request);
+    const message = await receive(deps, socket, request.body, ['hello']);
+    if (message) await greet(deps, socket, message);
+  },
+});
+
+function milliseconds(name: string, value: string): number {
+  if (/^\d{1,9}$/.test(value)) return Number(value);
+  throw new HoldfastError('CONFIG', `environment variable ${name} is "${value}"`, {
+    hint: 'a whole number of milliseconds',
+  });
+}

@@ -238,9 +238,9 @@ function changed(item: CommandItem, at: number): CommandItem {
 
 /** When the sweeper has to look at an open command again. */
 function dueAt(item: CommandItem, at: number): number {
-  if (item.state === 'SENT') return Math.min(item.expiresAt, Math.max(item.claimUntil ?? 0, at + 1));
   const patience = Math.min(Math.max(at - item.createdAt, recheckMs), recheckMaxMs);
-  if (item.state === 'QUEUED') return Math.min(item.expiresAt, at + patience);
+  const { claimUntil = 0 } = item;
+  if (isUnacked(item)) return Math.min(item.expiresAt, claimUntil > at ? claimUntil : at + patience);
   const until = deadline(item, true);
   const recheckAt = item.state === 'ACKED' && needsGo(item) ? at + recheckMs : at + recheckMaxMs;
   return until > at ? Math.min(until, recheckAt) : at + recheckMaxMs;

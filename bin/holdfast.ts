@@ -8,6 +8,7 @@ import { addAlertCommands } from '../cli/alert-commands.ts';
 import { addCommandCommands } from '../cli/command-commands.ts';
 import { addFleetCommands } from '../cli/fleet-commands.ts';
 import { addGatewayCommands } from '../cli/gateway-commands.ts';
+import { printFirstSteps } from '../cli/first-steps.ts';
 import { runProgram, type CliDeps } from '../cli/program.ts';
 import { addUpCommand } from '../cli/up-command.ts';
 import { startLocal } from '../local/up.ts';
@@ -27,6 +28,7 @@ const program = new Command('holdfast')
 addUpCommand(program, {
   ...deps,
   start: startLocal,
+  onReady: (client, dataDir) => printFirstSteps(client, dataDir, deps),
   interrupted: () =>
     new Promise((resolve) => {
       for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());

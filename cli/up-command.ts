@@ -30,7 +30,7 @@ export interface StartOptions {
 export interface UpDeps extends CliDeps {
   start: (options: StartOptions) => Promise<RunningCloud>;
   /** What is printed once everything answers (an activation code, the next command to type). */
-  onReady?: (cloud: RunningCloud, client: LocalClient, dataDir: string) => Promise<void>;
+  onReady?: (client: LocalClient, dataDir: string) => Promise<void>;
   /** Resolves with the first SIGINT or SIGTERM. */
   interrupted: () => Promise<void>;
   isTerminal: boolean;
@@ -42,6 +42,7 @@ interface UpFlags {
   port: string;
   scheduleScale: string;
   synth: boolean;
+  activationCode: boolean;
   log?: string;
 }
 
@@ -60,13 +61,14 @@ export function addUpCommand(program: Command, deps: UpDeps): void {
       deps.env['HOLDFAST_DATA_DIR'] ?? defaultDataDir,
     )
     .option('--cells <count>', 'control servers, each its own process', '2')
-    .option('--port <base>', 'first port; every stack has ten', String(defaultPort))
+    .option('--port <base>', 'first port; every stack has ten; 0: any free ones', String(defaultPort))
     .option(
       '--schedule-scale <factor>',
       'run schedules so many times as fast (only here, never in the template)',
       '1',
     )
     .option('--no-synth', 'boot what was synthesized last time')
+    .option('--no-activation-code', 'do not make an activation code to begin with')
     .option('--log <format>', 'json or pretty (default: pretty on a terminal)')
     .addHelpText(
       'after',
@@ -78,11 +80,12 @@ export function addUpCommand(program: Command, deps: UpDeps): void {
 async function up(flags: UpFlags, deps: UpDeps): Promise<void> {
   const cells = wholeNumber('--cells', flags.cells, 1, 64);
   const scheduleScale = wholeNumber('--schedule-scale', flags.scheduleScale, 1, 1000);
+  const port = flags.port === '0' ? undefined : wholeNumber('--port', flags.port, 1024, 65_000);
   const cloud = await deps.start({
     dataDir: flags.dataDir,
     context: { cells: Array.from({ length: cells }, (_, index) => `cell-${index + 1}`) },
     synth: flags.synth,
-    portBase: wholeNumber('--port', flags.port, 1024, 65_000),
+    ...(port === undefined ? {} : { portBase: port }),
     scheduleScale,
     logFormat: logFormat(flags.log, deps.isTerminal),
     write: (line) => deps.stdout(line.trimEnd()),
@@ -91,7 +94,7 @@ async function up(flags: UpFlags, deps: UpDeps): Promise<void> {
     const client = clientOf(cloud);
     writeClient(flags.dataDir, client);
     deps.stdout(summary(client, scheduleScale));
-    await deps.onReady?.(cloud, client, flags.dataDir);
+    if (flags.activationCode) await deps.onReady?.(client, flags.dataDir);
     await Promise.race([deps.interrupted(), cloud.stopped]);
   } finally {
     await cloud.stop();

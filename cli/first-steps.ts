@@ -1,0 +1,34 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeNewSecret } from './activation-commands.ts';
+import { createApiClient } from './api-client.ts';
+import { defaultDataDir, resolveContext, type LocalClient } from './context.ts';
+import { time } from './output.ts';
+import type { CliDeps } from './program.ts';
+
+/** Makes an activation code and prints what to type next in a second terminal to see a gateway come up. */
+export async function printFirstSteps(client: LocalClient, dataDir: string, deps: CliDeps): Promise<void> {
+  const api = createApiClient(resolveContext({ dataDir, endpoint: client.endpoint }, {}));
+  const { code, expiresAt } = await api.call('createActivationCode', { body: { gatewayName: 'first' } });
+  const file = join(dataDir, 'activation-code');
+  rmSync(file, { force: true });
+  writeNewSecret(file, code);
+  const elsewhere = dataDir === defaultDataDir ? '' : ` --data-dir ${dataDir}`;
+  deps.stdout(
+    [
+      '',
+      `Activation code ${code}, good for one gateway until ${time(expiresAt)} (also in ${file}).`,
+      'Next, in a second terminal:',
+      '',
+      `  npx holdfast-agent activate --server ${client.endpoint} --code-file ${file}`,
+      '  npx holdfast-agent run',
+      '',
+      'and in a third:',
+      '',
+      `  npx holdfast gateways list${elsewhere}`,
+      '',
+      'Ctrl-C stops everything.',
+      '',
+    ].join('\n'),
+  );
+}

@@ -34,3 +34,14 @@ export function parseQueueUrl(
     );
   return { name, region };
 }
+
+/** Each alert is sent once to each of them. */
+export const subscriptionCountMax = 10;
+
+/** A subscription's name, chosen by the tenant. Throws INVALID_INPUT. */
+export function requireSubscriptionId(given: string | undefined): string {
+  if (given && /^[a-z0-9][a-z0-9-]{0,39}$/.test(given)) return given;
+  throw new HoldfastError('INVALID_INPUT', `"${given}" is no name for a subscription`, {
+    hint: 'a-z, 0-9 and -, at most 40 characters',
+  });
+}

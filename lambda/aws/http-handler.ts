@@ -6,6 +6,7 @@ import {
   requests,
   tenantBase,
   tenantIdSchema,
+  type Answers,
   type ApiRoute,
   type ApiRouteName,
 } from '../../core/api.ts';
@@ -51,9 +52,12 @@ export interface ApiRequest<Name extends RouteName> {
   readonly log: Log;
 }
 
-/** Answers with what becomes the JSON of a 200; undefined becomes a 204. Throws HoldfastErrors. */
+/** Answers with what becomes the JSON of a 200. Throws HoldfastErrors. */
 export type RouteHandlers<Deps> = {
-  [Name in RouteName]?: (deps: Deps, request: ApiRequest<Name>) => Promise<object | undefined>;
+  [Name in RouteName]?: (
+    deps: Deps,
+    request: ApiRequest<Name>,
+  ) => Promise<Name extends ApiRouteName ? Answers[Name] : object>;
 };
 
 export interface HttpHandlerProps<Names extends readonly EnvName[], Deps> {
@@ -92,11 +96,11 @@ export function httpHandler<const Names extends readonly EnvName[], Deps>(
         const { name, request } = verify(event, invocation);
         // The map's type pairs each name with its request; a lookup by a name that is data loses the pairing.
         const handle = props.routes[name] as
-          ((deps: Deps, request: ApiRequest<RouteName>) => Promise<object | undefined>) | undefined;
+          ((deps: Deps, request: ApiRequest<RouteName>) => Promise<object>) | undefined;
         if (!handle) throw new HoldfastError('NOT_FOUND', `${event.routeKey} is not served here`);
         const body = await handle(deps(), request);
-        invocation.note({ status: body ? 200 : 204 });
-        return respond(body ? 200 : 204, body);
+        invocation.note({ status: 200 });
+        return respond(200, body);
       } catch (thrown) {
         return failed(thrown, invocation, context);
       }
@@ -109,7 +113,7 @@ function verify(
 ): { name: RouteName; request: ApiRequest<RouteName> } {
   const route = routesByKey.get(event.routeKey);
   if (!route) throw new HoldfastError('NOT_FOUND', `there is no ${event.routeKey}`);
-  const params = boundedText(event.pathParameters, 'path');
+  const params = boundedText(event.pathParameters, 'path', 128);
   const principal = principalOf(event.requestContext.authorizer);
   const tenantId = tenantOf(route, principal, params);
   note({ tenantId, principal: principal?.id, ...params });
@@ -117,7 +121,7 @@ function verify(
     principal,
     tenantId,
     params,
-    query: boundedText(event.queryStringParameters, 'query'),
+    query: boundedText(event.queryStringParameters, 'query', 1_024),
     body: parseBody(route.name, event),
     log,
   };
@@ -148,11 +152,18 @@ function tenantOf(
   return tenantId.data;
 }
 
-function boundedText(values: Record<string, string | undefined> = {}, what: string): Record<string, string> {
+function boundedText(
+  values: Record<string, string | undefined> = {},
+  what: string,
+  lengthMax: number,
+): Record<string, string> {
   const entries = Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== undefined);
   for (const [name, value] of entries)
-    if (value.length > 128)
-      throw new HoldfastError('INVALID_INPUT', `${what} parameter ${name} has more than 128 characters`);
+    if (value.length > lengthMax)
+      throw new HoldfastError(
+        'INVALID_INPUT',
+        `${what} parameter ${name} has more than ${lengthMax} characters`,
+      );
   return Object.fromEntries(entries);
 }
 
@@ -185,8 +196,8 @@ function failed(thrown: unknown, { log, note }: Invocation, context: LambdaConte
   return respond(status, { error: { code: error.code, message, hint: isPublic ? error.hint : undefined } });
 }
 
-const respond = (statusCode: number, body?: object): HttpResponse => ({
+const respond = (statusCode: number, body: object): HttpResponse => ({
   statusCode,
   headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-  body: body ? JSON.stringify(body) : '',
+  body: JSON.stringify(body),
 });

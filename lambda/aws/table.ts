@@ -52,6 +52,8 @@ export interface ScanOptions {
   names?: Record<string, string>;
   /** @default - up to 1 MB */
   pageSize?: number;
+  /** Goes on behind the item with this key. */
+  after?: Record<string, unknown>;
 }
 
 /**
@@ -111,11 +113,14 @@ export class Table<Item extends object, KeyName extends keyof Item & string> {
     return this.put(item, { condition: `attribute_not_exists(#${keyName})` });
   }
 
-  /** `change` is an UpdateExpression. Without a condition an item that is absent comes into being. */
+  /**
+   * `change` is an UpdateExpression. Without a condition an item that is absent comes into being. `item` is what was
+   * written, or with `returns: 'old'` what was there before.
+   */
   async update(
     key: Pick<Item, KeyName>,
     change: string,
-    expression: Expression = {},
+    expression: Expression & { returns?: 'new' | 'old' } = {},
   ): Promise<Written<Item>> {
     return this.#write(key, async () => {
       const { Attributes, ConsumedCapacity } = await this.#client.send(
@@ -123,7 +128,7 @@ export class Table<Item extends object, KeyName extends keyof Item & string> {
           ...this.#target(),
           Key: key,
           UpdateExpression: change,
-          ReturnValues: 'ALL_NEW',
+          ReturnValues: expression.returns === 'old' ? 'ALL_OLD' : 'ALL_NEW',
           ...parts(expression, change),
         }),
       );
@@ -172,8 +177,8 @@ export class Table<Item extends object, KeyName extends keyof Item & string> {
   }
 
   /** Every item of the table, or of one of `segment.count` equal shares of it, in no order; not strong. */
-  async *scan({ segment, filter, values, names, pageSize }: ScanOptions = {}) {
-    let from: Record<string, unknown> | undefined;
+  async *scan({ segment, filter, values, names, pageSize, after }: ScanOptions = {}) {
+    let from = after;
     do {
       const page = await this.#client.send(
         new ScanCommand({

@@ -1,0 +1,70 @@
+import type { GatewayView } from '../../core/api.ts';
+import { gatewayView } from '../../core/identity/gateway-view.ts';
+import type { DeliverRequest } from '../../core/routes/frames.ts';
+import type { CellDirectory } from '../aws/cell-directory.ts';
+import type { ApiRequest } from '../aws/http-handler.ts';
+import { errorFields } from '../aws/invocation.ts';
+import type { invokeFunction } from '../aws/invoke.ts';
+import { noSuchGateway, type ShowDeps } from './show-gateways.ts';
+
+export interface GatewaysDeps extends ShowDeps {
+  readonly cells: CellDirectory;
+  readonly invoke: typeof invokeFunction;
+  readonly now: () => number;
+}
+
+export async function renameGateway(
+  deps: GatewaysDeps,
+  { tenantId, params, body }: ApiRequest<'renameGateway'>,
+): Promise<{ gateway: GatewayView }> {
+  const gatewayId = params['gatewayId'] ?? '';
+  const written = await deps.gateways.update({ gatewayId }, 'SET #name = :name', {
+    condition: '#tenantId = :tenantId',
+    values: { ':name': body.name, ':tenantId': tenantId },
+  });
+  if (!written.ok) throw noSuchGateway(gatewayId);
+  return { gateway: gatewayView(written.item, await deps.status.get({ gatewayId })) };
+}
+
+/**
+ * Ends a gateway's identity for good: status and route go in one write, so that no frame, dial or credential passes
+ * after it. Closing the connection follows and may be repeated.
+ */
+export async function revokeGateway(
+  deps: GatewaysDeps,
+  request: ApiRequest<'revokeGateway'>,
+): Promise<{ gateway: GatewayView }> {
+  const { tenantId, params, principal, log } = request;
+  const gatewayId = params['gatewayId'] ?? '';
+  const written = await deps.gateways.update(
+    { gatewayId },
+    'SET #status = :revoked, #routeLostAt = if_not_exists(#routeLostAt, :now) REMOVE #route',
+    {
+      condition: '#tenantId = :tenantId',
+      values: { ':revoked': 'revoked', ':tenantId': tenantId, ':now': deps.now() },
+    },
+  );
+  if (!written.ok) throw noSuchGateway(gatewayId);
+  log('info', 'gateway.revoked', { gatewayId, tenantId, by: principal.id });
+  await closeEverywhere(deps, request, gatewayId);
+  return { gateway: gatewayView(written.item, await deps.status.get({ gatewayId })) };
+}
+
+/**
+ * Asks every cell, not only the one that the route named: a revocation is rare, and a stale route or a crash between
+ * the two steps must not leave a connection open. A cell that does not answer refuses the gateway's frames anyway.
+ */
+async function closeEverywhere(
+  { cells, invoke }: GatewaysDeps,
+  { log }: ApiRequest<'revokeGateway'>,
+  gatewayId: string,
+): Promise<void> {
+  const close: DeliverRequest = { gatewayId, frames: [], then: 'close' };
+  await Promise.all(
+    (await cells.list()).map(({ cellId, deliverFunctionName }) =>
+      invoke(deliverFunctionName, close).catch((thrown: unknown) =>
+        log('warn', 'gateway.close_failed', { gatewayId, cellId, ...errorFields(thrown) }),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,21 @@
+import { ssmCellDirectory } from '../aws/cell-directory.ts';
+import { httpHandler } from '../aws/http-handler.ts';
+import { invokeFunction } from '../aws/invoke.ts';
+import { gatewaysTable, inventoryTable, statusTable } from '../aws/tables.ts';
+import { fleetGateways, getGateway, listGateways } from './show-gateways.ts';
+import { renameGateway, revokeGateway, type GatewaysDeps } from './change-gateways.ts';
+
+export const env = ['GATEWAYS_TABLE', 'STATUS_TABLE', 'INVENTORY_TABLE', 'CELL_DIRECTORY_PATH'] as const;
+
+export const handler = httpHandler({
+  env,
+  deps: (names): GatewaysDeps => ({
+    gateways: gatewaysTable(names.GATEWAYS_TABLE),
+    status: statusTable(names.STATUS_TABLE),
+    inventory: inventoryTable(names.INVENTORY_TABLE),
+    cells: ssmCellDirectory(names.CELL_DIRECTORY_PATH),
+    invoke: invokeFunction,
+    now: Date.now,
+  }),
+  routes: { listGateways, getGateway, renameGateway, revokeGateway, fleetGateways },
+});

@@ -1,0 +1,83 @@
+import type { GatewayView } from '../../core/api.ts';
+import { HoldfastError } from '../../core/errors.ts';
+import { gatewayView } from '../../core/identity/gateway-view.ts';
+import type { GatewayItem } from '../../core/model.ts';
+import type { ApiRequest } from '../aws/http-handler.ts';
+import type { gatewaysTable, inventoryTable, statusTable } from '../aws/tables.ts';
+
+export interface ShowDeps {
+  readonly gateways: ReturnType<typeof gatewaysTable>;
+  readonly status: ReturnType<typeof statusTable>;
+  readonly inventory: ReturnType<typeof inventoryTable>;
+}
+
+/** Gateways of one answer. A heartbeat has about 1 KB, so a page stays far below Lambda's 6 MB. */
+const pageCount = 100;
+
+interface Page {
+  gateways: GatewayView[];
+  next?: string;
+}
+
+/** The tenant's gateways in order of their ids. */
+export async function listGateways(
+  deps: ShowDeps,
+  { tenantId, query }: ApiRequest<'listGateways'>,
+): Promise<Page> {
+  const ids: string[] = [];
+  const found = deps.gateways.query({
+    index: 'byTenant',
+    key: '#tenantId = :tenantId AND #gatewayId > :after',
+    values: { ':tenantId': tenantId, ':after': query['next'] ?? ' ' },
+    pageSize: pageCount,
+  });
+  for await (const { gatewayId } of found) if (ids.push(gatewayId) === pageCount) break;
+  const items = await deps.gateways.batchGet(ids.map((gatewayId) => ({ gatewayId })));
+  return page(
+    deps,
+    items.filter((gateway) => gateway.tenantId === tenantId),
+    ids,
+  );
+}
+
+/** Every tenant's gateways, in no order. */
+export async function fleetGateways(deps: ShowDeps, { query }: ApiRequest<'fleetGateways'>): Promise<Page> {
+  const after = query['next'] === undefined ? undefined : { gatewayId: query['next'] };
+  const items: GatewayItem[] = [];
+  for await (const gateway of deps.gateways.scan({ pageSize: pageCount, after }))
+    if (items.push(gateway) === pageCount) break;
+  return page(
+    deps,
+    items,
+    items.map(({ gatewayId }) => gatewayId),
+  );
+}
+
+/** In the order of `ids`. A full page may have another behind it. */
+async function page(deps: ShowDeps, items: GatewayItem[], ids: string[]): Promise<Page> {
+  const statuses = await deps.status.batchGet(items.map(({ gatewayId }) => ({ gatewayId })));
+  const statusOf = new Map(statuses.map((status) => [status.gatewayId, status]));
+  const order = new Map(ids.map((gatewayId, position) => [gatewayId, position]));
+  const gateways = items
+    .toSorted((a, b) => (order.get(a.gatewayId) ?? 0) - (order.get(b.gatewayId) ?? 0))
+    .map((gateway) => gatewayView(gateway, statusOf.get(gateway.gatewayId)));
+  return { gateways, next: ids.length === pageCount ? ids.at(-1) : undefined };
+}
+
+export async function getGateway(
+  deps: ShowDeps,
+  { tenantId, params }: ApiRequest<'getGateway'>,
+): Promise<{ gateway: GatewayView }> {
+  const gatewayId = params['gatewayId'] ?? '';
+  const [gateway, status, inventory] = await Promise.all([
+    deps.gateways.get({ gatewayId }),
+    deps.status.get({ gatewayId }),
+    deps.inventory.get({ gatewayId }),
+  ]);
+  if (gateway?.tenantId !== tenantId) throw noSuchGateway(gatewayId);
+  return { gateway: gatewayView(gateway, status, inventory) };
+}
+
+/** Another tenant's gateway answers as one that does not exist. */
+export const noSuchGateway = (gatewayId: string): HoldfastError =>
+  new HoldfastError('NOT_FOUND', `there is no gateway ${gatewayId}`, { hint: 'list the gateways' });

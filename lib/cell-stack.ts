@@ -70,17 +70,15 @@ export class CellStack extends Stack {
 
   #function(id: string, props: Omit<HoldfastFunctionProps, 'deployment'>): HoldfastFunction {
     const fn = new HoldfastFunction(this, id, { ...props, deployment: this.#props.deployment });
-    fn.setEnv('CELL_ID', this.#props.cellId);
     this.#alarms.watchFunction(fn);
     return fn;
   }
 
-  /** Lets the function pass messages on to the connections of the other cells. */
-  #forwards(fn: HoldfastFunction): HoldfastFunction {
-    const { config } = this.#props.deployment;
+  /** Lets the function reach the connections of other cells. */
+  #usePeers(fn: HoldfastFunction): HoldfastFunction {
     useCellDirectory(fn);
-    useDeliver(fn, config.cells);
-    return fn.setEnv('FORWARDING_MODE', config.forwardingMode);
+    useDeliver(fn, this.#props.deployment.config.cells);
+    return fn;
   }
 
   #postingFunctions() {
@@ -108,7 +106,9 @@ export class CellStack extends Stack {
     return this.#function('WsAuthorizer', {
       handler: 'WsAuthorizer',
       description: 'Verifies dial tokens, each once',
-    }).useTable(this.#props.home.tables.gateways, 'get', 'update');
+    })
+      .useTable(this.#props.home.tables.gateways, 'get', 'update')
+      .setEnv('CELL_ID', this.#props.cellId);
   }
 
   #disconnect(): HoldfastFunction {
@@ -123,7 +123,7 @@ export class CellStack extends Stack {
   #hello(): HoldfastFunction {
     const { config } = this.#props.deployment;
     const { tables } = this.#props.home;
-    return this.#forwards(
+    return this.#usePeers(
       this.#function('Hello', {
         handler: 'Hello',
         description: 'Makes a connection the gateway’s route and sends what waited for it',
@@ -133,6 +133,7 @@ export class CellStack extends Stack {
       .useTable(tables.gateways, 'get', 'update')
       .useTable(this.#connections, 'get', 'update', 'delete')
       .useTable(tables.commands, 'get', 'put', 'query:open')
+      .setEnv('CELL_ID', this.#props.cellId)
       .setEnv('HEARTBEAT_INTERVAL_MS', config.heartbeatIntervalMs)
       .setEnv('RECONNECT_WINDOW_MS', config.reconnectWindowMs);
   }
@@ -144,7 +145,8 @@ export class CellStack extends Stack {
       description: 'Takes acknowledgements, progress and results of commands',
     })
       .useTable(tables.gateways, 'get', 'update')
-      .useTable(tables.commands, 'get', 'put', 'query:open');
+      .useTable(tables.commands, 'get', 'put', 'query:open')
+      .setEnv('CELL_ID', this.#props.cellId);
   }
 
   #credentials(): HoldfastFunction {
@@ -164,7 +166,6 @@ export class CellStack extends Stack {
   }
 
   #statusIngest(): HoldfastFunction {
-    const { config } = this.#props.deployment;
     const { tables } = this.#props.home;
     return this.#function('StatusIngest', {
       handler: 'StatusIngest',
@@ -173,28 +174,29 @@ export class CellStack extends Stack {
       .useTable(tables.status, 'get', 'put')
       .useTable(tables.inventory, 'get', 'put')
       .useTable(tables.gateways, 'get')
-      .setEnv('CHANGE_BURST', config.changeBurst);
+      .setEnv('CELL_ID', this.#props.cellId);
   }
 
   #deliver(): HoldfastFunction {
-    const { cellId } = this.#props;
     return this.#function('Deliver', {
       handler: 'Deliver',
       description: 'Posts what home or another cell hands over to a connection of this cell',
-      functionName: deliverFunctionName(cellId),
+      functionName: deliverFunctionName(this.#props.cellId),
     }).useTable(this.#connections, 'get', 'delete');
   }
 
   #cellCommands(): HoldfastFunction {
-    const { tables } = this.#props.home;
-    return this.#forwards(
+    const { cellId, deployment, home } = this.#props;
+    return this.#usePeers(
       this.#function('CellCommands', {
         handler: 'Commands',
         description: 'Takes commands through this cell’s own door',
       }),
     )
-      .useTable(tables.gateways, 'get', 'update')
-      .useTable(tables.commands, 'get', 'put', 'query:open', 'query:byTime')
-      .useTable(this.#connections, 'get');
+      .useTable(home.tables.gateways, 'get', 'update')
+      .useTable(home.tables.commands, 'get', 'put', 'query:open', 'query:byTime')
+      .useTable(this.#connections, 'get')
+      .setEnv('CELL_ID', cellId)
+      .setEnv('FORWARDING_MODE', deployment.config.forwardingMode);
   }
 }

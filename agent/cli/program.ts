@@ -3,9 +3,10 @@ import { asHoldfastError, errorCodes, errorLine, HoldfastError } from '../../cor
 import { agentVersion } from '../version.ts';
 import { addActivateCommand } from './activate-command.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
+import { addServeCommand } from './serve-command.ts';
 import { addSnapshotCommands } from './snapshot-commands.ts';
 
-const modules: readonly AddCommands[] = [addActivateCommand, addSnapshotCommands];
+const modules: readonly AddCommands[] = [addActivateCommand, addServeCommand, addSnapshotCommands];
 
 /** Runs one command line (without node and script). Resolves to the exit code; never throws. */
 export async function runAgentCli(args: readonly string[], cli: CliContext): Promise<number> {

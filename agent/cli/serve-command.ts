@@ -1,0 +1,86 @@
+import { once } from 'node:events';
+import { basename } from 'node:path';
+import { S3Client } from '@aws-sdk/client-s3';
+import type { BlockDevice } from '../../core/block-device.ts';
+import { jsonLog } from '../../core/log.ts';
+import { openFileDevice } from '../nbd/file-device.ts';
+import { parseNbdListen, readTlsFolder } from '../nbd/serve-address.ts';
+import { serveNbd } from '../nbd/server.ts';
+import { snapshotDevice } from '../nbd/snapshot-device.ts';
+import { openBucket } from '../s3/s3-bucket.ts';
+import { parseSnapshotUrl } from '../s3/s3-url.ts';
+import { openSnapshot } from '../snapshot/open-snapshot.ts';
+import type { AddCommands, CliContext } from './cli-context.ts';
+
+interface ServeOptions {
+  nbd: string;
+  readOnly?: boolean;
+  exportName?: string;
+  tls?: string;
+  json?: boolean;
+}
+
+export const addServeCommand: AddCommands = (program, cli) => {
+  program
+    .command('serve')
+    .argument('<source>', 'a file, a block device, or s3://bucket/prefix/SNAPSHOT-ID')
+    .summary('serve a file or a snapshot over NBD')
+    .description(
+      'Serves a file, a block device or, read-only and straight from S3, a snapshot over NBD until it is stopped.\n' +
+        'No running agent is needed. A Unix socket can be used by its owner alone; TCP stays on loopback unless\n' +
+        'clients are authenticated by certificates (--tls).',
+    )
+    .requiredOption('--nbd <address>', 'unix:PATH or tcp:HOST:PORT')
+    .option('--read-only', 'refuse writes (a snapshot always does)')
+    .option('--export-name <name>', 'what clients ask for (default: the last part of the source)')
+    .option('--tls <folder>', 'folder with server-key.pem, server-cert.pem and ca-cert.pem')
+    .option('--json', 'print the address as JSON')
+    .addHelpText(
+      'after',
+      '\nExamples:\n' +
+        '  holdfast-agent serve disk.img --nbd unix:/tmp/disk.sock\n' +
+        '  holdfast-agent serve s3://backups/gw-1/SNAPSHOT-ID --nbd tcp:127.0.0.1:10809',
+    )
+    .action((source: string, options: ServeOptions) => serve(source, options, cli));
+};
+
+async function serve(source: string, options: ServeOptions, cli: CliContext): Promise<void> {
+  const listen = parseNbdListen(options.nbd);
+  const tls = options.tls === undefined ? undefined : await readTlsFolder(options.tls);
+  const name = options.exportName ?? basename(source);
+  const device = await openSource(source, options, cli);
+  try {
+    const server = await serveNbd({
+      listen,
+      exports: () => [{ name, description: source, device }],
+      tls,
+      log: jsonLog((line) => cli.stderr(`${line}\n`), cli.now),
+    });
+    const { sizeBytes, readOnly } = device;
+    const uri = server.uri(name);
+    if (options.json) cli.stdout(`${JSON.stringify({ uri, exportName: name, sizeBytes, readOnly })}\n`);
+    else cli.stdout(`serving: ${source} (${sizeBytes} bytes${readOnly ? ', read-only' : ''})\nuri: ${uri}\n`);
+    if (!cli.signal.aborted) await once(cli.signal, 'abort');
+    await server.close();
+    if (!readOnly) await device.flush();
+  } finally {
+    await device.close();
+  }
+}
+
+async function openSource(source: string, options: ServeOptions, cli: CliContext): Promise<BlockDevice> {
+  if (!source.startsWith('s3://')) return openFileDevice(source, { readOnly: options.readOnly ?? false });
+  const { bucket, prefix, snapshotId } = parseSnapshotUrl(source);
+  const client = () => Promise.resolve(s3ClientOf(cli.env));
+  return snapshotDevice(await openSnapshot(openBucket({ client, bucket, prefix }), snapshotId));
+}
+
+/** Credentials and region come from where every AWS tool takes them; other endpoints want the path style. */
+function s3ClientOf(env: CliContext['env']): S3Client {
+  const endpoint = env['AWS_ENDPOINT_URL_S3'] ?? env['AWS_ENDPOINT_URL'];
+  return new S3Client({
+    region: env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? 'us-east-1',
+    ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
+    maxAttempts: 1, // the bucket repeats
+  });
+}

@@ -1,0 +1,233 @@
+import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
+import type { BlockStates } from '../../core/restore/block-states.ts';
+import type { Geometry } from '../../core/restore/geometry.ts';
+import type { SnapshotSource } from '../../core/snapshot/source.ts';
+import type { Bandwidth } from './bandwidth.ts';
+import { ByteBudget } from './byte-budget.ts';
+import { checkChunk } from './chunk-loader.ts';
+import type { Persister } from './persister.ts';
+import type { StateFinder } from './state-finder.ts';
+import type { Clock } from './target-disk.ts';
+
+/** Long enough for good use of a range GET, short enough that a client's read of a block in it does not wait long. */
+const runBytesMax = 4 * 1024 * 1024;
+const bytesInFlightMax = 16 * 1024 * 1024;
+const retryMsMin = 500;
+const retryMsMax = 30_000;
+/** The background leaves this much room on the file system, for the clients' writes and the descriptor. */
+export const reserveBytes = 32 * 1024 * 1024;
+
+export interface FillerDeps {
+  geometry: Geometry;
+  states: BlockStates;
+  source: SnapshotSource;
+  finder: StateFinder;
+  persister: Persister;
+  bandwidths: Bandwidth[];
+  clock: Clock;
+  freeBytes: () => Promise<number | undefined>;
+  /** True when everything is restored and durably so. */
+  finish: () => Promise<boolean>;
+  /** Why the volume has stopped, if it has. */
+  failure: () => HoldfastError | undefined;
+  onTrouble: (error: HoldfastError, block: number) => void;
+}
+
+/** Restores block after block, from the cursor on, until nothing is left. Stopping and starting it is a pause. */
+export class BackgroundFiller {
+  readonly #deps: FillerDeps;
+  readonly #budget = new ByteBudget(bytesInFlightMax);
+  #stop: AbortController | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(deps: FillerDeps) {
+    this.#deps = deps;
+  }
+
+  /** `done` is called if it ends by itself: because everything is restored, or because the volume stopped. */
+  start(done: (error?: HoldfastError) => void): void {
+    if (this.#running) return;
+    const stop = new AbortController();
+    this.#stop = stop;
+    this.#running = this.#run(stop.signal).then(
+      () => done(),
+      (thrown: unknown) => {
+        if (!stop.signal.aborted) done(asHoldfastError(thrown));
+      },
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#stop?.abort(new Error('the background was stopped'));
+    await this.#running;
+    this.#running = undefined;
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { states, clock, finish } = this.#deps;
+    for (let waitMs = retryMsMin; ;) {
+      const before = states.restoredCount;
+      const troubled = await this.#pass(signal);
+      signal.throwIfAborted();
+      const failure = this.#deps.failure();
+      if (failure) throw failure;
+      if (!troubled && (await finish())) return;
+      if (states.restoredCount > before) waitMs = retryMsMin;
+      if (troubled) await clock.sleep(waitMs, signal);
+      waitMs = Math.min(waitMs * 2, retryMsMax);
+    }
+  }
+
+  /** Once over everything that is not restored; true where something has to be tried again. */
+  async #pass(signal: AbortSignal): Promise<boolean> {
+    const { geometry, states, bandwidths } = this.#deps;
+    const runs = new Set<Promise<void>>();
+    const runBlocks = Math.max(1, Math.floor(this.#runBytes() / geometry.blockBytes));
+    const concurrency = bandwidths.some((limit) => limit.bytesPerSec) ? 1 : 3;
+    let troubled = false;
+    let ended = false;
+    for (let at = states.advanceLow(); at < geometry.tree.blockCount && !ended;) {
+      for (const limit of bandwidths) await limit.ready(signal);
+      await this.#keepReserve();
+      await this.#budget.acquire(runBlocks * geometry.blockBytes);
+      const release = () => this.#budget.release(runBlocks * geometry.blockBytes);
+      try {
+        signal.throwIfAborted();
+        at = await this.#skipRestored(at, signal);
+        await this.#learn(at, at + runBlocks);
+        // From here to the items nothing is awaited: what is free now stays free.
+        const end = this.#runEnd(at, at + runBlocks);
+        const run: Promise<void> = this.#restoreRun(at, end, signal)
+          .then((result) => {
+            troubled ||= result !== 'ok';
+            ended ||= result === 'stop';
+          })
+          .finally(() => {
+            release();
+            runs.delete(run);
+          });
+        runs.add(run);
+        at = Math.max(end, at + 1);
+      } catch (thrown) {
+        release();
+        await Promise.all(runs);
+        throw thrown;
+      }
+      if (runs.size >= concurrency) await Promise.race(runs);
+    }
+    await Promise.all(runs);
+    // On-demand work that was skipped has to be through before this pass can count as complete.
+    if (!troubled) await this.#deps.persister.settled();
+    return troubled;
+  }
+
+  #runBytes(): number {
+    const limits = this.#deps.bandwidths.map((limit) => (limit.bytesPerSec ?? Infinity) / 4);
+    return Math.min(runBytesMax, ...limits);
+  }
+
+  async #keepReserve(): Promise<void> {
+    const { freeBytes, clock, onTrouble, states } = this.#deps;
+    for (let waitMs = retryMsMin; ; waitMs = Math.min(waitMs * 2, retryMsMax)) {
+      const free = await freeBytes();
+      if (free === undefined || free >= reserveBytes) return;
+      onTrouble(noRoom(free), states.advanceLow());
+      await clock.sleep(waitMs, this.#stop?.signal);
+    }
+  }
+
+  /** The next block that is unrestored and that nobody works on. Blocks whose mark cannot be read count as such. */
+  async #skipRestored(at: number, signal: AbortSignal): Promise<number> {
+    const { geometry, finder, persister, clock } = this.#deps;
+    for (let block = at; block < geometry.tree.blockCount; block++) {
+      if (block % 8192 === 8191) await clock.sleep(0, signal);
+      const state = finder.known(block) ?? (await finder.find(block).catch(() => 'unrestored'));
+      if (state === 'unrestored' && !persister.get(block)) return block;
+    }
+    return geometry.tree.blockCount;
+  }
+
+  async #learn(start: number, end: number): Promise<void> {
+    const { geometry, finder } = this.#deps;
+    for (let block = start; block < Math.min(end, geometry.tree.blockCount); block++)
+      if (!finder.known(block)) await finder.find(block).catch(() => undefined);
+  }
+
+  #runEnd(start: number, limit: number): number {
+    const { geometry, finder, persister } = this.#deps;
+    let end = start;
+    while (
+      end < Math.min(limit, geometry.tree.blockCount) &&
+      finder.known(end) === 'unrestored' &&
+      !persister.get(end)
+    )
+      end++;
+    return end;
+  }
+
+  async #restoreRun(start: number, end: number, signal: AbortSignal): Promise<'ok' | 'again' | 'stop'> {
+    const { persister, onTrouble } = this.#deps;
+    // Nothing to do, or a mark that cannot be read: that one is tried again.
+    if (start >= end) return this.#isUnreadable(start) ? 'again' : 'ok';
+    const chunks = Array.from({ length: end - start }, () => Promise.withResolvers<Uint8Array | undefined>());
+    const items = chunks.map((chunk, i) =>
+      persister.fetch(start + i, () => chunk.promise, { background: true }),
+    );
+    const settled = Promise.allSettled(items.map((item) => item.settled));
+    await this.#fetchRun(start, chunks, signal);
+    let result: 'ok' | 'again' | 'stop' = 'ok';
+    for (const [i, one] of (await settled).entries()) {
+      if (one.status === 'fulfilled' || signal.aborted) continue;
+      const error = asHoldfastError(one.reason);
+      onTrouble(error, start + i);
+      // A damaged chunk is passed over; when S3 is away or the disk is full, the next block would fail as well.
+      if (error.code !== 'CORRUPT') result = 'stop';
+      else if (result === 'ok') result = 'again';
+    }
+    return result;
+  }
+
+  #isUnreadable(block: number): boolean {
+    const { geometry, finder } = this.#deps;
+    return block < geometry.tree.blockCount && finder.known(block) === undefined;
+  }
+
+  /** Settles every chunk of the run; a damaged one does not take those behind it along. */
+  async #fetchRun(
+    start: number,
+    chunks: PromiseWithResolvers<Uint8Array | undefined>[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { source, bandwidths } = this.#deps;
+    const inSnapshot = Math.min(start + chunks.length, source.chunkCount);
+    let next = start;
+    while (next < inSnapshot) {
+      try {
+        for await (const { index, bytes } of source.readChunks(next, inSnapshot, {
+          signal,
+          priority: 'background',
+        })) {
+          checkChunk(source, index, bytes);
+          for (const limit of bandwidths) limit.spend(bytes?.length ?? 0);
+          chunks[index - start]?.resolve(bytes);
+          next = index + 1;
+        }
+        if (next < inSnapshot) throw new Error(`the snapshot ended at chunk ${next}`);
+      } catch (thrown) {
+        chunks[next - start]?.reject(thrown);
+        if (signal.aborted || asHoldfastError(thrown).code !== 'CORRUPT') {
+          for (const chunk of chunks.slice(next - start)) chunk.reject(thrown);
+          return;
+        }
+        next++;
+      }
+    }
+    for (const chunk of chunks.slice(Math.max(0, inSnapshot - start))) chunk.resolve(undefined);
+  }
+}
+
+function noRoom(freeBytes: number): HoldfastError {
+  return new HoldfastError('NO_SPACE', `the target's file system has ${freeBytes} bytes left`, {
+    hint: 'make room there; the restore goes on by itself',
+  });
+}

@@ -1,0 +1,135 @@
+import { asHoldfastError } from '../../core/errors.ts';
+import type { BlockStates } from '../../core/restore/block-states.ts';
+import { blockOffset, storedBytes, type Geometry } from '../../core/restore/geometry.ts';
+import {
+  encodeMark,
+  headBytes,
+  markPageBytes,
+  type MarkContext,
+  type MarkKind,
+} from '../../core/restore/mark.ts';
+import { blockedChanges, planBatch, type BatchPlan, type BlockChange } from '../../core/restore/plan.ts';
+import { childrenOf } from '../../core/restore/tree.ts';
+import type { BarrierOwner } from './barrier-owner.ts';
+import type { TargetDisk } from './target-disk.ts';
+
+export interface BatchDeps {
+  geometry: Geometry;
+  states: BlockStates;
+  marks: MarkContext;
+  target: TargetDisk;
+  barriers: BarrierOwner;
+}
+
+/** A block's bytes as long as it is stored, or undefined for zeroes. */
+export type Body = Uint8Array | undefined;
+
+const zeroHead = new Uint8Array(headBytes);
+
+/**
+ * Restores several blocks with one barrier: marks of children and bodies, in any order; the barrier; then the heads,
+ * in any order; then the states in memory. Until its head is written a block keeps a mark in its first sector.
+ * One batch runs at a time.
+ */
+export class BatchRunner {
+  readonly deps: BatchDeps;
+
+  constructor(deps: BatchDeps) {
+    this.deps = deps;
+  }
+
+  /**
+   * Resolves with the blocks that could not be restored, and why; they are as unrestored as before. Throws when the
+   * volume has to stop: the barrier failed, or a head could not be written.
+   */
+  async run(bodies: ReadonlyMap<number, Body>): Promise<Map<number, Error>> {
+    const { states, geometry } = this.deps;
+    const plan = planBatch(geometry.tree, (block) => states.get(block), [...bodies.keys()]);
+    const failed = await this.writeBodies(plan, bodies);
+    const blocked = failed.size ? blockedChanges(geometry.tree, plan, failed) : failed;
+    const changes = plan.changes.filter((change) => !blocked.has(change.block));
+    if (changes.length) {
+      await this.seal();
+      await this.writeHeads(changes, bodies);
+      this.apply(changes);
+    }
+    return blocked;
+  }
+
+  protected seal(): Promise<void> {
+    return this.deps.barriers.barrier();
+  }
+
+  /** Blocks of which a write failed. */
+  protected async writeBodies(
+    plan: BatchPlan,
+    bodies: ReadonlyMap<number, Body>,
+  ): Promise<Map<number, Error>> {
+    const failed = new Map<number, Error>();
+    const note = (block: number) => (thrown: unknown) => {
+      failed.set(block, asHoldfastError(thrown));
+    };
+    const marks = plan.treeMarks.map((block) => this.writeMark(block, 'tree').catch(note(block)));
+    const bodyWrites = plan.changes
+      .filter((change) => change.to === 'restored')
+      .map((change) => this.writeBody(change, bodies.get(change.block)).catch(note(change.block)));
+    await Promise.all([...marks, ...bodyWrites]);
+    return failed;
+  }
+
+  protected writeMark(block: number, kind: MarkKind): Promise<void> {
+    const { target, geometry } = this.deps;
+    return target.write([this.#markPage(block, kind)], blockOffset(geometry, block));
+  }
+
+  /** The whole block, its mark still in the first sector. */
+  protected async writeBody(change: BlockChange, body: Body): Promise<void> {
+    const { target, geometry, marks } = this.deps;
+    const offset = blockOffset(geometry, change.block);
+    if (body) {
+      const head = new Uint8Array(headBytes);
+      head.set(encodeMark(marks, change.block, change.ownMark));
+      return target.write([head, body.subarray(headBytes)], offset);
+    }
+    const page = this.#markPage(change.block, change.ownMark);
+    await target.write([page], offset);
+    const rest = storedBytes(geometry, change.block) - page.length;
+    if (rest > 0) await target.zero(offset + page.length, rest);
+  }
+
+  protected async writeHeads(changes: BlockChange[], bodies: ReadonlyMap<number, Body>): Promise<void> {
+    const writes = changes.map((change) =>
+      change.to === 'pass'
+        ? this.writeMark(change.block, 'pass')
+        : this.writeHead(change.block, bodies.get(change.block)),
+    );
+    const settled = await Promise.allSettled(writes);
+    // A head that may be half written leaves the block undecided: stop and read the marks again.
+    for (const one of settled) if (one.status === 'rejected') throw this.deps.barriers.fail(one.reason);
+    if (this.deps.barriers.failure) throw this.deps.barriers.failure;
+  }
+
+  /** Written, never punched. */
+  protected writeHead(block: number, body: Body): Promise<void> {
+    const { target, geometry } = this.deps;
+    return target.write([body ? body.subarray(0, headBytes) : zeroHead], blockOffset(geometry, block));
+  }
+
+  protected apply(changes: BlockChange[]): void {
+    const { states, geometry } = this.deps;
+    for (const change of changes) {
+      states.set(change.block, change.to);
+      if (!change.marksChildren) continue;
+      const { start, end } = childrenOf(geometry.tree, change.block);
+      // Those of this batch come later in the list and overwrite it.
+      for (let child = start; child < end; child++) states.set(child, 'tree');
+    }
+  }
+
+  #markPage(block: number, kind: MarkKind): Uint8Array {
+    const { geometry, marks } = this.deps;
+    const page = new Uint8Array(Math.min(markPageBytes, storedBytes(geometry, block)));
+    page.set(encodeMark(marks, block, kind));
+    return page;
+  }
+}

@@ -1,0 +1,221 @@
+import { constants, writev } from 'node:fs';
+import { open, stat, statfs, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { HoldfastError } from '../../core/errors.ts';
+import type { TargetIdentity } from '../../core/restore/descriptor.ts';
+import { fileError, fileIo, readFully, writeFully } from '../nbd/file-device.ts';
+import { loadLinuxFile } from '../nbd/linux-file.ts';
+import { errnoOf, syncDirectory } from '../state/versioned-file.ts';
+import { dropPageCache } from './page-cache.ts';
+import type { TargetDisk } from './target-disk.ts';
+import { deviceSerial, deviceSizeBytes } from './block-device-facts.ts';
+
+const zeroes = new Uint8Array(1024 * 1024);
+
+/** A regular file or a block device, opened for one volume. */
+export interface FileTarget extends TargetDisk {
+  readonly path: string;
+  readonly identity: TargetIdentity;
+  /** Names the disk itself, whatever path it was opened by. */
+  readonly lockName: string;
+  readonly fd: number;
+}
+
+/**
+ * Opens what is there, for reading and writing; a block device exclusively, so that one in use is refused.
+ * Throws NOT_FOUND, FORBIDDEN, BUSY, INVALID_INPUT (neither file nor block device), IO.
+ */
+export async function openFileTarget(
+  path: string,
+  options: { dropCache?: boolean } = {},
+): Promise<FileTarget> {
+  const handle = await openHandle(path);
+  try {
+    if (options.dropCache) await dropPageCache(handle.fd);
+    return await targetOf(path, handle);
+  } catch (thrown) {
+    await handle.close();
+    throw thrown instanceof HoldfastError ? thrown : fileError('open', path, thrown);
+  }
+}
+
+/**
+ * Makes the file, or makes it as long as it has to be, durably with its directory entry, and opens it. A device is
+ * opened as it is. Throws as `openFileTarget`, and NO_SPACE, INVALID_INPUT (a device that is too small).
+ */
+export async function prepareFileTarget(path: string, diskBytes: number): Promise<FileTarget> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found) await createFile(path);
+  const target = await openFileTarget(path, { dropCache: true });
+  if (target.identity.kind === 'device') {
+    if (target.sizeBytes >= diskBytes) return target;
+    await target.close();
+    throw new HoldfastError(
+      'INVALID_INPUT',
+      `${path} has ${target.sizeBytes} bytes, the volume needs ${diskBytes}`,
+      { hint: 'take a larger device' },
+    );
+  }
+  try {
+    if (target.sizeBytes !== diskBytes) await target.resize(diskBytes);
+    await target.barrier();
+    await syncDirectory(dirname(path));
+    return target;
+  } catch (thrown) {
+    await target.close();
+    throw thrown instanceof HoldfastError ? thrown : fileError('prepare', path, thrown);
+  }
+}
+
+async function createFile(path: string): Promise<void> {
+  try {
+    await using handle = await open(path, 'wx', 0o600);
+    await handle.sync();
+    await syncDirectory(dirname(path));
+  } catch (cause) {
+    if (errnoOf(cause) === 'EEXIST') return;
+    if (errnoOf(cause) === 'ENOENT')
+      throw new HoldfastError('NOT_FOUND', `the directory of ${path} does not exist`, { cause });
+    throw fileError('create', path, cause);
+  }
+}
+
+async function openHandle(path: string): Promise<FileHandle> {
+  try {
+    const info = await stat(path);
+    if (!info.isFile() && !info.isBlockDevice())
+      throw new HoldfastError('INVALID_INPUT', `${path} is neither a file nor a block device`);
+    return await open(path, constants.O_RDWR | (info.isBlockDevice() ? constants.O_EXCL : 0));
+  } catch (cause) {
+    const errno = errnoOf(cause);
+    if (errno === 'ENOENT') throw new HoldfastError('NOT_FOUND', `${path} does not exist`, { cause });
+    if (errno === 'EBUSY')
+      throw new HoldfastError('BUSY', `${path} is in use`, { hint: 'unmount it first', cause });
+    if (errno === 'EACCES' || errno === 'EPERM' || errno === 'EROFS')
+      throw new HoldfastError('FORBIDDEN', `${path} cannot be opened for writing: ${errno}`, { cause });
+    throw cause instanceof HoldfastError ? cause : fileError('open', path, cause);
+  }
+}
+
+async function targetOf(path: string, handle: FileHandle): Promise<FileTarget> {
+  const info = await handle.stat({ bigint: true });
+  const isDevice = info.isBlockDevice();
+  const rdev = Number(info.rdev);
+  const sizeBytes = isDevice ? await deviceSizeBytes(rdev) : Number(info.size);
+  const identity: TargetIdentity = isDevice
+    ? { kind: 'device', serial: await deviceSerial(rdev), sizeBytes }
+    : fileIdentity(info);
+  const lockName = isDevice ? `device/${rdev}` : `file/${info.dev}:${info.ino}`;
+  return new OpenTarget({ path, handle, sizeBytes, identity, lockName });
+}
+
+export function fileIdentity(info: { ino: bigint; birthtimeNs: bigint }): TargetIdentity {
+  return { kind: 'file', inode: String(info.ino), bornAtNs: String(info.birthtimeNs) };
+}
+
+class OpenTarget implements FileTarget {
+  readonly path: string;
+  readonly identity: TargetIdentity;
+  readonly lockName: string;
+  readonly fd: number;
+  readonly #handle: FileHandle;
+  readonly #io: ReturnType<typeof fileIo>;
+  #sizeBytes: number;
+
+  constructor(p: {
+    path: string;
+    handle: FileHandle;
+    sizeBytes: number;
+    identity: TargetIdentity;
+    lockName: string;
+  }) {
+    this.path = p.path;
+    this.identity = p.identity;
+    this.lockName = p.lockName;
+    this.fd = p.handle.fd;
+    this.#handle = p.handle;
+    this.#sizeBytes = p.sizeBytes;
+    this.#io = fileIo(p.handle.fd);
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  read(into: Uint8Array, offsetBytes: number): Promise<void> {
+    return readFully(this.#io, into, offsetBytes, this.path);
+  }
+
+  async write(parts: readonly Uint8Array[], offsetBytes: number): Promise<void> {
+    const [only] = parts;
+    if (only && parts.length === 1) return writeFully(this.#io, only, offsetBytes, this.path);
+    let written = await this.#writev(parts, offsetBytes);
+    // A short write: what is left goes out part by part.
+    let at = offsetBytes;
+    for (const part of parts) {
+      const skip = Math.min(written, part.length);
+      written -= skip;
+      if (skip < part.length) await writeFully(this.#io, part.subarray(skip), at + skip, this.path);
+      at += part.length;
+    }
+  }
+
+  async zero(offsetBytes: number, lengthBytes: number, options: { noHole?: boolean } = {}): Promise<void> {
+    const linux = await loadLinuxFile();
+    const keepSpace = options.noHole ?? false;
+    if (await linux?.zeroRange(this.fd, offsetBytes, lengthBytes, { keepSpace })) return;
+    for (let done = 0; done < lengthBytes; done += zeroes.length) {
+      const piece = zeroes.subarray(0, Math.min(zeroes.length, lengthBytes - done));
+      await writeFully(this.#io, piece, offsetBytes + done, this.path);
+    }
+  }
+
+  async barrier(): Promise<void> {
+    await this.#io.sync().catch((cause: unknown) => {
+      throw fileError('sync', this.path, cause);
+    });
+  }
+
+  async resize(sizeBytes: number): Promise<void> {
+    await this.#handle.truncate(sizeBytes).catch((cause: unknown) => {
+      throw fileError('resize', this.path, cause);
+    });
+    this.#sizeBytes = sizeBytes;
+  }
+
+  async freeBytes(): Promise<number | undefined> {
+    if (this.identity.kind === 'device') return undefined;
+    const { blocks, size } = await this.#handle.stat();
+    if (blocks * 512 >= size) return undefined;
+    const { bavail, bsize } = await statfs(this.path);
+    return bavail * bsize;
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+
+  #writev(parts: readonly Uint8Array[], offsetBytes: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      writev(this.fd, parts as Uint8Array[], offsetBytes, (error, count) =>
+        error ? reject(fileError('write', this.path, error)) : resolve(count),
+      );
+    });
+  }
+}
+
+/** Whether `path` is the disk of that identity, without opening it; undefined where nothing is there. */
+export async function identityAt(
+  path: string,
+): Promise<{ identity: TargetIdentity; sizeBytes: number } | undefined> {
+  try {
+    const info = await stat(path, { bigint: true });
+    if (info.isFile()) return { identity: fileIdentity(info), sizeBytes: Number(info.size) };
+    const rdev = Number(info.rdev);
+    const sizeBytes = await deviceSizeBytes(rdev);
+    return { identity: { kind: 'device', serial: await deviceSerial(rdev), sizeBytes }, sizeBytes };
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR') return undefined;
+    throw fileError('look at', path, cause);
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * The disk under a volume, as the restore engine sees it: a file, a block device, or a simulation of one. Offsets
+ * and lengths are bytes. Errors are HoldfastErrors (IO, NO_SPACE).
+ */
+export interface TargetDisk {
+  readonly sizeBytes: number;
+  /** Fills `into`; a disk that ends before that is an IO error, never zeroes. */
+  read(into: Uint8Array, offsetBytes: number): Promise<void>;
+  /** Writes the parts one behind the other. Resolved: the operating system has it, it survives SIGKILL. */
+  write(parts: readonly Uint8Array[], offsetBytes: number): Promise<void>;
+  /** The range reads as zero afterwards; its space may be given back unless `noHole`. */
+  zero(offsetBytes: number, lengthBytes: number, options?: { noHole?: boolean }): Promise<void>;
+  /** fdatasync: what had returned before the call survives power loss. Never call it again after it failed. */
+  barrier(): Promise<void>;
+  /** Files only. */
+  resize(sizeBytes: number): Promise<void>;
+  /** Space left on the file system below; undefined where that is no limit. */
+  freeBytes(): Promise<number | undefined>;
+  close(): Promise<void>;
+}
+
+export interface Clock {
+  /** Unix time in milliseconds. */
+  now(): number;
+  /** Rejects with the signal's reason when it is aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}

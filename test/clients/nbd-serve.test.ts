@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openBucket } from '../../agent/s3/s3-bucket.ts';
+import { runCli } from '../agent/cli-runner.ts';
+import { clientOutput, describeWithClients, runClient } from '../support/clients.ts';
+import { startS3, type TestS3 } from '../support/s3.ts';
+import { snapshotOf, someBytes } from '../support/snapshots.ts';
+import { testFolder } from './nbd-server.ts';
+
+const folder = testFolder();
+const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+describeWithClients(['nbdinfo', 'nbdcopy'], 'holdfast-agent serve', () => {
+  let s3: TestS3;
+  const env = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
+  const before = { ...process.env };
+  beforeAll(async () => {
+    s3 = await startS3();
+    Object.assign(process.env, env); // the SDK's own provider reads the process
+  });
+  afterAll(async () => {
+    process.env = before;
+    await s3.close();
+  });
+
+  /** Runs the command, `use`s what it serves, stops it. */
+  async function serving(args: string[], socket: string, use: () => Promise<void>) {
+    const stop = new AbortController();
+    const running = runCli(['serve', ...args, '--nbd', `unix:${socket}`], {
+      env: { AWS_ENDPOINT_URL_S3: s3.endpoint },
+      signal: stop.signal,
+    });
+    let ended = false;
+    void running.then(() => (ended = true));
+    while (!existsSync(socket) && !ended) await new Promise(setImmediate);
+    if (!ended) await use();
+    stop.abort();
+    return running;
+  }
+
+  it('serves a snapshot straight from S3, read-only', async () => {
+    const bytes = someBytes(3 * 256 * 1024 + 512, 3);
+    const bucket = openBucket({ client: s3.client, bucket: s3.bucket, prefix: 'gw-1/' });
+    const { snapshotId } = await snapshotOf(bucket, bytes, { chunkBytes: 256 * 1024 });
+    const socket = join(folder, 's3.sock');
+    const copy = join(folder, 's3.copy');
+    const uri = `nbd+unix:///?socket=${socket}`;
+    const run = await serving([`s3://${s3.bucket}/gw-1/${snapshotId}`], socket, async () => {
+      expect(await clientOutput('nbdinfo', [uri])).toMatch(/is_read_only: true[^]*can_cache: true/);
+      await clientOutput('nbdcopy', [uri, copy]);
+      expect((await runClient('nbdcopy', [copy, uri])).code).not.toBe(0);
+    });
+    expect(run.code).toBe(0);
+    expect(run.stdout).toContain(`uri: nbd+unix:///${snapshotId}?socket=`);
+    expect(sha(readFileSync(copy))).toBe(sha(bytes));
+    expect(existsSync(socket)).toBe(false);
+  });
+
+  it('serves a file that clients write to', async () => {
+    const [image, source] = [join(folder, 'disk.img'), join(folder, 'source.img')];
+    writeFileSync(image, Buffer.alloc(1 << 20));
+    writeFileSync(source, someBytes(1 << 20, 5));
+    const socket = join(folder, 'file.sock');
+    const run = await serving([image, '--json'], socket, async () => {
+      await clientOutput('nbdcopy', ['--flush', source, `nbd+unix:///disk.img?socket=${socket}`]);
+    });
+    expect(JSON.parse(run.stdout)).toMatchObject({
+      exportName: 'disk.img',
+      sizeBytes: 1 << 20,
+      readOnly: false,
+    });
+    expect(readFileSync(image).equals(readFileSync(source))).toBe(true);
+  });
+
+  it.each([
+    ['a file that does not exist', ['none.img', '--nbd', 'unix:/tmp/x'], 66, 'NOT_FOUND'],
+    ['a place that is none', ['disk.img', '--nbd', 'http://x'], 64, 'USAGE'],
+    ['a port beyond all ports', ['disk.img', '--nbd', 'tcp:127.0.0.1:70000'], 64, 'USAGE'],
+    ['a URL without a snapshot', ['s3://bucket', '--nbd', 'unix:/tmp/x'], 65, 'INVALID_INPUT'],
+    ['certificates that are not there', ['disk.img', '--nbd', 'unix:/tmp/x', '--tls', '/none'], 78, 'CONFIG'],
+  ])('refuses %s in one line', async (_what, args, code, name) => {
+    const run = await runCli(['serve', ...args]);
+    expect(run).toMatchObject({ code, stdout: '' });
+    expect(run.stderr).toMatch(new RegExp(`^error: ${name}: .*\n$`));
+  });
+
+  it('refuses to serve beyond loopback without certificates', async () => {
+    const image = join(folder, 'open.img');
+    writeFileSync(image, Buffer.alloc(4096));
+    const run = await runCli(['serve', image, '--nbd', 'tcp:0.0.0.0:0']);
+    expect(run.code).toBe(77);
+    expect(run.stderr).toContain('loopback');
+  });
+});

@@ -1,0 +1,68 @@
+import type { Heartbeat, VolumeStatus } from '../../core/status.ts';
+
+/**
+ * One write unit of the status table is 1,024 bytes of the whole item; beside the heartbeat the item has ids, times
+ * and an epoch.
+ */
+export const heartbeatBytesMax = 850;
+const volumesMax = 16;
+/** Never left out for size: conditions live on it. */
+const keptMetrics = new Set(['system.memory.utilization']);
+
+/**
+ * A heartbeat that costs one write unit: the least important metrics go first, then snapshot ids, then all but the two
+ * fullest file systems. Volumes and their states are never left out, so a gateway with many of them costs more: what
+ * is not reported could neither raise an alert nor resolve one. Above 16 volumes the healthiest are not named.
+ */
+export function fitHeartbeat(heartbeat: Heartbeat): Heartbeat {
+  let fitted = { ...heartbeat, volumes: mostUrgent(heartbeat.volumes) };
+  const tooLarge = () => storedBytes(fitted) > heartbeatBytesMax;
+  const dropMetrics = (keep: number): void => {
+    const names = Object.keys(fitted.metrics).filter((name) => !keptMetrics.has(name));
+    while (tooLarge() && names.length > keep) {
+      const { [names.pop()!]: _dropped, ...metrics } = fitted.metrics;
+      fitted = { ...fitted, metrics };
+    }
+  };
+  dropMetrics(8);
+  if (tooLarge()) {
+    const volumes = fitted.volumes.map(({ lastSnapshotId: _id, ...volume }) => volume);
+    fitted = { ...fitted, volumes };
+  }
+  if (tooLarge()) fitted = { ...fitted, filesystems: fitted.filesystems.slice(0, 2) };
+  dropMetrics(0);
+  return fitted;
+}
+
+function mostUrgent(volumes: readonly VolumeStatus[]): VolumeStatus[] {
+  if (volumes.length <= volumesMax) return [...volumes];
+  const urgency = ({ state }: VolumeStatus): number => (state === 'healthy' ? 1 : 0);
+  return [...volumes].sort((a, b) => urgency(a) - urgency(b)).slice(0, volumesMax);
+}
+
+/**
+ * Bytes that DynamoDB counts for a value: names and texts in UTF-8, a number a byte for two digits and one more, 3 for
+ * a map or list and 1 for each of its entries.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+ */
+export function storedBytes(value: unknown): number {
+  if (typeof value === 'string') return Buffer.byteLength(value);
+  if (typeof value === 'number') return numberBytes(value);
+  if (Array.isArray(value)) return value.reduce((sum: number, entry) => sum + 1 + storedBytes(entry), 3);
+  if (typeof value === 'object' && value !== null) {
+    let sum = 3;
+    for (const [name, entry] of Object.entries(value)) {
+      if (entry !== undefined) sum += 1 + Buffer.byteLength(name) + storedBytes(entry);
+    }
+    return sum;
+  }
+  return 1;
+}
+
+function numberBytes(value: number): number {
+  const digits = String(value)
+    .replace(/e.*$/, '')
+    .replace(/[-.]/g, '')
+    .replace(/^0+|0+$/g, '').length;
+  return Math.ceil(digits / 2) + 1 + (value < 0 ? 1 : 0);
+}

@@ -1,0 +1,41 @@
+import type { VolumeStatus } from '../../core/status.ts';
+import type { SnapshotProgress, VolumeInfo } from '../ports.ts';
+
+/** A snapshot that is being uploaded, and when its progress last grew (Unix ms). */
+export interface UploadInProgress extends SnapshotProgress {
+  lastProgressAt: number;
+}
+
+/** A volume as the heartbeat reports it. */
+export function volumeStatusOf(info: VolumeInfo, upload?: UploadInProgress): VolumeStatus {
+  const { volumeId, state, sizeBytes, lastSnapshot, restore, health } = info;
+  return {
+    volumeId,
+    state,
+    ...(health.ok ? {} : { failure: health.reason }),
+    sizeBytes,
+    ...(lastSnapshot && {
+      lastSnapshotId: lastSnapshot.snapshotId,
+      lastSnapshotAt: Math.round(lastSnapshot.at),
+    }),
+    ...(restore && {
+      restore: {
+        snapshotId: restore.snapshotId,
+        fraction: fraction(restore.fraction),
+        lastProgressAt: Math.round(restore.lastProgressAt),
+        bytesPerSec: Math.round(Math.max(0, restore.bytesPerSec)),
+      },
+    }),
+    ...(upload && {
+      upload: {
+        fraction: fraction(upload.totalBytes === 0 ? 1 : upload.doneBytes / upload.totalBytes),
+        lastProgressAt: Math.round(upload.lastProgressAt),
+      },
+    }),
+  };
+}
+
+/** Rounded down: nothing is reported as complete before it is. */
+function fraction(value: number): number {
+  return Math.floor(Math.min(1, Math.max(0, value)) * 1000) / 1000;
+}

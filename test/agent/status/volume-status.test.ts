@@ -1,0 +1,46 @@
+import { volumeStatusSchema } from '../../../core/status.ts';
+import type { VolumeInfo } from '../../../agent/ports.ts';
+import { volumeStatusOf } from '../../../agent/status/volume-status.ts';
+
+const info: VolumeInfo = {
+  volumeId: 'v',
+  path: '/x',
+  sizeBytes: 4096,
+  state: 'healthy',
+  health: { ok: true },
+};
+
+describe('a volume in the heartbeat', () => {
+  it('carries failure, snapshot and progress', () => {
+    const status = volumeStatusOf({
+      ...info,
+      state: 'restoring',
+      health: { ok: false, reason: 'truncated', detail: 'x' },
+      lastSnapshot: { snapshotId: 's1', at: 5, sizeBytes: 1 },
+      restore: {
+        snapshotId: 's1',
+        fraction: 0.99999,
+        restoredBytes: 1,
+        totalBytes: 2,
+        bytesPerSec: 10.7,
+        lastProgressAt: 7.5,
+      },
+    });
+    expect(volumeStatusSchema.parse(status)).toEqual({
+      volumeId: 'v',
+      state: 'restoring',
+      failure: 'truncated',
+      sizeBytes: 4096,
+      lastSnapshotId: 's1',
+      lastSnapshotAt: 5,
+      restore: { snapshotId: 's1', fraction: 0.999, lastProgressAt: 8, bytesPerSec: 11 },
+    });
+  });
+
+  it('says how far a snapshot’s upload is', () => {
+    const upload = { doneBytes: 1, totalBytes: 3, uploadedBytes: 1, lastProgressAt: 9 };
+    expect(volumeStatusOf(info, upload).upload).toEqual({ fraction: 0.333, lastProgressAt: 9 });
+    expect(volumeStatusOf(info, { ...upload, totalBytes: 0 }).upload).toMatchObject({ fraction: 1 });
+    expect(volumeStatusOf(info)).not.toHaveProperty('upload');
+  });
+});

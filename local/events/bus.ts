@@ -6,6 +6,7 @@ import type { Log } from '../log.ts';
 import type { Region } from '../region.ts';
 import { resourcesOf, type PlannedResource, type StackPlan } from '../template/plan.ts';
 import type { PropertiesOf } from '../template/types.ts';
+import { ruleArn } from '../template/types-compute.ts';
 import { checkPattern, matchesPattern } from './pattern.ts';
 import { parseCron, rateMs, startSchedule, type ScheduleHandle } from './schedule.ts';
 
@@ -145,8 +146,7 @@ export class EventRules {
   }
 
   #arn({ name, properties }: Rule): string {
-    const bus = busNameOf(properties.EventBusName);
-    return this.#deps.region.arn('events', bus === 'default' ? `rule/${name}` : `rule/${bus}/${name}`);
+    return ruleArn(this.#deps.region.settings, name, properties.EventBusName);
   }
 
   #where(rule: Rule): string {

@@ -113,7 +113,7 @@ function scopeOf(stack: Stack, place: Place, exports: Map<string, () => string>)
       accountId: place.accountId,
       servicesUrl: place.servicesUrl(stackName),
       port: resource.Type === 'AWS::ApiGatewayV2::Api' ? place.apiPort(stackName, logicalId) : 0,
-      properties: resource.Properties,
+      property: (property: string) => resolve(resource.Properties[property], scope),
     };
     return [type, identity];
   };

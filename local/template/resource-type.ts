@@ -13,8 +13,8 @@ export interface Identity {
   readonly servicesUrl: string;
   /** Port of this resource when it is an API; 0 otherwise. */
   readonly port: number;
-  /** As written in the template, nothing resolved. */
-  readonly properties: Readonly<Record<string, unknown>>;
+  /** A property's resolved value. */
+  property(name: string): unknown;
 }
 
 /** What the local mode knows of one CloudFormation type. */

@@ -100,6 +100,12 @@ export const eventBusPolicy = resourceType({
   withoutEffect: ['EventBusName', 'StatementId', 'Statement', 'Action', 'Principal'],
 });
 
+/** Rules of a bus other than the default one carry its name; a bus may be named by its ARN. */
+export function ruleArn(place: Parameters<typeof arn>[0], name: string, eventBusName: unknown): string {
+  const bus = typeof eventBusName === 'string' ? eventBusName.split('/').at(-1) : 'default';
+  return arn(place, 'events', bus === 'default' ? `rule/${name}` : `rule/${bus}/${name}`);
+}
+
 export const eventRule = resourceType({
   nameProperty: 'Name',
   used: {
@@ -126,5 +132,5 @@ export const eventRule = resourceType({
       .default([]),
   },
   withoutEffect: ['Description'],
-  attributes: { Arn: (id) => arn(id, 'events', `rule/${id.name}`) },
+  attributes: { Arn: (id) => ruleArn(id, id.name, id.property('EventBusName')) },
 });

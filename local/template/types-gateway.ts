@@ -24,7 +24,7 @@ export const api = resourceType({
     ApiId: ({ name }) => name,
     // Where the cloud has wss://<id>.execute-api.<region>.amazonaws.com, one machine has a port for each API.
     ApiEndpoint: (id) =>
-      `${id.properties.ProtocolType === 'WEBSOCKET' ? 'ws' : 'http'}://127.0.0.1:${id.port}`,
+      `${id.property('ProtocolType') === 'WEBSOCKET' ? 'ws' : 'http'}://127.0.0.1:${id.port}`,
   },
 });
 

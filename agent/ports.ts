@@ -59,6 +59,8 @@ export interface VolumeInfo {
   health: VolumeHealth;
   lastSnapshot?: { snapshotId: string; at: number; sizeBytes: number };
   restore?: RestoreProgress;
+  /** A snapshot that is being uploaded. */
+  upload?: { fraction: number; lastProgressAt: number };
   /** Unix socket of the NBD server; the export's name is the volume's id. */
   nbdSocket?: string;
 }

@@ -20,8 +20,9 @@ import { markContextOf, Starter } from './starter.ts';
 import { StateFinder } from './state-finder.ts';
 import type { Clock, TargetDisk } from './target-disk.ts';
 
-/** The cursor is stored after this much was restored, so that a restart has little to look at again. */
-const cursorEveryBytesDefault = 256 * 1024 * 1024;
+/** The cursor is stored after this much was restored or this time, so that a restart has little to look at again. */
+const cursorEveryBytesDefault = 64 * 1024 * 1024;
+const cursorEveryMs = 1000;
 /** A long look through memory lets others run this often. */
 const yieldBlocks = 65_536;
 
@@ -33,7 +34,7 @@ export interface EngineDeps {
   /** Shared by the volumes of this process. */
   sharedBandwidth?: Bandwidth;
   fetchErrorPolicy?: FetchErrorPolicy;
-  /** @default 256 MiB */
+  /** @default 64 MiB */
   cursorEveryBytes?: number;
   /** A trouble that the background goes on in spite of. */
   onTrouble?: (error: HoldfastError, block: number) => void;
@@ -129,6 +130,7 @@ export class RestoreEngine implements BlockDevice {
   #state: EngineState;
   #refusal: HoldfastError | undefined;
   #sinceCursorBytes = 0;
+  #cursorAt = 0;
   #lastTrouble: HoldfastError | undefined;
 
   /** Begins a restore. Resolves when it may be served: after O(1) writes and no fetch. */
@@ -376,8 +378,11 @@ export class RestoreEngine implements BlockDevice {
     const bytes = count * this.geometry.blockBytes;
     this.#meter.add(bytes);
     this.#sinceCursorBytes += bytes;
-    if (this.#sinceCursorBytes < (this.#deps.cursorEveryBytes ?? cursorEveryBytesDefault)) return;
+    const now = this.#deps.clock.now();
+    const isDue = this.#sinceCursorBytes >= (this.#deps.cursorEveryBytes ?? cursorEveryBytesDefault);
+    if (!isDue && now - this.#cursorAt < cursorEveryMs) return;
     this.#sinceCursorBytes = 0;
+    this.#cursorAt = now;
     this.#settler.storeCursor().catch((thrown: unknown) => this.#noteTrouble(asHoldfastError(thrown), 0));
   }
 

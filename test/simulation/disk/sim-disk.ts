@@ -126,6 +126,8 @@ export function simTarget(
       whole.set(bytes, offsetBytes - first * sectorBytes);
       return put(whole, first * sectorBytes);
     }
+    // The dead write nothing, also where something in them still runs.
+    if (session.isDead) return new Promise<void>(() => undefined);
     const write = disk.begin(offsetBytes / sectorBytes, bytes);
     await scheduler.wait(session);
     disk.end(write);

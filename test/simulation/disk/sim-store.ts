@@ -25,6 +25,7 @@ export class SimDescriptorFile {
       load: () =>
         Promise.resolve(this.durable === undefined ? undefined : decodeDescriptor(this.durable, 'd')),
       save: async (descriptor) => {
+        if (session.isDead) return new Promise<void>(() => undefined);
         this.saving = encodeDescriptor(descriptor);
         await scheduler.wait(session);
         this.durable = this.saving;

@@ -1,0 +1,89 @@
+import type { BlockDevice, Extent, StatusContext } from '../../core/block-device.ts';
+import { HoldfastError } from '../../core/errors.ts';
+
+/**
+ * What a volume's clients hold on to while what is behind it changes: healthy, lost, restoring. Requests to the old
+ * device are over before it is let go.
+ */
+export class ServedDevice implements BlockDevice {
+  readonly sizeBytes: number;
+  readonly readOnly = false;
+  readonly blockSize = { minBytes: 1, preferredBytes: 4096, maxBytes: 32 * 1024 * 1024 };
+  #inner: BlockDevice | HoldfastError;
+  #inFlight = new Set<Promise<unknown>>();
+  /** Told about failed requests, so that a lost disk is looked at now and not at the next check. */
+  onError: ((error: unknown) => void) | undefined;
+
+  constructor(sizeBytes: number, inner: BlockDevice | HoldfastError) {
+    this.sizeBytes = sizeBytes;
+    this.#inner = inner;
+  }
+
+  /** From now on requests go to `inner`, or fail with that error. Resolves when none is in the old device. */
+  async replace(inner: BlockDevice | HoldfastError): Promise<void> {
+    this.#inner = inner;
+    await Promise.allSettled([...this.#inFlight]);
+  }
+
+  read(into: Uint8Array, offsetBytes: number): Promise<void> {
+    return this.#pass((device) => device.read(into, offsetBytes));
+  }
+
+  write(from: Uint8Array, offsetBytes: number, options?: { fua?: boolean }): Promise<void> {
+    return this.#pass((device) => device.write(from, offsetBytes, options));
+  }
+
+  flush(): Promise<void> {
+    return this.#pass((device) => device.flush());
+  }
+
+  trim(offsetBytes: number, lengthBytes: number, options?: { fua?: boolean }): Promise<void> {
+    return this.#pass((device) => device.trim(offsetBytes, lengthBytes, options));
+  }
+
+  writeZeroes(
+    offsetBytes: number,
+    lengthBytes: number,
+    options?: { fua?: boolean; noHole?: boolean },
+  ): Promise<void> {
+    return this.#pass((device) => device.writeZeroes(offsetBytes, lengthBytes, options));
+  }
+
+  prefetch(offsetBytes: number, lengthBytes: number): Promise<void> {
+    return this.#pass(async (device) => device.prefetch?.(offsetBytes, lengthBytes));
+  }
+
+  blockStatus(
+    context: StatusContext,
+    offsetBytes: number,
+    lengthBytes: number,
+    maxExtents: number,
+  ): Promise<Extent[]> {
+    return this.#pass(
+      async (device) =>
+        (await device.blockStatus?.(context, offsetBytes, lengthBytes, maxExtents)) ?? [
+          { lengthBytes, flags: 0 },
+        ],
+    );
+  }
+
+  /** The volume closes what is behind it. */
+  close(): Promise<void> {
+    return this.replace(new HoldfastError('UNAVAILABLE', 'the volume is closed'));
+  }
+
+  async #pass<T>(request: (device: BlockDevice) => Promise<T>): Promise<T> {
+    const inner = this.#inner;
+    if (inner instanceof HoldfastError) throw inner;
+    const running = request(inner);
+    this.#inFlight.add(running);
+    try {
+      return await running;
+    } catch (thrown) {
+      this.onError?.(thrown);
+      throw thrown;
+    } finally {
+      this.#inFlight.delete(running);
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import { HoldfastError } from '../../core/errors.ts';
+import type { Descriptor } from '../../core/restore/descriptor.ts';
+import type { SnapshotSource } from '../../core/snapshot/source.ts';
+import type { BucketFor, BucketPurpose } from '../ports.ts';
+import type { Bucket } from '../s3/bucket.ts';
+import { openBucket } from '../s3/s3-bucket.ts';
+import { openSnapshot, type OpenedSnapshot } from '../snapshot/open-snapshot.ts';
+import { pinSnapshot, unpinSnapshot } from '../snapshot/pins.ts';
+import { LazySource } from './lazy-source.ts';
+
+/** Snapshots in S3, through credentials that are asked for anew when they have expired. */
+export class SnapshotAccess {
+  readonly #bucketFor: BucketFor;
+
+  constructor(bucketFor: BucketFor) {
+    this.#bucketFor = bucketFor;
+  }
+
+  async bucket(purpose: BucketPurpose): Promise<Bucket> {
+    const first = await this.#bucketFor(purpose);
+    let isFirst = true;
+    return openBucket({
+      bucket: first.bucket,
+      prefix: first.prefix,
+      client: async () => {
+        if (!isFirst) return (await this.#bucketFor(purpose)).client;
+        isFirst = false;
+        return first.client;
+      },
+    });
+  }
+
+  /** Opens a snapshot that stays in place until it is released, also if it is deleted meanwhile. */
+  async pin(volumeId: string, snapshotId: string, restoreId: string): Promise<OpenedSnapshot> {
+    const bucket = await this.bucket({ kind: 'restore', volumeId, snapshotId });
+    await pinSnapshot(bucket, snapshotId, pinId(restoreId), { note: { volumeId } });
+    try {
+      return await openSnapshot(bucket, snapshotId, { pinId: pinId(restoreId) });
+    } catch (thrown) {
+      await unpinSnapshot(bucket, snapshotId, pinId(restoreId)).catch(() => undefined);
+      throw thrown;
+    }
+  }
+
+  /** The snapshot of a restore that goes on: opened when its first chunk is wanted. */
+  reopen(descriptor: Descriptor): SnapshotSource {
+    const { volumeId, snapshotId, restoreId, rootHash } = descriptor.frozen;
+    return new LazySource(descriptor, async () =>
+      openSnapshot(await this.bucket({ kind: 'restore', volumeId, snapshotId }), snapshotId, {
+        pinId: pinId(restoreId),
+        rootHash: Buffer.from(rootHash, 'hex'),
+      }),
+    );
+  }
+
+  /** A pin that cannot be released now keeps data in S3 longer than needed, nothing worse. */
+  async release({ frozen }: Descriptor): Promise<void> {
+    const { volumeId, snapshotId, restoreId } = frozen;
+    const bucket = await this.bucket({ kind: 'restore', volumeId, snapshotId });
+    await unpinSnapshot(bucket, snapshotId, pinId(restoreId));
+  }
+}
+
+/** True where the parent of an incremental snapshot is no more, so that a full one is taken. */
+export function isParentGone(thrown: unknown): boolean {
+  return thrown instanceof HoldfastError && (thrown.code === 'GONE' || thrown.code === 'NOT_FOUND');
+}
+
+const pinId = (restoreId: string): string => `restore-${restoreId}`;

@@ -1,0 +1,190 @@
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { HoldfastError } from '../../core/errors.ts';
+import { silentLog, type Log } from '../../core/log.ts';
+import { serveNbd, type NbdServer } from '../nbd/server.ts';
+import type { BucketFor, VolumeInfo, VolumeService } from '../ports.ts';
+import { Bandwidth } from '../restore/bandwidth.ts';
+import { openFileTarget, prepareFileTarget } from '../restore/file-target.ts';
+import { systemClock } from '../restore/system-clock.ts';
+import type { Clock } from '../restore/target-disk.ts';
+import { ioError, readVersionedFile, syncDirectory, writeVersionedFile } from '../state/versioned-file.ts';
+import { SnapshotAccess } from './snapshot-access.ts';
+import { lockTarget, Volume } from './volume.ts';
+import { volumeFile, type VolumeRecord } from './volume-record.ts';
+
+export interface VolumeServiceDeps {
+  /** Each volume gets a folder in it. */
+  directory: string;
+  /** Path of the NBD server's Unix socket. */
+  nbdSocket: string;
+  bucketFor: BucketFor;
+  /** Of all restores' backgrounds together. @default no limit */
+  bandwidthBytesPerSec?: number;
+  clock?: Clock;
+  log?: Log;
+}
+
+const volumeIdPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$/;
+
+/** The volumes of this process. Call `start` once before anything else. */
+export function makeVolumeService(deps: VolumeServiceDeps): VolumeService {
+  return new Volumes(deps);
+}
+
+class Volumes implements VolumeService {
+  readonly #deps: VolumeServiceDeps;
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #snapshots: SnapshotAccess;
+  readonly #bandwidth: Bandwidth;
+  readonly #volumes = new Map<string, Volume>();
+  /** Names and paths of volumes that are being made. */
+  readonly #pending = new Set<string>();
+  #nbd: NbdServer | undefined;
+
+  constructor(deps: VolumeServiceDeps) {
+    this.#deps = deps;
+    this.#log = deps.log ?? silentLog;
+    this.#clock = deps.clock ?? systemClock;
+    this.#snapshots = new SnapshotAccess(deps.bucketFor);
+    this.#bandwidth = new Bandwidth(this.#clock, deps.bandwidthBytesPerSec);
+  }
+
+  async start(): Promise<void> {
+    const { directory, nbdSocket } = this.#deps;
+    await mkdir(directory, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+      throw ioError('make', directory, cause);
+    });
+    for (const volumeId of (await readdir(directory)).sort()) {
+      const record = await readVersionedFile(join(directory, volumeId, 'volume.json'), volumeFile);
+      // A folder without a record is what a crash leaves of a volume that was being made or removed.
+      if (record) this.#volumes.set(volumeId, this.#makeVolume(record));
+      else await rm(join(directory, volumeId), { recursive: true, force: true });
+    }
+    await Promise.all([...this.#volumes.values()].map((volume) => volume.open()));
+    this.#nbd = await serveNbd({
+      listen: { unix: nbdSocket },
+      exports: () => [...this.#volumes].map(([name, { served }]) => ({ name, device: served })),
+      log: this.#log,
+    });
+  }
+
+  async close(): Promise<void> {
+    // Requests that wait for S3 end when their engine closes, and with them their connections.
+    const volumes = [...this.#volumes.values()].map((volume) => volume.close());
+    await Promise.all([...volumes, this.#nbd?.close()]);
+    this.#nbd = undefined;
+  }
+
+  list(): VolumeInfo[] {
+    return [...this.#volumes.keys()].map((volumeId) => this.get(volumeId));
+  }
+
+  get(volumeId: string): VolumeInfo {
+    const info = this.#volume(volumeId).info();
+    return this.#nbd ? { ...info, nbdSocket: this.#deps.nbdSocket } : info;
+  }
+
+  async create(p: { volumeId: string; path: string; sizeBytes?: number }): Promise<VolumeInfo> {
+    checkNewVolume(p);
+    const taken = [...this.#volumes.values()].find((volume) => volume.path === p.path);
+    if (this.#volumes.has(p.volumeId) || this.#pending.has(p.volumeId))
+      throw new HoldfastError('CONFLICT', `there is a volume ${p.volumeId} already`);
+    if (taken || this.#pending.has(p.path))
+      throw new HoldfastError('CONFLICT', `${p.path} is a volume already`);
+    this.#pending.add(p.volumeId).add(p.path);
+    try {
+      const record = await makeRecord(p);
+      const folder = join(this.#deps.directory, p.volumeId);
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await writeVersionedFile(join(folder, 'volume.json'), volumeFile, record);
+      await syncDirectory(this.#deps.directory);
+      const volume = this.#makeVolume(record);
+      await volume.open();
+      this.#volumes.set(p.volumeId, volume);
+      this.#log('info', 'volume.created', { volumeId: p.volumeId, path: p.path });
+      return this.get(p.volumeId);
+    } finally {
+      this.#pending.delete(p.volumeId);
+      this.#pending.delete(p.path);
+    }
+  }
+
+  async remove(volumeId: string): Promise<void> {
+    const volume = this.#volume(volumeId);
+    const closing = volume.close({ forget: true });
+    await this.#nbd?.disconnect(volumeId);
+    await closing;
+    await rm(join(this.#deps.directory, volumeId), { recursive: true, force: true });
+    await syncDirectory(this.#deps.directory);
+    this.#volumes.delete(volumeId);
+    this.#log('info', 'volume.removed', { volumeId });
+  }
+
+  check: VolumeService['check'] = (volumeId) => this.#volume(volumeId).check();
+  pauseRestore = (volumeId: string) => this.#volume(volumeId).pause();
+  resumeRestore = (volumeId: string) => this.#volume(volumeId).resume();
+  cancelRestore = (volumeId: string) => this.#volume(volumeId).cancel();
+  waitRestored: VolumeService['waitRestored'] = (volumeId, signal) =>
+    this.#volume(volumeId).waitRestored(signal);
+  snapshot: VolumeService['snapshot'] = (p) => this.#volume(p.volumeId).snapshot(p);
+  restore: VolumeService['restore'] = (p) => this.#volume(p.volumeId).restore(p);
+
+  #makeVolume(record: VolumeRecord): Volume {
+    return new Volume(
+      {
+        directory: join(this.#deps.directory, record.volumeId),
+        snapshots: this.#snapshots,
+        clock: this.#clock,
+        log: this.#log,
+        bandwidth: this.#bandwidth,
+      },
+      record,
+    );
+  }
+
+  #volume(volumeId: string): Volume {
+    const volume = this.#volumes.get(volumeId);
+    if (volume) return volume;
+    throw new HoldfastError('NOT_FOUND', `there is no volume ${volumeId}`, {
+      hint: 'holdfast-agent volume list shows what there is',
+    });
+  }
+}
+
+function checkNewVolume(p: { volumeId: string; path: string; sizeBytes?: number }): void {
+  if (!volumeIdPattern.test(p.volumeId))
+    throw new HoldfastError('INVALID_INPUT', `“${p.volumeId.slice(0, 80)}” cannot be a volume's id`, {
+      hint: 'take up to 40 letters, digits, dots, dashes and underscores, a letter or digit first',
+    });
+  if (!isAbsolute(p.path)) throw new HoldfastError('INVALID_INPUT', `the path ${p.path} is not absolute`);
+  const { sizeBytes } = p;
+  if (sizeBytes !== undefined && (!Number.isSafeInteger(sizeBytes) || sizeBytes < 4096))
+    throw new HoldfastError('INVALID_INPUT', `a volume cannot have ${sizeBytes} bytes`, {
+      hint: 'at least 4096',
+    });
+}
+
+/** Adopts what is at the path, or makes a sparse file there. */
+async function makeRecord(p: { volumeId: string; path: string; sizeBytes?: number }): Promise<VolumeRecord> {
+  const found = await stat(p.path).catch(() => undefined);
+  const isEmpty = found?.isFile() && found.size === 0;
+  if ((!found || isEmpty) && p.sizeBytes === undefined)
+    throw new HoldfastError('INVALID_INPUT', `${p.path} ${found ? 'is empty' : 'does not exist'}`, {
+      hint: 'give a size to make it',
+    });
+  const isNew = !found || isEmpty;
+  const target = isNew ? await prepareFileTarget(p.path, p.sizeBytes ?? 0) : await openFileTarget(p.path);
+  try {
+    const { sizeBytes, identity } = target;
+    if (p.sizeBytes !== undefined && p.sizeBytes !== sizeBytes)
+      throw new HoldfastError('INVALID_INPUT', `${p.path} has ${sizeBytes} bytes, not ${p.sizeBytes}`, {
+        hint: 'leave the size out to take it as it is',
+      });
+    await (await lockTarget(target)).release();
+    return { volumeId: p.volumeId, path: p.path, sizeBytes, identity };
+  } finally {
+    await target.close();
+  }
+}

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, renameSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
@@ -13,7 +13,7 @@ const formatSchema = z.looseObject({ format: z.literal('holdfast-local'), versio
  * Makes the directory ready: there, writable, with room, and of this format. Throws IO, NO_SPACE or CONFIG with the
  * path. Nothing in a directory of another format is touched.
  */
-export function openDataDirectory(dataDir: string): void {
+export function openDataDirectory(dataDir: string, freeBytes: (path: string) => number = freeBytesOf): void {
   const formatFile = join(dataDir, 'format.json');
   attempt(dataDir, () => mkdirSync(dataDir, { recursive: true, mode: 0o700 }));
   const format = readFormat(formatFile);
@@ -42,16 +42,24 @@ export function openDataDirectory(dataDir: string): void {
       },
     );
   const probe = join(dataDir, '.writable');
-  attempt(dataDir, () => writeFileSync(probe, ''));
-  const { bavail, bsize } = statfsSync(dataDir);
-  if (bavail * bsize < freeBytesMin)
+  attempt(dataDir, () => {
+    writeFileSync(probe, '');
+    rmSync(probe);
+  });
+  const free = freeBytes(dataDir);
+  if (free < freeBytesMin)
     throw new HoldfastError(
       'NO_SPACE',
-      `${dataDir} has ${Math.floor((bavail * bsize) / 2 ** 20)} MiB free, 64 MiB are needed`,
+      `${dataDir} has ${Math.floor(free / 2 ** 20)} MiB free, 64 MiB are needed`,
       {
         hint: 'make room or choose another --data-dir',
       },
     );
+}
+
+function freeBytesOf(path: string): number {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize;
 }
 
 /** Synthesis writes here before the first boot does. */

@@ -1,0 +1,107 @@
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { HoldfastError } from '../core/errors.ts';
+import { caseKey, caseSchema, type Case } from './decide.ts';
+
+const fileName = 'cases.json';
+/** Closed cases are kept this long, for the cooldown and for those who ask. */
+const keepClosedMs = 30 * 24 * 3_600_000;
+const bookSchema = z.object({ version: z.literal(1), cases: z.array(caseSchema) });
+
+/** What a case's work needs of the book. */
+export type CaseStore = Pick<CaseBook, 'get' | 'open' | 'lastTryAt' | 'put'>;
+
+/** The admin process's memory: one file, replaced as a whole and on the disk before `put` resolves. */
+export class CaseBook {
+  readonly #dir: string;
+  readonly #cases: Map<string, Case>;
+  #writing: Promise<void> = Promise.resolve();
+
+  private constructor(dir: string, cases: readonly Case[]) {
+    this.#dir = dir;
+    this.#cases = new Map(cases.map((one) => [caseKey(one), one]));
+  }
+
+  /** Throws CORRUPT for a damaged file, IO where the directory cannot be used. */
+  static async open(dir: string): Promise<CaseBook> {
+    const file = join(dir, fileName);
+    let text: string;
+    try {
+      await mkdir(dir, { recursive: true, mode: 0o700 });
+      text = await readFile(file, 'utf8');
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return new CaseBook(dir, []);
+      throw new HoldfastError('IO', `the state directory ${dir} cannot be used`, {
+        hint: 'check --state-dir',
+        cause,
+      });
+    }
+    const parsed = bookSchema.safeParse(parseJson(text));
+    if (!parsed.success)
+      throw new HoldfastError(
+        'CORRUPT',
+        `${file} is damaged: ${z.prettifyError(parsed.error).slice(0, 300)}`,
+        {
+          hint: 'move it away; alerts that fire are then answered anew, under the same idempotency keys',
+        },
+      );
+    return new CaseBook(dir, parsed.data.cases);
+  }
+
+  get(key: string): Case | undefined {
+    return this.#cases.get(key);
+  }
+
+  open(): Case[] {
+    return [...this.#cases.values()].filter(({ phase }) => phase === 'open');
+  }
+
+  /** When the newest try for this alert outside the given episode was decided. */
+  lastTryAt(alertKey: string, exceptEpisode: number): number {
+    const others = [...this.#cases.values()].filter(
+      (one) => one.alertKey === alertKey && one.episode !== exceptEpisode,
+    );
+    return Math.max(-Infinity, ...others.flatMap(({ tries }) => tries.map(({ decidedAt }) => decidedAt)));
+  }
+
+  /** Resolves when it is on the disk. */
+  async put(one: Case): Promise<void> {
+    this.#cases.set(caseKey(one), one);
+    for (const [key, { phase, updatedAt }] of this.#cases)
+      if (phase !== 'open' && one.updatedAt - updatedAt > keepClosedMs) this.#cases.delete(key);
+    // One write at a time, each with everything that is known when it begins.
+    this.#writing = this.#writing.catch(() => undefined).then(() => this.#write());
+    await this.#writing;
+  }
+
+  async #write(): Promise<void> {
+    const text = JSON.stringify({ version: 1, cases: [...this.#cases.values()] });
+    const file = join(this.#dir, fileName);
+    try {
+      const handle = await open(`${file}.new`, 'w', 0o600);
+      try {
+        await handle.writeFile(text);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await rename(`${file}.new`, file);
+      const directory = await open(this.#dir, 'r');
+      await directory.sync().finally(() => directory.close());
+    } catch (cause) {
+      throw new HoldfastError('IO', `${file} cannot be written`, {
+        hint: 'check the disk of --state-dir',
+        cause,
+      });
+    }
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,185 @@
+import { subscriptionMessageSchema, type AlertEvent, type SubscriptionMessage } from '../core/alert-event.ts';
+import { asHoldfastError } from '../core/errors.ts';
+import { isDefinite } from './admin-api.ts';
+import { caseKey, type Case } from './decide.ts';
+import type { AlertQueue, QueueMessage } from './queue.ts';
+import { isSettled, workCase, type CaseDeps } from './work-case.ts';
+
+export interface AdminDeps extends Omit<CaseDeps, 'sleep'> {
+  queue: AlertQueue;
+  /** Resolves after `ms`, or at once when the signal aborts. */
+  sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Messages at work at once; more are left in the queue. */
+  messagesMax?: number;
+}
+export interface AdminReport {
+  /** Cases that were given up since the start: a person has to look. */
+  escalated: number;
+}
+
+/**
+ * The customer's admin process: takes alerts from its queue and answers them by its playbook until `signal` aborts.
+ * A message is deleted only when its case needs it no more; what was begun before a crash goes on from the case book.
+ */
+export async function runAdmin(deps: AdminDeps, signal: AbortSignal): Promise<AdminReport> {
+  const admin = new AdminProcess(deps, signal);
+  for (const one of deps.book.open()) admin.begin(one);
+  deps.log('info', 'admin.started', { openCases: deps.book.open().length });
+  await admin.takeMessages();
+  return admin.report;
+}
+
+class AdminProcess {
+  readonly report: AdminReport = { escalated: 0 };
+  readonly #deps: AdminDeps;
+  readonly #signal: AbortSignal;
+  /** Case key → the work on it. */
+  readonly #work = new Map<string, Promise<void>>();
+  readonly #settled = new Map<string, PromiseWithResolvers<void>>();
+  readonly #messages = new Set<Promise<void>>();
+
+  constructor(deps: AdminDeps, signal: AbortSignal) {
+    this.#deps = deps;
+    this.#signal = signal;
+  }
+
+  async takeMessages(): Promise<void> {
+    const { queue, log, messagesMax = 50, pollMs } = this.#deps;
+    while (!this.#signal.aborted) {
+      if (this.#messages.size >= messagesMax) await Promise.race([...this.#messages, this.#stopped()]);
+      try {
+        for (const message of await queue.receive(this.#signal)) this.#take(message);
+      } catch (thrown) {
+        if (this.#signal.aborted) break;
+        log('warn', 'admin.queue_failed', failureOf(thrown));
+        await this.#deps.sleep(pollMs.retry, this.#signal);
+      }
+    }
+    await Promise.all([...this.#messages, ...this.#work.values()]);
+  }
+
+  /** Works on the case, once, and until it is closed or the process stops. */
+  begin(one: Case): void {
+    const key = caseKey(one);
+    if (this.#work.has(key)) return;
+    const settled = this.#settledOf(key);
+    if (isSettled(one)) settled.resolve();
+    const deps = { ...this.#deps, sleep: (ms: number) => this.#sleepOrStop(ms) };
+    const work = workCase(deps, one, (changed) => isSettled(changed) && settled.resolve())
+      .then(({ phase }) => {
+        if (phase === 'escalated') this.report.escalated += 1;
+        settled.resolve();
+      })
+      .catch((thrown: unknown) => {
+        if (!this.#signal.aborted)
+          this.#deps.log('error', 'admin.case_failed', { case: key, ...failureOf(thrown) });
+        settled.reject(thrown);
+      })
+      .finally(() => {
+        this.#work.delete(key);
+        this.#settled.delete(key);
+      });
+    this.#work.set(key, work);
+  }
+
+  #take(message: QueueMessage): void {
+    const handled = this.#handle(message)
+      .catch((thrown: unknown) => {
+        // It stays in the queue and comes again.
+        if (!this.#signal.aborted) this.#deps.log('warn', 'admin.message_kept', failureOf(thrown));
+      })
+      .finally(() => this.#messages.delete(handled));
+    this.#messages.add(handled);
+  }
+
+  async #handle({ receipt, body }: QueueMessage): Promise<void> {
+    const message = parseMessage(body);
+    if (!message) this.#deps.log('warn', 'admin.bad_message', { bytes: body.length });
+    else if (message.type === 'challenge') await this.#confirm(message);
+    else if (message.event.type === 'firing') await this.#whileHidden(receipt, this.#answer(message.event));
+    if (!this.#signal.aborted) await this.#deps.queue.remove(receipt);
+  }
+
+  async #confirm({
+    subscriptionId,
+    challenge,
+  }: Extract<SubscriptionMessage, { type: 'challenge' }>): Promise<void> {
+    try {
+      await this.#deps.api.confirmSubscription(subscriptionId, challenge);
+      this.#deps.log('info', 'admin.subscribed', { subscriptionId });
+    } catch (thrown) {
+      if (!isDefinite(thrown)) throw thrown;
+      this.#deps.log('warn', 'admin.challenge_refused', { subscriptionId, ...failureOf(thrown) });
+    }
+  }
+
+  /** Opens the event's case, or opens it again, and waits until it is settled. */
+  async #answer(event: AlertEvent): Promise<void> {
+    const key = caseKey(event);
+    const known = this.#deps.book.get(key);
+    if (known?.phase === 'escalated') return;
+    if (!this.#work.has(key)) {
+      const opened = { ...(known ?? newCase(event)), phase: 'open' as const, reason: undefined };
+      this.begin({ ...opened, updatedAt: this.#deps.now() });
+    }
+    await this.#settledOf(key).promise;
+  }
+
+  /** Keeps the message from others until the work is done. */
+  async #whileHidden(receipt: string, work: Promise<void>): Promise<void> {
+    const { queue, log } = this.#deps;
+    const everyMs = Math.max(250, queue.hiddenMs / 3);
+    const timer = setInterval(() => {
+      queue.extend(receipt).catch((thrown: unknown) => log('warn', 'admin.extend_failed', failureOf(thrown)));
+    }, everyMs);
+    await work.finally(() => clearInterval(timer));
+  }
+
+  #settledOf(key: string): PromiseWithResolvers<void> {
+    let settled = this.#settled.get(key);
+    if (!settled) {
+      settled = Promise.withResolvers<void>();
+      // Nobody may be waiting for it.
+      settled.promise.catch(() => undefined);
+      this.#settled.set(key, settled);
+    }
+    return settled;
+  }
+
+  async #sleepOrStop(ms: number): Promise<void> {
+    await this.#deps.sleep(ms, this.#signal);
+    this.#signal.throwIfAborted();
+  }
+
+  #stopped(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#signal.aborted) resolve();
+      else this.#signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+}
+
+const newCase = ({ alertKey, episode, gatewayId, conditionId, component, at }: AlertEvent): Case => ({
+  alertKey,
+  episode,
+  gatewayId,
+  conditionId,
+  component,
+  phase: 'open',
+  updatedAt: at,
+  tries: [],
+});
+
+function parseMessage(body: string): SubscriptionMessage | undefined {
+  try {
+    const parsed = subscriptionMessageSchema.safeParse(JSON.parse(body));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function failureOf(thrown: unknown): { code: string; message: string } {
+  const { code, message } = asHoldfastError(thrown);
+  return { code, message };
+}

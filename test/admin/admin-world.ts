@@ -1,0 +1,123 @@
+import type { AdminApi } from '../../admin/admin-api.ts';
+import { playbookSchema } from '../../admin/playbook.ts';
+import type { AlertEvent } from '../../core/alert-event.ts';
+import type { AlertView, CommandView } from '../../core/api.ts';
+import { HoldfastError } from '../../core/errors.ts';
+import { t0 } from '../support/fleet.ts';
+
+export const alertKey = 'a'.repeat(32);
+export const playbook = playbookSchema.parse({
+  version: 1,
+  plays: [
+    {
+      condition: 'VolumeIrrecoverable',
+      command: { kind: 'restore.start', params: { volumeId: '$component', bandwidthBytesPerSec: 1000 } },
+      cooldownMs: 0,
+    },
+  ],
+});
+
+export const alertView = (over: Partial<AlertView> = {}): AlertView => ({
+  alertKey,
+  tenantId: 'acme',
+  gatewayId: 'gw-1',
+  conditionId: 'VolumeIrrecoverable',
+  component: 'vol-1',
+  severity: 'critical',
+  state: 'FIRING',
+  episode: 1,
+  seq: 1,
+  summary: 'volume vol-1 is lost',
+  changedAt: t0,
+  evaluatedAt: t0,
+  suggested: { kind: 'restore.start', params: { volumeId: 'vol-1' } },
+  audit: [],
+  ...over,
+});
+
+export const firing = (over: Partial<AlertEvent> = {}): { type: 'alert'; event: AlertEvent } => ({
+  type: 'alert',
+  event: {
+    eventId: `${alertKey}#1#1`,
+    type: 'firing',
+    alertKey,
+    episode: 1,
+    seq: 1,
+    tenantId: 'acme',
+    gatewayId: 'gw-1',
+    conditionId: 'VolumeIrrecoverable',
+    component: 'vol-1',
+    severity: 'critical',
+    summary: 'volume vol-1 is lost',
+    at: t0,
+    ...over,
+  },
+});
+
+/** The control plane as the admin process sees it: commands are known by their idempotency key. */
+export class ControlPlane {
+  alert: AlertView | undefined = alertView();
+  readonly commands = new Map<string, CommandView>();
+  readonly submissions: { gatewayId: string; body: Parameters<AdminApi['submitCommand']>[1] }[] = [];
+  readonly confirmed: string[] = [];
+  /** How each command ends, by the order of submission; the last goes on. */
+  endings: CommandView['state'][] = ['SUCCEEDED'];
+  /** After the last command's success the alert resolves. */
+  heals = true;
+  #looks = new Map<string, number>();
+
+  readonly api: AdminApi = {
+    getAlert: async (key) => {
+      if (key !== this.alert?.alertKey) throw new HoldfastError('NOT_FOUND', `no alert ${key}`);
+      return this.alert;
+    },
+    submitCommand: async (gatewayId, body) => {
+      this.submissions.push({ gatewayId, body });
+      const key = body.idempotencyKey ?? '';
+      const known = this.commands.get(key);
+      if (known) return known;
+      const command = {
+        gatewayId,
+        commandId: `cmd-${this.commands.size + 1}`,
+        kind: body.kind,
+        params: body.params ?? {},
+        state: 'QUEUED',
+      } as CommandView;
+      this.commands.set(key, command);
+      return command;
+    },
+    getCommand: async (_gatewayId, commandId) => {
+      const all = [...this.commands.values()];
+      const index = all.findIndex((command) => command.commandId === commandId);
+      const command = all[index];
+      if (!command) throw new HoldfastError('NOT_FOUND', `no command ${commandId}`);
+      const looks = (this.#looks.get(commandId) ?? 0) + 1;
+      this.#looks.set(commandId, looks);
+      if (looks < 3) return { ...command, state: 'RUNNING' };
+      const state = this.endings[index] ?? this.endings.at(-1)!;
+      if (state === 'SUCCEEDED' && this.heals && this.alert)
+        this.alert = { ...this.alert, state: 'RESOLVED' };
+      return { ...command, state };
+    },
+    putSubscription: async (subscriptionId, { kind, queueUrl }) => ({
+      tenantId: 'acme',
+      subscriptionId,
+      kind,
+      queueUrl,
+      state: 'pending',
+      createdAt: t0,
+    }),
+    confirmSubscription: async (subscriptionId, challenge) => {
+      if (challenge !== 'right') throw new HoldfastError('FORBIDDEN', 'not the challenge that was sent');
+      this.confirmed.push(subscriptionId);
+      return {
+        tenantId: 'acme',
+        subscriptionId,
+        kind: 'sqs',
+        queueUrl: '',
+        state: 'confirmed',
+        createdAt: t0,
+      };
+    },
+  };
+}

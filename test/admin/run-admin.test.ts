@@ -1,0 +1,270 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CaseBook, type CaseStore } from '../../admin/case-book.ts';
+import { sqsQueue, type AlertQueue } from '../../admin/queue.ts';
+import { runAdmin, type AdminReport } from '../../admin/run-admin.ts';
+import { HoldfastError } from '../../core/errors.ts';
+import type { LogFields } from '../../core/log.ts';
+import { startSqs, type TestSqs } from '../support/sqs.ts';
+import { alertKey, alertView, ControlPlane, firing, playbook } from './admin-world.ts';
+
+let sqs: TestSqs;
+let dir: string;
+let counter = 0;
+beforeAll(async () => {
+  [sqs, dir] = await Promise.all([startSqs(), mkdtemp(join(tmpdir(), 'holdfast-admin-'))]);
+});
+afterAll(async () => {
+  await sqs.close();
+  await rm(dir, { recursive: true });
+});
+
+type Mortal = <T extends object>(port: T) => T;
+const immortal: Mortal = (port) => port;
+
+/** One admin process: its end, its log, and a wait for a line of the log. */
+class Run {
+  readonly lines: { event: string; fields: LogFields }[] = [];
+  readonly stopping = new AbortController();
+  readonly ended: Promise<AdminReport>;
+  #waiting: (() => void)[] = [];
+
+  constructor(cloud: ControlPlane, queueUrl: string, book: CaseBook, mortal: Mortal = immortal) {
+    this.ended = runAdmin(
+      {
+        api: mortal(cloud.api),
+        queue: mortal<AlertQueue>(sqsQueue(sqs.client, queueUrl, { hiddenSec: 1, waitSec: 1 })),
+        book: mortal<CaseStore>({
+          get: (key) => book.get(key),
+          open: () => book.open(),
+          lastTryAt: (key, episode) => book.lastTryAt(key, episode),
+          put: (one) => book.put(one),
+        }),
+        playbook,
+        now: Date.now,
+        sleep: (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined),
+        log: (_level, event, fields = {}) => {
+          this.lines.push({ event, fields });
+          this.#waiting.splice(0).forEach((wake) => wake());
+        },
+        pollMs: { command: 5, alert: 5, retry: 5 },
+      },
+      this.stopping.signal,
+    );
+  }
+
+  async until(event: string): Promise<LogFields> {
+    for (;;) {
+      const line = this.lines.find((one) => one.event === event);
+      if (line) return line.fields;
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+  }
+  async stop(): Promise<AdminReport> {
+    this.stopping.abort(new Error('stopped'));
+    return this.ended;
+  }
+}
+
+async function place() {
+  const name = `holdfast-alerts-${++counter}`;
+  const stateDir = join(dir, name);
+  const [queueUrl, book] = await Promise.all([sqs.createQueue(name), CaseBook.open(stateDir)]);
+  return { queueUrl, book, stateDir, cloud: new ControlPlane() };
+}
+/** Looks again until it holds; a test that waits in vain fails instead of hanging. */
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (let look = 0; look < 1_000; look++) {
+    if (await holds()) return;
+    await delay(10);
+  }
+  throw new Error('waited in vain');
+}
+const untilEmpty = (queueUrl: string): Promise<void> => until(async () => (await sqs.count(queueUrl)) === 0);
+
+test('answers an alert by its play, follows the command and sees the alert resolved', async () => {
+  const { queueUrl, book, stateDir, cloud } = await place();
+  const run = new Run(cloud, queueUrl, book);
+  await sqs.send(queueUrl, firing());
+  await run.until('admin.confirmed');
+  await untilEmpty(queueUrl);
+  expect(await run.stop()).toEqual({ escalated: 0 });
+  expect(cloud.submissions).toHaveLength(1);
+  expect(cloud.submissions[0]).toMatchObject({
+    gatewayId: 'gw-1',
+    body: {
+      kind: 'restore.start',
+      params: { volumeId: 'vol-1', bandwidthBytesPerSec: 1000 },
+      cause: { alertKey, episode: 1 },
+    },
+  });
+  const again = await CaseBook.open(stateDir);
+  expect(again.get(`${alertKey}#1`)).toMatchObject({ phase: 'confirmed', tries: [{ outcome: 'SUCCEEDED' }] });
+});
+
+test('the message stays in the queue until the command has an outcome', async () => {
+  const { queueUrl, book, cloud } = await place();
+  cloud.endings = ['RUNNING'];
+  const run = new Run(cloud, queueUrl, book);
+  await sqs.send(queueUrl, firing());
+  await run.until('admin.submitted');
+  expect(await sqs.count(queueUrl)).toBe(1);
+  cloud.endings = ['SUCCEEDED'];
+  await untilEmpty(queueUrl);
+  await run.stop();
+});
+
+test('answers the challenge of its subscription, and only the right one', async () => {
+  const { queueUrl, book, cloud } = await place();
+  const run = new Run(cloud, queueUrl, book);
+  const challenge = { type: 'challenge', tenantId: 'acme', subscriptionId: 'main' };
+  await sqs.send(queueUrl, { ...challenge, challenge: 'wrong' });
+  await run.until('admin.challenge_refused');
+  await sqs.send(queueUrl, { ...challenge, challenge: 'right' });
+  await run.until('admin.subscribed');
+  await untilEmpty(queueUrl);
+  await run.stop();
+  expect(cloud.confirmed).toEqual(['main']);
+});
+
+test('forged and broken messages lead to nothing and leave the queue', async () => {
+  const { queueUrl, book, cloud } = await place();
+  const run = new Run(cloud, queueUrl, book);
+  await sqs.send(queueUrl, 'not json {');
+  await sqs.send(queueUrl, { type: 'alert', event: { eventId: 1 } });
+  await sqs.send(queueUrl, firing({ alertKey: 'b'.repeat(32) }));
+  await sqs.send(queueUrl, firing({ episode: 7 }));
+  await untilEmpty(queueUrl);
+  await run.stop();
+  expect(cloud.submissions).toEqual([]);
+  expect(book.get(`${'b'.repeat(32)}#1`)).toBeUndefined();
+});
+
+test('the gateway, condition and parameters come from the API, whatever the message says', async () => {
+  const { queueUrl, book, cloud } = await place();
+  const run = new Run(cloud, queueUrl, book);
+  await sqs.send(queueUrl, firing({ gatewayId: 'gw-666', component: 'vol-666', conditionId: 'FsFull' }));
+  await run.until('admin.confirmed');
+  await run.stop();
+  expect(cloud.submissions).toMatchObject([{ gatewayId: 'gw-1', body: { params: { volumeId: 'vol-1' } } }]);
+});
+
+test('tries twice at most, each under its own key, then escalates', async () => {
+  const { queueUrl, book, cloud } = await place();
+  cloud.endings = ['FAILED'];
+  const run = new Run(cloud, queueUrl, book);
+  await sqs.send(queueUrl, firing());
+  await run.until('admin.escalated');
+  await sqs.send(queueUrl, firing({ eventId: `${alertKey}#1#3`, seq: 3 }));
+  await untilEmpty(queueUrl);
+  expect(await run.stop()).toEqual({ escalated: 1 });
+  expect(new Set(cloud.submissions.map(({ body }) => body.idempotencyKey)).size).toBe(2);
+  expect(cloud.commands.size).toBe(2);
+});
+
+test('an outage of the API only delays', async () => {
+  const { queueUrl, book, cloud } = await place();
+  let calls = 0;
+  const flaky: Mortal = (port) =>
+    new Proxy(port, {
+      get: (target, name, receiver) => {
+        const value: unknown = Reflect.get(target, name, receiver);
+        if (
+          typeof value !== 'function' ||
+          !['getAlert', 'submitCommand', 'getCommand'].includes(String(name))
+        )
+          return value;
+        return (...args: unknown[]) => {
+          calls += 1;
+          if (calls <= 6 || calls % 3 === 0) return Promise.reject(new HoldfastError('UNAVAILABLE', 'down'));
+          return value.apply(target, args) as unknown;
+        };
+      },
+    });
+  const run = new Run(cloud, queueUrl, book, flaky);
+  await sqs.send(queueUrl, firing());
+  await run.until('admin.confirmed');
+  await run.stop();
+  expect(cloud.commands.size).toBe(1);
+});
+
+test('a damaged case book is reported, not overwritten', async () => {
+  const { stateDir, book } = await place();
+  await book.put({
+    alertKey,
+    episode: 1,
+    gatewayId: 'gw-1',
+    conditionId: 'VolumeIrrecoverable',
+    component: 'vol-1',
+    phase: 'open',
+    updatedAt: 1,
+    tries: [],
+  });
+  const file = join(stateDir, 'cases.json');
+  await writeFile(file, (await readFile(file, 'utf8')).slice(0, -9));
+  await expect(CaseBook.open(stateDir)).rejects.toMatchObject({ code: 'CORRUPT' });
+});
+
+/** Every call of every port is a point to die at: before it has its effect, or after it and before anybody knows. */
+function mortalUntil(effect: number, performs: boolean): { mortal: Mortal; died: Promise<void> } {
+  const { promise: died, resolve: die } = Promise.withResolvers<void>();
+  let left = effect;
+  const mortal: Mortal = (port) =>
+    new Proxy(port, {
+      get: (target, name, receiver) => {
+        const value: unknown = Reflect.get(target, name, receiver);
+        if (typeof value !== 'function' || ['get', 'open', 'lastTryAt'].includes(String(name))) return value;
+        return async (...args: unknown[]) => {
+          left -= 1;
+          if (left > 0) return value.apply(target, args) as unknown;
+          if (left === 0) {
+            if (performs) await value.apply(target, args);
+            die();
+          }
+          return new Promise(() => undefined);
+        };
+      },
+    });
+  return { mortal, died };
+}
+
+const killPoints = Array.from({ length: 14 }, (_, i) => [i + 1, false] as const).flatMap(([effect]) => [
+  { effect, performs: false },
+  { effect, performs: true },
+]);
+
+test('killed at any point and started again, it sends one command and loses no alert', async () => {
+  const killedAndStarted = async ({ effect, performs }: { effect: number; performs: boolean }) => {
+    const { queueUrl, book, stateDir, cloud } = await place();
+    await sqs.send(queueUrl, firing());
+    const { mortal, died } = mortalUntil(effect, performs);
+    const first = new Run(cloud, queueUrl, book, mortal);
+    await died;
+    first.stopping.abort();
+    const second = new Run(cloud, queueUrl, await CaseBook.open(stateDir));
+    await untilEmpty(queueUrl);
+    await until(async () => (await CaseBook.open(stateDir)).open().length === 0);
+    await second.stop();
+    const after = await CaseBook.open(stateDir);
+    return { effect, performs, commands: cloud.commands.size, phase: after.get(`${alertKey}#1`)?.phase };
+  };
+  const results = await Promise.all(killPoints.map(killedAndStarted));
+  expect(results).toEqual(killPoints.map((point) => ({ ...point, commands: 1, phase: 'confirmed' })));
+});
+
+test('an alert that fires again in its episode gets the second try, and no third', async () => {
+  const { queueUrl, book, cloud } = await place();
+  const run = new Run(cloud, queueUrl, book);
+  await sqs.send(queueUrl, firing());
+  await run.until('admin.confirmed');
+  cloud.heals = false;
+  cloud.endings = ['SUCCEEDED', 'FAILED'];
+  cloud.alert = alertView({ seq: 3 });
+  await sqs.send(queueUrl, firing({ eventId: `${alertKey}#1#3`, seq: 3 }));
+  await run.until('admin.escalated');
+  await untilEmpty(queueUrl);
+  await run.stop();
+  expect(cloud.commands.size).toBe(2);
+});

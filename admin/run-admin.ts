@@ -132,6 +132,8 @@ class AdminProcess {
     const timer = setInterval(() => {
       queue.extend(receipt).catch((thrown: unknown) => log('warn', 'admin.extend_failed', failureOf(thrown)));
     }, everyMs);
+    // It must not keep a process alive whose work has come to nothing.
+    timer.unref();
     await work.finally(() => clearInterval(timer));
   }
 

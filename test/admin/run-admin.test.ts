@@ -49,7 +49,7 @@ class Run {
           this.lines.push({ event, fields });
           this.#waiting.splice(0).forEach((wake) => wake());
         },
-        pollMs: { command: 5, alert: 5, retry: 5 },
+        pollMs: { command: 10, alert: 10, retry: 10 },
       },
       this.stopping.signal,
     );
@@ -76,9 +76,9 @@ async function place() {
 }
 /** Looks again until it holds; a test that waits in vain fails instead of hanging. */
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (let look = 0; look < 1_000; look++) {
+  for (let look = 0; look < 400; look++) {
     if (await holds()) return;
-    await delay(10);
+    await delay(50);
   }
   throw new Error('waited in vain');
 }

@@ -135,7 +135,7 @@ export class HomeStack extends Stack {
       handler: 'Alerts',
       description: 'Shows alerts and takes acknowledgements',
     })
-      .useTable(this.tables.alerts, 'get', 'update', 'query:byTenant', 'query:open')
+      .useTable(this.tables.alerts, 'get', 'put', 'query:byTenant', 'query:open')
       .useTable(this.tables.commands, 'query');
   }
 
@@ -163,7 +163,7 @@ export class HomeStack extends Stack {
     })
       .useTable(this.tables.status, 'scan')
       .useTable(this.tables.gateways, 'scan')
-      .useTable(this.tables.alerts, 'get', 'put', 'update', 'query:open')
+      .useTable(this.tables.alerts, 'get', 'put', 'query:open')
       .setEnv('ALERT_BUS_NAME', alertBus.bus.eventBusName)
       .setEnv('HEARTBEAT_INTERVAL_MS', config.heartbeatIntervalMs)
       .setEnv('RECONNECT_WINDOW_MS', config.reconnectWindowMs)

@@ -1,61 +1,30 @@
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
-import { GetCommand, paginateQuery, PutCommand, type DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { openShards } from '../../core/alerts/alert-key.ts';
 import type { AlertItem } from '../../core/model.ts';
+import type { alertsTable } from '../aws/tables.ts';
+import { collect } from './collect.ts';
 import type { AlertStore } from './tick.ts';
 
-/** The Alerts table. The client must drop undefined values (`marshallOptions.removeUndefinedValues`). */
-export function dynamoAlertStore(client: DynamoDBDocumentClient, TableName: string): AlertStore {
+export type AlertsTable = ReturnType<typeof alertsTable>;
+
+/** The Alerts table as the proxy uses it. */
+export function dynamoAlertStore(table: AlertsTable): AlertStore {
   return {
-    open: async () =>
-      (await Promise.all(openShards.map((shard) => openOfShard(client, TableName, shard)))).flat(),
-    get: async (alertKey) => {
-      const { Item } = await client.send(
-        new GetCommand({ TableName, Key: { alertKey }, ConsistentRead: true }),
-      );
-      return Item as AlertItem | undefined;
-    },
-    put: async (item) => {
-      const isNew = item.version === 1;
-      try {
-        await client.send(
-          new PutCommand({
-            TableName,
-            Item: item,
-            ConditionExpression: isNew ? 'attribute_not_exists(alertKey)' : '#v = :v',
-            ...(isNew
-              ? {}
-              : {
-                  ExpressionAttributeNames: { '#v': 'version' },
-                  ExpressionAttributeValues: { ':v': item.version - 1 },
-                }),
-          }),
-        );
-        return true;
-      } catch (thrown) {
-        if (thrown instanceof ConditionalCheckFailedException) return false;
-        throw thrown;
-      }
-    },
+    open: async () => (await Promise.all(openShards.map((shard) => openOfShard(table, shard)))).flat(),
+    get: (alertKey) => table.get({ alertKey }),
+    put: (item) => putNext(table, item),
   };
 }
 
-/** The open alerts of one shard, from the sparse index. */
-export async function openOfShard(
-  client: DynamoDBDocumentClient,
-  TableName: string,
-  openShard: string,
-): Promise<AlertItem[]> {
-  const items: AlertItem[] = [];
-  const pages = paginateQuery(
-    { client },
-    {
-      TableName,
-      IndexName: 'open',
-      KeyConditionExpression: 'openShard = :shard',
-      ExpressionAttributeValues: { ':shard': openShard },
-    },
-  );
-  for await (const { Items = [] } of pages) items.push(...(Items as AlertItem[]));
-  return items;
+/** Writes the item over the version before it; false where that is not the stored one. */
+export async function putNext(table: AlertsTable, item: AlertItem): Promise<boolean> {
+  const written =
+    item.version === 1
+      ? await table.putIfAbsent(item)
+      : await table.put(item, { condition: '#version = :before', values: { ':before': item.version - 1 } });
+  return written.ok;
+}
+
+async function openOfShard(table: AlertsTable, shard: string): Promise<AlertItem[]> {
+  const key = '#openShard = :shard';
+  return collect(table.query({ index: 'open', key, values: { ':shard': shard } }));
 }

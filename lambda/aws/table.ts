@@ -44,6 +44,8 @@ export interface QueryOptions {
   newestFirst?: boolean;
   /** Items that one request reads; the iteration goes on until its consumer stops. @default - up to 1 MB */
   pageSize?: number;
+  /** Goes on behind the item with these keys: the table's and the index's. */
+  after?: Record<string, unknown>;
 }
 export interface ScanOptions {
   segment?: { index: number; count: number };
@@ -154,8 +156,9 @@ export class Table<Item extends object, KeyName extends keyof Item & string> {
   }
 
   /** Items in order of the sort key. An index that projects keys alone answers with those attributes only. */
-  async *query({ key, values, names, filter, index, strong, newestFirst, pageSize }: QueryOptions) {
-    let from: Record<string, unknown> | undefined;
+  async *query(options: QueryOptions) {
+    const { key, values, names, filter, index, strong, newestFirst, pageSize, after } = options;
+    let from = after;
     do {
       const page = await this.#client.send(
         new QueryCommand({

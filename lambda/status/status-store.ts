@@ -1,10 +1,8 @@
-import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb';
-import { GetCommand, PutCommand, type DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
-import type { GatewayItem, InventoryItem, StatusItem } from '../../core/model.ts';
+import type { InventoryItem, StatusItem } from '../../core/model.ts';
+import type { inventoryTable, statusTable } from '../aws/tables.ts';
 
-/** What the ingest reads and writes. Both puts answer whether they changed anything. */
+/** What the ingest writes. Both answer whether they changed anything. */
 export interface StatusStore {
-  gateway(gatewayId: string): Promise<GatewayItem | undefined>;
   /** Keeps the newer heartbeat, so that duplicates and backfill may come in any order. */
   putStatus(item: StatusItem): Promise<boolean>;
   /** Writes an inventory whose hash is another. */
@@ -16,50 +14,22 @@ export interface StatusStore {
  * connection (a clock that was set back must not silence a gateway).
  */
 const isNewer =
-  'attribute_not_exists(gatewayId) OR (heartbeat.bootId = :boot AND heartbeat.seq < :seq) ' +
-  'OR (heartbeat.bootId <> :boot AND (heartbeat.sentAt < :sent OR epoch < :epoch))';
+  'attribute_not_exists(#gatewayId) OR (#heartbeat.#bootId = :boot AND #heartbeat.#seq < :seq) ' +
+  'OR (#heartbeat.#bootId <> :boot AND (#heartbeat.#sentAt < :sent OR #epoch < :epoch))';
 
-export function dynamoStatusStore(
-  client: DynamoDBDocumentClient,
-  tables: { gateways: string; status: string; inventory: string },
-): StatusStore {
-  const putIf = async (command: PutCommand): Promise<boolean> => {
-    try {
-      await client.send(command);
-      return true;
-    } catch (thrown) {
-      if (thrown instanceof ConditionalCheckFailedException) return false;
-      throw thrown;
-    }
-  };
+export function dynamoStatusStore(tables: {
+  status: ReturnType<typeof statusTable>;
+  inventory: ReturnType<typeof inventoryTable>;
+}): StatusStore {
   return {
-    gateway: async (gatewayId) => {
-      const { Item } = await client.send(new GetCommand({ TableName: tables.gateways, Key: { gatewayId } }));
-      return Item as GatewayItem | undefined;
+    putStatus: async (item) => {
+      const { bootId, seq, sentAt } = item.heartbeat;
+      const values = { ':boot': bootId, ':seq': seq, ':sent': sentAt, ':epoch': item.epoch };
+      return (await tables.status.put(item, { condition: isNewer, values })).ok;
     },
-    putStatus: (item) =>
-      putIf(
-        new PutCommand({
-          TableName: tables.status,
-          Item: item,
-          ConditionExpression: isNewer,
-          ExpressionAttributeValues: {
-            ':boot': item.heartbeat.bootId,
-            ':seq': item.heartbeat.seq,
-            ':sent': item.heartbeat.sentAt,
-            ':epoch': item.epoch,
-          },
-        }),
-      ),
-    putInventory: (item) =>
-      putIf(
-        new PutCommand({
-          TableName: tables.inventory,
-          Item: item,
-          ConditionExpression: 'attribute_not_exists(gatewayId) OR inventory.#hash <> :hash',
-          ExpressionAttributeNames: { '#hash': 'hash' },
-          ExpressionAttributeValues: { ':hash': item.inventory.hash },
-        }),
-      ),
+    putInventory: async (item) => {
+      const condition = 'attribute_not_exists(#gatewayId) OR #inventory.#hash <> :hash';
+      return (await tables.inventory.put(item, { condition, values: { ':hash': item.inventory.hash } })).ok;
+    },
   };
 }

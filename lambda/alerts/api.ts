@@ -1,0 +1,15 @@
+import { httpHandler } from '../aws/http-handler.ts';
+import { alertsTable, commandsTable } from '../aws/tables.ts';
+import { ackAlert, alertTrail, fleetAlerts, getAlert, listAlerts, type AlertsDeps } from './show-alerts.ts';
+
+export const env = ['ALERTS_TABLE', 'COMMANDS_TABLE'] as const;
+
+export const handler = httpHandler({
+  env,
+  deps: (names): AlertsDeps => ({
+    alerts: alertsTable(names.ALERTS_TABLE),
+    commands: commandsTable(names.COMMANDS_TABLE),
+    now: Date.now,
+  }),
+  routes: { listAlerts, getAlert, ackAlert, alertTrail, fleetAlerts },
+});

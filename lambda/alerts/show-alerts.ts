@@ -1,0 +1,131 @@
+import { acknowledged } from '../../core/alerts/lifecycle.ts';
+import { openShards } from '../../core/alerts/alert-key.ts';
+import { alertTrail as trailOf, alertView } from '../../core/alerts/alert-view.ts';
+import type { AlertTrail, AlertView } from '../../core/api.ts';
+import { HoldfastError } from '../../core/errors.ts';
+import type { AlertItem } from '../../core/model.ts';
+import type { ApiRequest } from '../aws/http-handler.ts';
+import type { commandsTable } from '../aws/tables.ts';
+import { collect } from './collect.ts';
+import { putNext, type AlertsTable } from './alert-store.ts';
+
+export interface AlertsDeps {
+  readonly alerts: AlertsTable;
+  readonly commands: ReturnType<typeof commandsTable>;
+  readonly now: () => number;
+}
+interface Page {
+  alerts: AlertView[];
+  next?: string;
+}
+
+/** Alerts of one answer: with its audit one has 4 KB at most, so a page stays far below Lambda's 6 MB. */
+const pageCount = 100;
+const conflictsMax = 5;
+/** What a person calls open: it fired and was not resolved; frozen ones too. The same rule as `isOpenAlert`. */
+const isOpen = {
+  filter: '#state IN (:firing, :acked) OR (#state = :unknown AND #frozenState <> :pending)',
+  values: { ':firing': 'FIRING', ':acked': 'ACKED', ':unknown': 'UNKNOWN', ':pending': 'PENDING' },
+};
+
+/** The tenant's alerts, those that changed last first; `?state=open` (the default) or `all`. */
+export async function listAlerts(
+  { alerts }: AlertsDeps,
+  { tenantId, query }: ApiRequest<'listAlerts'>,
+): Promise<Page> {
+  const { state = 'open', next } = query;
+  if (state !== 'open' && state !== 'all')
+    throw new HoldfastError('INVALID_INPUT', `state "${state}" is neither open nor all`);
+  const [changedAt, alertKey] = cursorOf(next, /^(\d{1,15})\.([0-9a-f]{32})$/);
+  const found = alerts.query({
+    index: 'byTenant',
+    key: '#tenantId = :tenant',
+    filter: state === 'open' ? isOpen.filter : undefined,
+    values: { ':tenant': tenantId, ...(state === 'open' ? isOpen.values : {}) },
+    newestFirst: true,
+    after: alertKey === undefined ? undefined : { tenantId, changedAt: Number(changedAt), alertKey },
+  });
+  return pageOf(found, (last) => `${last.changedAt}.${last.alertKey}`);
+}
+
+/** Open alerts of every tenant, in no order. */
+export async function fleetAlerts(
+  { alerts }: AlertsDeps,
+  { query }: ApiRequest<'fleetAlerts'>,
+): Promise<Page> {
+  const [shard = openShards[0], alertKey] = cursorOf(query['next'], /^([0-7])\.([0-9a-f]{32})$/);
+  async function* found() {
+    for (const openShard of openShards.filter((one) => one >= shard))
+      yield* alerts.query({
+        index: 'open',
+        key: '#openShard = :shard',
+        filter: isOpen.filter,
+        values: { ':shard': openShard, ...isOpen.values },
+        after: openShard === shard && alertKey !== undefined ? { openShard, alertKey } : undefined,
+      });
+  }
+  return pageOf(found(), (last) => `${last.openShard}.${last.alertKey}`);
+}
+
+export async function getAlert(
+  deps: AlertsDeps,
+  request: ApiRequest<'getAlert'>,
+): Promise<{ alert: AlertView }> {
+  return { alert: alertView(await requireAlert(deps, request)) };
+}
+
+/** CONFLICT when the alert does not fire; acknowledging twice is no error and changes nothing. */
+export async function ackAlert(
+  deps: AlertsDeps,
+  request: ApiRequest<'ackAlert'>,
+): Promise<{ alert: AlertView }> {
+  for (let conflict = 0; conflict < conflictsMax; conflict++) {
+    const item = await requireAlert(deps, request);
+    const next = acknowledged(item, request.principal.id, deps.now());
+    if (!next)
+      throw new HoldfastError('CONFLICT', `alert ${item.alertKey} is ${item.state}`, {
+        hint: 'only a firing alert can be acknowledged',
+      });
+    if (next === item || (await putNext(deps.alerts, next))) return { alert: alertView(next) };
+  }
+  throw new HoldfastError('UNAVAILABLE', 'the alert is changing too often just now', { hint: 'try again' });
+}
+
+export async function alertTrail(deps: AlertsDeps, request: ApiRequest<'alertTrail'>): Promise<AlertTrail> {
+  const item = await requireAlert(deps, request);
+  const commands = deps.commands.query({
+    key: '#gatewayId = :gateway',
+    filter: '#cause.#alertKey = :alert',
+    values: { ':gateway': item.gatewayId, ':alert': item.alertKey },
+    strong: true,
+  });
+  return trailOf(item, await collect(commands));
+}
+
+/** NOT_FOUND also for another tenant's: who may not see it learns nothing of it. */
+async function requireAlert(
+  { alerts }: AlertsDeps,
+  { tenantId, params }: ApiRequest<'getAlert' | 'ackAlert' | 'alertTrail'>,
+): Promise<AlertItem> {
+  const alertKey = params['alertKey'] ?? '';
+  const item = /^[0-9a-f]{32}$/.test(alertKey) ? await alerts.get({ alertKey }) : undefined;
+  if (item?.tenantId === tenantId) return item;
+  throw new HoldfastError('NOT_FOUND', `there is no alert ${alertKey.slice(0, 64)}`, {
+    hint: '`holdfast alerts list --all` shows them',
+  });
+}
+
+/** A full page may have another behind it. */
+async function pageOf(found: AsyncIterable<AlertItem>, cursor: (last: AlertItem) => string): Promise<Page> {
+  const items: AlertItem[] = [];
+  for await (const item of found) if (items.push(item) === pageCount) break;
+  const last = items.length === pageCount ? items.at(-1) : undefined;
+  return { alerts: items.map(alertView), ...(last ? { next: cursor(last) } : {}) };
+}
+
+function cursorOf(next: string | undefined, form: RegExp): [string?, string?] {
+  if (next === undefined) return [];
+  const match = form.exec(next);
+  if (!match) throw new HoldfastError('INVALID_INPUT', 'next is not one that a list answered');
+  return [match[1], match[2]];
+}

@@ -1,15 +1,14 @@
 import { once } from 'node:events';
 import { basename } from 'node:path';
-import { S3Client } from '@aws-sdk/client-s3';
 import type { BlockDevice } from '../../core/block-device.ts';
 import { jsonLog } from '../../core/log.ts';
 import { openFileDevice } from '../nbd/file-device.ts';
 import { parseNbdListen, readTlsFolder } from '../nbd/serve-address.ts';
 import { serveNbd } from '../nbd/server.ts';
 import { snapshotDevice } from '../nbd/snapshot-device.ts';
-import { openBucket } from '../s3/s3-bucket.ts';
 import { parseSnapshotUrl } from '../s3/s3-url.ts';
 import { openSnapshot } from '../snapshot/open-snapshot.ts';
+import { bucketAt } from './bucket-at.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 
 interface ServeOptions {
@@ -70,17 +69,6 @@ async function serve(source: string, options: ServeOptions, cli: CliContext): Pr
 
 async function openSource(source: string, options: ServeOptions, cli: CliContext): Promise<BlockDevice> {
   if (!source.startsWith('s3://')) return openFileDevice(source, { readOnly: options.readOnly ?? false });
-  const { bucket, prefix, snapshotId } = parseSnapshotUrl(source);
-  const client = () => Promise.resolve(s3ClientOf(cli.env));
-  return snapshotDevice(await openSnapshot(openBucket({ client, bucket, prefix }), snapshotId));
-}
-
-/** Credentials and region come from where every AWS tool takes them; other endpoints want the path style. */
-function s3ClientOf(env: CliContext['env']): S3Client {
-  const endpoint = env['AWS_ENDPOINT_URL_S3'] ?? env['AWS_ENDPOINT_URL'];
-  return new S3Client({
-    region: env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? 'us-east-1',
-    ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
-    maxAttempts: 1, // the bucket repeats
-  });
+  const { snapshotId, ...location } = parseSnapshotUrl(source);
+  return snapshotDevice(await openSnapshot(bucketAt(location, cli), snapshotId));
 }

@@ -10,6 +10,11 @@ export interface LinuxFile {
     lengthBytes: number,
     options: { keepSpace: boolean },
   ): Promise<boolean>;
+  /**
+   * Reads what is in the page cache, at once and without a thread; may be less than asked. 0 where nothing is there
+   * (or the file ends): read as usual then. Undefined where this file system cannot say.
+   */
+  readNow(fd: number, into: Uint8Array, offsetBytes: number): number | undefined;
   /** Start of the next hole (the file's size where there is none), undefined where it is not known. */
   nextHole(fd: number, offsetBytes: number): number | undefined;
   /** Start of the next data, 'none' behind the last, undefined where it is not known. */
@@ -21,6 +26,7 @@ const SEEK_HOLE = 4;
 const FALLOC_FL_KEEP_SIZE = 1;
 const FALLOC_FL_PUNCH_HOLE = 2;
 const FALLOC_FL_ZERO_RANGE = 16;
+const RWF_NOWAIT = 8;
 
 type Fallocate = (fd: number, mode: number, offset: number, length: number) => number;
 
@@ -37,7 +43,10 @@ async function bindLinuxFile(): Promise<LinuxFile> {
   const libc = koffi.load('libc.so.6');
   const fallocate = libc.func('int fallocate64(int fd, int mode, int64_t offset, int64_t length)');
   const lseek = libc.func('int64_t lseek64(int fd, int64_t offset, int whence)');
-  const { ENXIO } = koffi.os.errno as { ENXIO: number };
+  const preadv2 = libc.func('int64_t preadv64v2(int fd, void *iov, int count, int64_t offset, int flags)');
+  const { ENXIO, EAGAIN } = koffi.os.errno as { ENXIO: number; EAGAIN: number };
+  /** `struct iovec`: address and length. One serves all calls, as they are synchronous. */
+  const iovec = new BigUint64Array(2);
   const seek = (fd: number, offsetBytes: number, whence: number): number =>
     Number(lseek(fd, offsetBytes, whence));
   return {
@@ -49,6 +58,13 @@ async function bindLinuxFile(): Promise<LinuxFile> {
           resolve(!error && result === 0),
         );
       });
+    },
+    readNow: (fd, into, offsetBytes) => {
+      iovec[0] = koffi.address(into);
+      iovec[1] = BigInt(into.length);
+      const count = Number(preadv2(fd, iovec, 1, offsetBytes, RWF_NOWAIT));
+      if (count >= 0) return count;
+      return koffi.errno() === EAGAIN ? 0 : undefined;
     },
     nextHole: (fd, offsetBytes) => {
       const found = seek(fd, offsetBytes, SEEK_HOLE);

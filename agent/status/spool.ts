@@ -65,14 +65,9 @@ export async function openSpool({ path, beatsMax = 2016, log = silentLog }: Spoo
   const write = async (line: object): Promise<void> => {
     const started = file ?? (await open(path, 'a', 0o600));
     file = started;
-    const { size } = await started.stat();
-    try {
-      await started.appendFile(`${JSON.stringify(line)}\n`);
-      await started.datasync();
-    } catch (cause) {
-      await started.truncate(size).catch(() => undefined); // half a line would spoil the next one
-      throw cause;
-    }
+    // The newline in front ends what a full disk or a crash may have left of the line before.
+    await started.appendFile(`\n${JSON.stringify(line)}\n`);
+    await started.datasync();
     lines++;
     if (lines <= beats.size + staleLinesMax) return;
     await rewrite().catch((cause: unknown) => log('warn', 'spool.not-rewritten', { reason: String(cause) }));

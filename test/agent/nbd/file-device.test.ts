@@ -31,7 +31,12 @@ describe('a file as a block device', () => {
   });
 
   it('writes zeroes where they cannot be punched', async () => {
-    const none = { zeroRange: async () => false, nextHole: () => undefined, nextData: () => undefined };
+    const none = {
+      zeroRange: async () => false,
+      readNow: () => undefined,
+      nextHole: () => undefined,
+      nextData: () => undefined,
+    };
     const device = await openFileDevice(path, { linuxFile: none });
     await device.writeZeroes(100, 600_000);
     expect(await device.blockStatus!('base:allocation', 0, MiB, 16)).toEqual([
@@ -59,6 +64,37 @@ describe('a file as a block device', () => {
     expect(await device.blockStatus!('holdfast:restore', 0, MiB, 9)).toEqual([
       { lengthBytes: MiB, flags: 0 },
     ]);
+    await device.close();
+  });
+
+  it('reads from the page cache what is there, the rest and everything cold by a thread', async () => {
+    const linuxFile = (await loadLinuxFile())!;
+    const answers: (number | undefined)[] = [];
+    const asked: number[] = [];
+    const device = await openFileDevice(path, {
+      linuxFile: {
+        ...linuxFile,
+        readNow: (fd, into, offset) => {
+          asked.push(into.length);
+          const answer = answers.shift();
+          return answer ? linuxFile.readNow(fd, into.subarray(0, answer), offset) : answer;
+        },
+      },
+    });
+    const into = Buffer.alloc(4096);
+    const read = async (...given: (number | undefined)[]) => {
+      answers.push(...given);
+      into.fill(0);
+      await device.read(into, 8192);
+      expect(into.equals(Buffer.alloc(4096, 0xaa))).toBe(true);
+    };
+    await read(4096); // all of it
+    await read(100, 0); // a part, then the rest by a thread
+    await read(0); // nothing is cached
+    expect(asked).toEqual([4096, 4096, 3996, 4096]);
+    await read(undefined); // the file system cannot: it is not asked again
+    await read(4096);
+    expect(asked).toHaveLength(5);
     await device.close();
   });
 

@@ -1,5 +1,6 @@
 import type { CommandItem } from '../model.ts';
-import { isClaimable, isFinal } from './machine.ts';
+import { isClaimable } from './machine.ts';
+import { isFinal } from './states.ts';
 
 /**
  * Which of a gateway's open commands may be posted now to the connection of `epoch`: in each lane the first one that

@@ -1,7 +1,7 @@
-import { commandSpecs } from '../command-kinds.ts';
 import type { CommandOutcome } from '../messages.ts';
-import { finalCommandStates, type CommandItem, type CommandState } from '../model.ts';
+import type { CommandItem, CommandState } from '../model.ts';
 import type { Draft } from '../routes/frames.ts';
+import { deadline, dueAt, isFinal, isUnacked, needsGo } from './states.ts';
 
 /**
  * The life of a command: QUEUED → SENT → ACKED → RUNNING → one final state. `transition` is pure; its caller writes
@@ -37,21 +37,9 @@ export interface Transition {
 
 /** How long a posted attempt may go without its ack before it is posted again. */
 export const claimMs = 30_000;
-/** On top of a command's own time-out, which the agent enforces: the result may be on its way. */
-export const timeoutGraceMs = 5 * 60_000;
 export const maxAuditEntries = 40;
-const recheckMs = 60_000;
-const recheckMaxMs = 10 * 60_000;
 
 const none: Transition = { effects: [] };
-
-export const isFinal = (state: CommandState): boolean =>
-  (finalCommandStates as readonly CommandState[]).includes(state);
-/** Kinds that must not run twice wait for `cmd.go`, which follows a start grant. */
-export const needsGo = (command: Pick<CommandItem, 'kind'>): boolean =>
-  !commandSpecs[command.kind].idempotent;
-/** Not yet known to be in the agent's journal. */
-const isUnacked = ({ state }: CommandItem): boolean => state === 'QUEUED' || state === 'SENT';
 
 export function transition(item: CommandItem, event: CommandEvent): Transition {
   switch (event.type) {
@@ -188,12 +176,6 @@ function onTick(item: CommandItem, { at, online }: On<'tick'>): Transition {
   return (item.dueAt ?? 0) <= at ? { next: changed(item, at), effects: [] } : none;
 }
 
-/** A gateway that is away keeps its results until it is back, so time runs at least until the command expires. */
-function deadline(item: CommandItem, online: boolean): number {
-  const own = (item.ackedAt ?? item.createdAt) + item.timeoutMs + timeoutGraceMs;
-  return online ? own : Math.max(own, item.expiresAt);
-}
-
 function refusedOffline(item: CommandItem, at: number): Transition {
   const outcome: CommandOutcome = {
     status: 'REJECTED',
@@ -234,16 +216,6 @@ function moved(item: CommandItem, at: number, state: CommandState, note?: string
 function changed(item: CommandItem, at: number): CommandItem {
   const next = { ...item, version: item.version + 1 };
   return isFinal(next.state) ? next : { ...next, dueAt: dueAt(next, at) };
-}
-
-/** When the sweeper has to look at an open command again. */
-function dueAt(item: CommandItem, at: number): number {
-  const patience = Math.min(Math.max(at - item.createdAt, recheckMs), recheckMaxMs);
-  const { claimUntil = 0 } = item;
-  if (isUnacked(item)) return Math.min(item.expiresAt, claimUntil > at ? claimUntil : at + patience);
-  const until = deadline(item, true);
-  const recheckAt = item.state === 'ACKED' && needsGo(item) ? at + recheckMs : at + recheckMaxMs;
-  return until > at ? Math.min(until, recheckAt) : at + recheckMaxMs;
 }
 
 const commandDraft = (item: CommandItem): Draft => ({

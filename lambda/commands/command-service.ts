@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Answers, CommandView, requests } from '../../core/api.ts';
-import { isFinal } from '../../core/commands/machine.ts';
+import { isFinal } from '../../core/commands/states.ts';
 import { bodyHashOf, checkedParams, newCommand } from '../../core/commands/submission.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { CommandItem, GatewayItem, Principal } from '../../core/model.ts';

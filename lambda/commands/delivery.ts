@@ -1,5 +1,6 @@
 import { postable } from '../../core/commands/lanes.ts';
-import { needsGo, transition, type CommandEffect } from '../../core/commands/machine.ts';
+import { transition, type CommandEffect } from '../../core/commands/machine.ts';
+import { needsGo } from '../../core/commands/states.ts';
 import type { Log } from '../../core/log.ts';
 import type { CommandItem } from '../../core/model.ts';
 import type { Draft } from '../../core/routes/frames.ts';

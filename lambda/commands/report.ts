@@ -1,4 +1,5 @@
-import { ackNeedsGrant, isFinal, transition, type CommandEvent } from '../../core/commands/machine.ts';
+import { ackNeedsGrant, transition, type CommandEvent } from '../../core/commands/machine.ts';
+import { isFinal } from '../../core/commands/states.ts';
 import type { Upstream } from '../../core/messages.ts';
 import { grantStart } from '../../core/routes/route-rules.ts';
 import { requireLive, type FrameDeps, type Socket } from '../connections/socket.ts';

@@ -2,11 +2,11 @@ import {
   ackNeedsGrant,
   claimMs,
   maxAuditEntries,
-  timeoutGraceMs,
   transition,
   type CommandEffect,
   type CommandEvent,
 } from '../../../core/commands/machine.ts';
+import { timeoutGraceMs } from '../../../core/commands/states.ts';
 import { newCommand } from '../../../core/commands/submission.ts';
 import type { CommandItem, CommandState } from '../../../core/model.ts';
 

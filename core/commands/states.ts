@@ -1,0 +1,31 @@
+import { commandSpecs } from '../command-kinds.ts';
+import { finalCommandStates, type CommandItem, type CommandState } from '../model.ts';
+
+/** On top of a command's own time-out, which the agent enforces: the result may be on its way. */
+export const timeoutGraceMs = 5 * 60_000;
+const recheckMs = 60_000;
+const recheckMaxMs = 10 * 60_000;
+
+export const isFinal = (state: CommandState): boolean =>
+  (finalCommandStates as readonly CommandState[]).includes(state);
+/** Kinds that must not run twice wait for `cmd.go`, which follows a start grant. */
+export const needsGo = (command: Pick<CommandItem, 'kind'>): boolean =>
+  !commandSpecs[command.kind].idempotent;
+/** Not yet known to be in the agent's journal. */
+export const isUnacked = ({ state }: CommandItem): boolean => state === 'QUEUED' || state === 'SENT';
+
+/** A gateway that is away keeps its results until it is back, so time runs at least until the command expires. */
+export function deadline(item: CommandItem, online: boolean): number {
+  const own = (item.ackedAt ?? item.createdAt) + item.timeoutMs + timeoutGraceMs;
+  return online ? own : Math.max(own, item.expiresAt);
+}
+
+/** When the sweeper has to look at an open command again. */
+export function dueAt(item: CommandItem, at: number): number {
+  const patience = Math.min(Math.max(at - item.createdAt, recheckMs), recheckMaxMs);
+  const { claimUntil = 0 } = item;
+  if (isUnacked(item)) return Math.min(item.expiresAt, claimUntil > at ? claimUntil : at + patience);
+  const until = deadline(item, true);
+  const recheckAt = item.state === 'ACKED' && needsGo(item) ? at + recheckMs : at + recheckMaxMs;
+  return until > at ? Math.min(until, recheckAt) : at + recheckMaxMs;
+}

@@ -1,0 +1,59 @@
+import type { UpstreamBody } from '../connection/link.ts';
+import type { CommandEntry } from './command-book.ts';
+import type { RunningCommand } from './running-command.ts';
+
+type CommandReportType = 'cmd.ack' | 'cmd.progress' | 'cmd.result';
+
+/** False where there is no connection: what matters is said again when there is one. */
+export type SendReport = <T extends CommandReportType>(type: T, body: UpstreamBody<T>) => boolean;
+
+const noteMax = 500;
+
+/** What the server is told about commands, under the attempt that it knows. */
+export class CommandReports {
+  private readonly journalId: string;
+  private readonly send: SendReport;
+  private readonly now: () => number;
+  /** The attempt that the server last sent, where that is newer than the journal's. */
+  private readonly attempts = new Map<string, number>();
+
+  constructor(journalId: string, send: SendReport, now: () => number) {
+    this.journalId = journalId;
+    this.send = send;
+    this.now = now;
+  }
+
+  /** The server sent a known command again. */
+  sawAttempt(entry: CommandEntry, attempt: number): void {
+    this.attempts.set(entry.commandId, Math.max(attempt, this.attemptOf(entry)));
+  }
+  forget(commandId: string): void {
+    this.attempts.delete(commandId);
+  }
+
+  ack(entry: CommandEntry): void {
+    const { commandId } = entry;
+    this.send('cmd.ack', { commandId, attempt: this.attemptOf(entry), journalId: this.journalId });
+  }
+
+  progress(entry: CommandEntry, running: RunningCommand, fraction: number, note?: string): void {
+    if (entry.outcome || !running.mayReport(this.now())) return;
+    this.send('cmd.progress', {
+      commandId: entry.commandId,
+      attempt: this.attemptOf(entry),
+      fraction: Math.min(1, Math.max(0, fraction)),
+      ...(note === undefined ? {} : { note: note.slice(0, noteMax) }),
+    });
+  }
+
+  result(entry: CommandEntry): void {
+    const { commandId, outcome, startedAt, takenAt, endedAt } = entry;
+    if (!outcome) return;
+    const times = { startedAt: startedAt ?? takenAt, endedAt: endedAt ?? takenAt };
+    this.send('cmd.result', { commandId, attempt: this.attemptOf(entry), outcome, ...times });
+  }
+
+  private attemptOf(entry: CommandEntry): number {
+    return this.attempts.get(entry.commandId) ?? entry.attempt;
+  }
+}

@@ -2,8 +2,10 @@
 import { setGlobalProxyFromEnv } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { Command } from 'commander';
+import { addAdminCommands } from '../admin/admin-command.ts';
 import { addAccessCommands } from '../cli/access-commands.ts';
 import { addActivationCommands } from '../cli/activation-commands.ts';
+import { adminConnection } from '../cli/admin-connection.ts';
 import { addAlertCommands } from '../cli/alert-commands.ts';
 import { addCommandCommands } from '../cli/command-commands.ts';
 import { addFleetCommands } from '../cli/fleet-commands.ts';
@@ -22,6 +24,8 @@ const deps: CliDeps = {
   readStdin: () => text(process.stdin),
 };
 
+/** Of a command that ran to its end and has something to say by it. */
+let exitCode = 0;
 const program = new Command('holdfast')
   .description('the control plane of a fleet of storage gateways')
   .version('0.1.0');
@@ -44,5 +48,17 @@ const admin = program
   .command('admin')
   .description('the customer’s side: admin process, subscriptions, tokens');
 addAccessCommands(admin, deps);
+addAdminCommands(admin, {
+  ...deps,
+  connect: (flags) => adminConnection(flags, process.env),
+  stopSignal: () => {
+    const stopping = new AbortController();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => stopping.abort(new Error(`stopped by ${signal}`)));
+    return stopping.signal;
+  },
+  setExitCode: (code) => (exitCode = code),
+});
 
-process.exitCode = await runProgram(program, process.argv.slice(2), deps);
+const failed = await runProgram(program, process.argv.slice(2), deps);
+process.exitCode = failed || exitCode;

@@ -1,0 +1,46 @@
+import { CreateQueueCommand, GetQueueUrlCommand, type SQSClient } from '@aws-sdk/client-sqs';
+import type { SubscriptionView } from '../core/api.ts';
+import { HoldfastError } from '../core/errors.ts';
+import { subscriberQueuePrefix } from '../core/identity/subscriptions.ts';
+import type { AdminApi } from './admin-api.ts';
+
+/** An alert that nobody takes for this long is lost from the queue; SQS allows no more. */
+const retentionSec = 14 * 86_400;
+
+/**
+ * Makes the queue if there is none and puts the subscription that is named after it. The control plane then sends a
+ * challenge, which the admin process answers. Throws INVALID_INPUT for the name, IO when SQS refuses.
+ */
+export async function subscribe(
+  { api, sqs, sqsEndpoint }: { api: AdminApi; sqs: SQSClient; sqsEndpoint?: string },
+  queueName: string,
+): Promise<SubscriptionView> {
+  const name = /^[a-z0-9-]{1,40}$/.test(queueName.slice(subscriberQueuePrefix.length)) && queueName;
+  if (!name || !name.startsWith(subscriberQueuePrefix))
+    throw new HoldfastError('INVALID_INPUT', `"${queueName}" is not ${subscriberQueuePrefix}NAME`, {
+      hint: 'NAME: a-z, 0-9 and -, at most 40; alerts go to queues of that prefix alone',
+    });
+  const queueUrl = await queueUrlOf(sqs, name);
+  // On one machine SQS may name itself by an address that is not the one to call.
+  const reachable =
+    sqsEndpoint === undefined ? queueUrl : new URL(new URL(queueUrl).pathname, sqsEndpoint).href;
+  return api.putSubscription(name.slice(subscriberQueuePrefix.length), { kind: 'sqs', queueUrl: reachable });
+}
+
+async function queueUrlOf(sqs: SQSClient, QueueName: string): Promise<string> {
+  try {
+    const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName })).catch((thrown: unknown) => {
+      if (!(thrown instanceof Error) || !/NonExistentQueue|QueueDoesNotExist/.test(thrown.name)) throw thrown;
+      const Attributes = { MessageRetentionPeriod: String(retentionSec) };
+      return sqs.send(new CreateQueueCommand({ QueueName, Attributes }));
+    });
+    if (QueueUrl) return QueueUrl;
+    throw new Error('it answered without a URL');
+  } catch (cause) {
+    const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+    throw new HoldfastError('IO', `the queue ${QueueName} cannot be had: ${reason}`, {
+      hint: 'check the AWS credentials and region, and sqs:CreateQueue and sqs:GetQueueUrl',
+      cause,
+    });
+  }
+}

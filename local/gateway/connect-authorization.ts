@@ -15,7 +15,7 @@ interface Deps {
   readonly api: ApiModel;
   readonly region: Region;
   readonly identities: Identities;
-  readonly caller: ServiceCaller;
+  readonly caller: Pick<ServiceCaller, 'call'>;
   readonly now: () => Date;
   readonly onFault: (error: unknown) => void;
 }

@@ -25,7 +25,7 @@ export interface HttpApiDeps {
   readonly api: ApiModel;
   readonly region: Region;
   readonly identities: Identities;
-  readonly caller: ServiceCaller;
+  readonly caller: Pick<ServiceCaller, 'call'>;
   readonly now: () => Date;
   readonly onFault: (error: unknown) => void;
 }

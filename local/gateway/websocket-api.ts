@@ -26,7 +26,7 @@ export interface WebSocketApiDeps {
   readonly api: ApiModel;
   readonly region: Region;
   readonly identities: Identities;
-  readonly caller: ServiceCaller;
+  readonly caller: Pick<ServiceCaller, 'call'>;
   readonly limits: WebSocketLimits;
   readonly now: () => Date;
   readonly onFault: (error: unknown) => void;

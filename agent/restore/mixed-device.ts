@@ -9,7 +9,6 @@ import {
 import { decodeMark, markBytes, type MarkContext } from '../../core/restore/mark.ts';
 import type { BarrierOwner } from './barrier-owner.ts';
 import { forgedMark, type Load, type Persister } from './persister.ts';
-import type { PlainDevice } from './plain-device.ts';
 import { ReadAhead } from './read-ahead.ts';
 import type { StateFinder } from './state-finder.ts';
 import type { TargetDisk } from './target-disk.ts';
@@ -27,7 +26,6 @@ export interface MixedDeps {
   barriers: BarrierOwner;
   target: TargetDisk;
   marks: MarkContext;
-  plain: PlainDevice;
   load: Load;
   isHole: (block: number) => Promise<boolean>;
 }
@@ -36,7 +34,7 @@ export interface MixedDeps {
 export class MixedDevice implements BlockDevice {
   readonly readOnly = false;
   readonly sizeBytes: number;
-  readonly blockSize: BlockDevice['blockSize'];
+  readonly blockSize = { minBytes: 1, preferredBytes: 4096, maxBytes: 32 * 1024 * 1024 };
   readonly #deps: MixedDeps;
   readonly #readAhead = new ReadAhead();
   /** Partial writes to a block's first bytes, one at a time. */
@@ -45,7 +43,6 @@ export class MixedDevice implements BlockDevice {
   constructor(deps: MixedDeps) {
     this.#deps = deps;
     this.sizeBytes = deps.geometry.volumeBytes;
-    this.blockSize = deps.plain.blockSize;
   }
 
   async read(into: Uint8Array, offsetBytes: number): Promise<void> {
@@ -131,7 +128,7 @@ export class MixedDevice implements BlockDevice {
   }
 
   close(): Promise<void> {
-    return this.#deps.plain.close();
+    return this.#deps.target.close();
   }
 
   async #flags(context: StatusContext, block: number): Promise<number> {

@@ -3,6 +3,12 @@ import type { BlockStates } from '../../core/restore/block-states.ts';
 import type { MarkReading } from '../../core/restore/mark.ts';
 import { parentOf, pathTo, type Tree } from '../../core/restore/tree.ts';
 
+export interface StateFinderDeps {
+  tree: Tree;
+  states: BlockStates;
+  readMark: (block: number) => Promise<MarkReading>;
+}
+
 export type Restoredness = 'restored' | 'unrestored';
 
 /**
@@ -15,7 +21,7 @@ export class StateFinder {
   readonly #readMark: (block: number) => Promise<MarkReading>;
   readonly #reading = new Map<number, Promise<void>>();
 
-  constructor(p: { tree: Tree; states: BlockStates; readMark: (block: number) => Promise<MarkReading> }) {
+  constructor(p: StateFinderDeps) {
     this.#tree = p.tree;
     this.#states = p.states;
     this.#readMark = p.readMark;

@@ -23,13 +23,13 @@ import { fileDescriptorStore, type DescriptorStore } from '../restore/descriptor
 import { identityAt, openFileTarget, prepareFileTarget, type FileTarget } from '../restore/file-target.ts';
 import { PlainDevice } from '../restore/plain-device.ts';
 import { RestoreEngine } from '../restore/restore-engine.ts';
+import { SwitchDevice } from '../restore/switch-device.ts';
 import type { Clock } from '../restore/target-disk.ts';
 import { lockProcess, type ProcessLock } from '../state/process-lock.ts';
 import { writeVersionedFile } from '../state/versioned-file.ts';
 import { ChangedGrains } from './changed-grains.ts';
 import { ContentSamples, sampleBytes, signatureOf } from './content-samples.ts';
 import { Mutex } from './mutex.ts';
-import { ServedDevice } from './served-device.ts';
 import type { SnapshotAccess } from './snapshot-access.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 import { TrackedDevice } from './tracked-device.ts';
@@ -59,7 +59,7 @@ const passing = new Set<VolumeFault>(['missing', 'io-error', 'wrong-target']);
 
 /** One volume: what is known of it, what is served for it, and what is done to it, one thing at a time. */
 export class Volume {
-  readonly served: ServedDevice;
+  readonly served: SwitchDevice;
   readonly #deps: VolumeDeps;
   readonly #store: DescriptorStore;
   readonly #mutex = new Mutex();
@@ -73,7 +73,7 @@ export class Volume {
     this.#deps = deps;
     this.#record = record;
     this.#store = fileDescriptorStore(`${deps.directory}/restore.json`);
-    this.served = new ServedDevice(record.sizeBytes, unavailable(record.volumeId, 'it is not open yet'));
+    this.served = new SwitchDevice(record.sizeBytes, unavailable(record.volumeId, 'it is not open yet'));
     this.served.onError = () => void this.check().catch(() => undefined);
   }
 
@@ -327,7 +327,7 @@ export class Volume {
   }): Promise<void> {
     const { target, lock, engine, source, changed } = p;
     const samples = new ContentSamples(this.#record.sizeBytes);
-    const tracked = new TrackedDevice(engine, changed, samples);
+    const tracked = new TrackedDevice(engine.device, changed, samples);
     this.#opened = { target, lock, barriers: undefined, tracked, samples, restore: { engine, source } };
     await this.served.replace(tracked);
     engine.startBackground();

@@ -1,8 +1,9 @@
 import { BarrierOwner } from '../../../agent/restore/barrier-owner.ts';
 import { BatchRunner, type Body } from '../../../agent/restore/batch-runner.ts';
-import { Settler, type EngineParts } from '../../../agent/restore/restore-engine.ts';
+import type { EngineMakers } from '../../../agent/restore/engine-parts.ts';
+import { Settler } from '../../../agent/restore/settler.ts';
 import { Starter } from '../../../agent/restore/starter.ts';
-import { StateFinder } from '../../../agent/restore/state-finder.ts';
+import { StateFinder, type StateFinderDeps } from '../../../agent/restore/state-finder.ts';
 import type { TargetDisk } from '../../../agent/restore/target-disk.ts';
 import type { Descriptor } from '../../../core/restore/descriptor.ts';
 import { blockOffset, storedBytes } from '../../../core/restore/geometry.ts';
@@ -10,7 +11,7 @@ import type { BatchPlan, BlockChange } from '../../../core/restore/plan.ts';
 import { pathTo } from '../../../core/restore/tree.ts';
 
 /** One engine for each rule of docs/restore.md, with that rule broken. A simulation that cannot tell is no test. */
-export const mutants: Record<string, Partial<EngineParts>> = {
+export const mutants: Record<string, Partial<EngineMakers>> = {
   'rule 1: the descriptor says restoring before the root mark is written': {
     starter: (p) =>
       new (class extends Starter {
@@ -123,9 +124,9 @@ export const mutants: Record<string, Partial<EngineParts>> = {
 };
 
 class LowestMarkFinder extends StateFinder {
-  readonly #p: ConstructorParameters<typeof StateFinder>[0];
+  readonly #p: StateFinderDeps;
 
-  constructor(p: ConstructorParameters<typeof StateFinder>[0]) {
+  constructor(p: StateFinderDeps) {
     super(p);
     this.#p = p;
   }

@@ -1,4 +1,5 @@
-import { RestoreEngine, type EngineParts } from '../../../agent/restore/restore-engine.ts';
+import type { EngineMakers } from '../../../agent/restore/engine-parts.ts';
+import { RestoreEngine } from '../../../agent/restore/restore-engine.ts';
 import type { Descriptor } from '../../../core/restore/descriptor.ts';
 import { content, Model } from './model.ts';
 import { Random } from './random.ts';
@@ -9,7 +10,7 @@ import { SimDescriptorFile } from './sim-store.ts';
 
 export interface SimulationOptions {
   seed: number;
-  parts?: Partial<EngineParts>;
+  makers?: Partial<EngineMakers>;
   /** Images of each power loss that are recovered in full. */
   imagesPerCrash?: number;
 }
@@ -22,7 +23,7 @@ interface World {
   snapshot: SimSnapshot;
   volumeBytes: number;
   arity: number;
-  parts: Partial<EngineParts> | undefined;
+  makers: Partial<EngineMakers> | undefined;
   writes: number;
   fetches: number;
 }
@@ -42,8 +43,8 @@ const endStepsMax = 20_000;
  * Random reads, writes, trims, flushes, failures and crashes of one volume being restored, compared with a plain
  * array. Throws with the replay command where they differ.
  */
-export async function simulate({ seed, parts, imagesPerCrash = 3 }: SimulationOptions): Promise<void> {
-  const world = makeWorld(seed, parts);
+export async function simulate({ seed, makers, imagesPerCrash = 3 }: SimulationOptions): Promise<void> {
+  const world = makeWorld(seed, makers);
   try {
     const lives = 1 + world.random.below(4);
     for (let i = 0; i < lives; i++) await live(world, imagesPerCrash);
@@ -58,7 +59,7 @@ export async function simulate({ seed, parts, imagesPerCrash = 3 }: SimulationOp
   }
 }
 
-function makeWorld(seed: number, parts: Partial<EngineParts> | undefined): World {
+function makeWorld(seed: number, makers: Partial<EngineMakers> | undefined): World {
   const random = new Random(seed);
   const chunkBytes = random.pick([4096, 4096, 8192]);
   const perChunk = chunkBytes / sectorBytes;
@@ -78,7 +79,7 @@ function makeWorld(seed: number, parts: Partial<EngineParts> | undefined): World
     snapshot: { bytes: Buffer.concat(plain), chunkBytes },
     volumeBytes: volume.length * sectorBytes,
     arity: random.pick([2, 2, 3, 5]),
-    parts,
+    makers,
     writes: 0,
     fetches: 0,
   };
@@ -97,7 +98,7 @@ async function open(world: World, stepsMax: number, failing: number): Promise<Li
     store,
     clock: scheduler.clock(session),
     cursorEveryBytes: 2 * world.snapshot.chunkBytes,
-    parts: world.parts,
+    makers: world.makers,
   };
   const stored = await store.load();
   let engine: RestoreEngine | undefined;
@@ -219,7 +220,7 @@ async function readAll(world: World, { engine, scheduler }: Life): Promise<void>
   const all = Buffer.alloc(world.volumeBytes);
   let done = false;
   let failure: unknown;
-  engine.read(all, 0).then(
+  engine.device.read(all, 0).then(
     () => (done = true),
     (thrown: unknown) => (failure = thrown),
   );
@@ -290,7 +291,7 @@ class Client {
   async #read(first: number, count: number): Promise<void> {
     const bytes = Buffer.alloc(count * sectorBytes);
     try {
-      await this.#life.engine.read(bytes, first * sectorBytes);
+      await this.#life.engine.device.read(bytes, first * sectorBytes);
     } catch {
       return;
     }
@@ -309,8 +310,8 @@ class Client {
     const id = ++this.#world.writes;
     model.begin(id, first, parts);
     try {
-      if (name === undefined) await engine.trim(first * sectorBytes, count * sectorBytes, { fua });
-      else await engine.write(Buffer.concat(parts), first * sectorBytes, { fua });
+      if (name === undefined) await engine.device.trim(first * sectorBytes, count * sectorBytes, { fua });
+      else await engine.device.write(Buffer.concat(parts), first * sectorBytes, { fua });
       model.acknowledge(id, fua);
     } catch {
       model.fail(id);
@@ -321,7 +322,7 @@ class Client {
     const { model } = this.#world;
     const before = model.sequence;
     try {
-      await this.#life.engine.flush();
+      await this.#life.engine.device.flush();
     } catch {
       return;
     }

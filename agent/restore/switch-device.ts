@@ -2,10 +2,10 @@ import type { BlockDevice, Extent, StatusContext } from '../../core/block-device
 import { HoldfastError } from '../../core/errors.ts';
 
 /**
- * What a volume's clients hold on to while what is behind it changes: healthy, lost, restoring. Requests to the old
- * device are over before it is let go.
+ * What clients hold on to while what is behind it changes: restoring, complete, lost. Requests to the old device are
+ * over before it is let go.
  */
-export class ServedDevice implements BlockDevice {
+export class SwitchDevice implements BlockDevice {
   readonly sizeBytes: number;
   readonly readOnly = false;
   readonly blockSize = { minBytes: 1, preferredBytes: 4096, maxBytes: 32 * 1024 * 1024 };
@@ -67,7 +67,7 @@ export class ServedDevice implements BlockDevice {
     );
   }
 
-  /** The volume closes what is behind it. */
+  /** Its owner closes what is behind it. */
   close(): Promise<void> {
     return this.replace(new HoldfastError('UNAVAILABLE', 'the volume is closed'));
   }

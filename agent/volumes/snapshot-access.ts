@@ -54,8 +54,7 @@ export class SnapshotAccess {
   }
 
   /** A pin that cannot be released now keeps data in S3 longer than needed, nothing worse. */
-  async release({ frozen }: Descriptor): Promise<void> {
-    const { volumeId, snapshotId, restoreId } = frozen;
+  async release(volumeId: string, snapshotId: string, restoreId: string): Promise<void> {
     const bucket = await this.bucket({ kind: 'restore', volumeId, snapshotId });
     await unpinSnapshot(bucket, snapshotId, pinId(restoreId));
   }

@@ -20,6 +20,7 @@ const schema = z.object({
       detail: z.string().max(1000),
       /** The restore in whose course the volume was lost; a later restore repairs it. */
       restoreId: z.string().optional(),
+      snapshotId: z.string().optional(),
     })
     .optional(),
   lastSnapshot: z

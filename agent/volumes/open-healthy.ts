@@ -1,0 +1,30 @@
+import { BarrierOwner } from '../restore/barrier-owner.ts';
+import { PlainDevice } from '../restore/plain-device.ts';
+import { ChangedGrains } from './changed-grains.ts';
+import { ContentSamples } from './content-samples.ts';
+import { TrackedDevice } from './tracked-device.ts';
+import type { VolumeRecord } from './volume-record.ts';
+import { modifiedAtNs, openVolumeTarget } from './volume-target.ts';
+import type { Opened } from './volume-view.ts';
+
+/** A volume that is served as it is, with what an orderly stop knew of it. Throws as `openVolumeTarget`. */
+export async function openHealthy(record: VolumeRecord): Promise<Opened> {
+  const { path, sizeBytes, stopped } = record;
+  const locked = await openVolumeTarget(record);
+  const samples = new ContentSamples(sizeBytes, stopped?.samples);
+  const isUntouched = stopped && stopped.modifiedAtNs === (await modifiedAtNs(path));
+  const changed = isUntouched ? ChangedGrains.decode(sizeBytes, stopped.changed) : undefined;
+  const barriers = new BarrierOwner(locked.target);
+  const tracked = new TrackedDevice(new PlainDevice(locked.target, sizeBytes, barriers), changed, samples);
+  return { ...locked, barriers, tracked, samples, restore: undefined };
+}
+
+/** What spares the next snapshot from reading everything; undefined where it is not known. Call it when closed. */
+export async function stopOf(
+  { path }: VolumeRecord,
+  { tracked, samples }: Opened,
+): Promise<VolumeRecord['stopped']> {
+  const changed = tracked.changed?.encode();
+  if (changed === undefined) return undefined;
+  return { changed, modifiedAtNs: await modifiedAtNs(path), samples: samples.known() };
+}

@@ -1,0 +1,66 @@
+import { stat } from 'node:fs/promises';
+import { HoldfastError } from '../../core/errors.ts';
+import { sameIdentity, type TargetIdentity } from '../../core/restore/descriptor.ts';
+import { reserveBytes } from '../restore/background-filler.ts';
+import { openFileTarget, prepareFileTarget, type FileTarget } from '../restore/file-target.ts';
+import { lockProcess, type ProcessLock } from '../state/process-lock.ts';
+
+/** A volume's disk, opened, and the lock that keeps other processes from it. */
+export interface LockedTarget {
+  target: FileTarget;
+  lock: ProcessLock;
+}
+
+/**
+ * The volume's disk as it was left. Throws as `openFileTarget`, WRONG_TARGET (another disk), CORRUPT (too short),
+ * BUSY (another process has it).
+ */
+export async function openVolumeTarget(
+  p: { path: string; sizeBytes: number; identity: TargetIdentity },
+  options?: { dropCache?: boolean },
+): Promise<LockedTarget> {
+  return locked(await openFileTarget(p.path, options), (target) => {
+    if (!sameIdentity(target.identity, p.identity))
+      throw new HoldfastError('WRONG_TARGET', `${p.path} is another disk or file than the volume's`);
+    if (target.sizeBytes < p.sizeBytes)
+      throw new HoldfastError('CORRUPT', `${p.path} has ${target.sizeBytes} bytes of ${p.sizeBytes}`);
+  });
+}
+
+/** What a restore writes to: made or sized as needed. Throws as `prepareFileTarget`, NO_SPACE, BUSY. */
+export async function prepareVolumeTarget(path: string, diskBytes: number): Promise<LockedTarget> {
+  return locked(await prepareFileTarget(path, diskBytes), async (target) => {
+    const free = await target.freeBytes();
+    if (free === undefined || free >= reserveBytes) return;
+    throw new HoldfastError('NO_SPACE', `the file system of ${path} has ${free} bytes left`, {
+      hint: 'make room there first',
+    });
+  });
+}
+
+/** Throws BUSY where another process has the same disk, by whatever path. */
+export function lockTarget(target: FileTarget): Promise<ProcessLock> {
+  return lockProcess(`holdfast-volume/${target.lockName}`, {
+    message: `another process serves ${target.path}`,
+    hint: 'stop it first: one volume has one process',
+  });
+}
+
+async function locked(
+  target: FileTarget,
+  check: (target: FileTarget) => void | Promise<void>,
+): Promise<LockedTarget> {
+  try {
+    await check(target);
+    return { target, lock: await lockTarget(target) };
+  } catch (thrown) {
+    await target.close();
+    throw thrown;
+  }
+}
+
+/** Empty for devices: nothing says when they were written last. */
+export async function modifiedAtNs(path: string): Promise<string> {
+  const info = await stat(path, { bigint: true });
+  return info.isFile() ? String(info.mtimeNs) : '';
+}

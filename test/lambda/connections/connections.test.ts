@@ -1,0 +1,247 @@
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { createApiClient, type ApiClient } from '../../../cli/api-client.ts';
+import type { CommandView } from '../../../core/api.ts';
+import type { CredentialPurpose } from '../../../core/messages.ts';
+import { startLocalCloud, type TestCloud } from '../../support/local-cloud.ts';
+import {
+  activateGateway,
+  connect,
+  dialToken,
+  TestConnection,
+  type TestGateway,
+} from '../../support/test-gateway.ts';
+
+let cloud: TestCloud;
+let api: ApiClient;
+const connections: TestConnection[] = [];
+
+beforeAll(async () => {
+  cloud = await startLocalCloud();
+  api = apiOf('acme');
+});
+afterEach(() => {
+  for (const connection of connections.splice(0)) connection.close();
+});
+afterAll(() => cloud.stop());
+
+function apiOf(tenantId: string): ApiClient {
+  const url = (stack: string) => cloud.urls[stack]!['ApiUrl']!.replace(/\/+$/, '');
+  return createApiClient({
+    endpoint: url('holdfast-home'),
+    cells: { 'cell-1': url('holdfast-cell-1'), 'cell-2': url('holdfast-cell-2') },
+    region: cloud.region,
+    tenantId,
+    identity: { kind: 'operator', keys: () => Promise.resolve(cloud.operatorCredentials) },
+  });
+}
+async function newGateway(): Promise<TestGateway> {
+  const { code } = await api.call('createActivationCode', { body: {} });
+  return activateGateway(cloud.urls['holdfast-home']!['ApiUrl']!, code);
+}
+async function online(gateway: TestGateway, cellId = 'cell-1', journalId = 'j1'): Promise<TestConnection> {
+  const connection = await connect(gateway, cellId, journalId);
+  connections.push(connection);
+  return connection;
+}
+const submit = async (gateway: TestGateway, body: object, viaCell?: string): Promise<CommandView> =>
+  (await api.call('submitCommand', { params: { gatewayId: gateway.gatewayId }, body, viaCell })).command;
+const read = async ({ gatewayId, commandId }: CommandView): Promise<CommandView> =>
+  (await api.call('getCommand', { params: { gatewayId, commandId } })).command;
+const succeeded = { outcome: { status: 'SUCCEEDED' }, startedAt: 1, endedAt: 2 };
+
+describe('a dial', () => {
+  it('is let in once with its token', async () => {
+    const gateway = await newGateway();
+    const dial = await dialToken(gateway, 'cell-1');
+    connections.push(await TestConnection.open(gateway.cells['cell-1']!, dial));
+    await expect(TestConnection.open(gateway.cells['cell-1']!, dial)).rejects.toThrow(/40[13]/);
+  });
+
+  it('is denied with a token of another cell, another key or none', async () => {
+    const gateway = await newGateway();
+    const other = await newGateway();
+    const url = gateway.cells['cell-1']!;
+    const foreignCell = await dialToken(gateway, 'cell-2');
+    const foreignKey = await dialToken({ ...gateway, privateKey: other.privateKey }, 'cell-1');
+    const oldGeneration = await dialToken(gateway, 'cell-1', { gen: 2 });
+    for (const dial of [foreignCell, foreignKey, oldGeneration, { token: 'none', epoch: 1 }])
+      await expect(TestConnection.open(url, dial)).rejects.toThrow(/40[13]/);
+  });
+});
+
+describe('a connection', () => {
+  it('is welcomed, and superseded by a newer one in another cell', async () => {
+    const gateway = await newGateway();
+    const first = await online(gateway, 'cell-1');
+    const second = await online(gateway, 'cell-2');
+    expect((await first.next('superseded')).body.byEpoch).toBe(second.epoch);
+    first.send('cmd.ack', { commandId: 'any', attempt: 1, journalId: 'j1' });
+    expect((await first.next('superseded')).body.byEpoch).toBe(second.epoch);
+  });
+
+  it('has frames refused that are not understood, and goes on', async () => {
+    const connection = await online(await newGateway());
+    connection.sendRaw('{"not json');
+    expect((await connection.next('reject')).body.code).toBe('NOT_JSON');
+    connection.send('cmd.unheard-of', {});
+    expect((await connection.next('reject')).body).toMatchObject({ code: 'UNKNOWN_TYPE', messageId: 'f2' });
+    connection.send('hello', { bootId: '' });
+    expect((await connection.next('reject')).body.code).toBe('BAD_BODY');
+    connection.send('cmd.ack', { commandId: 'c', attempt: 1, journalId: 'j1' }, { epoch: 1 });
+    expect((await connection.next('reject')).body.code).toBe('WRONG_EPOCH');
+    connection.hello('j1');
+    await connection.next('welcome');
+  });
+
+  it('must say hello before anything else', async () => {
+    const gateway = await newGateway();
+    const connection = await TestConnection.open(
+      gateway.cells['cell-1']!,
+      await dialToken(gateway, 'cell-1'),
+    );
+    connections.push(connection);
+    connection.send('cmd.ack', { commandId: 'c', attempt: 1, journalId: 'j1' });
+    expect((await connection.next('reject')).body.code).toBe('NO_ROUTE');
+  });
+});
+
+describe('a command', () => {
+  it('goes through a cell that does not hold the connection, and its result comes back', async () => {
+    const gateway = await newGateway();
+    const connection = await online(gateway, 'cell-1');
+    const command = await submit(gateway, { kind: 'probe', params: { echo: 'hi' } }, 'cell-2');
+    expect(command).toMatchObject({ state: 'SENT', viaCellId: 'cell-2' });
+    const { body } = await connection.next('cmd');
+    expect(body).toMatchObject({
+      commandId: command.commandId,
+      kind: 'probe',
+      params: { echo: 'hi' },
+      needsGo: false,
+    });
+    const { commandId, attempt } = body;
+    connection.send('cmd.result', { commandId, attempt, ...succeeded });
+    await connection.next('result.ack');
+    expect((await read(command)).audit.map(({ state }) => state)).toEqual(['QUEUED', 'SENT', 'SUCCEEDED']);
+  });
+
+  it('that must not run twice starts after its ack, and holds its lane up until then', async () => {
+    const gateway = await newGateway();
+    const connection = await online(gateway);
+    const restore = await submit(gateway, { kind: 'restore.start', params: { volumeId: 'v1' } });
+    const pause = await submit(gateway, { kind: 'restore.pause', params: { volumeId: 'v1' } });
+    expect(pause.state).toBe('QUEUED');
+    const { body } = await connection.next('cmd');
+    expect(body).toMatchObject({ commandId: restore.commandId, needsGo: true });
+    expect(connection.pending('cmd')).toEqual([]);
+    connection.send('cmd.ack', { commandId: body.commandId, attempt: body.attempt, journalId: 'j1' });
+    await connection.next('cmd.go');
+    expect((await connection.next('cmd')).body.commandId).toBe(pause.commandId);
+    expect((await read(restore)).state).toBe('ACKED');
+  });
+
+  it('waits for a gateway that is away, and is INDETERMINATE when the journal that had it is lost', async () => {
+    const gateway = await newGateway();
+    const command = await submit(gateway, { kind: 'snapshot.create', params: { volumeId: 'v1' } });
+    expect(command.state).toBe('QUEUED');
+    const first = await online(gateway, 'cell-1', 'j1');
+    const { body } = await first.next('cmd');
+    first.send('cmd.ack', { commandId: body.commandId, attempt: body.attempt, journalId: 'j1' });
+    await first.next('cmd.go');
+    // Not acked, so that the next connection gets it again: after the hello has looked at the journals.
+    const probe = await submit(gateway, { kind: 'probe' });
+    const second = await online(gateway, 'cell-1', 'j2');
+    expect((await second.next('cmd')).body).toMatchObject({ commandId: probe.commandId, attempt: 2 });
+    expect((await read(command)).state).toBe('INDETERMINATE');
+    second.send('cmd.result', { commandId: body.commandId, attempt: body.attempt, ...succeeded });
+    await second.next('result.ack');
+    expect((await read(command)).state).toBe('INDETERMINATE');
+  });
+
+  it('is refused at once for a gateway that is away, if it is not to wait', async () => {
+    const gateway = await newGateway();
+    const refused = submit(gateway, { kind: 'probe', whenOffline: 'refuse' });
+    await expect(refused).rejects.toMatchObject({ code: 'OFFLINE' });
+    const { commands } = await api.call('listCommands', { params: { gatewayId: gateway.gatewayId } });
+    expect(commands).toEqual([]);
+  });
+
+  it('is the same command for the same key, and a conflict for another body', async () => {
+    const gateway = await newGateway();
+    const body = { kind: 'volume.check', params: { volumeId: 'v1' }, idempotencyKey: 'k' };
+    const first = await submit(gateway, body);
+    const again = await submit(gateway, body, 'cell-2');
+    expect(again.commandId).toBe(first.commandId);
+    const other = submit(gateway, { ...body, params: { volumeId: 'v2' } });
+    await expect(other).rejects.toMatchObject({ code: 'CONFLICT' });
+  });
+
+  it('of another tenant, of no gateway, of no kind or too large is an error that says so', async () => {
+    const gateway = await newGateway();
+    const { gatewayId } = gateway;
+    const foreign = apiOf('other').call('submitCommand', { params: { gatewayId }, body: { kind: 'probe' } });
+    await expect(foreign).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(submit({ ...gateway, gatewayId: 'gw-none' }, { kind: 'probe' })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
+    await expect(submit(gateway, { kind: 'format' })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+    const large = { kind: 'probe', params: { echo: 'x'.repeat(20_000) } };
+    await expect(submit(gateway, large)).rejects.toMatchObject({ code: 'TOO_LARGE' });
+  });
+
+  it('is canceled at once while it waits', async () => {
+    const gateway = await newGateway();
+    const { gatewayId, commandId } = await submit(gateway, { kind: 'probe' });
+    const cancel = () => api.call('cancelCommand', { params: { gatewayId, commandId } });
+    expect((await cancel()).command.state).toBe('CANCELED');
+    expect((await cancel()).command.state).toBe('CANCELED');
+    const connection = await online(gateway);
+    expect(connection.pending('cmd')).toEqual([]);
+  });
+});
+
+describe('credentials', () => {
+  it('reach one volume of one gateway for one purpose', async () => {
+    const gateway = await newGateway();
+    const connection = await online(gateway);
+    const writing = await access(connection, { kind: 'snapshot', volumeId: 'v1' });
+    expect(writing.prefix).toBe(`acme/${gateway.gatewayId}/v1`);
+    const { client, bucket, prefix } = writing;
+    const inside = { Bucket: bucket, Key: `${prefix}/chunk` };
+    await client.send(new PutObjectCommand({ ...inside, Body: 'x' }));
+    await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: `${prefix}/` }));
+    const outside = new PutObjectCommand({
+      Bucket: bucket,
+      Key: `acme/${gateway.gatewayId}/v2/chunk`,
+      Body: 'x',
+    });
+    await expect(client.send(outside)).rejects.toMatchObject({ name: 'AccessDenied' });
+    const { client: reading } = await access(connection, {
+      kind: 'restore',
+      volumeId: 'v1',
+      snapshotId: 's',
+    });
+    await reading.send(new GetObjectCommand(inside));
+    const write = new PutObjectCommand({ ...inside, Body: 'y' });
+    await expect(reading.send(write)).rejects.toMatchObject({ name: 'AccessDenied' });
+  });
+
+  it('are refused for a volume whose name could mean another', async () => {
+    const connection = await online(await newGateway());
+    connection.send('creds.get', { requestId: 'r', purpose: { kind: 'snapshot', volumeId: '*' } });
+    expect((await connection.next('creds')).body).toMatchObject({ error: { code: 'INVALID_INPUT' } });
+  });
+
+  async function access(connection: TestConnection, purpose: CredentialPurpose) {
+    connection.send('creds.get', { requestId: 'r', purpose });
+    const { credentials } = (await connection.next('creds')).body;
+    if (!credentials) throw new Error('no credentials');
+    const { accessKeyId, secretAccessKey, sessionToken, endpoint, region, bucket, prefix } = credentials;
+    const client = new S3Client({
+      credentials: { accessKeyId, secretAccessKey, sessionToken },
+      endpoint,
+      region,
+      forcePathStyle: true,
+    });
+    return { client, bucket, prefix };
+  }
+});

@@ -38,10 +38,12 @@ export interface HoldfastFunctionProps {
  */
 export class HoldfastFunction extends Construct {
   readonly lambda: LambdaFunction;
+  readonly handler: HandlerName;
   readonly #role: Role;
 
   constructor(scope: Construct, id: string, props: HoldfastFunctionProps) {
     super(scope, id);
+    this.handler = props.handler;
     const { config, bundles } = props.deployment;
     const logGroup = new LogGroup(this, 'Logs', {
       retention: config.logRetentionDays as RetentionDays,

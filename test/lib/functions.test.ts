@@ -1,0 +1,112 @@
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { handlerEntries } from '../../lib/handlers.ts';
+import { homeAndCell, ofType, type SynthesizedStack } from './synthesis.ts';
+
+let stacks: SynthesizedStack[];
+const functions = () => stacks.flatMap((stack) => stack.functions.map((fn) => ({ ...fn, stack })));
+
+beforeAll(async () => {
+  const { home, cell } = await homeAndCell();
+  stacks = [home, cell];
+});
+
+interface HandlerModule {
+  handler: unknown;
+  env: readonly string[];
+  cellEnv?: readonly string[];
+}
+
+describe('every function', () => {
+  it('has exactly the variables that its handler declares', async () => {
+    for (const { path, handler, resource, stack } of functions()) {
+      const module = (await import(`../../${handlerEntries[handler]}`)) as HandlerModule;
+      const isInCell = stack.name !== 'holdfast-home';
+      const declared = (isInCell ? module.cellEnv : undefined) ?? module.env;
+      const { Variables = {} } = (resource.Properties['Environment'] ?? {}) as { Variables?: object };
+      expect({ path, env: Object.keys(Variables).sort() }).toEqual({ path, env: [...declared].sort() });
+      expect(module.handler).toBeInstanceOf(Function);
+    }
+  });
+
+  it('comes from an entry file, and every entry file is deployed', () => {
+    const deployed = new Set(functions().map(({ handler }) => handler));
+    expect([...deployed].sort()).toEqual(Object.keys(handlerEntries).sort());
+  });
+
+  it('runs on Node 24 with a log group that forgets', () => {
+    for (const { resource, stack, path } of functions()) {
+      const { Runtime, LoggingConfig } = resource.Properties as {
+        Runtime: string;
+        LoggingConfig: { LogGroup: { Ref: string } };
+      };
+      const logGroup = stack.resources[LoggingConfig.LogGroup.Ref];
+      expect({ path, Runtime, logs: logGroup?.Properties }).toMatchObject({
+        path,
+        Runtime: 'nodejs24.x',
+        logs: { RetentionInDays: 30 },
+      });
+    }
+  });
+
+  it('raises an alarm for errors and for throttles', () => {
+    for (const { logicalId, stack, path } of functions()) {
+      const watched = alarmsOf(stack, logicalId).map(({ MetricName }) => MetricName);
+      expect({ path, watched }).toEqual({ path, watched: expect.arrayContaining(['Errors', 'Throttles']) });
+    }
+  });
+});
+
+describe('every scheduled function', () => {
+  const scheduled = () =>
+    stacks.flatMap((stack) =>
+      Object.values(ofType(stack, 'AWS::Events::Rule'))
+        .filter(({ Properties }) => Properties['ScheduleExpression'])
+        .flatMap(({ Properties }) =>
+          (Properties['Targets'] as Target[]).map((target) => ({ stack, target })),
+        ),
+    );
+
+  it('is missed by an alarm when it is not started', () => {
+    expect(scheduled()).toHaveLength(2);
+    for (const { stack, target } of scheduled())
+      expect(alarmsOf(stack, target.Arn['Fn::GetAtt'][0])).toContainEqual(
+        expect.objectContaining({
+          MetricName: 'Invocations',
+          ComparisonOperator: 'LessThanThreshold',
+          Threshold: 1,
+          TreatMissingData: 'breaching',
+        }),
+      );
+  });
+
+  it('runs alone: a slow tick is not overtaken by the next', () => {
+    for (const { stack, target } of scheduled())
+      expect(stack.resources[target.Arn['Fn::GetAtt'][0]]?.Properties).toMatchObject({
+        ReservedConcurrentExecutions: 1,
+      });
+  });
+});
+
+it('every rule and every function that it starts has a dead-letter queue', () => {
+  for (const stack of stacks)
+    for (const { Properties } of Object.values(ofType(stack, 'AWS::Events::Rule')))
+      for (const target of Properties['Targets'] as Target[]) {
+        expect(target.DeadLetterConfig).toBeDefined();
+        expect(stack.resources[target.Arn['Fn::GetAtt'][0]]?.Properties['DeadLetterConfig']).toBeDefined();
+      }
+});
+
+interface Target {
+  Arn: { 'Fn::GetAtt': [string, string] };
+  DeadLetterConfig?: object;
+}
+interface AlarmProperties {
+  MetricName?: string;
+  Dimensions?: { Value: { Ref?: string } }[];
+  AlarmActions?: object[];
+}
+const alarmsOf = (stack: SynthesizedStack, functionId: string): AlarmProperties[] =>
+  Object.values(ofType(stack, 'AWS::CloudWatch::Alarm'))
+    .map(({ Properties }) => Properties as AlarmProperties)
+    .filter(({ Dimensions = [] }) => Dimensions.some(({ Value }) => Value.Ref === functionId))
+    .filter(({ AlarmActions = [] }) => AlarmActions.length > 0);

@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { handlerEntries, type HandlerName } from '../../lib/handlers.ts';
+import { synthesizeOnce } from '../support/local-cloud.ts';
+
+export interface Resource {
+  Type: string;
+  Properties: Record<string, unknown>;
+}
+export interface DeclaredFunction {
+  /** `holdfast-home/Gateways` */
+  path: string;
+  handler: HandlerName;
+  logicalId: string;
+  resource: Resource;
+}
+export interface SynthesizedStack {
+  name: string;
+  resources: Record<string, Resource>;
+  functions: DeclaredFunction[];
+}
+
+/** Constructs whose name is not their handler's. */
+const handlersByConstruct: Record<string, HandlerName> = {
+  CellCommands: 'Commands',
+  DefaultRoute: 'Default',
+};
+
+/** The stacks as `cdk synth` writes them; the CDK itself runs in a process of its own, once for all test files. */
+export async function synthesizeStacks(
+  context: { cells: string[] } & Record<string, unknown>,
+): Promise<Record<string, SynthesizedStack>> {
+  const outDir = await synthesizeOnce(context);
+  const names = ['holdfast-home', ...context.cells.map((cellId) => `holdfast-${cellId}`)];
+  return Object.fromEntries(names.map((name) => [name, readStack(outDir, name)]));
+}
+
+function readStack(outDir: string, name: string): SynthesizedStack {
+  const text = readFileSync(join(outDir, `${name}.template.json`), 'utf8');
+  const { Resources: resources } = JSON.parse(text) as { Resources: Record<string, Resource> };
+  const functions = Object.entries(resources)
+    .filter(([, { Type }]) => Type === 'AWS::Lambda::Function')
+    .map(([logicalId, resource]) => {
+      const construct = logicalId.replace(/Function[0-9A-F]{8}$/, '');
+      const handler = handlersByConstruct[construct] ?? (construct as HandlerName);
+      if (!(handler in handlerEntries)) throw new Error(`${name}: no handler is known for ${logicalId}`);
+      return { path: `${name}/${construct}`, handler, logicalId, resource };
+    });
+  return { name, resources, functions };
+}
+
+/** Home and one cell: what most tests look at. */
+export async function homeAndCell(): Promise<{ home: SynthesizedStack; cell: SynthesizedStack }> {
+  const stacks = await synthesizeStacks({ cells: ['cell-1', 'cell-2'] });
+  return { home: stacks['holdfast-home']!, cell: stacks['holdfast-cell-1']! };
+}
+
+/** Resources of one type, by logical id. */
+export const ofType = ({ resources }: SynthesizedStack, type: string): Record<string, Resource> =>
+  Object.fromEntries(Object.entries(resources).filter(([, { Type }]) => Type === type));
+
+/** The properties of every resource of one type. */
+export const propertiesOf = (stack: SynthesizedStack, type: string): Record<string, unknown>[] =>
+  Object.values(ofType(stack, type)).map(({ Properties }) => Properties);

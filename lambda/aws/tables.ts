@@ -9,18 +9,27 @@ import type {
   SubscriptionItem,
   TokenItem,
 } from '../../core/model.ts';
+import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { Table } from './table.ts';
 
+type Client = DynamoDBDocumentClient;
+
 /** The tables of core/model.ts by the names that the environment gives them. */
-export const gatewaysTable = (name: string) => new Table<GatewayItem, 'gatewayId'>(name, ['gatewayId']);
-export const connectionsTable = (name: string) => new Table<HolderItem, 'gatewayId'>(name, ['gatewayId']);
-export const statusTable = (name: string) => new Table<StatusItem, 'gatewayId'>(name, ['gatewayId']);
-export const inventoryTable = (name: string) => new Table<InventoryItem, 'gatewayId'>(name, ['gatewayId']);
-export const alertsTable = (name: string) => new Table<AlertItem, 'alertKey'>(name, ['alertKey']);
-export const commandsTable = (name: string) =>
-  new Table<CommandItem, 'gatewayId' | 'commandId'>(name, ['gatewayId', 'commandId']);
-export const activationCodesTable = (name: string) =>
-  new Table<ActivationCodeItem, 'codeHash'>(name, ['codeHash']);
-export const tokensTable = (name: string) => new Table<TokenItem, 'tokenHash'>(name, ['tokenHash']);
-export const subscriptionsTable = (name: string) =>
-  new Table<SubscriptionItem, 'tenantId' | 'subscriptionId'>(name, ['tenantId', 'subscriptionId']);
+export const gatewaysTable = (name: string, client?: Client) =>
+  new Table<GatewayItem, 'gatewayId'>(name, ['gatewayId'], client);
+export const connectionsTable = (name: string, client?: Client) =>
+  new Table<HolderItem, 'gatewayId'>(name, ['gatewayId'], client);
+export const statusTable = (name: string, client?: Client) =>
+  new Table<StatusItem, 'gatewayId'>(name, ['gatewayId'], client);
+export const inventoryTable = (name: string, client?: Client) =>
+  new Table<InventoryItem, 'gatewayId'>(name, ['gatewayId'], client);
+export const alertsTable = (name: string, client?: Client) =>
+  new Table<AlertItem, 'alertKey'>(name, ['alertKey'], client);
+export const commandsTable = (name: string, client?: Client) =>
+  new Table<CommandItem, 'gatewayId' | 'commandId'>(name, ['gatewayId', 'commandId'], client);
+export const activationCodesTable = (name: string, client?: Client) =>
+  new Table<ActivationCodeItem, 'codeHash'>(name, ['codeHash'], client);
+export const tokensTable = (name: string, client?: Client) =>
+  new Table<TokenItem, 'tokenHash'>(name, ['tokenHash'], client);
+export const subscriptionsTable = (name: string, client?: Client) =>
+  new Table<SubscriptionItem, 'tenantId' | 'subscriptionId'>(name, ['tenantId', 'subscriptionId'], client);

@@ -14,6 +14,8 @@ import { dynamoCommands, dynamoGateways, dynamoHolders } from './dynamo-stores.t
 import { forwarding, forwardingMode } from './forwarding.ts';
 
 export const env = ['GATEWAYS_TABLE', 'COMMANDS_TABLE', 'CELL_DIRECTORY_PATH', 'FORWARDING_MODE'] as const;
+/** What the function of a cell's own door has. */
+export const cellEnv = [...env, 'CELL_ID', 'CONNECTIONS_TABLE'] as const;
 
 type Deps = (log: Log) => CommandServiceDeps;
 type Request = ApiRequest<'submitCommand' | 'listCommands' | 'getCommand' | 'cancelCommand'>;

@@ -1,0 +1,112 @@
+import { generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto';
+import { activationProofText } from '../../../core/api.ts';
+import type { CellEntry } from '../../../core/env.ts';
+import type { LogFields } from '../../../core/log.ts';
+import type { Principal } from '../../../core/model.ts';
+import type { ActivationDeps } from '../../../lambda/api/activate-gateway.ts';
+import type { GatewaysDeps } from '../../../lambda/api/change-gateways.ts';
+import type { SubscriptionDeps } from '../../../lambda/api/subscriptions.ts';
+import type { TokenDeps } from '../../../lambda/api/tokens.ts';
+import {
+  activationCodesTable,
+  gatewaysTable,
+  inventoryTable,
+  statusTable,
+  subscriptionsTable,
+  tokensTable,
+} from '../../../lambda/aws/tables.ts';
+import type { TestDynamo } from '../../support/dynamo.ts';
+
+export const cells: CellEntry[] = ['cell-1', 'cell-2'].map((cellId) => ({
+  cellId,
+  webSocketUrl: `wss://${cellId}.example.com/v1`,
+  apiUrl: `https://${cellId}.example.com`,
+  deliverFunctionName: `holdfast-${cellId}-deliver`,
+}));
+
+type Deps = ActivationDeps & GatewaysDeps & TokenDeps & SubscriptionDeps;
+export interface ApiFixture extends Deps {
+  /** The clock's time; tests move it. */
+  at: number;
+  /** What was handed to other functions, in order. */
+  readonly invoked: { functionName: string; payload: unknown }[];
+  /** What was sent to queues, in order. */
+  readonly sent: { queueUrl: string; message: Parameters<Deps['send']>[1] }[];
+}
+
+/** New, empty tables in DynamoDB, a clock that stands, and records of what leaves for other services. */
+export async function apiFixture(dynamo: TestDynamo): Promise<ApiFixture> {
+  const names = await dynamo.createTables();
+  const fixture: ApiFixture = {
+    at: Date.UTC(2026, 0, 1),
+    invoked: [],
+    sent: [],
+    codes: activationCodesTable(names.ACTIVATION_CODES_TABLE, dynamo.client),
+    gateways: gatewaysTable(names.GATEWAYS_TABLE, dynamo.client),
+    status: statusTable(names.STATUS_TABLE, dynamo.client),
+    inventory: inventoryTable(names.INVENTORY_TABLE, dynamo.client),
+    tokens: tokensTable(names.TOKENS_TABLE, dynamo.client),
+    subscriptions: subscriptionsTable(names.SUBSCRIPTIONS_TABLE, dynamo.client),
+    cells: { list: () => Promise.resolve(cells) },
+    invoke: (functionName, payload) => {
+      fixture.invoked.push({ functionName, payload });
+      return Promise.resolve({ outcome: 'delivered' });
+    },
+    send: (queueUrl, message) => {
+      fixture.sent.push({ queueUrl, message });
+      return Promise.resolve();
+    },
+    localQueueOrigin: undefined,
+    random: randomBytes,
+    now: () => fixture.at,
+  };
+  return fixture;
+}
+
+export const admin = (tenantId: string): Principal => ({
+  kind: 'tenant',
+  id: 't-1',
+  tenantId,
+  role: 'tenant-admin',
+});
+
+/** What the HTTP handler hands to a route after it verified the request. */
+export function request<Body = undefined>(
+  tenantId: string,
+  given: { params?: Record<string, string>; query?: Record<string, string>; body?: Body } = {},
+) {
+  const logged: { event: string; fields?: LogFields }[] = [];
+  return {
+    tenantId,
+    principal: admin(tenantId),
+    params: given.params ?? {},
+    query: given.query ?? {},
+    body: given.body as Body,
+    log: (_level: string, event: string, fields?: LogFields) => void logged.push({ event, fields }),
+    logged,
+  };
+}
+
+export interface AgentKey {
+  publicKey: string;
+  privateKey: KeyObject;
+}
+export function newAgentKey(): AgentKey {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  return { privateKey, publicKey: privateKey.export({ format: 'jwk' }).x ?? '' };
+}
+
+/** The body that an agent with this key sends. */
+export const activationBody = (code: string, { publicKey, privateKey }: AgentKey) => ({
+  code,
+  publicKey,
+  proof: sign(null, Buffer.from(activationProofText(code, publicKey)), privateKey).toString('base64url'),
+  agentVersion: '1.0.0',
+});
+
+/** A route's request without a caller: `activate`. */
+export const publicRequest = <Body>(body: Body) => ({
+  ...request('nobody', { body }),
+  tenantId: undefined,
+  principal: undefined,
+});

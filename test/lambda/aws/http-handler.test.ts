@@ -1,0 +1,151 @@
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { HoldfastError } from '../../../core/errors.ts';
+import { httpHandler, type ApiRequest, type HttpEvent } from '../../../lambda/aws/http-handler.ts';
+
+type Route = 'getGateway' | 'renameGateway' | 'fleetGateways' | 'activate';
+let served: ApiRequest<Route>[] = [];
+let answer: () => object = () => ({});
+const serve = (_deps: undefined, request: ApiRequest<Route>) => {
+  served.push(request);
+  return Promise.resolve(answer() as never);
+};
+const handler = httpHandler({
+  env: [],
+  deps: () => undefined,
+  routes: { getGateway: serve, renameGateway: serve, fleetGateways: serve },
+});
+
+const lines: string[] = [];
+jest.spyOn(process.stdout, 'write').mockImplementation((line) => lines.push(String(line)) > 0);
+afterEach(() => {
+  served = [];
+  answer = () => ({});
+  lines.length = 0;
+});
+
+const context = { awsRequestId: 'r-1', functionName: 'f', getRemainingTimeInMillis: () => 1_000 };
+const tenant = (role: string) => ({ lambda: { tenantId: 'acme', role, tokenId: 't-1' } });
+const operator = { iam: { userArn: 'arn:aws:iam::1:user/ann', accountId: '1' } };
+const at = (routeKey: string, more: Partial<HttpEvent> & { authorizer?: unknown } = {}): HttpEvent => {
+  const { authorizer, ...rest } = more;
+  return { routeKey, requestContext: { authorizer }, ...rest };
+};
+const call = async (event: HttpEvent) => {
+  const { statusCode, body } = await handler(event, context);
+  return {
+    statusCode,
+    body: JSON.parse(body) as { error?: { code: string; message: string; hint?: string } },
+  };
+};
+const get = 'GET /v1/gateways/{gatewayId}';
+const rename = 'PUT /v1/gateways/{gatewayId}/name';
+const forOperators = 'GET /operator/v1/tenants/{tenantId}/gateways/{gatewayId}';
+
+describe('who asks', () => {
+  it('is the token’s tenant, whatever the request says', async () => {
+    const pathParameters = { gatewayId: 'gw-1', tenantId: 'other' };
+    await call(at(get, { authorizer: tenant('tenant-read'), pathParameters }));
+    expect(served).toMatchObject([{ tenantId: 'acme', principal: { kind: 'tenant', id: 't-1' } }]);
+  });
+
+  it('is an operator for the tenant that the path names', async () => {
+    const pathParameters = { tenantId: 'other', gatewayId: 'gw-1' };
+    await call(at(forOperators, { authorizer: operator, pathParameters }));
+    expect(served).toMatchObject([
+      { tenantId: 'other', principal: { kind: 'operator', id: operator.iam.userArn } },
+    ]);
+  });
+
+  it('is an operator by the subject of an OIDC token', async () => {
+    const authorizer = { jwt: { claims: { sub: 'ann@example.com' } } };
+    await call(at('GET /operator/v1/gateways', { authorizer }));
+    expect(served).toMatchObject([{ tenantId: undefined, principal: { id: 'ann@example.com' } }]);
+  });
+
+  it('must be known', async () => {
+    expect(await call(at(get))).toMatchObject({
+      statusCode: 401,
+      body: { error: { code: 'UNAUTHENTICATED' } },
+    });
+    expect(served).toEqual([]);
+  });
+
+  it.each([
+    [rename, tenant('tenant-read'), 403],
+    ['GET /operator/v1/gateways', tenant('tenant-admin'), 403],
+    [get, tenant('root'), 401],
+    [forOperators, operator, 400],
+    ['GET /v1/nothing', operator, 404],
+    ['GET /v1/alerts', tenant('tenant-read'), 404],
+  ])('of %s as %j answers %i', async (routeKey, authorizer, status) => {
+    expect(await call(at(routeKey, { authorizer, body: '{"name":"x"}' }))).toMatchObject({
+      statusCode: status,
+    });
+    expect(served).toEqual([]);
+  });
+});
+
+describe('what is asked', () => {
+  const authorizer = tenant('tenant-admin');
+
+  it('is parsed, also when API Gateway wrapped it in base64', async () => {
+    const body = Buffer.from('{"name":"Rome"}').toString('base64');
+    await call(at(rename, { authorizer, body, isBase64Encoded: true }));
+    expect(served).toMatchObject([{ body: { name: 'Rome' } }]);
+  });
+
+  it.each([
+    ['not json', 'the body is not JSON'],
+    ['{"name":""}', 'name: '],
+    ['{"name":"x","admin":true}', 'admin'],
+    [undefined, 'name: '],
+  ])('is refused: %s', async (body, message) => {
+    const refused = await call(at(rename, { authorizer, body }));
+    expect(refused).toMatchObject({ statusCode: 400, body: { error: { code: 'INVALID_INPUT' } } });
+    expect(refused.body.error?.message).toContain(message);
+  });
+
+  it('has short parameters', async () => {
+    const pathParameters = { gatewayId: 'x'.repeat(129) };
+    expect(await call(at(get, { authorizer, pathParameters }))).toMatchObject({ statusCode: 400 });
+  });
+});
+
+describe('what is answered', () => {
+  const event = at(get, { authorizer: tenant('tenant-read'), pathParameters: { gatewayId: 'gw-1' } });
+
+  it('is an error’s code, message and hint with the code’s status', async () => {
+    answer = () => {
+      throw new HoldfastError('NOT_FOUND', 'there is no gateway gw-1', { hint: 'list the gateways' });
+    };
+    expect(await call(event)).toEqual({
+      statusCode: 404,
+      body: { error: { code: 'NOT_FOUND', message: 'there is no gateway gw-1', hint: 'list the gateways' } },
+    });
+  });
+
+  it('does not tell what broke inside; the log does', async () => {
+    answer = () => {
+      throw new Error('password of the database is hunter2');
+    };
+    const { statusCode, body } = await call(event);
+    expect({ statusCode, message: body.error?.message }).toEqual({
+      statusCode: 500,
+      message: 'something failed inside (request r-1)',
+    });
+    expect(lines.join('')).toContain('hunter2');
+  });
+
+  it('leaves one line with ids, status and duration', async () => {
+    await call(event);
+    expect(lines).toHaveLength(1);
+    expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+      event: 'http.request',
+      route: get,
+      tenantId: 'acme',
+      gatewayId: 'gw-1',
+      status: 200,
+      durationMs: expect.any(Number),
+    });
+  });
+});

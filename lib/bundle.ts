@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -20,10 +20,9 @@ export interface Bundles extends Disposable {
 export function bundleHandlers(): Bundles {
   const outdir = mkdtempSync(join(tmpdir(), 'holdfast-bundles-'));
   const names = Object.keys(handlerEntries) as HandlerName[];
-  const built = names.filter((name) => existsSync(join(repository, handlerEntries[name])));
   buildSync({
     absWorkingDir: repository,
-    entryPoints: built.map((name) => ({ in: handlerEntries[name], out: join(name, 'index') })),
+    entryPoints: names.map((name) => ({ in: handlerEntries[name], out: join(name, 'index') })),
     outdir,
     outExtension: { '.js': '.mjs' },
     bundle: true,
@@ -40,14 +39,6 @@ export function bundleHandlers(): Bundles {
     },
     logLevel: 'warning',
   });
-  for (const name of names.filter((name) => !built.includes(name))) {
-    mkdirSync(join(outdir, name));
-    const message = JSON.stringify(`${handlerEntries[name]} is not written yet`);
-    writeFileSync(
-      join(outdir, name, 'index.mjs'),
-      `export const handler=()=>{throw new Error(${message})};\n`,
-    );
-  }
   return {
     directoryOf: (name) => join(outdir, name),
     [Symbol.dispose]: () => rmSync(outdir, { recursive: true, force: true }),

@@ -1,7 +1,6 @@
 import {
   DeleteObjectsCommand,
   GetObjectCommand,
-  HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   type S3Client,
@@ -57,7 +56,7 @@ class S3Bucket implements Bucket {
   }
 
   get(key: string, options: CallOptions & { maxBytes: number }): Promise<Uint8Array> {
-    return this.#call('get', key, options, async (client, signal) => {
+    return this.#read(key, options, async (client, signal) => {
       const response = await client.send(new GetObjectCommand(this.#object(key)), { abortSignal: signal });
       return collectBody(response, options.maxBytes, `get ${this.#name(key)}`);
     });
@@ -69,7 +68,7 @@ class S3Bucket implements Bucket {
     options?: CallOptions,
   ): Promise<Uint8Array> {
     const Range = `bytes=${offsetBytes}-${offsetBytes + lengthBytes - 1}`;
-    return this.#call('get', key, options, async (client, signal) => {
+    return this.#read(key, options, async (client, signal) => {
       const response = await client.send(new GetObjectCommand({ ...this.#object(key), Range }), {
         abortSignal: signal,
       });
@@ -79,17 +78,18 @@ class S3Bucket implements Bucket {
     });
   }
 
+  /**
+   * By a listing: S3 answers a HEAD of a missing object with 403 where the permission to list is limited to a
+   * prefix, as an agent's is.
+   */
   async has(key: string, options?: CallOptions): Promise<boolean> {
-    try {
-      await this.#call('look up', key, options, (client, signal) =>
-        client.send(new HeadObjectCommand(this.#object(key)), { abortSignal: signal }),
-      );
-      return true;
-    } catch (error) {
-      if (error instanceof HoldfastError && error.code === 'NOT_FOUND' && !isMissingBucket(error))
-        return false;
-      throw error;
-    }
+    const { bucket, prefix } = this.#options;
+    const page = await this.#call('look up', key, options, (client, signal) =>
+      client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix + key, MaxKeys: 1 }), {
+        abortSignal: signal,
+      }),
+    );
+    return page.Contents?.[0]?.Key === prefix + key;
   }
 
   async *list(keyPrefix: string, options?: CallOptions): AsyncGenerator<ListedObject> {
@@ -127,6 +127,21 @@ class S3Bucket implements Bucket {
         const failed = response.Errors?.[0];
         if (failed) throw Object.assign(new Error(failed.Message ?? 'not deleted'), { Code: failed.Code });
       });
+    }
+  }
+
+  /** A missing object is NOT_FOUND also where S3 says 403 for the reason given at `has`. */
+  async #read<T>(
+    key: string,
+    options: CallOptions | undefined,
+    attempt: (client: S3Client, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await this.#call('get', key, options, attempt);
+    } catch (error) {
+      const forbidden = error instanceof HoldfastError && error.code === 'FORBIDDEN';
+      if (!forbidden || (await this.has(key, options).catch(() => true))) throw error;
+      throw new HoldfastError('NOT_FOUND', `there is no ${this.#name(key)}`, { cause: error });
     }
   }
 
@@ -180,6 +195,3 @@ class S3Bucket implements Bucket {
     return this.#client;
   }
 }
-
-const isMissingBucket = (error: HoldfastError): boolean =>
-  (error.cause as { name?: string } | undefined)?.name === 'NoSuchBucket';

@@ -90,6 +90,16 @@ const objectActions: Record<CredentialPurpose['kind'], string[]> = {
   delete: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject'],
 };
 
+/**
+ * Small objects beside the data by which uploads, restores and collectors see each other (docs/snapshot-format.md,
+ * “Permissions”): an upload withdraws its intent and its pin, a restore pins its snapshot and releases it.
+ */
+const marks: Record<CredentialPurpose['kind'], { actions: string[]; folders: string[] } | undefined> = {
+  snapshot: { actions: ['s3:DeleteObject'], folders: ['intents', 'pins'] },
+  restore: { actions: ['s3:PutObject', 's3:DeleteObject'], folders: ['pins'] },
+  delete: undefined,
+};
+
 /** What a session may do: it can only narrow what the role allows. */
 export function sessionPolicy(
   bucket: string,
@@ -107,5 +117,10 @@ export function sessionPolicy(
     Resource: `arn:aws:s3:::${bucket}`,
     Condition: { StringLike: { 's3:prefix': [`${prefix}/*`] } },
   };
-  return { Version: '2012-10-17', Statement: [objects, list] as PolicyStatement[] };
+  const withMarks = (marks[kind]?.folders ?? []).map((folder) => ({
+    Effect: 'Allow',
+    Action: marks[kind]!.actions,
+    Resource: `arn:aws:s3:::${bucket}/${prefix}/${folder}/*`,
+  }));
+  return { Version: '2012-10-17', Statement: [objects, list, ...withMarks] as PolicyStatement[] };
 }

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../core/errors.ts';
 import { checkDestinations, Deliveries } from './deliveries.ts';
 import { EventRules } from './events/bus.ts';
+import { AsyncInvocations } from './functions/async-invocations.ts';
 import { AsyncQueue } from './functions/async-queue.ts';
 import { ServiceCaller } from './functions/callers.ts';
 import { Functions } from './functions/functions.ts';
@@ -25,6 +26,7 @@ import { Identities, rootUser } from './services/identities.ts';
 import { lambdaService } from './services/lambda.ts';
 import { Parameters, ssmService } from './services/parameters.ts';
 import { snsService, sqsService } from './services/queues.ts';
+import type { Service } from './services/service.ts';
 import { signedCall } from './services/root-client.ts';
 import { stsService } from './services/sts.ts';
 import { resourcesOf, type StackPlan } from './template/plan.ts';
@@ -40,116 +42,167 @@ export interface RunningStack {
 
 /** Boots what the plan of `boot.stackName` declares. Resolves once every port answers. */
 export async function bootStack(boot: StackBoot, log: Log): Promise<RunningStack> {
-  const { stackName, settings, dataDir } = boot;
-  const plan = settings.plans.find(({ name }) => name === stackName) as StackPlan;
-  const servicesUrl = settings.servicesUrls[stackName] ?? '';
+  const context = contextOf(boot, log);
+  checkDestinations(context.plan, context.region);
+  const stores = await openStores(boot, context);
+  const compute = createCompute(boot, context, stores);
+  const front = createFront({
+    stackName: boot.stackName,
+    region: context.region,
+    identities: context.identities,
+    services: servicesOf(context, stores, compute),
+    now,
+    onFault: (service, error) => context.fault(service)(error),
+  });
+  const apis = createApis(boot, context, compute.caller);
+  const servers: [Server, number][] = [
+    [front, boot.servicesPort],
+    ...apis.map(({ api, port }): [Server, number] => [api.server, port]),
+  ];
+  await Promise.all(servers.map(([server, port]) => listen(server, port)));
+  await ensureTables(context);
+  return {
+    start: () => {
+      compute.later.resume();
+      compute.rules.startSchedules();
+    },
+    stop: async () => {
+      compute.rules.stop();
+      compute.later.close();
+      for (const { api } of apis) if (api instanceof WebSocketApi) api.close();
+      await Promise.all(servers.map(([server]) => closeServer(server)));
+      await compute.functions.close();
+      // The tables' server never listened, so its close() would stop half-way; LevelDB is safe at any moment.
+      await stores.messages.close();
+      stores.state.close();
+    },
+  };
+}
+
+interface Context {
+  readonly plan: StackPlan;
+  readonly servicesUrl: string;
+  readonly region: Region;
+  readonly keys: KeyRing;
+  readonly identities: Identities;
+  readonly log: Log;
+  /** Reports an error of ours in the log stream. */
+  readonly fault: (source: string) => (error: unknown) => void;
+}
+
+function contextOf({ stackName, settings, masterKey }: StackBoot, log: Log): Context {
+  const plan = settings.plans.find(({ name }) => name === stackName);
+  if (!plan) throw new HoldfastError('INTERNAL', `there is no stack ${stackName}`);
+  const region = new Region(settings);
+  const keys = new KeyRing(Buffer.from(masterKey, 'hex'));
   const fault = (source: string) => (error: unknown) => {
     const { message, stack } = error as Error;
+    const trace = stack?.split('\n');
     log({
       ts: now().toISOString(),
       source: `${stackName}/${source}`,
       level: 'error',
       event: 'local.fault',
       message,
-      trace: stack?.split('\n'),
+      trace,
     });
   };
-  const region = new Region(settings);
-  const keys = new KeyRing(Buffer.from(boot.masterKey, 'hex'));
-  const identities = new Identities(region, keys);
-  const deliveries = new Deliveries(region, keys, servicesUrl);
-  checkDestinations(plan, region);
+  const servicesUrl = settings.servicesUrls[stackName] ?? '';
+  return { plan, servicesUrl, region, keys, identities: new Identities(region, keys), log, fault };
+}
 
+interface Stores {
+  /** Of the local mode itself: accepted events, parameters. */
+  readonly state: DatabaseSync;
+  readonly tables: Server;
+  readonly messages: MessageStores;
+  readonly parameters?: Parameters;
+}
+
+/** Opens what is on disk and makes the buckets, topics and queues that the template declares. */
+async function openStores(
+  { stackName, dataDir, settings }: StackBoot,
+  { plan, region, servicesUrl }: Context,
+): Promise<Stores> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const state = new DatabaseSync(join(dataDir, 'state.sqlite'));
   state.exec('PRAGMA journal_mode = WAL');
   const tables = openTables(dataDir, region);
   const place = { region: settings.region, accountId: settings.accountId, servicesUrl };
-  const stores = await MessageStores.open(dataDir, place);
-  for (const { name } of resourcesOf(plan, 'AWS::S3::Bucket')) stores.ensureBucket(name);
-  for (const { name } of resourcesOf(plan, 'AWS::SNS::Topic')) stores.ensureTopic(name, place);
+  const messages = await MessageStores.open(dataDir, place);
+  for (const { name } of resourcesOf(plan, 'AWS::S3::Bucket')) messages.ensureBucket(name);
+  for (const { name } of resourcesOf(plan, 'AWS::SNS::Topic')) messages.ensureTopic(name, place);
   for (const { name, properties } of resourcesOf(plan, 'AWS::SQS::Queue'))
-    stores.ensureQueue(name, properties, place);
+    messages.ensureQueue(name, properties, place);
   const parameters = region.hostStack === stackName ? new Parameters(state, region, Date.now()) : undefined;
+  return { state, tables, messages, parameters };
+}
 
-  const functions = new Functions({
-    region,
+interface Compute {
+  readonly functions: Functions;
+  readonly later: AsyncInvocations;
+  readonly caller: ServiceCaller;
+  readonly rules: EventRules;
+}
+
+function createCompute({ scheduleScale }: StackBoot, context: Context, { state }: Stores): Compute {
+  const { plan, region, keys, servicesUrl, log } = context;
+  const deliveries = new Deliveries(region, keys, servicesUrl);
+  const functions = new Functions({ region, plan, keys, servicesUrl, log, now });
+  const later = new AsyncInvocations({
     plan,
-    keys,
-    servicesUrl,
+    functions,
     queue: new AsyncQueue(state),
-    timeScale: boot.scheduleScale,
+    timeScale: scheduleScale,
     log,
     now,
     deliver: (queueArn, body, roleArn) => deliveries.asRole(queueArn, body, roleArn),
   });
-  const caller = new ServiceCaller(plan, functions);
+  const caller = new ServiceCaller(plan, functions, later);
   const rules = new EventRules({
     region,
     plan,
     functions,
     caller,
     deadLetter: (...letter) => deliveries.asEventBridge(...letter),
-    scheduleScale: boot.scheduleScale,
+    scheduleScale,
     log,
     now,
   });
-  const front = createFront({
-    stackName,
-    region,
-    identities,
-    services: [
-      dynamodbService(region, tables),
-      s3Service(region, stores),
-      sqsService(region, stores),
-      snsService(region, stores),
-      stsService(region, keys, now),
-      ssmService(region, parameters, now),
-      lambdaService(region, functions),
-      eventsService(region, rules, now),
-    ],
-    now,
-    onFault: (service, error) => fault(service)(error),
-  });
-  const apis = apisOf(plan).map((api) => {
-    const deps = { api, region, identities, caller, now, onFault: fault(api.properties.Name) };
-    return api.properties.ProtocolType === 'HTTP'
-      ? new HttpApi(deps)
-      : new WebSocketApi({ ...deps, limits: webSocketLimits });
-  });
-  const servers: [Server, number][] = [
-    [front, boot.servicesPort],
-    ...apis.map((api, index): [Server, number] => [
-      api.server,
-      boot.apiPorts[apisOf(plan)[index]?.logicalId ?? ''] ?? 0,
-    ]),
-  ];
-  await Promise.all(servers.map(([server, port]) => listen(server, port)));
-  await ensureTables(plan, region, keys, servicesUrl);
-
-  return {
-    start: () => {
-      functions.resume();
-      rules.startSchedules();
-    },
-    stop: async () => {
-      rules.stop();
-      for (const api of apis) if (api instanceof WebSocketApi) api.close();
-      await Promise.all(servers.map(([server]) => closeServer(server)));
-      await functions.close();
-      await stores.close();
-      // It never listened, so its own close() would stop half-way; LevelDB is safe at any moment all the same.
-      state.close();
-    },
-  };
+  return { functions, later, caller, rules };
 }
 
-async function ensureTables(
-  plan: StackPlan,
-  region: Region,
-  keys: KeyRing,
-  servicesUrl: string,
-): Promise<void> {
+function servicesOf(
+  { region, keys }: Context,
+  stores: Stores,
+  { functions, later, rules }: Compute,
+): Service[] {
+  return [
+    dynamodbService(region, stores.tables),
+    s3Service(region, stores.messages),
+    sqsService(region, stores.messages),
+    snsService(region, stores.messages),
+    stsService(region, keys, now),
+    ssmService(region, stores.parameters, now),
+    lambdaService(region, functions, later),
+    eventsService(region, rules, now),
+  ];
+}
+
+function createApis(
+  { apiPorts }: StackBoot,
+  { plan, region, identities, fault }: Context,
+  caller: ServiceCaller,
+): { api: HttpApi | WebSocketApi; port: number }[] {
+  return apisOf(plan).map((model) => {
+    const deps = { api: model, region, identities, caller, now, onFault: fault(model.properties.Name) };
+    const isHttp = model.properties.ProtocolType === 'HTTP';
+    const api = isHttp ? new HttpApi(deps) : new WebSocketApi({ ...deps, limits: webSocketLimits });
+    return { api, port: apiPorts[model.logicalId] ?? 0 };
+  });
+}
+
+async function ensureTables({ plan, region, keys, servicesUrl }: Context): Promise<void> {
   const credentials = keys.userKey(rootUser);
   const ask = (operation: string, body: unknown) =>
     signedCall({

@@ -1,5 +1,6 @@
 import { wildcard } from '../iam/conditions.ts';
 import { resourcesOf, type StackPlan } from '../template/plan.ts';
+import type { AsyncInvocations } from './async-invocations.ts';
 import { functionNameOf, type Functions } from './functions.ts';
 
 /** How a call that an AWS service made to a function ended. */
@@ -16,10 +17,12 @@ interface Grant {
 /** Calls functions in the name of an AWS service, where an AWS::Lambda::Permission lets that service do so. */
 export class ServiceCaller {
   readonly #functions: Functions;
+  readonly #later: AsyncInvocations;
   readonly #grants: readonly Grant[];
 
-  constructor(plan: StackPlan, functions: Functions) {
+  constructor(plan: StackPlan, functions: Functions, later: AsyncInvocations) {
     this.#functions = functions;
+    this.#later = later;
     this.#grants = resourcesOf(plan, 'AWS::Lambda::Permission').map(({ properties }) => ({
       functionName: functionNameOf(properties.FunctionName),
       service: properties.Principal,
@@ -66,7 +69,7 @@ export class ServiceCaller {
   /** Hands an event over for later. False: no permission. */
   accept(service: string, functionArn: string, sourceArn: string, event: string): boolean {
     if (!this.may(service, functionArn, sourceArn)) return false;
-    this.#functions.accept(functionNameOf(functionArn), event);
+    this.#later.accept(functionNameOf(functionArn), event);
     return true;
   }
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
+import type { AsyncInvocations } from '../functions/async-invocations.ts';
 import { functionNameOf, type Functions } from '../functions/functions.ts';
 import type { Region } from '../region.ts';
 import { ServiceError, type Service } from './service.ts';
@@ -8,7 +9,7 @@ const syncPayloadBytesMax = 6 * 1024 * 1024;
 const asyncPayloadBytesMax = 1024 * 1024;
 
 /** Lambda's Invoke: at once (RequestResponse), for later (Event) or only whether it would be allowed (DryRun). */
-export function lambdaService(region: Region, functions: Functions): Service {
+export function lambdaService(region: Region, functions: Functions, later: AsyncInvocations): Service {
   return {
     signingName: 'lambda',
     protocol: 'rest-json',
@@ -31,7 +32,7 @@ export function lambdaService(region: Region, functions: Functions): Service {
         serve: async (response) => {
           if (!owner) throw new ServiceError('ResourceNotFoundException', `Function not found: ${name}`, 404);
           const event = eventText(request.body);
-          if (type === 'Event') acceptEvent(response, functions, name, event);
+          if (type === 'Event') acceptEvent(response, later, name, event);
           else if (type === 'DryRun') response.writeHead(204).end();
           else await invoke(response, functions, name, event);
         },
@@ -56,7 +57,7 @@ function eventText(body: Buffer): string {
   return text;
 }
 
-function acceptEvent(response: ServerResponse, functions: Functions, name: string, event: string): void {
+function acceptEvent(response: ServerResponse, later: AsyncInvocations, name: string, event: string): void {
   if (Buffer.byteLength(event) > asyncPayloadBytesMax)
     throw new ServiceError(
       'RequestTooLargeException',
@@ -64,7 +65,7 @@ function acceptEvent(response: ServerResponse, functions: Functions, name: strin
       413,
     );
   const requestId = randomUUID();
-  functions.accept(name, event, requestId);
+  later.accept(name, event, requestId);
   response.writeHead(202, { 'x-amzn-requestid': requestId }).end();
 }
 

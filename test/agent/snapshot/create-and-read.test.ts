@@ -12,6 +12,7 @@ describe('against an S3 server', () => {
   test('what was stored is read back, chunk by chunk and in ranges', async () => {
     const bucket = openBucket({ client: s3.client, bucket: s3.bucket, prefix: 'repo/' });
     const bytes = someBytes(3 * 1024 * 1024 + 777, 1, 65_536);
+    bytes.fill(6, 48 * 65_536);
     const made = await snapshotOf(bucket, bytes, { chunkBytes: 65_536 });
     expect(made).toMatchObject({ sizeBytes: bytes.length, chunkCount: 49, parentId: undefined });
     const snapshot = await openSnapshot(bucket, made.snapshotId, { rootHash: made.rootHash });

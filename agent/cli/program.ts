@@ -3,10 +3,20 @@ import { asHoldfastError, errorCodes, errorLine, HoldfastError } from '../../cor
 import { agentVersion } from '../version.ts';
 import { addActivateCommand } from './activate-command.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
+import { addRunCommand } from './run-command.ts';
 import { addServeCommand } from './serve-command.ts';
 import { addSnapshotCommands } from './snapshot-commands.ts';
+import { addStatusCommand } from './status-command.ts';
+import { addVolumeCommand } from './volume-command.ts';
 
-const modules: readonly AddCommands[] = [addActivateCommand, addServeCommand, addSnapshotCommands];
+const modules: readonly AddCommands[] = [
+  addActivateCommand,
+  addRunCommand,
+  addStatusCommand,
+  addVolumeCommand,
+  addSnapshotCommands,
+  addServeCommand,
+];
 
 /** Runs one command line (without node and script). Resolves to the exit code; never throws. */
 export async function runAgentCli(args: readonly string[], cli: CliContext): Promise<number> {

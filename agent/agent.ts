@@ -1,0 +1,229 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { HoldfastError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { Downstream } from '../core/messages.ts';
+import { CommandJournal, journalFileName } from './commands/command-journal.ts';
+import { CommandRunner } from './commands/command-runner.ts';
+import { makeExecutors } from './commands/executors.ts';
+import { CredentialBroker } from './connection/credential-broker.ts';
+import { signDialToken } from './connection/dial-token.ts';
+import { linkMemoryFileName, linkMemoryWriter, loadLinkMemory } from './connection/link-memory.ts';
+import { Link } from './connection/link.ts';
+import { outboundAgent } from './connection/outbound-agent.ts';
+import { StatusUplink } from './connection/status-uplink.ts';
+import { storageAccess } from './connection/storage-access.ts';
+import { wsDialer } from './connection/ws-dialer.ts';
+import { agentMethods, type AgentView } from './control/agent-methods.ts';
+import { serveControl } from './control/control-server.ts';
+import { cellsInOrder, identityFileName, keyFileName, loadIdentity } from './identity/gateway-identity.ts';
+import { loadGatewayKey } from './identity/gateway-key.ts';
+import { controlSocketPath, type StateDirectory } from './state/state-directory.ts';
+import { openSpool } from './status/spool.ts';
+import { makeStatusSource } from './connection/status-source.ts';
+import { agentVersion } from './version.ts';
+import { makeVolumeService } from './volumes/volume-service.ts';
+import { watchVolumes } from './connection/volume-watch.ts';
+
+export interface AgentOptions {
+  state: StateDirectory;
+  env: Record<string, string | undefined>;
+  log: Log;
+  /** Time between two looks at each volume, in ms. */
+  checkIntervalMs: number;
+  /** Port of the Prometheus endpoint on 127.0.0.1; none without it. */
+  metricsPort?: number;
+  /** Of all restores' backgrounds together. */
+  restoreBytesPerSec?: number;
+  /** Asks for the end of this agent and a new one in its place. */
+  requestRestart: () => void;
+}
+
+export interface RunningAgent {
+  readonly gatewayId: string;
+  readonly metricsUrl: string | undefined;
+  /** Says goodbye, ends what runs, closes the volumes. */
+  close(): Promise<void>;
+}
+
+const setTimer = (run: () => void, delayMs: number): (() => void) => {
+  const timer = setTimeout(run, delayMs);
+  return () => clearTimeout(timer);
+};
+
+/**
+ * The agent of an activated gateway: its volumes are served, its connection is kept, its commands run.
+ * Throws CONFIG where the gateway is not activated, CORRUPT for damaged state, and what the volumes throw.
+ */
+export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
+  const open = new AsyncDisposableStack();
+  try {
+    return await assemble(options, open);
+  } catch (thrown) {
+    await open.disposeAsync();
+    throw thrown;
+  }
+}
+
+/** `open`: what has to be closed again, in the opposite order. */
+async function assemble(options: AgentOptions, open: AsyncDisposableStack): Promise<RunningAgent> {
+  const { state, env, log } = options;
+  const { identity, key } = await loadWhoWeAre(state);
+  const bootId = randomUUID();
+  const clocks = { now: () => performance.now(), unixMs: Date.now };
+  const outbound = outboundAgent(env);
+  const journal = await CommandJournal.open(state.file(journalFileName), { now: clocks.unixMs, log });
+  open.defer(() => journal.close());
+  const spool = await openSpool({ path: state.file('status.spool'), log });
+  open.defer(() => spool.close());
+  const ready = Promise.withResolvers<void>();
+  const memoryPath = state.file(linkMemoryFileName);
+
+  const link = new Link(
+    await loadLinkMemory(memoryPath, log),
+    cellsInOrder(identity.cells, identity.preferredCellId),
+    {
+      up: ({ welcome }) => {
+        broker.connected();
+        // Not before the volumes are open: a status without them would look like a loss.
+        void ready.promise.then(() => {
+          if (!link.view().connected) return;
+          uplink.up(welcome);
+          runner.connected();
+        });
+      },
+      down: () => uplink.down(),
+      message: (message) => route(message),
+    },
+    {
+      ...clocks,
+      dial: wsDialer(outbound),
+      random: Math.random,
+      setTimer,
+      log,
+      signToken: (dial) =>
+        signDialToken(key, { ...dial, gatewayId: identity.gatewayId, keyGeneration: identity.keyGeneration }),
+      remember: linkMemoryWriter(memoryPath),
+      hello: () => ({ bootId, journalId: journal.journalId, agentVersion }),
+    },
+  );
+  const { serverTime } = link;
+  const broker = new CredentialBroker({
+    request: (body) => link.send('creds.get', body),
+    serverTime,
+    setTimer,
+    log,
+  });
+  const storage = storageAccess({ broker, agent: outbound, clockOffsetMs: () => link.view().clockOffsetMs });
+  open.defer(() => storage.close());
+  const volumes = makeVolumeService({
+    directory: state.file('volumes'),
+    nbdSocket: join(state.path, 'nbd.sock'),
+    bucketFor: storage.bucketFor,
+    bandwidthBytesPerSec: options.restoreBytesPerSec,
+    log,
+  });
+  const source = makeStatusSource({ bootId, volumes, spool, link, startedAt: clocks.unixMs() });
+  const uplink = new StatusUplink({
+    collect: source.heartbeat,
+    inventory: source.inventory,
+    spool,
+    send: (type, body) => link.send(type, body),
+    now: clocks.now,
+    setTimer,
+    log,
+  });
+  const runner = new CommandRunner({
+    journal,
+    executors: makeExecutors({
+      volumes,
+      bucketFor: storage.bucketFor,
+      status: source.heartbeat,
+      agentVersion,
+      bootId,
+      unixMs: clocks.unixMs,
+      restart: options.requestRestart,
+    }),
+    send: (type, body) => link.send(type, body),
+    serverTime,
+    setTimer,
+    log,
+  });
+
+  function route(message: Downstream): void {
+    switch (message.t) {
+      case 'cmd':
+      case 'cmd.go':
+      case 'cmd.cancel':
+      case 'result.ack':
+        return void ready.promise.then(() => runner.handle(message));
+      case 'status.ack':
+        return void uplink.acked(message.body, bootId).catch(() => undefined);
+      case 'creds':
+        return broker.answered(message.body);
+      default:
+        return log('warn', 'message.unused', { type: message.t });
+    }
+  }
+
+  // Credentials come over the connection, and restores that go on want them: it is dialed before the volumes open.
+  open.defer(() => link.stop());
+  open.defer(() => uplink.stop());
+  open.defer(() => volumes.close());
+  open.defer(() => broker.close());
+  open.defer(() => runner.stop());
+  link.start();
+  await volumes.start();
+  await runner.start();
+  ready.resolve();
+  uplink.start();
+  const watch = watchVolumes({
+    volumes,
+    watch: source.watch,
+    changed: () => uplink.changed(),
+    checkIntervalMs: options.checkIntervalMs,
+    setTimer,
+    log,
+  });
+  open.defer(() => watch.stop());
+  const metrics =
+    options.metricsPort === undefined ? undefined : await source.serveMetrics(options.metricsPort);
+  open.defer(() => metrics?.close());
+  const view = (): AgentView => ({
+    agentVersion,
+    bootId,
+    pid: process.pid,
+    gatewayId: identity.gatewayId,
+    tenantId: identity.tenantId,
+    name: identity.name,
+    stateDir: state.path,
+    connection: link.view(),
+    commands: { running: runner.runningIds, journalId: journal.journalId },
+    spool: { count: spool.count, dropped: spool.dropped },
+    volumes: volumes.list(),
+  });
+  const control = await serveControl(
+    controlSocketPath(state.path),
+    agentMethods({ volumes, bucketFor: storage.bucketFor, view }),
+    log,
+  );
+  open.defer(() => control.close());
+  log('info', 'agent.started', { gatewayId: identity.gatewayId, bootId, version: agentVersion });
+  return {
+    gatewayId: identity.gatewayId,
+    metricsUrl: metrics?.url,
+    close: async () => {
+      await open.disposeAsync();
+      log('info', 'agent.stopped', { gatewayId: identity.gatewayId });
+    },
+  };
+}
+
+async function loadWhoWeAre(state: StateDirectory) {
+  const identity = await loadIdentity(state.file(identityFileName));
+  const key = await loadGatewayKey(state.file(keyFileName));
+  if (identity && key) return { identity, key };
+  throw new HoldfastError('CONFIG', `the gateway of ${state.path} is not activated`, {
+    hint: 'activate it with `holdfast-agent activate --server URL`',
+  });
+}

@@ -1,0 +1,32 @@
+import type { AgentView } from '../control/agent-methods.ts';
+import { callAgent } from '../control/control-client.ts';
+import type { AddCommands } from './cli-context.ts';
+import { stateDirOption, statePathOf } from './state-option.ts';
+import { volumeTable } from './volume-table.ts';
+
+export const addStatusCommand: AddCommands = (program, cli) => {
+  program
+    .command('status')
+    .summary('what the running agent is doing')
+    .option('--json', 'print it as JSON')
+    .addOption(stateDirOption())
+    .addHelpText('after', '\nExample:\n  holdfast-agent status --json | jq .connection')
+    .action(async (options: { stateDir?: string; json?: boolean }) => {
+      const view = (await callAgent(statePathOf(options, cli), 'status', {}, cli)) as AgentView;
+      cli.stdout(options.json ? `${JSON.stringify(view, null, 2)}\n` : statusText(view));
+    });
+};
+
+function statusText(view: AgentView): string {
+  const { connection, spool, commands } = view;
+  const rtt = connection.rttMs === undefined ? '' : `, round trip ${Math.round(connection.rttMs)} ms`;
+  const lines: [string, string][] = [
+    ['gateway', `${view.gatewayId}${view.name ? ` “${view.name}”` : ''} of tenant ${view.tenantId}`],
+    ['agent', `${view.agentVersion}, process ${view.pid}, state in ${view.stateDir}`],
+    ['connection', connection.connected ? `to cell ${connection.cellId}${rtt}` : 'none, trying'],
+    ['commands', commands.running.length ? `running ${commands.running.join(', ')}` : 'none running'],
+    ['spool', `${spool.count} status waiting, ${spool.dropped} dropped`],
+  ];
+  const head = lines.map(([name, value]) => `${`${name}:`.padEnd(12)} ${value}\n`).join('');
+  return `${head}\n${volumeTable(view.volumes)}`;
+}

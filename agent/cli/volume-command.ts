@@ -1,0 +1,160 @@
+import type { Command } from 'commander';
+import { resolve } from 'node:path';
+import { callAgent } from '../control/control-client.ts';
+import type { SnapshotResult, VolumeHealth, VolumeInfo } from '../ports.ts';
+import type { AddCommands, CliContext } from './cli-context.ts';
+import { startProgress } from './progress.ts';
+import { stateDirOption, statePathOf } from './state-option.ts';
+import { formatBytes, formatDuration, parseSizeBytes } from './units.ts';
+import { volumeDetails, volumeTable } from './volume-table.ts';
+
+interface Common {
+  stateDir?: string;
+  json?: boolean;
+}
+interface CreateOptions extends Common {
+  path: string;
+  size?: string;
+}
+interface RestoreOptions extends Common {
+  snapshot?: string;
+  bandwidth?: string;
+  wait?: boolean;
+}
+
+export const addVolumeCommand: AddCommands = (program, cli) => {
+  const volume = program
+    .command('volume')
+    .summary('the volumes of the running agent')
+    .addHelpText(
+      'after',
+      '\nExamples:\n' +
+        '  holdfast-agent volume create vol1 --path /data/vol1.img --size 10GiB\n' +
+        '  holdfast-agent volume snapshot vol1\n' +
+        '  holdfast-agent volume restore vol1 --wait',
+    );
+  addLooking(volume, cli);
+  addChanging(volume, cli);
+  addCopying(volume, cli);
+};
+
+function addLooking(volume: Command, cli: CliContext): void {
+  sub(volume, 'list', 'all volumes').action(async (options: Common) => {
+    const volumes = await call<VolumeInfo[]>(cli, options, 'volume.list', {});
+    print(cli, options, volumes, volumeTable(volumes));
+  });
+  sub(volume, 'show <volume>', 'one volume').action(async (volumeId: string, options: Common) => {
+    const info = await call<VolumeInfo>(cli, options, 'volume.show', { volumeId });
+    print(cli, options, info, volumeDetails(info));
+  });
+  sub(volume, 'check <volume>', 'look at its backing file now').action(
+    async (volumeId: string, options: Common) => {
+      const health = await call<VolumeHealth>(cli, options, 'volume.check', { volumeId });
+      print(cli, options, health, health.ok ? 'healthy\n' : `${health.reason}: ${health.detail}\n`);
+    },
+  );
+}
+
+function addChanging(volume: Command, cli: CliContext): void {
+  sub(volume, 'create <volume>', 'adopt a file or device, or make a sparse file, and serve it')
+    .requiredOption('--path <path>', 'backing file or block device')
+    .option('--size <size>', 'make a file of this size, e.g. 10GiB; without it the file has to exist')
+    .action(async (volumeId: string, options: CreateOptions) => {
+      const sizeBytes = options.size === undefined ? undefined : parseSizeBytes(options.size);
+      const params = {
+        volumeId,
+        path: resolve(options.path),
+        ...(sizeBytes === undefined ? {} : { sizeBytes }),
+      };
+      const info = await call<VolumeInfo>(cli, options, 'volume.create', params);
+      print(cli, options, info, volumeDetails(info));
+    });
+  sub(volume, 'delete <volume>', 'stop serving it and forget it; its backing file stays').action(
+    async (volumeId: string, options: Common) => {
+      await call(cli, options, 'volume.delete', { volumeId });
+      print(cli, options, { volumeId }, `${volumeId} is forgotten; its backing file stays\n`);
+    },
+  );
+}
+
+function addCopying(volume: Command, cli: CliContext): void {
+  sub(volume, 'snapshot <volume>', 'take a snapshot to S3').action(
+    async (volumeId: string, options: Common) => {
+      const progress = startProgress(cli, { json: options.json === true });
+      const onProgress = (at: Record<string, unknown>) => {
+        const fields = numbers(at);
+        const { doneBytes = 0, totalBytes = 0, uploadedBytes = 0 } = fields;
+        progress.update(doneBytes, totalBytes, fields, `${formatBytes(uploadedBytes)} uploaded`);
+      };
+      const result = await call<SnapshotResult>(
+        cli,
+        options,
+        'volume.snapshot',
+        { volumeId },
+        onProgress,
+      ).finally(() => progress.end());
+      const kind = result.incremental ? 'incremental' : 'full';
+      print(
+        cli,
+        options,
+        result,
+        `${result.snapshotId}: ${formatBytes(result.sizeBytes)}, ${kind}, ` +
+          `${formatBytes(result.uploadedBytes)} uploaded in ${formatDuration(result.durationMs)}\n`,
+      );
+    },
+  );
+  sub(volume, 'restore <volume>', 'restore it from a snapshot; it is usable at once')
+    .option('--snapshot <id>', 'default: the volume’s newest')
+    .option('--bandwidth <size>', 'limit of the background per second, e.g. 20MiB')
+    .option('--wait', 'until the restore has ended')
+    .action((volumeId: string, options: RestoreOptions) => restore(cli, volumeId, options));
+}
+
+async function restore(cli: CliContext, volumeId: string, options: RestoreOptions): Promise<void> {
+  const progress = startProgress(cli, { json: options.json === true });
+  const onProgress = (at: Record<string, unknown>) => {
+    const fields = numbers(at);
+    progress.update(fields.restoredBytes ?? 0, fields.totalBytes ?? 0, fields, volumeId);
+  };
+  const { bandwidth } = options;
+  const params = {
+    volumeId,
+    wait: options.wait === true,
+    ...(options.snapshot === undefined ? {} : { snapshotId: options.snapshot }),
+    ...(bandwidth === undefined ? {} : { bandwidthBytesPerSec: parseSizeBytes(bandwidth) }),
+  };
+  const result = await call<{ snapshotId: string; state: string; outcome?: string }>(
+    cli,
+    options,
+    'volume.restore',
+    params,
+    onProgress,
+  ).finally(() => progress.end());
+  const text = result.outcome ?? 'is usable; the rest is restored in the background';
+  print(cli, options, result, `${volumeId} from ${result.snapshotId}: ${text}\n`);
+}
+
+const sub = (volume: Command, usage: string, summary: string): Command =>
+  volume.command(usage).summary(summary).option('--json', 'print JSON').addOption(stateDirOption());
+
+async function call<T>(
+  cli: CliContext,
+  options: Common,
+  method: string,
+  params: Record<string, unknown>,
+  onProgress?: (progress: Record<string, unknown>) => void,
+): Promise<T> {
+  return (await callAgent(statePathOf(options, cli), method, params, {
+    signal: cli.signal,
+    onProgress,
+  })) as T;
+}
+
+function print(cli: CliContext, { json }: Common, value: unknown, text: string): void {
+  cli.stdout(json ? `${JSON.stringify(value, null, 2)}\n` : text);
+}
+
+const numbers = (from: Record<string, unknown>): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries(from).filter((entry): entry is [string, number] => typeof entry[1] === 'number'),
+  );

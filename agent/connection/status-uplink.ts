@@ -1,0 +1,157 @@
+import type { Log } from '../../core/log.ts';
+import type { Heartbeat, Inventory } from '../../core/status.ts';
+import type { Spool } from '../status/spool.ts';
+import type { UpstreamBody } from './link.ts';
+import {
+  dueNow,
+  newSchedule,
+  nextDueAt,
+  onAck,
+  onChange,
+  onDown,
+  onStatus,
+  onUp,
+  type StatusReason,
+  type StatusSchedule,
+} from './status-schedule.ts';
+
+export interface UplinkDeps {
+  collect: () => Promise<Heartbeat>;
+  inventory: () => Promise<Inventory>;
+  spool: Spool;
+  /** False where there is no connection. */
+  send: <T extends 'status' | 'inventory'>(type: T, body: UpstreamBody<T>) => boolean;
+  /** Monotonic, ms. */
+  now: () => number;
+  setTimer: (run: () => void, delayMs: number) => () => void;
+  log: Log;
+}
+
+/** Spooled heartbeats on their way at a time, and how long their acks may take. */
+const backfillCount = 8;
+const backfillAckMs = 15_000;
+
+/**
+ * Sends status over whatever connection there is, and spools it while there is none. After a reconnect the newest
+ * goes first, then the spool with its original times.
+ */
+export class StatusUplink {
+  private readonly deps: UplinkDeps;
+  private schedule: StatusSchedule;
+  private cancelTimer: (() => void) | undefined;
+  private cancelBackfill: (() => void) | undefined;
+  /** Spooled heartbeats that were sent and not acknowledged yet. */
+  private readonly inFlight = new Set<string>();
+  private inventoryHash: string | undefined;
+  private working: Promise<void> | undefined;
+  private isStopped = false;
+  private isUp = false;
+
+  constructor(deps: UplinkDeps) {
+    this.deps = deps;
+    this.schedule = newSchedule(deps.now());
+  }
+
+  start(): void {
+    this.wake();
+  }
+
+  up(welcome: { heartbeatIntervalMs: number; changeBurst?: number }): void {
+    this.isUp = true;
+    this.schedule = onUp(this.schedule, welcome, this.deps.now());
+    this.wake();
+  }
+
+  down(): void {
+    this.isUp = false;
+    this.inFlight.clear();
+    this.cancelBackfill?.();
+    this.schedule = onDown(this.schedule);
+    this.wake();
+  }
+
+  /** Something that people wait for has changed. */
+  changed(): void {
+    this.schedule = onChange(this.schedule);
+    this.wake();
+  }
+
+  async acked({ bootId, seq }: { bootId: string; seq: number }, ownBootId: string): Promise<void> {
+    if (bootId === ownBootId) this.schedule = onAck(this.schedule, seq);
+    await this.deps.spool.ack(bootId, seq);
+    if (this.inFlight.delete(`${bootId} ${seq}`)) this.backfill();
+    this.wake();
+  }
+
+  /** What is unsent stays in the spool. */
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.cancelTimer?.();
+    this.cancelBackfill?.();
+    await this.working;
+  }
+
+  private wake(): void {
+    if (this.isStopped || this.working) return;
+    this.cancelTimer?.();
+    const now = this.deps.now();
+    const reason = dueNow(this.schedule, now);
+    if (reason === undefined) {
+      const delayMs = Math.max(1, Math.ceil(nextDueAt(this.schedule, now) - now));
+      this.cancelTimer = this.deps.setTimer(() => this.wake(), delayMs);
+      return;
+    }
+    this.working = this.report(reason)
+      .catch((cause: unknown) => {
+        this.deps.log('error', 'status.failed', { error: String(cause) });
+        this.cancelTimer = this.deps.setTimer(() => this.wake(), 5_000);
+        return 'failed' as const;
+      })
+      .then((failed) => {
+        this.working = undefined;
+        if (failed !== 'failed') this.wake();
+      });
+  }
+
+  private async report(reason: StatusReason): Promise<void> {
+    const { collect, send, spool, now, log } = this.deps;
+    if (this.isUp) await this.reportInventory();
+    // What changes while it is collected is news for the next one.
+    const wasChanged = this.schedule.isChanged;
+    this.schedule = { ...this.schedule, isChanged: false };
+    const heartbeat = await collect().catch((cause: unknown) => {
+      this.schedule = { ...this.schedule, isChanged: wasChanged || this.schedule.isChanged };
+      throw cause;
+    });
+    const changedMeanwhile = this.schedule.isChanged;
+    const isSent = send('status', { heartbeat });
+    if (!isSent) await spool.append(heartbeat);
+    const before = { ...this.schedule, isChanged: wasChanged };
+    this.schedule = onStatus(before, { seq: heartbeat.seq, reason, isSent }, now());
+    if (changedMeanwhile) this.schedule = onChange(this.schedule);
+    log('debug', 'status.reported', { seq: heartbeat.seq, reason, isSent });
+    if (isSent) this.backfill();
+  }
+
+  /** Only where something of it has changed since it was last sent. */
+  private async reportInventory(): Promise<void> {
+    const inventory = await this.deps.inventory();
+    if (inventory.hash === this.inventoryHash) return;
+    if (this.deps.send('inventory', { inventory })) this.inventoryHash = inventory.hash;
+  }
+
+  /** The oldest of the spool, a few at a time; when all are acknowledged the next go. */
+  private backfill(): void {
+    if (!this.isUp || this.isStopped || this.inFlight.size > 0) return;
+    this.cancelBackfill?.();
+    for (const heartbeat of this.deps.spool.pending(backfillCount)) {
+      this.inFlight.add(`${heartbeat.bootId} ${heartbeat.seq}`);
+      this.deps.send('status', { heartbeat });
+    }
+    if (this.inFlight.size === 0) return;
+    this.cancelBackfill = this.deps.setTimer(() => {
+      this.inFlight.clear();
+      this.backfill();
+    }, backfillAckMs);
+  }
+}

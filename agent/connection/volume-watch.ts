@@ -1,0 +1,69 @@
+import type { Log } from '../../core/log.ts';
+import type { VolumeService } from '../ports.ts';
+import { crossingsSent, noCrossings, stepCrossings, type Watched } from '../status/crossings.ts';
+
+export interface VolumeWatchDeps {
+  volumes: VolumeService;
+  watch: () => Promise<Watched>;
+  /** Something is worth a status out of turn. */
+  changed: () => void;
+  checkIntervalMs: number;
+  setTimer: (run: () => void, delayMs: number) => () => void;
+  log: Log;
+}
+
+const watchMs = 1_000;
+
+/**
+ * Looks at each volume's backing file from time to time, and every second at what has changed: a volume that fails,
+ * begins or ends a restore, a file system that fills up. How often that may be told is the schedule's business.
+ */
+export function watchVolumes(deps: VolumeWatchDeps): { stop: () => void } {
+  const { volumes, watch, changed, checkIntervalMs, setTimer, log } = deps;
+  const cancels = new Map<string, () => void>();
+  let crossings = noCrossings;
+  let isStopped = false;
+
+  /** The next round begins when this one is over, so that a slow disk is asked once at a time. */
+  function every(name: string, delayMs: number, round: () => Promise<void>): void {
+    const run = () =>
+      void round()
+        .catch((cause: unknown) => log('warn', 'watch.failed', { what: name, error: String(cause) }))
+        .then(() => isStopped || cancels.set(name, setTimer(run, delayMs)));
+    cancels.set(name, setTimer(run, delayMs));
+  }
+
+  /** A volume that is busy (a restore that waits for credentials, say) holds up its own checks alone. */
+  const checking = new Set<string>();
+  async function checkOne(volumeId: string): Promise<void> {
+    if (checking.has(volumeId)) return;
+    checking.add(volumeId);
+    try {
+      const health = await volumes.check(volumeId);
+      if (!health.ok)
+        log('warn', 'volume.unhealthy', { volumeId, reason: health.reason, detail: health.detail });
+    } catch (cause) {
+      log('warn', 'volume.check-failed', { volumeId, error: String(cause) });
+    } finally {
+      checking.delete(volumeId);
+    }
+    await look();
+  }
+  async function look(): Promise<void> {
+    const step = stepCrossings({ ...crossings, sentOutOfTurnAt: -Infinity }, await watch(), 0);
+    crossings = crossingsSent(step.state);
+    if (step.send) changed();
+  }
+
+  every('look', watchMs, look);
+  every('check', checkIntervalMs, () => {
+    for (const { volumeId } of volumes.list()) void checkOne(volumeId);
+    return Promise.resolve();
+  });
+  return {
+    stop: () => {
+      isStopped = true;
+      for (const cancel of cancels.values()) cancel();
+    },
+  };
+}

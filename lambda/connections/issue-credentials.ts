@@ -1,6 +1,7 @@
 import { HoldfastError, asHoldfastError } from '../../core/errors.ts';
 import type { CredentialPurpose, Upstream } from '../../core/messages.ts';
 import type { Draft } from '../../core/routes/frames.ts';
+import { folders, keys } from '../../core/snapshot/names.ts';
 import type { GatewayStore } from '../commands/ports.ts';
 import { postDrafts } from '../commands/reach.ts';
 import { requireLive, type FrameDeps, type Socket } from './socket.ts';
@@ -48,7 +49,7 @@ async function session(
     const prefix = volumePrefix(socket, purpose.volumeId);
     const credentials = await deps.assumeRole({
       name: gatewayId.replace(/[^\w+=,.@-]/g, '-').slice(0, 64),
-      policy: JSON.stringify(sessionPolicy(deps.bucket, prefix, purpose.kind)),
+      policy: JSON.stringify(sessionPolicy(deps.bucket, prefix, purpose)),
       durationSec: credentialsTtlSec,
     });
     deps.log('info', 'credentials.issued', { gatewayId, purpose: purpose.kind, volumeId: purpose.volumeId });
@@ -64,63 +65,71 @@ async function session(
   }
 }
 
-/** Names that S3 and IAM read literally: no wildcard, no policy variable, no way out of the prefix. */
-const literalName = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
-
-/** Throws INVALID_INPUT for a name that is not literal. */
-export function volumePrefix({ tenantId, gatewayId }: Socket, volumeId: string): string {
-  for (const name of [tenantId, gatewayId, volumeId])
-    if (!literalName.test(name))
-      throw new HoldfastError('INVALID_INPUT', `"${name.slice(0, 64)}" cannot be part of a prefix`, {
-        hint: 'letters, digits, - and _',
-      });
-  return `${tenantId}/${gatewayId}/${volumeId}`;
-}
+/** The repository of a volume. Throws INVALID_INPUT for a name that is not literal. */
+export const volumePrefix = ({ tenantId, gatewayId }: Socket, volumeId: string): string =>
+  [tenantId, gatewayId, volumeId].map(literal).join('/');
 
 interface PolicyStatement {
   Effect: 'Allow';
   Action: string[];
-  Resource: string;
+  Resource: string[];
   Condition?: { StringLike: { 's3:prefix': string[] } };
 }
 
-const objectActions: Record<CredentialPurpose['kind'], string[]> = {
-  snapshot: ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'],
-  restore: ['s3:GetObject'],
-  delete: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject'],
-};
-
 /**
- * Small objects beside the data by which uploads, restores and collectors see each other (docs/snapshot-format.md,
- * “Permissions”): an upload withdraws its intent and its pin, a restore pins its snapshot and releases it.
+ * What a session may do: it can only narrow what the role allows. Writing a snapshot takes back its own intents and
+ * the pin on its parent; a restore holds its snapshot by a pin; everything else is deleted by the delete purpose alone.
  */
-const marks: Record<CredentialPurpose['kind'], { actions: string[]; folders: string[] } | undefined> = {
-  snapshot: { actions: ['s3:DeleteObject'], folders: ['intents', 'pins'] },
-  restore: { actions: ['s3:PutObject', 's3:DeleteObject'], folders: ['pins'] },
-  delete: undefined,
-};
-
-/** What a session may do: it can only narrow what the role allows. */
 export function sessionPolicy(
   bucket: string,
   prefix: string,
-  kind: CredentialPurpose['kind'],
+  purpose: CredentialPurpose,
 ): { Version: '2012-10-17'; Statement: PolicyStatement[] } {
-  const objects = {
+  const may = (action: string, ...below: string[]): PolicyStatement => ({
     Effect: 'Allow',
-    Action: objectActions[kind],
-    Resource: `arn:aws:s3:::${bucket}/${prefix}/*`,
+    Action: [`s3:${action}`],
+    Resource: below.map((path) => `arn:aws:s3:::${bucket}/${prefix}/${path}*`),
+  });
+  return {
+    Version: '2012-10-17',
+    Statement: [listing(bucket, prefix), may('GetObject', ''), ...changes(purpose, may)],
   };
-  const list = {
-    Effect: 'Allow',
-    Action: ['s3:ListBucket'],
-    Resource: `arn:aws:s3:::${bucket}`,
-    Condition: { StringLike: { 's3:prefix': [`${prefix}/*`] } },
-  };
-  const withMarks = (marks[kind]?.folders ?? []).map((folder) => ({
-    Effect: 'Allow',
-    Action: marks[kind]!.actions,
-    Resource: `arn:aws:s3:::${bucket}/${prefix}/${folder}/*`,
-  }));
-  return { Version: '2012-10-17', Statement: [objects, list, ...withMarks] as PolicyStatement[] };
+}
+
+function changes(
+  purpose: CredentialPurpose,
+  may: (action: string, ...below: string[]) => PolicyStatement,
+): PolicyStatement[] {
+  switch (purpose.kind) {
+    case 'snapshot':
+      return [
+        may('PutObject', ''),
+        may('AbortMultipartUpload', ''),
+        may('DeleteObject', folders.intents, folders.pins),
+      ];
+    case 'restore': {
+      const pins = keys.pins(literal(purpose.snapshotId));
+      return [may('PutObject', pins), may('DeleteObject', pins)];
+    }
+    case 'delete':
+      return [
+        may('PutObject', folders.tombstones, folders.intents, folders.snapshots),
+        may('DeleteObject', ''),
+      ];
+  }
+}
+
+const listing = (bucket: string, prefix: string): PolicyStatement => ({
+  Effect: 'Allow',
+  Action: ['s3:ListBucket'],
+  Resource: [`arn:aws:s3:::${bucket}`],
+  Condition: { StringLike: { 's3:prefix': [`${prefix}/*`] } },
+});
+
+/** Names that S3 and IAM read literally: no wildcard, no policy variable, no way out of the prefix. */
+function literal(name: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/.test(name)) return name;
+  throw new HoldfastError('INVALID_INPUT', `"${name.slice(0, 64)}" cannot be part of a prefix`, {
+    hint: 'letters, digits, - and _',
+  });
 }

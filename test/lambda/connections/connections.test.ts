@@ -1,4 +1,10 @@
-import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { createApiClient, type ApiClient } from '../../../cli/api-client.ts';
 import type { CommandView } from '../../../core/api.ts';
 import type { CredentialPurpose } from '../../../core/messages.ts';
@@ -203,26 +209,29 @@ describe('credentials', () => {
   it('reach one volume of one gateway for one purpose', async () => {
     const gateway = await newGateway();
     const connection = await online(gateway);
-    const writing = await access(connection, { kind: 'snapshot', volumeId: 'v1' });
-    expect(writing.prefix).toBe(`acme/${gateway.gatewayId}/v1`);
-    const { client, bucket, prefix } = writing;
-    const inside = { Bucket: bucket, Key: `${prefix}/chunk` };
-    await client.send(new PutObjectCommand({ ...inside, Body: 'x' }));
-    await client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: `${prefix}/` }));
-    const outside = new PutObjectCommand({
-      Bucket: bucket,
-      Key: `acme/${gateway.gatewayId}/v2/chunk`,
-      Body: 'x',
-    });
-    await expect(client.send(outside)).rejects.toMatchObject({ name: 'AccessDenied' });
-    const { client: reading } = await access(connection, {
-      kind: 'restore',
-      volumeId: 'v1',
-      snapshotId: 's',
-    });
-    await reading.send(new GetObjectCommand(inside));
-    const write = new PutObjectCommand({ ...inside, Body: 'y' });
-    await expect(reading.send(write)).rejects.toMatchObject({ name: 'AccessDenied' });
+    const writer = await access(connection, { kind: 'snapshot', volumeId: 'v1' });
+    expect(writer.prefix).toBe(`acme/${gateway.gatewayId}/v1`);
+    await writer.put('packs/s1/p');
+    await writer.put('intents/s1/open');
+    await writer.list('');
+    await writer.delete('intents/s1/open');
+    await denied(writer.delete('packs/s1/p'));
+    await denied(writer.put('../v2/packs/s1/p'));
+    await denied(writer.list('../'));
+
+    const reader = await access(connection, { kind: 'restore', volumeId: 'v1', snapshotId: 's1' });
+    await reader.get('packs/s1/p');
+    await reader.put('pins/s1/restore-1');
+    await reader.delete('pins/s1/restore-1');
+    await denied(reader.put('pins/s2/restore-1'));
+    await denied(reader.put('packs/s1/p'));
+    await denied(reader.delete('packs/s1/p'));
+
+    const deleter = await access(connection, { kind: 'delete', volumeId: 'v1', snapshotId: 's1' });
+    await deleter.put('tombstones/s1');
+    await denied(deleter.put('packs/s1/q'));
+    await deleter.delete('packs/s1/p');
+    await denied(deleter.delete('../v2/packs/s1/p'));
   });
 
   it('are refused for a volume whose name could mean another', async () => {
@@ -231,17 +240,32 @@ describe('credentials', () => {
     expect((await connection.next('creds')).body).toMatchObject({ error: { code: 'INVALID_INPUT' } });
   });
 
+  const denied = (call: Promise<unknown>) => expect(call).rejects.toMatchObject({ name: 'AccessDenied' });
+
   async function access(connection: TestConnection, purpose: CredentialPurpose) {
     connection.send('creds.get', { requestId: 'r', purpose });
     const { credentials } = (await connection.next('creds')).body;
     if (!credentials) throw new Error('no credentials');
-    const { accessKeyId, secretAccessKey, sessionToken, endpoint, region, bucket, prefix } = credentials;
-    const client = new S3Client({
-      credentials: { accessKeyId, secretAccessKey, sessionToken },
+    const {
+      accessKeyId,
+      secretAccessKey,
+      sessionToken,
       endpoint,
       region,
-      forcePathStyle: true,
-    });
-    return { client, bucket, prefix };
+      bucket: Bucket,
+      prefix,
+    } = credentials;
+    const keys = { accessKeyId, secretAccessKey, sessionToken };
+    const client = new S3Client({ credentials: keys, endpoint, region, forcePathStyle: true });
+    /** `../` stands for what lies beside the volume's prefix: S3 itself knows no such step. */
+    const Key = (path: string) =>
+      path.startsWith('../') ? prefix.replace(/[^/]+$/, path.slice(3)) : `${prefix}/${path}`;
+    return {
+      prefix,
+      put: (path: string) => client.send(new PutObjectCommand({ Bucket, Key: Key(path), Body: 'x' })),
+      get: (path: string) => client.send(new GetObjectCommand({ Bucket, Key: Key(path) })),
+      delete: (path: string) => client.send(new DeleteObjectCommand({ Bucket, Key: Key(path) })),
+      list: (path: string) => client.send(new ListObjectsV2Command({ Bucket, Prefix: Key(path) })),
+    };
   }
 });

@@ -24,6 +24,7 @@ export interface StartOptions {
   readonly portBase?: number;
   readonly scheduleScale: number;
   readonly logFormat: 'json' | 'pretty';
+  readonly verbose: boolean;
   readonly write: (line: string) => void;
 }
 
@@ -44,6 +45,7 @@ interface UpFlags {
   synth: boolean;
   activationCode: boolean;
   log?: string;
+  verbose?: boolean;
 }
 
 const homeStack = 'holdfast-home';
@@ -70,6 +72,7 @@ export function addUpCommand(program: Command, deps: UpDeps): void {
     .option('--no-synth', 'boot what was synthesized last time')
     .option('--no-activation-code', 'do not make an activation code to begin with')
     .option('--log <format>', 'json or pretty (default: pretty on a terminal)')
+    .option('--verbose', 'log every invocation of a function, not only what it says itself')
     .addHelpText(
       'after',
       '\nExamples:\n  $ holdfast up\n  $ holdfast up --data-dir /var/lib/holdfast --cells 3 --port 5000',
@@ -87,6 +90,7 @@ async function up(flags: UpFlags, deps: UpDeps): Promise<void> {
     synth: flags.synth,
     ...(port === undefined ? {} : { portBase: port }),
     scheduleScale,
+    verbose: flags.verbose ?? false,
     logFormat: logFormat(flags.log, deps.isTerminal),
     write: (line) => deps.stdout(line.trimEnd()),
   });

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { bootLocal, type LocalCloud } from './boot.ts';
-import { jsonLog, prettyLog } from './log.ts';
+import { jsonLog, prettyLog, type Log } from './log.ts';
 import { synthesize } from './synthesize.ts';
 
 export interface UpOptions {
@@ -12,6 +12,8 @@ export interface UpOptions {
   readonly portBase?: number;
   readonly scheduleScale: number;
   readonly logFormat: 'json' | 'pretty';
+  /** Also every invocation that went well. */
+  readonly verbose: boolean;
   readonly write: (line: string) => void;
 }
 
@@ -20,6 +22,9 @@ export async function startLocal(options: UpOptions): Promise<LocalCloud> {
   const { dataDir, write, logFormat, portBase, scheduleScale } = options;
   const cdkOutDir = join(dataDir, 'cdk.out');
   if (options.synth) await synthesize(cdkOutDir, options.context);
-  const log = logFormat === 'json' ? jsonLog(write) : prettyLog(write, process.stdout.isTTY);
+  const print = logFormat === 'json' ? jsonLog(write) : prettyLog(write, process.stdout.isTTY);
+  const log: Log = (record) => {
+    if (record.level !== 'debug' || options.verbose) print(record);
+  };
   return bootLocal({ cdkOutDir, dataDir, portBase, scheduleScale, log });
 }

@@ -38,6 +38,8 @@ export interface TickReport {
   gateways: number;
   written: number;
   emitted: number;
+  /** Alerts that were open, or had events to emit, at the start. */
+  open: number;
   frozenCells: string[];
 }
 
@@ -92,8 +94,13 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
     [...current.values()].filter(({ outbox }) => outbox.length > 0),
     limit,
   );
-  const report = { gateways: gateways.length, written, emitted: emittedCount, frozenCells: [...frozen] };
-  deps.log('info', 'proxy.tick', { ...report, frozenCells: frozen.size, failed, open: open.length });
+  const report = {
+    gateways: gateways.length,
+    open: open.length,
+    written,
+    emitted: emittedCount,
+    frozenCells: [...frozen],
+  };
   if (failed > 0)
     throw new HoldfastError('INTERNAL', `${failed} of ${gateways.length} gateways could not be judged`, {
       hint: 'see the proxy.gateway_failed lines; the others were judged',

@@ -1,0 +1,173 @@
+import { newAlert, observed } from '../../../core/alerts/lifecycle.ts';
+import { isOpenAlert } from '../../../core/alerts/alert-view.ts';
+import { conditionById } from '../../../core/conditions/conditions.ts';
+import { silentLog } from '../../../core/log.ts';
+import type { AlertItem, CommandItem } from '../../../core/model.ts';
+import type { ApiRequest } from '../../../lambda/aws/http-handler.ts';
+import { Table } from '../../../lambda/aws/table.ts';
+import { dynamoAlertStore } from '../../../lambda/alerts/alert-store.ts';
+import {
+  ackAlert,
+  alertTrail,
+  fleetAlerts,
+  getAlert,
+  listAlerts,
+  type AlertsDeps,
+} from '../../../lambda/alerts/show-alerts.ts';
+import { startDynamo, type TestDynamo } from '../../support/dynamo.ts';
+import { conditionLimits, gatewayItem, t0 } from '../../support/fleet.ts';
+
+let dynamo: TestDynamo;
+let deps: AlertsDeps;
+beforeAll(async () => {
+  dynamo = await startDynamo();
+});
+beforeEach(async () => {
+  const names = await dynamo.createTables();
+  deps = {
+    alerts: new Table<AlertItem, 'alertKey'>(names.ALERTS_TABLE, ['alertKey'], dynamo.client),
+    commands: new Table<CommandItem, 'gatewayId' | 'commandId'>(
+      names.COMMANDS_TABLE,
+      ['gatewayId', 'commandId'],
+      dynamo.client,
+    ),
+    now: () => t0 + 5000,
+  };
+});
+afterAll(() => dynamo.close());
+
+const condition = conditionById.get('VolumeIrrecoverable')!;
+function alert(over: Partial<AlertItem> = {}, component = 'vol-1'): AlertItem {
+  const gateway = gatewayItem({ tenantId: over.tenantId ?? 'acme' });
+  const o = { condition, component, level: 'raised' as const, value: 1 };
+  return { ...observed(newAlert(gateway, o), o, t0, conditionLimits), ...over };
+}
+function request(tenantId: string | undefined, alertKey = '', query: Record<string, string> = {}) {
+  const principal = { kind: 'tenant', id: 'tok-1', tenantId: tenantId ?? '', role: 'tenant-admin' } as const;
+  // One shape serves every route here: none of them has a body.
+  return {
+    principal,
+    tenantId,
+    params: { alertKey },
+    query,
+    body: undefined,
+    log: silentLog,
+  } as never as ApiRequest<'getAlert'>;
+}
+const put = async (item: AlertItem): Promise<AlertItem> => {
+  await deps.alerts.put(item);
+  return item;
+};
+
+test('lists what is open, or everything, of the tenant alone', async () => {
+  const firing = await put(alert());
+  const resolved = await put(alert({ state: 'RESOLVED', openShard: undefined }, 'vol-2'));
+  const pending = await put(alert({ state: 'PENDING' }, 'vol-3'));
+  const frozen = await put(alert({ state: 'UNKNOWN', frozenState: 'ACKED' }, 'vol-4'));
+  const frozenPending = await put(alert({ state: 'UNKNOWN', frozenState: 'PENDING' }, 'vol-5'));
+  await put(alert({ tenantId: 'other' }));
+  const keys = async (state?: string) =>
+    new Set(
+      (await listAlerts(deps, request('acme', '', state ? { state } : {}) as never)).alerts.map(
+        (a) => a.alertKey,
+      ),
+    );
+  const all = [firing, resolved, pending, frozen, frozenPending];
+  expect(await keys()).toEqual(new Set(all.filter(isOpenAlert).map((a) => a.alertKey)));
+  expect(await keys('all')).toEqual(new Set(all.map((a) => a.alertKey)));
+  await expect(keys('closed')).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+});
+
+test('pages through alerts of one moment without losing or repeating any', async () => {
+  const all = Array.from({ length: 230 }, (_, i) => alert({}, `vol-${i}`));
+  await Promise.all(all.map(put));
+  for (const list of [
+    (query: Record<string, string>) => listAlerts(deps, request('acme', '', query) as never),
+    (query: Record<string, string>) => fleetAlerts(deps, request(undefined, '', query) as never),
+  ]) {
+    const seen: string[] = [];
+    for (let next: string | undefined = ''; next !== undefined;) {
+      const page = await list(next ? { next } : {});
+      seen.push(...page.alerts.map(({ alertKey }) => alertKey));
+      next = page.next;
+    }
+    expect(seen.sort()).toEqual(all.map(({ alertKey }) => alertKey).sort());
+  }
+  await expect(listAlerts(deps, request('acme', '', { next: 'x' }) as never)).rejects.toMatchObject({
+    code: 'INVALID_INPUT',
+  });
+});
+
+test('another tenant’s alert is not found, neither is nonsense', async () => {
+  const { alertKey } = await put(alert({ tenantId: 'other' }));
+  for (const ask of [getAlert, ackAlert, alertTrail])
+    await expect(ask(deps, request('acme', alertKey) as never)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await expect(getAlert(deps, request('acme', '../x'))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
+
+test('an answer carries no bookkeeping', async () => {
+  const { alertKey } = await put(alert());
+  const { alert: shown } = await getAlert(deps, request('acme', alertKey));
+  expect(shown).toMatchObject({ alertKey, state: 'FIRING', summary: expect.stringContaining('vol-1') });
+  for (const hidden of ['outbox', 'version', 'openShard', 'frozenState'])
+    expect(shown).not.toHaveProperty(hidden);
+});
+
+test('acknowledging says who did, is repeatable, and needs a firing alert', async () => {
+  const { alertKey, version } = await put(alert());
+  const acked = await ackAlert(deps, request('acme', alertKey) as never);
+  expect(acked.alert).toMatchObject({ state: 'ACKED', ackedBy: 'tok-1', ackedAt: t0 + 5000 });
+  expect(await ackAlert(deps, request('acme', alertKey) as never)).toEqual(acked);
+  expect(await deps.alerts.get({ alertKey })).toMatchObject({ version: version + 1 });
+  const closed = await put(alert({ state: 'RESOLVED' }, 'vol-9'));
+  await expect(ackAlert(deps, request('acme', closed.alertKey) as never)).rejects.toMatchObject({
+    code: 'CONFLICT',
+  });
+});
+
+test('an acknowledgement and the proxy do not overwrite each other', async () => {
+  const item = await put(alert());
+  await ackAlert(deps, request('acme', item.alertKey) as never);
+  expect(await dynamoAlertStore(deps.alerts).put({ ...item, version: item.version + 1 })).toBe(false);
+  expect(await deps.alerts.get({ alertKey: item.alertKey })).toMatchObject({ state: 'ACKED' });
+});
+
+test('the trail tells alert, command and outcome in the order of time', async () => {
+  const item = await put(
+    alert({
+      audit: [
+        { at: t0, state: 'FIRING' },
+        { at: t0 + 9000, state: 'RESOLVED' },
+      ],
+    }),
+  );
+  const command = (commandId: string, alertKey: string | undefined, audit: CommandItem['audit']) =>
+    deps.commands.put({
+      gatewayId: item.gatewayId,
+      commandId,
+      tenantId: 'acme',
+      kind: 'restore.start',
+      params: {},
+      state: audit.at(-1)!.state,
+      createdAt: audit[0]!.at,
+      bodyHash: 'secret',
+      audit,
+      ...(alertKey ? { cause: { alertKey, episode: 1 } } : {}),
+      outcome: { status: 'FAILED', error: { code: 'NO_SPACE', message: 'full' } },
+    } as unknown as CommandItem);
+  await command('c1', item.alertKey, [
+    { at: t0 + 1000, state: 'QUEUED' },
+    { at: t0 + 2000, state: 'FAILED' },
+  ]);
+  await command('c2', 'another', [{ at: t0, state: 'QUEUED' }]);
+  await command('c3', undefined, [{ at: t0, state: 'QUEUED' }]);
+  const trail = await alertTrail(deps, request('acme', item.alertKey) as never);
+  expect(trail.entries.map(({ what, state, note }) => [what, state, note])).toEqual([
+    ['alert', 'FIRING', undefined],
+    ['command', 'QUEUED', undefined],
+    ['command', 'FAILED', 'NO_SPACE: full'],
+    ['alert', 'RESOLVED', undefined],
+  ]);
+  expect(trail.commands.map(({ commandId }) => commandId)).toEqual(['c1']);
+  expect(JSON.stringify(trail)).not.toContain('secret');
+});

@@ -1,0 +1,163 @@
+import { silentLog } from '../../../core/log.ts';
+import { parseDownstream, type Downstream } from '../../../core/messages.ts';
+import type { GatewayItem, InventoryItem, StatusItem } from '../../../core/model.ts';
+import type { Heartbeat, Inventory } from '../../../core/status.ts';
+import { Table } from '../../../lambda/aws/table.ts';
+import { dynamoGateways } from '../../../lambda/commands/dynamo-stores.ts';
+import { dynamoStatusStore } from '../../../lambda/status/status-store.ts';
+import { takeReport } from '../../../lambda/status/take-report.ts';
+import { startDynamo, type TestDynamo } from '../../support/dynamo.ts';
+import { gatewayItem, heartbeat, t0 } from '../../support/fleet.ts';
+
+let dynamo: TestDynamo;
+beforeAll(async () => {
+  dynamo = await startDynamo();
+});
+afterAll(() => dynamo.close());
+
+const socket = { connectionId: 'c1', gatewayId: 'gw-1', tenantId: 'acme', epoch: 7, keyGeneration: 1 };
+const inventory = (hash: string): Inventory => ({
+  hash,
+  hostname: 'h',
+  os: 'Debian',
+  kernel: '6',
+  arch: 'x64',
+  cpuModel: 'c',
+  cpuCount: 2,
+  memoryBytes: 1,
+  agentVersion: '1.2.0',
+  nodeVersion: '24',
+  disks: [],
+  interfaces: [],
+});
+
+async function cell(gateway: Partial<GatewayItem> = {}) {
+  const names = await dynamo.createTables();
+  const table = <Item extends { gatewayId: string }>(name: string) =>
+    new Table<Item, 'gatewayId'>(name, ['gatewayId'], dynamo.client);
+  const gateways = table<GatewayItem>(names.GATEWAYS_TABLE);
+  const status = table<StatusItem>(names.STATUS_TABLE);
+  const inventories = table<InventoryItem>(names.INVENTORY_TABLE);
+  await gateways.put(gatewayItem(gateway));
+  const posted: Downstream[] = [];
+  let now = t0;
+  const deps = {
+    gateways: dynamoGateways(gateways),
+    store: dynamoStatusStore({ status, inventory: inventories }),
+    cellId: 'cell-1',
+    clock: { now: () => now, newId: () => 'id' },
+    connections: {
+      post: async (_connectionId: string, frame: string) => {
+        const parsed = parseDownstream(frame);
+        if (parsed.ok) posted.push(parsed.message);
+        return 'sent' as const;
+      },
+      close: async () => undefined,
+    },
+    log: silentLog,
+  };
+  const frame = (t: string, body: unknown, over: object = {}) =>
+    JSON.stringify({ v: 1, t, id: 'm1', epoch: 7, seq: 1, ts: t0, body, ...over });
+  return {
+    posted,
+    store: deps.store,
+    at: (ms: number) => (now = ms),
+    raw: (text: string) => takeReport(deps, socket, text),
+    send: (beat: Partial<Heartbeat>, over: object = {}) =>
+      takeReport(deps, socket, frame('status', { heartbeat: heartbeat(beat) }, over)),
+    sendInventory: (hash: string) =>
+      takeReport(deps, socket, frame('inventory', { inventory: inventory(hash) })),
+    stored: () => status.get({ gatewayId: 'gw-1' }),
+    storedInventory: () => inventories.get({ gatewayId: 'gw-1' }),
+  };
+}
+
+test('stores a status under the verified identity and acknowledges it', async () => {
+  const { send, stored, posted, at } = await cell();
+  at(t0 + 400);
+  await send({ seq: 3 }, { ts: t0 - 100 });
+  expect(await stored()).toEqual({
+    gatewayId: 'gw-1',
+    tenantId: 'acme',
+    heartbeat: heartbeat({ seq: 3 }),
+    receivedAt: t0 + 400,
+    clockSkewMs: -500,
+    epoch: 7,
+    cellId: 'cell-1',
+  });
+  expect(posted).toMatchObject([
+    { t: 'status.ack', epoch: 7, body: { bootId: 'boot-1', seq: 3, receivedAt: t0 + 400 } },
+  ]);
+});
+
+test('a duplicate and an older heartbeat are acknowledged and change nothing', async () => {
+  const { send, stored, posted, at } = await cell();
+  await send({ seq: 5 });
+  at(t0 + 60_000);
+  await send({ seq: 5 });
+  await send({ seq: 4, sentAt: t0 - 300_000 });
+  expect(await stored()).toMatchObject({ heartbeat: { seq: 5 }, receivedAt: t0 });
+  expect(posted.map(({ body }) => (body as { seq: number }).seq)).toEqual([5, 5, 4]);
+});
+
+test('of two boots the one that was sent later stays, whatever the order of arrival', async () => {
+  const { send, stored } = await cell();
+  await send({ bootId: 'boot-2', seq: 1, sentAt: t0 });
+  await send({ bootId: 'boot-1', seq: 900, sentAt: t0 - 1 });
+  expect(await stored()).toMatchObject({ heartbeat: { bootId: 'boot-2' } });
+  await send({ bootId: 'boot-3', seq: 1, sentAt: t0 + 1 });
+  expect(await stored()).toMatchObject({ heartbeat: { bootId: 'boot-3' } });
+});
+
+test('a clock that was set back does not silence a gateway that started and connected anew', async () => {
+  const { send, stored, store } = await cell();
+  await send({ bootId: 'boot-1', sentAt: t0 });
+  const item = (await stored())!;
+  const back = heartbeat({ bootId: 'boot-2', seq: 1, sentAt: t0 - 86_400_000 });
+  expect(await store.putStatus({ ...item, heartbeat: back })).toBe(false);
+  expect(await store.putStatus({ ...item, heartbeat: back, epoch: 8 })).toBe(true);
+});
+
+test.each([
+  ['no JSON', '{', 'NOT_JSON'],
+  ['no envelope', '{}', 'BAD_ENVELOPE'],
+  [
+    'another type',
+    JSON.stringify({ v: 1, t: 'bye', id: 'm', epoch: 7, seq: 1, ts: 1, body: { reason: '' } }),
+    'UNKNOWN_TYPE',
+  ],
+  [
+    'no heartbeat',
+    JSON.stringify({ v: 1, t: 'status', id: 'm', epoch: 7, seq: 1, ts: 1, body: {} }),
+    'BAD_BODY',
+  ],
+  ['a frame that is too large', 'x'.repeat(30_000), 'TOO_LARGE'],
+])('answers %s with a reject and stores nothing', async (_, text, code) => {
+  const { raw, stored, posted } = await cell();
+  await raw(text);
+  expect(posted).toMatchObject([{ t: 'reject', body: { code } }]);
+  expect(await stored()).toBeUndefined();
+});
+
+test.each([
+  ['of another epoch', {}, { epoch: 6 }],
+  ['of a superseded connection', { route: { ...gatewayItem().route!, epoch: 8, connectionId: 'c2' } }, {}],
+  ['of a revoked gateway', { status: 'revoked' as const }, {}],
+  ['of a replaced key', { keyGeneration: 2 }, {}],
+  ['of a connection that said no hello', { route: undefined }, {}],
+])('a status %s is not stored', async (_, gateway, over) => {
+  const { send, stored, posted } = await cell(gateway);
+  await send({}, over);
+  expect(await stored()).toBeUndefined();
+  expect(posted.map(({ t }) => t)).not.toContain('status.ack');
+});
+
+test('an inventory is written when its hash is another', async () => {
+  const { sendInventory, storedInventory, at } = await cell();
+  await sendInventory('h1');
+  at(t0 + 1000);
+  await sendInventory('h1');
+  expect(await storedInventory()).toMatchObject({ receivedAt: t0, inventory: { hash: 'h1' } });
+  await sendInventory('h2');
+  expect(await storedInventory()).toMatchObject({ receivedAt: t0 + 1000, inventory: { hash: 'h2' } });
+});

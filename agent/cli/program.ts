@@ -3,6 +3,8 @@ import { asHoldfastError, errorCodes, errorLine, HoldfastError } from '../../cor
 import { agentVersion } from '../version.ts';
 import { addActivateCommand } from './activate-command.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
+import { addInspectCommand } from './inspect-command.ts';
+import { addRestoreCommand } from './restore-command.ts';
 import { addRunCommand } from './run-command.ts';
 import { addServeCommand } from './serve-command.ts';
 import { addSnapshotCommands } from './snapshot-commands.ts';
@@ -16,6 +18,8 @@ const modules: readonly AddCommands[] = [
   addVolumeCommand,
   addSnapshotCommands,
   addServeCommand,
+  addRestoreCommand,
+  addInspectCommand,
 ];
 
 /** Runs one command line (without node and script). Resolves to the exit code; never throws. */

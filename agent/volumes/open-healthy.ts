@@ -4,7 +4,7 @@ import { ChangedGrains } from './changed-grains.ts';
 import { ContentSamples } from './content-samples.ts';
 import { TrackedDevice } from './tracked-device.ts';
 import type { VolumeRecord } from './volume-record.ts';
-import { modifiedAtNs, openVolumeTarget } from './volume-target.ts';
+import { modifiedAtNs, openVolumeTarget } from '../restore/volume-target.ts';
 import type { Opened } from './volume-view.ts';
 
 /** A volume that is served as it is, with what an orderly stop knew of it. Throws as `openVolumeTarget`. */
@@ -26,5 +26,6 @@ export async function stopOf(
 ): Promise<VolumeRecord['stopped']> {
   const changed = tracked.changed?.encode();
   if (changed === undefined) return undefined;
-  return { changed, modifiedAtNs: await modifiedAtNs(path), samples: samples.known() };
+  const modified = await modifiedAtNs(path).catch(() => undefined);
+  return modified === undefined ? undefined : { changed, modifiedAtNs: modified, samples: samples.known() };
 }

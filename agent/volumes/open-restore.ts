@@ -7,8 +7,8 @@ import type { Bandwidth } from '../restore/bandwidth.ts';
 import type { DescriptorStore } from '../restore/descriptor-store.ts';
 import { RestoreEngine } from '../restore/restore-engine.ts';
 import type { Clock } from '../restore/target-disk.ts';
-import { geometryFor, newDescriptor, type RestoreParams } from './restore-plan.ts';
-import { openVolumeTarget, prepareVolumeTarget, type LockedTarget } from './volume-target.ts';
+import { geometryFor, newDescriptor, type RestoreParams } from '../restore/restore-plan.ts';
+import { openVolumeTarget, prepareVolumeTarget, type LockedTarget } from '../restore/volume-target.ts';
 
 export interface RestoreDeps {
   store: DescriptorStore;

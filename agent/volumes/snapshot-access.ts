@@ -6,7 +6,7 @@ import type { Bucket } from '../s3/bucket.ts';
 import { openBucket } from '../s3/s3-bucket.ts';
 import { openSnapshot, type OpenedSnapshot } from '../snapshot/open-snapshot.ts';
 import { pinSnapshot, unpinSnapshot } from '../snapshot/pins.ts';
-import { LazySource } from './lazy-source.ts';
+import { LazySource } from '../restore/lazy-source.ts';
 
 /** Snapshots in S3, through credentials that are asked for anew when they have expired. */
 export class SnapshotAccess {

@@ -11,7 +11,7 @@ import type { Clock } from '../restore/target-disk.ts';
 import { ioError, readVersionedFile, syncDirectory, writeVersionedFile } from '../state/versioned-file.ts';
 import { SnapshotAccess } from './snapshot-access.ts';
 import { Volume } from './volume.ts';
-import { lockTarget } from './volume-target.ts';
+import { lockTarget } from '../restore/volume-target.ts';
 import { volumeFile, type VolumeRecord } from './volume-record.ts';
 
 export interface VolumeServiceDeps {

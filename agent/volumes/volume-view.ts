@@ -6,7 +6,7 @@ import type { RestoreEngine } from '../restore/restore-engine.ts';
 import type { ContentSamples } from './content-samples.ts';
 import type { TrackedDevice } from './tracked-device.ts';
 import type { VolumeRecord } from './volume-record.ts';
-import type { LockedTarget } from './volume-target.ts';
+import type { LockedTarget } from '../restore/volume-target.ts';
 
 /** What is open while a volume is served. */
 export interface Opened extends LockedTarget {

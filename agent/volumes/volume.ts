@@ -16,7 +16,7 @@ import { Mutex } from './mutex.ts';
 import { beginRestore, resumeRestore, type OpenRestore } from './open-restore.ts';
 import { openHealthy, stopOf } from './open-healthy.ts';
 import { outcomeOf } from './restore-outcome.ts';
-import { geometryFor, newRestoreId, type RestoreParams } from './restore-plan.ts';
+import { geometryFor, newRestoreId, type RestoreParams } from '../restore/restore-plan.ts';
 import type { SnapshotAccess } from './snapshot-access.ts';
 import { TrackedDevice } from './tracked-device.ts';
 import { Upload } from './upload.ts';

@@ -82,3 +82,17 @@ function keyedHash(context: MarkContext, front: Uint8Array): Buffer {
     .digest()
     .subarray(0, markBytes - hashOffset);
 }
+
+/** What a mark says of itself, without the key and so without proof; undefined where there is none. */
+export function describeMark(
+  bytes: Uint8Array,
+): { version: number; kind: MarkKind | undefined; restoreId: string; block: number } | undefined {
+  const mark = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (mark.length < markBytes || !mark.subarray(0, 8).equals(magic)) return undefined;
+  return {
+    version: mark[8] ?? 0,
+    kind: kindOf(mark[9]),
+    restoreId: mark.toString('hex', 16, 32),
+    block: Number(mark.readBigUInt64LE(32)),
+  };
+}

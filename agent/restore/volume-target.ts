@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { HoldfastError } from '../../core/errors.ts';
 import { sameIdentity, type TargetIdentity } from '../../core/restore/descriptor.ts';
-import { reserveBytes } from '../restore/background-filler.ts';
-import { openFileTarget, prepareFileTarget, type FileTarget } from '../restore/file-target.ts';
+import { reserveBytes } from './background-filler.ts';
+import { openFileTarget, prepareFileTarget, type FileTarget } from './file-target.ts';
 import { lockProcess, type ProcessLock } from '../state/process-lock.ts';
 
 /** A volume's disk, opened, and the lock that keeps other processes from it. */

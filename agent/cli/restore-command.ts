@@ -1,0 +1,220 @@
+import { homedir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { Option } from 'commander';
+import { HoldfastError, errorLine } from '../../core/errors.ts';
+import { jsonLog } from '../../core/log.ts';
+import { parseNbdListen, readTlsFolder } from '../nbd/serve-address.ts';
+import { serveNbd, type NbdServer } from '../nbd/server.ts';
+import type { RestoreEngine } from '../restore/restore-engine.ts';
+import { openStandaloneRestore, type StandaloneRestore } from '../restore/standalone-restore.ts';
+import { systemClock } from '../restore/system-clock.ts';
+import type { Bucket } from '../s3/bucket.ts';
+import { parseSnapshotUrl } from '../s3/s3-url.ts';
+import { openSnapshot } from '../snapshot/open-snapshot.ts';
+import { pinSnapshot, unpinSnapshot } from '../snapshot/pins.ts';
+import { bucketAt } from './bucket-at.ts';
+import type { AddCommands, CliContext } from './cli-context.ts';
+import { reportProgress } from './restore-progress.ts';
+import { parseSizeBytes } from './units.ts';
+
+interface RestoreFlags {
+  nbd?: string;
+  exportName?: string;
+  tls?: string;
+  arity?: string;
+  background: boolean;
+  bandwidth?: string;
+  onFetchError: 'eio' | 'hang';
+  exitWhenDone?: boolean;
+  again?: boolean;
+  stateDir?: string;
+  json?: boolean;
+}
+
+/** `holdfast-agent restore`: on its own, without an agent or a control plane. */
+export const addRestoreCommand: AddCommands = (program, cli) => {
+  program
+    .command('restore')
+    .summary('restore a snapshot to a file or block device, usable at once')
+    .description(
+      'Restores a snapshot to TARGET. With --nbd the volume is served from the first moment: what is read or written\n' +
+        'and not yet there is fetched first, the rest follows in the background. Started again after any\n' +
+        'interruption, the same command goes on where it was.',
+    )
+    .argument('<snapshot>', 's3://bucket/prefix/SNAPSHOT-ID')
+    .argument('<target>', 'file (made if it is missing) or block device')
+    .option(
+      '--nbd <address>',
+      'serve the volume while it is restored, and afterwards: unix:PATH or tcp:HOST:PORT',
+    )
+    .option('--export-name <name>', 'what NBD clients ask for (default: the target’s file name)')
+    .option('--tls <folder>', 'folder with server-key.pem, server-cert.pem and ca-cert.pem')
+    .option('--no-background', 'fetch only what clients ask for')
+    .option('--bandwidth <size>', 'bytes a second for the background, such as 20MiB; clients are exempt')
+    .addOption(
+      new Option('--on-fetch-error <policy>', 'a read whose chunk cannot be fetched')
+        .choices(['eio', 'hang'])
+        .default('eio'),
+    )
+    .option('--arity <k>', 'children of a block in the tree of marks (default: 4)')
+    .option('--exit-when-done', 'with --nbd: end when everything is restored')
+    .option('--again', 'begin anew, whatever an earlier run left')
+    .option('--state-dir <dir>', 'where the restore is remembered (default: ~/.local/state/holdfast)')
+    .option('--json', 'print events and progress as JSON lines')
+    .addHelpText(
+      'after',
+      '\nExamples:\n' +
+        '  holdfast-agent restore s3://backups/gw-1/SNAPSHOT-ID /data/vol1.img\n' +
+        '  holdfast-agent restore s3://backups/gw-1/SNAPSHOT-ID /dev/vg0/vol1 --nbd unix:/run/vol1.sock\n' +
+        '\nS3 is reached with the AWS SDK’s own settings: AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,\n' +
+        'AWS_REGION, and AWS_ENDPOINT_URL_S3 for another store.',
+    )
+    .action((snapshot: string, target: string, flags: RestoreFlags) => restore(snapshot, target, flags, cli));
+};
+
+async function restore(url: string, target: string, flags: RestoreFlags, cli: CliContext): Promise<void> {
+  const { snapshotId, ...location } = parseSnapshotUrl(url);
+  if (!flags.background && !flags.nbd)
+    throw new HoldfastError('USAGE', '--no-background without --nbd restores nothing', {
+      hint: 'say where to serve the volume with --nbd',
+    });
+  const listen = flags.nbd === undefined ? undefined : parseNbdListen(flags.nbd);
+  const tls = flags.tls === undefined ? undefined : await readTlsFolder(flags.tls);
+  const bucket = bucketAt(location, cli);
+  const opened = await open({ bucket, snapshotId, target, flags }, cli);
+  const { engine } = opened;
+  let server: NbdServer | undefined;
+  try {
+    if (listen) {
+      const name = flags.exportName ?? basename(target);
+      const log = jsonLog((line) => cli.stderr(`${line}\n`), cli.now);
+      const exports = () => [{ name, description: url, device: engine.device }];
+      server = await serveNbd({ listen, tls, exports, log });
+    }
+    announce(opened, { target, uri: server?.uri(flags.exportName ?? basename(target)) }, flags, cli);
+    if (flags.background) engine.startBackground();
+    await untilOver(engine, { keepsServing: server !== undefined && !flags.exitWhenDone, flags, cli });
+  } finally {
+    await server?.close();
+    await opened.close();
+  }
+  if (engine.descriptor.moving.phase === 'restored')
+    await unpinSnapshot(bucket, snapshotId, pinIdOf(engine)).catch(() => undefined);
+  report(engine, flags, cli);
+}
+
+function open(
+  p: { bucket: Bucket; snapshotId: string; target: string; flags: RestoreFlags },
+  cli: CliContext,
+): Promise<StandaloneRestore> {
+  const { bucket, snapshotId, flags } = p;
+  const bandwidth = flags.bandwidth === undefined ? undefined : parseSizeBytes(flags.bandwidth);
+  let lastTrouble = '';
+  return openStandaloneRestore({
+    path: p.target,
+    snapshotId,
+    stateDirectory: statePath(flags, cli),
+    again: flags.again,
+    arity: flags.arity === undefined ? undefined : parseArity(flags.arity),
+    bandwidthBytesPerSec: bandwidth || undefined,
+    openSource: async (restoreId, rootHash) => {
+      const pinId = `restore-${restoreId}`;
+      if (!rootHash) await pin(bucket, snapshotId, pinId, cli);
+      return openSnapshot(bucket, snapshotId, { pinId, rootHash, signal: cli.signal });
+    },
+    abandon: (restoreId) => unpinSnapshot(bucket, snapshotId, `restore-${restoreId}`).catch(() => undefined),
+    engineDeps: {
+      clock: { now: cli.now, sleep: systemClock.sleep },
+      fetchErrorPolicy: flags.onFetchError,
+      onTrouble: (error) => {
+        const line = errorLine(error);
+        if (line !== lastTrouble) cli.stderr(`${line}\n`);
+        lastTrouble = line;
+      },
+    },
+  });
+}
+
+/** Who may only read cannot pin: then nothing keeps the snapshot from being deleted meanwhile. */
+async function pin(bucket: Bucket, snapshotId: string, pinId: string, cli: CliContext): Promise<void> {
+  try {
+    await pinSnapshot(bucket, snapshotId, pinId, { note: { startedAtMs: cli.now() }, signal: cli.signal });
+  } catch (thrown) {
+    if (!(thrown instanceof HoldfastError) || thrown.code !== 'FORBIDDEN') throw thrown;
+    cli.stderr(
+      `note: these credentials may not write to ${bucket.url}; do not delete the snapshot meanwhile\n`,
+    );
+  }
+}
+
+const pinIdOf = (engine: RestoreEngine): string => `restore-${engine.descriptor.frozen.restoreId}`;
+
+function announce(
+  { engine, isResumed }: StandaloneRestore,
+  p: { target: string; uri: string | undefined },
+  flags: RestoreFlags,
+  cli: CliContext,
+): void {
+  const { snapshotId, volumeBytes } = engine.descriptor.frozen;
+  const { fraction } = engine.progress();
+  if (flags.json) {
+    const event = {
+      event: 'open',
+      snapshotId,
+      target: p.target,
+      volumeBytes,
+      isResumed,
+      fraction,
+      uri: p.uri,
+    };
+    return cli.stdout(`${JSON.stringify(event)}\n`);
+  }
+  if (engine.state === 'restored') cli.stdout(`${p.target} was restored from ${snapshotId} before\n`);
+  else if (isResumed) cli.stdout(`going on at ${percent(fraction)} with ${snapshotId}\n`);
+  if (p.uri) cli.stdout(`uri: ${p.uri}\n`);
+}
+
+/** Resolves when there is nothing more to do, or when the process is told to end. Throws where the disk failed. */
+async function untilOver(
+  engine: RestoreEngine,
+  p: { keepsServing: boolean; flags: RestoreFlags; cli: CliContext },
+): Promise<void> {
+  const { signal } = p.cli;
+  const stopped = new Promise<void>((go) => {
+    if (signal.aborted) go();
+    signal.addEventListener('abort', () => go(), { once: true });
+  });
+  const ended = reportProgress(engine, p.cli, { json: p.flags.json ?? false, stopped });
+  const state = await Promise.race([ended, stopped]);
+  if (state === 'failed' && engine.trouble) throw engine.trouble;
+  if (state === 'restored' && p.keepsServing) await stopped;
+}
+
+function report(engine: RestoreEngine, flags: RestoreFlags, cli: CliContext): void {
+  const { snapshotId, volumeBytes, path } = engine.descriptor.frozen;
+  const isDone = engine.descriptor.moving.phase === 'restored';
+  const { fraction } = engine.progress();
+  if (flags.json) {
+    const event = { event: isDone ? 'restored' : 'stopped', snapshotId, volumeBytes, fraction };
+    cli.stdout(`${JSON.stringify(event)}\n`);
+  } else if (isDone) cli.stdout(`restored: ${path} (${volumeBytes} bytes) from ${snapshotId}\n`);
+  if (isDone || flags.nbd) return;
+  throw new HoldfastError('STEP_FAILED', `stopped at ${percent(fraction)}: ${path} is not complete`, {
+    hint: 'the same command goes on where it was',
+  });
+}
+
+const percent = (fraction: number): string => `${(fraction * 100).toFixed(1)} %`;
+
+function parseArity(text: string): number {
+  const arity = Number(text);
+  if (Number.isSafeInteger(arity)) return arity;
+  throw new HoldfastError('USAGE', `“${text.slice(0, 20)}” is not an arity`, {
+    hint: 'write a number from 2 on',
+  });
+}
+
+export function statePath(flags: { stateDir?: string }, { env }: Pick<CliContext, 'env'>): string {
+  if (flags.stateDir) return resolve(flags.stateDir);
+  return join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'holdfast');
+}

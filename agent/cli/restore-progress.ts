@@ -1,0 +1,34 @@
+import type { EngineState, RestoreEngine } from '../restore/restore-engine.ts';
+import { progressLine } from './progress.ts';
+
+const redrawMs = 200;
+const jsonLineMs = 1000;
+
+/**
+ * A bar on a terminal, JSON lines with `json`, otherwise nothing, until the restore is over or `stopped` resolves.
+ * Resolves with how it ended.
+ */
+export async function reportProgress(
+  engine: RestoreEngine,
+  output: { stdout: (text: string) => void; stderr: (text: string) => void; interactive: boolean },
+  p: { json: boolean; stopped: Promise<void> },
+): Promise<EngineState> {
+  const show = () => {
+    const progress = engine.progress();
+    if (p.json) output.stdout(`${JSON.stringify({ event: 'progress', ...progress })}\n`);
+    else output.stderr(`\r${barOf(progress)}\u001b[K`);
+  };
+  const isShown = p.json || output.interactive;
+  const timer = isShown ? setInterval(show, p.json ? jsonLineMs : redrawMs) : undefined;
+  const ended = engine.ended();
+  await Promise.race([ended, p.stopped]);
+  clearInterval(timer);
+  if (output.interactive && !p.json) output.stderr('\r\u001b[K');
+  return ended;
+}
+
+/** The rate is that of the last seconds, also after a restart that found much of it done. */
+function barOf(progress: { restoredBytes: number; totalBytes: number; bytesPerSec: number }): string {
+  const { restoredBytes, totalBytes, bytesPerSec } = progress;
+  return progressLine(restoredBytes, totalBytes, bytesPerSec > 0 ? (restoredBytes * 1000) / bytesPerSec : 0);
+}

@@ -1,0 +1,176 @@
+import { createHash } from 'node:crypto';
+import { mkdir, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { HoldfastError } from '../../core/errors.ts';
+import { sameIdentity, type Descriptor } from '../../core/restore/descriptor.ts';
+import { makeGeometry } from '../../core/restore/geometry.ts';
+import type { SnapshotSource } from '../../core/snapshot/source.ts';
+import { ioError, syncDirectory } from '../state/versioned-file.ts';
+import type { ProcessLock } from '../state/process-lock.ts';
+import { geometryFor, newDescriptor, newRestoreId } from './restore-plan.ts';
+import { LazySource } from './lazy-source.ts';
+import { lockTarget } from './volume-target.ts';
+import { fileDescriptorStore } from './descriptor-store.ts';
+import type { EngineDeps } from './engine-parts.ts';
+import { identityAt, openFileTarget, prepareFileTarget, type FileTarget } from './file-target.ts';
+import { RestoreEngine } from './restore-engine.ts';
+
+/** A restore that needs no agent: one target, one folder below the state directory. */
+export interface StandaloneParams {
+  path: string;
+  snapshotId: string;
+  stateDirectory: string;
+  /** Begin anew whatever was there. */
+  again?: boolean;
+  arity?: number;
+  bandwidthBytesPerSec?: number;
+  /** Opens the snapshot; `rootHash` is given where a restore goes on, which asks only when a chunk is wanted. */
+  openSource: (restoreId: string, rootHash?: Uint8Array) => Promise<SnapshotSource>;
+  /** A snapshot was opened and the restore could not begin. */
+  abandon: (restoreId: string) => Promise<void>;
+  engineDeps: Omit<EngineDeps, 'target' | 'source' | 'store'>;
+}
+
+export interface StandaloneRestore {
+  engine: RestoreEngine;
+  /** True where an earlier run's restore goes on. */
+  isResumed: boolean;
+  close(): Promise<void>;
+}
+
+/**
+ * Begins a restore onto the target, or goes on with the one that an earlier run began there. Throws WRONG_TARGET
+ * (another disk than the one that was being restored), CONFLICT (it is being restored from another snapshot),
+ * INVALID_INPUT (smaller than the snapshot), BUSY, NO_SPACE and what opening the snapshot throws.
+ */
+export async function openStandaloneRestore(p: StandaloneParams): Promise<StandaloneRestore> {
+  const path = await realPath(p.path);
+  const folder = await makeFolder(restoreFolder(p.stateDirectory, path));
+  const store = fileDescriptorStore(join(folder, 'restore.json'));
+  const stored = p.again ? undefined : await store.load();
+  const goesOn = stored && (await mayGoOn(stored, path, p.snapshotId));
+  const restoreId = goesOn ? stored.frozen.restoreId : newRestoreId();
+  const source = goesOn
+    ? new LazySource(stored, () => p.openSource(restoreId, Buffer.from(stored.frozen.rootHash, 'hex')))
+    : await p.openSource(restoreId);
+  let lock: ProcessLock | undefined;
+  let target: FileTarget | undefined;
+  try {
+    const made = goesOn ? undefined : await newTarget(path, source);
+    target = made?.target ?? (await reopenTarget(stored as Descriptor, path));
+    lock = await lockTarget(target);
+    const deps: EngineDeps = { ...p.engineDeps, target, source, store };
+    const engine = made
+      ? await RestoreEngine.begin(deps, describe(p, { path, restoreId, source, ...made }))
+      : await RestoreEngine.resume(deps, withBandwidth(stored as Descriptor, p.bandwidthBytesPerSec));
+    const held = lock;
+    const close = async () => {
+      await engine.close();
+      await source.close();
+      await held.release();
+    };
+    return { engine, isResumed: !made, close };
+  } catch (thrown) {
+    await source.close();
+    await target?.close();
+    await lock?.release();
+    if (!goesOn) await p.abandon(restoreId);
+    throw thrown;
+  }
+}
+
+/** The folder of a target's restore below a state directory. */
+export function restoreFolder(stateDirectory: string, path: string): string {
+  const name = createHash('sha256').update(path).digest('hex').slice(0, 24);
+  return join(stateDirectory, 'restores', name);
+}
+
+/** The target may not exist yet; the folder that it is in must. */
+export async function realPath(path: string): Promise<string> {
+  const full = resolve(path);
+  try {
+    return await realpath(full);
+  } catch {
+    const parent = await realpath(dirname(full)).catch((cause: unknown) => {
+      throw new HoldfastError('NOT_FOUND', `the directory of ${path} does not exist`, { cause });
+    });
+    return join(parent, basename(full));
+  }
+}
+
+async function makeFolder(folder: string): Promise<string> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await syncDirectory(dirname(folder));
+    return folder;
+  } catch (cause) {
+    throw ioError('make', folder, cause);
+  }
+}
+
+/** False where the target is to be restored anew. */
+async function mayGoOn(stored: Descriptor, path: string, snapshotId: string): Promise<boolean> {
+  const { frozen, moving } = stored;
+  const found = await identityAt(path);
+  const isSame = found !== undefined && sameIdentity(found.identity, frozen.identity);
+  if (moving.phase === 'canceled') return false;
+  if (moving.phase === 'restored') return isSame && frozen.snapshotId === snapshotId;
+  if (frozen.snapshotId !== snapshotId)
+    throw new HoldfastError('CONFLICT', `${path} is being restored from snapshot ${frozen.snapshotId}`, {
+      hint: 'finish that restore first, or begin anew with --again: what is on the target is lost then',
+    });
+  if (!isSame)
+    throw new HoldfastError('WRONG_TARGET', `${path} is not the disk or file whose restore was begun`, {
+      hint: 'bring that one back, or begin anew with --again',
+    });
+  return true;
+}
+
+async function reopenTarget({ frozen, moving }: Descriptor, path: string): Promise<FileTarget> {
+  const target = await openFileTarget(path, { dropCache: true });
+  const { diskBytes } = makeGeometry(frozen);
+  const isShort = target.sizeBytes < frozen.volumeBytes;
+  if (!isShort) {
+    if (moving.phase !== 'restored' && frozen.identity.kind === 'file' && target.sizeBytes < diskBytes)
+      await target.resize(diskBytes);
+    return target;
+  }
+  await target.close();
+  throw new HoldfastError('WRONG_TARGET', `${path} was truncated since its restore was begun`, {
+    hint: 'begin anew with --again',
+  });
+}
+
+/** A file that is missing or empty gets the snapshot's size; anything else keeps its own. */
+async function newTarget(
+  path: string,
+  source: SnapshotSource,
+): Promise<{ target: FileTarget; volumeBytes: number }> {
+  const info = await stat(path).catch(() => undefined);
+  const found = info && (await identityAt(path));
+  const volumeBytes = found && found.sizeBytes > 0 ? found.sizeBytes : source.sizeBytes;
+  const { diskBytes } = geometryFor(volumeBytes, source);
+  const target = await prepareFileTarget(path, info?.isBlockDevice() ? volumeBytes : diskBytes);
+  return { target, volumeBytes };
+}
+
+function describe(
+  p: StandaloneParams,
+  made: { path: string; restoreId: string; source: SnapshotSource; target: FileTarget; volumeBytes: number },
+): Descriptor {
+  const { path, restoreId, source, target, volumeBytes } = made;
+  return newDescriptor({
+    volumeId: `standalone ${basename(path)}`.slice(0, 200),
+    path,
+    identity: target.identity,
+    restoreId,
+    geometry: geometryFor(volumeBytes, source, p.arity),
+    source,
+    bandwidthBytesPerSec: p.bandwidthBytesPerSec,
+  });
+}
+
+/** The limit is this run's; everything else is the restore's own. */
+function withBandwidth(stored: Descriptor, bandwidthBytesPerSec: number | undefined): Descriptor {
+  return { ...stored, moving: { ...stored.moving, paused: false, bandwidthBytesPerSec } };
+}

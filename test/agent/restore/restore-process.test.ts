@@ -1,0 +1,181 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { openBucket } from '../../../agent/s3/s3-bucket.ts';
+import { NbdClient } from '../../../cli/demo/nbd-client.ts';
+import { inputOf, snapshotOf, someBytes } from '../../support/snapshots.ts';
+import { startS3, type TestS3 } from '../../support/s3.ts';
+import { runCli } from '../cli-runner.ts';
+
+const MiB = 1024 * 1024;
+const chunkBytes = 64 * 1024;
+const bytes = someBytes(24 * MiB + 5000, 7, chunkBytes);
+let s3: TestS3;
+let dir: string;
+let url: string;
+const running = new Set<ChildProcess>();
+
+beforeAll(async () => {
+  s3 = await startS3();
+  dir = await mkdtemp(join(tmpdir(), 'holdfast-restore-'));
+  const bucket = openBucket({ client: s3.client, bucket: s3.bucket, prefix: 'p/' });
+  const { snapshotId } = await snapshotOf(bucket, bytes, { source: inputOf(bytes), chunkBytes });
+  url = `s3://${s3.bucket}/p/${snapshotId}`;
+});
+afterAll(async () => {
+  for (const child of running) child.kill('SIGKILL');
+  await s3.close();
+  await rm(dir, { recursive: true });
+});
+
+const sha = (data: Uint8Array) => createHash('sha256').update(data).digest('hex');
+
+const env = () => ({
+  AWS_ENDPOINT_URL_S3: s3.endpoint,
+  AWS_ACCESS_KEY_ID: 'test',
+  AWS_SECRET_ACCESS_KEY: 'test',
+  AWS_REGION: 'us-east-1',
+});
+
+/** A real process of the agent's CLI; `event(name)` resolves with its next JSON line of that name. */
+function agent(args: string[]) {
+  const child = spawn(
+    process.execPath,
+    ['bin/holdfast-agent.ts', ...args, '--state-dir', join(dir, 'state'), '--json'],
+    {
+      env: { ...process.env, ...env() },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  running.add(child);
+  let stderr = '';
+  child.stderr.on('data', (data) => (stderr += String(data)));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const exit = once(child, 'exit').then(([code, signal]) => {
+    running.delete(child);
+    return { code: code as number | null, signal: signal as string | null, stderr };
+  });
+  return {
+    child,
+    exit,
+    async event(name: string, accept: (event: Record<string, unknown>) => boolean = () => true) {
+      for (;;) {
+        const { value, done } = await lines.next();
+        if (done) throw new Error(`the process ended before “${name}”: ${stderr}`);
+        const event = JSON.parse(value) as Record<string, unknown>;
+        if (event['event'] === name && accept(event)) return event;
+      }
+    },
+  };
+}
+
+describe('holdfast-agent restore', () => {
+  it('restores a snapshot to a new file and says so', async () => {
+    const target = join(dir, 'new.img');
+    const run = agent(['restore', url, target]);
+    expect(await run.exit).toMatchObject({ code: 0, stderr: '' });
+    expect(sha(await readFile(target))).toBe(sha(bytes));
+  });
+
+  it('goes on after SIGKILL where it was, and keeps what was written and flushed', async () => {
+    const target = join(dir, 'killed.img');
+    await writeFile(target, Buffer.alloc(bytes.length, 0xee));
+    const socket = join(dir, 'killed.sock');
+    const args = [
+      'restore',
+      url,
+      target,
+      '--nbd',
+      `unix:${socket}`,
+      '--bandwidth',
+      '4MiB',
+      '--exit-when-done',
+    ];
+    const expected = Buffer.from(bytes);
+    const first = agent(args);
+    expect(await first.event('open')).toMatchObject({ isResumed: false, fraction: 0 });
+    let nbd = await NbdClient.open(socket, 'killed.img');
+    await overwrite(nbd, expected, [20 * MiB + 512, 8 * MiB, 1000]);
+    const { fraction } = await first.event('progress', (event) => Number(event['fraction']) > 0.1);
+    expect(fraction).toBeLessThan(1);
+    first.child.kill('SIGKILL');
+    expect(await first.exit).toMatchObject({ signal: 'SIGKILL' });
+    nbd.close();
+
+    const second = agent(args.map((arg) => (arg === '4MiB' ? '400MiB' : arg)));
+    const again = await second.event('open');
+    expect(again).toMatchObject({ isResumed: true });
+    expect(again['fraction']).toBeGreaterThan(0);
+    nbd = await NbdClient.open(socket, 'killed.img');
+    expect(sha(await nbd.read(20 * MiB, 4096))).toBe(sha(expected.subarray(20 * MiB, 20 * MiB + 4096)));
+    await overwrite(nbd, expected, [23 * MiB + 4096]);
+    nbd.close();
+    await second.event('restored');
+    expect(await second.exit).toMatchObject({ code: 0 });
+    expect(sha(await readFile(target))).toBe(sha(expected));
+    expect((await stat(target)).size).toBe(bytes.length);
+  });
+
+  it('ends cleanly on SIGTERM and goes on with the next run', async () => {
+    const target = join(dir, 'term.img');
+    const first = agent(['restore', url, target, '--bandwidth', '4MiB']);
+    await first.event('progress', (event) => Number(event['fraction']) > 0);
+    first.child.kill('SIGTERM');
+    const ended = await first.exit;
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toContain('the same command goes on where it was');
+    const second = agent(['restore', url, target]);
+    expect(await second.event('open')).toMatchObject({ isResumed: true });
+    expect(await second.exit).toMatchObject({ code: 0 });
+    expect(sha(await readFile(target))).toBe(sha(bytes));
+  });
+
+  it('refuses a target that is too small, a snapshot or directory that is not there, options that make no sense', async () => {
+    const small = join(dir, 'small.img');
+    await writeFile(small, 'too small');
+    const refusals = [
+      [[url, small], 65, 'INVALID_INPUT'],
+      [[`${url.slice(0, -1)}${url.endsWith('0') ? '1' : '0'}`, join(dir, 'x.img')], 66, 'NOT_FOUND'],
+      [[url, join(dir, 'no-such', 'x.img')], 66, 'NOT_FOUND'],
+      [[url, join(dir, 'x.img'), '--no-background'], 64, 'USAGE'],
+      [[url, join(dir, 'x.img'), '--arity', '1'], 65, 'INVALID_INPUT'],
+    ] as const;
+    for (const [args, code, name] of refusals) {
+      const run = await runCli(['restore', ...args, '--state-dir', join(dir, 'state')], { env: env() });
+      expect([run.code, run.stderr]).toEqual([code, expect.stringContaining(`error: ${name}`)]);
+    }
+    expect(await readFile(small, 'utf8')).toBe('too small');
+  });
+
+  it('refuses the wrong disk, and a target that another process restores', async () => {
+    const target = join(dir, 'swapped.img');
+    const first = agent(['restore', url, target, '--bandwidth', '1MiB']);
+    await first.event('progress', (event) => Number(event['fraction']) > 0);
+    const rival = await agent(['restore', url, target]).exit;
+    expect([rival.code, rival.stderr]).toEqual([82, expect.stringContaining('BUSY')]);
+    first.child.kill('SIGKILL');
+    await first.exit;
+    await rm(target);
+    await writeFile(`${target}.new`, '');
+    await truncate(`${target}.new`, bytes.length);
+    const handle = await open(target, 'w');
+    await handle.close();
+    const refused = await agent(['restore', url, target]).exit;
+    expect([refused.code, refused.stderr]).toEqual([83, expect.stringContaining('WRONG_TARGET')]);
+    expect(await agent(['restore', url, target, '--again']).exit).toMatchObject({ code: 0 });
+    expect(sha(await readFile(target))).toBe(sha(bytes));
+  });
+});
+
+async function overwrite(nbd: NbdClient, expected: Buffer, offsets: number[]): Promise<void> {
+  for (const offset of offsets) {
+    const data = Buffer.alloc(4096, `written at ${offset}`);
+    await nbd.write(offset, data);
+    data.copy(expected, offset);
+  }
+  await nbd.flush();
+}

@@ -57,10 +57,13 @@ export class FieldReader {
 
 /** Appends big-endian fields. */
 export class FieldWriter {
-  readonly #parts: Uint8Array[] = [];
+  #bytes = new Uint8Array(256);
+  #view = new DataView(this.#bytes.buffer);
+  #length = 0;
 
   bytes(bytes: Uint8Array): this {
-    this.#parts.push(bytes);
+    const start = this.#grow(bytes.length);
+    this.#bytes.set(bytes, start);
     return this;
   }
 
@@ -68,18 +71,44 @@ export class FieldWriter {
     return this.bytes(Buffer.from(text, 'latin1'));
   }
 
-  uint8 = (value: number): this => this.#field(1, (view) => view.setUint8(0, value));
-  uint16 = (value: number): this => this.#field(2, (view) => view.setUint16(0, value));
-  uint32 = (value: number): this => this.#field(4, (view) => view.setUint32(0, value));
-  uint64 = (value: number): this => this.#field(8, (view) => view.setBigUint64(0, BigInt(value)));
-
-  finish(): Uint8Array {
-    return new Uint8Array(Buffer.concat(this.#parts));
+  uint8(value: number): this {
+    const start = this.#grow(1);
+    this.#view.setUint8(start, value);
+    return this;
   }
 
-  #field(length: number, set: (view: DataView) => void): this {
-    const bytes = new Uint8Array(length);
-    set(new DataView(bytes.buffer));
-    return this.bytes(bytes);
+  uint16(value: number): this {
+    const start = this.#grow(2);
+    this.#view.setUint16(start, value);
+    return this;
+  }
+
+  uint32(value: number): this {
+    const start = this.#grow(4);
+    this.#view.setUint32(start, value);
+    return this;
+  }
+
+  uint64(value: number): this {
+    const start = this.#grow(8);
+    this.#view.setBigUint64(start, BigInt(value));
+    return this;
+  }
+
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.#length);
+  }
+
+  /** Makes room for a field and returns where it starts. */
+  #grow(length: number): number {
+    const start = this.#length;
+    this.#length += length;
+    if (this.#length > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(2 * this.#bytes.length, this.#length));
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+      this.#view = new DataView(larger.buffer);
+    }
+    return start;
   }
 }

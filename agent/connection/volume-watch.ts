@@ -39,9 +39,8 @@ export function watchVolumes(deps: VolumeWatchDeps): { stop: () => void } {
     if (checking.has(volumeId)) return;
     checking.add(volumeId);
     try {
-      const health = await volumes.check(volumeId);
-      if (!health.ok)
-        log('warn', 'volume.unhealthy', { volumeId, reason: health.reason, detail: health.detail });
+      // What it finds is logged, and shown, by the volume itself.
+      await volumes.check(volumeId);
     } catch (cause) {
       log('warn', 'volume.check-failed', { volumeId, error: String(cause) });
     } finally {

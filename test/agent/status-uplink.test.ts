@@ -1,0 +1,202 @@
+import { join } from 'node:path';
+import { silentLog } from '../../core/log.ts';
+import type { Heartbeat, Inventory } from '../../core/status.ts';
+import { StatusUplink } from '../../agent/connection/status-uplink.ts';
+import { openSpool, type Spool } from '../../agent/status/spool.ts';
+import { temporaryDirectory } from './temporary-directory.ts';
+
+const second = 1_000;
+const boot = 'boot-1';
+
+/** An uplink under a clock of its own, over a real spool. */
+class Bench {
+  now = 0;
+  isUp = false;
+  collected = 0;
+  collectFails = false;
+  inventoryHash = 'h1';
+  sent: { type: string; seq?: number; sentAt?: number; hash?: string }[] = [];
+  timers: { at: number; run: () => void }[] = [];
+  spool!: Spool;
+  uplink!: StatusUplink;
+
+  async start(): Promise<this> {
+    this.spool = await openSpool({ path: join(temporaryDirectory(), 'spool') });
+    this.uplink = new StatusUplink({
+      collect: () =>
+        this.collectFails ? Promise.reject(new Error('no /proc')) : Promise.resolve(this.heartbeat()),
+      inventory: () => Promise.resolve({ hash: this.inventoryHash } as Inventory),
+      spool: this.spool,
+      send: (type, body) => {
+        if (!this.isUp) return false;
+        if ('heartbeat' in body) {
+          const { seq, sentAt } = body.heartbeat;
+          this.sent.push({ type, seq, sentAt });
+        } else this.sent.push({ type, hash: body.inventory.hash });
+        return true;
+      },
+      now: () => this.now,
+      setTimer: (run, delayMs) => {
+        const timer = { at: this.now + delayMs, run };
+        this.timers.push(timer);
+        return () => void (this.timers = this.timers.filter((other) => other !== timer));
+      },
+      log: silentLog,
+    });
+    this.uplink.start();
+    return this;
+  }
+  private heartbeat(): Heartbeat {
+    const seq = ++this.collected;
+    return {
+      bootId: boot,
+      seq,
+      sentAt: this.now,
+      agentVersion: '0.1.0',
+      agentStartedAt: 0,
+      metrics: {},
+      filesystems: [],
+      volumes: [],
+    };
+  }
+  async up(intervalMs = 300 * second, changeBurst?: number): Promise<void> {
+    this.isUp = true;
+    this.uplink.up({ heartbeatIntervalMs: intervalMs, changeBurst });
+    await this.settle();
+  }
+  async down(): Promise<void> {
+    this.isUp = false;
+    this.uplink.down();
+    await this.settle();
+  }
+  async change(): Promise<void> {
+    this.uplink.changed();
+    await this.settle();
+  }
+  async ack(seq: number): Promise<void> {
+    await this.uplink.acked({ bootId: boot, seq }, boot);
+    await this.settle();
+  }
+  /** Lets time pass, timer by timer. */
+  async pass(ms: number): Promise<void> {
+    const end = this.now + ms;
+    for (;;) {
+      const next = [...this.timers].sort((a, b) => a.at - b.at)[0];
+      if (!next || next.at > end) break;
+      this.now = Math.max(this.now, next.at);
+      this.timers = this.timers.filter((timer) => timer !== next);
+      next.run();
+      await this.settle();
+    }
+    this.now = end;
+  }
+  /** Promises and the spool's writes have come to rest. */
+  async settle(): Promise<void> {
+    for (let quiet = 0, seen = ''; quiet < 3;) {
+      await new Promise((resolve) => setImmediate(resolve));
+      await this.spool.ack('nobody', 0);
+      const state = JSON.stringify([this.sent.length, this.collected, this.spool.count, this.timers.length]);
+      quiet = state === seen ? quiet + 1 : 0;
+      seen = state;
+    }
+  }
+  seqs(): number[] {
+    return this.sent.filter(({ type }) => type === 'status').map(({ seq }) => seq!);
+  }
+}
+
+it('sends one at once when a connection is up, then one at the server’s interval', async () => {
+  const bench = await new Bench().start();
+  await bench.up(60 * second);
+  expect(bench.seqs()).toEqual([1]);
+  await bench.pass(180 * second);
+  expect(bench.seqs()).toEqual([1, 2, 3, 4]);
+});
+
+it('sends the inventory once, and again when it has changed', async () => {
+  const bench = await new Bench().start();
+  await bench.up(60 * second);
+  await bench.pass(120 * second);
+  bench.inventoryHash = 'h2';
+  await bench.pass(60 * second);
+  const hashes = bench.sent.filter(({ type }) => type === 'inventory').map(({ hash }) => hash);
+  expect(hashes).toEqual(['h1', 'h2']);
+});
+
+it('sends changes at once while the burst lasts, then one a minute that says it all', async () => {
+  const bench = await new Bench().start();
+  await bench.up(3_600 * second, 2);
+  await bench.ack(1);
+  for (const seq of [2, 3]) {
+    await bench.change();
+    await bench.ack(seq);
+  }
+  expect(bench.seqs()).toEqual([1, 2, 3]);
+  for (let i = 0; i < 10; i++) await bench.change();
+  await bench.pass(59 * second);
+  expect(bench.seqs()).toEqual([1, 2, 3]);
+  await bench.pass(second);
+  expect(bench.seqs()).toEqual([1, 2, 3, 4]);
+  await bench.ack(4);
+  await bench.pass(600 * second);
+  expect(bench.seqs()).toEqual([1, 2, 3, 4]);
+});
+
+it('repeats a change, ever more slowly, until it is acknowledged', async () => {
+  const bench = await new Bench().start();
+  await bench.up(3_600 * second);
+  await bench.ack(1);
+  await bench.change();
+  await bench.pass(10 * second);
+  expect(bench.seqs()).toEqual([1, 2, 3]);
+  await bench.pass(19 * second);
+  expect(bench.seqs()).toHaveLength(3);
+  await bench.pass(second);
+  expect(bench.seqs()).toHaveLength(4);
+  await bench.ack(4);
+  await bench.pass(300 * second);
+  expect(bench.seqs()).toHaveLength(4);
+});
+
+it('keeps what it cannot send and backfills it, oldest first, with the times at which it was made', async () => {
+  const bench = await new Bench().start();
+  await bench.up(60 * second);
+  await bench.ack(1);
+  await bench.down();
+  await bench.pass(600 * second);
+  await bench.change();
+  expect(bench.spool.count).toBe(11);
+  await bench.up(60 * second);
+  const [newest, ...old] = bench.sent.slice(2);
+  expect(newest).toMatchObject({ seq: 13 });
+  expect(old.map(({ seq }) => seq)).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
+  expect(old[0]).toMatchObject({ sentAt: 60 * second });
+  for (const seq of [2, 3, 4, 5, 6, 7, 8, 9]) await bench.ack(seq);
+  expect(bench.seqs().slice(10)).toEqual([10, 11, 12]);
+  for (const seq of [10, 11, 12]) await bench.ack(seq);
+  expect(bench.spool.count).toBe(0);
+});
+
+it('sends a batch of the spool again when its acks are lost', async () => {
+  const bench = await new Bench().start();
+  await bench.pass(600 * second);
+  expect(bench.spool.count).toBe(2);
+  await bench.up(3_600 * second);
+  await bench.ack(3);
+  expect(bench.seqs()).toEqual([3, 1, 2]);
+  await bench.ack(1);
+  await bench.pass(15 * second);
+  expect(bench.seqs()).toEqual([3, 1, 2, 2]);
+});
+
+it('goes on when a status cannot be collected, and still owes the change', async () => {
+  const bench = await new Bench().start();
+  await bench.up(3_600 * second);
+  await bench.ack(1);
+  bench.collectFails = true;
+  await bench.change();
+  expect(bench.seqs()).toEqual([1]);
+  bench.collectFails = false;
+  await bench.pass(5 * second);
+  expect(bench.seqs()).toEqual([1, 2]);
+});

@@ -4,7 +4,7 @@ import { bundleHandlers } from '../lib/bundle.ts';
 
 /** Synthesizes the application: run by `cdk synth` and `cdk deploy`, or as it is with CDK_OUTDIR set. */
 try {
-  using bundles = bundleHandlers();
+  using bundles = await bundleHandlers();
   createApp({ bundles }).synth();
 } catch (thrown) {
   if (!(thrown instanceof HoldfastError)) throw thrown;

@@ -59,7 +59,7 @@ const schema = z.object({
   /** Gateways that lost their connection spread their dials over this time: about N/250 s. */
   reconnectWindowMs: json(z.number().int().min(0).max(3_600_000)).default(30_000),
   /** Changes of status that an agent may send at once before it keeps to one a minute. */
-  changeBurst: json(z.number().int().min(1).max(100)).default(6),
+  changeBurst: json(z.number().int().min(1).max(100)).default(5),
   latestAgentVersion: z
     .string()
     .regex(/^\d+\.\d+\.\d+$/, 'a version such as 1.4.0')

@@ -74,13 +74,14 @@ export class HoldfastHttpApi extends Construct {
   }
 
   #addRoutes(): void {
-    const tenants = new HttpLambdaAuthorizer('TenantTokens', this.#props.authorizer.lambda, {
+    const authorizer = new HttpLambdaAuthorizer('TenantTokens', this.#props.authorizer.lambda, {
       identitySource: ['$request.header.Authorization'],
       responseTypes: [HttpLambdaResponseType.SIMPLE],
       // No cache: a token that was deleted is refused at once.
       resultsCacheTtl: Duration.seconds(0),
     });
-    const operators = operatorAuthorizer(this.#props.config);
+    const tenants: Access = { authorizer };
+    const operators = operatorAccess(this.#props.config);
     const routes: ApiRoute[] = Object.values(apiRoutes);
     for (const route of routes.filter((route) => route.alsoInCells || !this.#props.cellOnly)) {
       if (route.role === 'public') this.#addPublicRoute(route);
@@ -94,7 +95,7 @@ export class HoldfastHttpApi extends Construct {
   }
 
   #addPublicRoute(route: ApiRoute): void {
-    this.#addRoute(`${tenantBase}${route.path}`, route, new HttpNoneAuthorizer(), (added) =>
+    this.#addRoute(`${tenantBase}${route.path}`, route, { authorizer: new HttpNoneAuthorizer() }, (added) =>
       acknowledge(
         added,
         'AwsSolutions-APIG4',
@@ -106,7 +107,7 @@ export class HoldfastHttpApi extends Construct {
   #addRoute(
     path: string,
     route: Pick<ApiRoute, 'method' | 'function'>,
-    authorizer: IHttpRouteAuthorizer,
+    access: Access,
     each: (route: Construct) => void = () => undefined,
   ): void {
     const fn = this.#props.functions[route.function];
@@ -115,13 +116,20 @@ export class HoldfastHttpApi extends Construct {
       this.#integrations.get(route.function) ??
       new HttpLambdaIntegration(`${fn.node.id}Integration`, fn.lambda, { scopePermissionToRoute: false });
     this.#integrations.set(route.function, integration);
-    this.api
-      .addRoutes({ path, methods: [route.method as HttpMethod], integration, authorizer })
-      .forEach(each);
+    this.api.addRoutes({ path, methods: [route.method as HttpMethod], integration, ...access }).forEach(each);
   }
 }
 
-function operatorAuthorizer({ operatorAuth }: Config): IHttpRouteAuthorizer {
-  if (operatorAuth === 'iam') return new HttpIamAuthorizer();
-  return new HttpJwtAuthorizer('OperatorTokens', operatorAuth.issuer, { jwtAudience: operatorAuth.audience });
+/** How a route lets its callers in. */
+interface Access {
+  readonly authorizer: IHttpRouteAuthorizer;
+  /** Of which a JWT must carry one. */
+  readonly authorizationScopes?: string[];
+}
+
+function operatorAccess({ operatorAuth }: Config): Access {
+  if (operatorAuth === 'iam') return { authorizer: new HttpIamAuthorizer() };
+  const { issuer, audience, scopes } = operatorAuth;
+  const authorizer = new HttpJwtAuthorizer('OperatorTokens', issuer, { jwtAudience: audience });
+  return { authorizer, authorizationScopes: scopes };
 }

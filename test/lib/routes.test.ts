@@ -89,11 +89,16 @@ describe('the HTTP API', () => {
 });
 
 test('operators come by OIDC where an issuer is configured', async () => {
-  const context = { cells: ['cell-1'], operatorAuth: { issuer: 'https://id.example.com', audience: ['hf'] } };
+  const operatorAuth = { issuer: 'https://id.example.com', audience: ['hf'], scopes: ['fleet'] };
+  const context = { cells: ['cell-1'], operatorAuth };
   const stack = (await synthesizeStacks(context))['holdfast-home']!;
   const access = Object.entries(declared(stack, 'HTTP')).filter(([key]) => key.includes('/operator/'));
   expect(access.length).toBeGreaterThan(20);
   expect(access.filter(([, how]) => !how.startsWith('JWT'))).toEqual([]);
+  const unscoped = propertiesOf(stack, 'AWS::ApiGatewayV2::Route')
+    .filter(({ RouteKey }) => String(RouteKey).includes('/operator/'))
+    .filter(({ AuthorizationScopes }) => JSON.stringify(AuthorizationScopes) !== '["fleet"]');
+  expect(unscoped).toEqual([]);
 });
 
 describe('the WebSocket API', () => {

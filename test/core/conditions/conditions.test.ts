@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { observed, newAlert } from '../../../core/alerts/lifecycle.ts';
 import { conditionById, conditions } from '../../../core/conditions/conditions.ts';
 import { observe, suggestedFor, summaryOf } from '../../../core/conditions/evaluate.ts';
@@ -174,6 +175,15 @@ test('the table is sound: ids differ, thresholds do not touch, texts are there',
     expect(c.clearAt).toBeLessThan(c.raiseAt);
     expect(c.id).toMatch(/^[A-Z][A-Za-z]{1,63}$/);
     expect(c.meaning).toMatch(/\.$/);
+  }
+});
+
+test('the page on monitoring has a row for every condition, with its severity and command', () => {
+  const rows = readFileSync('docs/monitoring.md', 'utf8').split('\n');
+  for (const { id, severity, suggested } of conditions) {
+    const row = rows.find((line) => line.startsWith(`| \`${id}\` |`)) ?? '';
+    expect(row).toContain(`| ${severity} |`);
+    expect(row).toContain(suggested ? `\`${suggested.kind}\`` : '–');
   }
 });
 

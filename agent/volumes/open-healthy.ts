@@ -13,19 +13,19 @@ export async function openHealthy(record: VolumeRecord): Promise<Opened> {
   const locked = await openVolumeTarget(record);
   const samples = new ContentSamples(sizeBytes, stopped?.samples);
   const isUntouched = stopped && stopped.modifiedAtNs === (await modifiedAtNs(path));
-  const changed = isUntouched ? ChangedGrains.decode(sizeBytes, stopped.changed) : undefined;
+  const changed =
+    isUntouched && stopped.changed ? ChangedGrains.decode(sizeBytes, stopped.changed) : undefined;
   const barriers = new BarrierOwner(locked.target);
   const tracked = new TrackedDevice(new PlainDevice(locked.target, sizeBytes, barriers), changed, samples);
   return { ...locked, barriers, tracked, samples, restore: undefined };
 }
 
-/** What spares the next snapshot from reading everything; undefined where it is not known. Call it when closed. */
+/** What spares the next snapshot from reading everything and tells a change meanwhile. Call it when closed. */
 export async function stopOf(
   { path }: VolumeRecord,
   { tracked, samples }: Opened,
 ): Promise<VolumeRecord['stopped']> {
-  const changed = tracked.changed?.encode();
-  if (changed === undefined) return undefined;
   const modified = await modifiedAtNs(path).catch(() => undefined);
-  return modified === undefined ? undefined : { changed, modifiedAtNs: modified, samples: samples.known() };
+  if (modified === undefined) return undefined;
+  return { changed: tracked.changed?.encode(), modifiedAtNs: modified, samples: samples.known() };
 }

@@ -35,7 +35,7 @@ const schema = z.object({
   stopped: z
     .object({
       modifiedAtNs: z.string(),
-      changed: z.string(),
+      changed: z.string().optional(),
       samples: z.array(z.object({ offsetBytes: count, sha256: z.string().length(64) })).max(256),
     })
     .optional(),

@@ -93,17 +93,9 @@ export class Volume {
     }
   }
 
-  restore(p: RestoreParams): Promise<void> {
-    return this.#mutex.run(() => this.#restore(p));
-  }
-
-  pause(): Promise<void> {
-    return this.#mutex.run(() => this.#engine().pause());
-  }
-
-  resume(): Promise<void> {
-    return this.#mutex.run(() => this.#engine().resumeBackground());
-  }
+  restore = (p: RestoreParams): Promise<void> => this.#mutex.run(() => this.#restore(p));
+  pause = (): Promise<void> => this.#mutex.run(() => this.#engine().pause());
+  resume = (): Promise<void> => this.#mutex.run(() => this.#engine().resumeBackground());
 
   cancel(): Promise<void> {
     return this.#mutex.run(async () => {

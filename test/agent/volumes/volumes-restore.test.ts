@@ -1,51 +1,24 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, open, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { open, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { VolumeService } from '../../../agent/ports.ts';
-import { makeVolumeService } from '../../../agent/volumes/volume-service.ts';
-import { startS3, type TestS3 } from '../../support/s3.ts';
+import { MiB, sha, World } from './world.ts';
 
-const MiB = 1024 * 1024;
-let s3: TestS3;
-let dir: string;
-const services: VolumeService[] = [];
-
+let world: World;
 beforeAll(async () => {
-  s3 = await startS3();
-  dir = await mkdtemp(join(tmpdir(), 'holdfast-volumes-'));
+  world = await World.open();
 });
-afterEach(async () => {
-  for (const service of services.splice(0)) await service.close();
-});
-afterAll(async () => {
-  await s3.close();
-  await rm(dir, { recursive: true });
-});
+afterEach(() => world.closeServices());
+afterAll(() => world.close());
 
-async function service(name: string): Promise<VolumeService> {
-  const made = makeVolumeService({
-    directory: join(dir, name, 'volumes'),
-    nbdSocket: join(dir, name, 'nbd.sock'),
-    bucketFor: () => Promise.resolve({ client: s3.client, bucket: s3.bucket, prefix: `${name}/` }),
-  });
-  await made.start();
-  services.push(made);
-  return made;
+async function overwriteFront(path: string): Promise<void> {
+  await using handle = await open(path, 'r+');
+  await handle.write(Buffer.alloc(MiB, 7), 0, MiB, 0);
 }
-
-async function volumeFile(name: string, sizeBytes: number): Promise<{ path: string; bytes: Buffer }> {
-  const path = join(dir, `${name}.img`);
-  const bytes = randomBytes(sizeBytes);
-  await writeFile(path, bytes);
-  return { path, bytes };
-}
-
-const sha = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 describe('volumes', () => {
   it('makes a sparse file, or adopts what is there, and refuses what it cannot serve', async () => {
-    const volumes = await service('create');
+    const volumes = await world.service('create');
+    const { dir } = world;
     const made = await volumes.create({ volumeId: 'new', path: join(dir, 'new.img'), sizeBytes: 2 * MiB });
     expect(made).toMatchObject({
       volumeId: 'new',
@@ -53,7 +26,7 @@ describe('volumes', () => {
       state: 'healthy',
       health: { ok: true },
     });
-    const { path } = await volumeFile('adopted', 100_000);
+    const { path } = await world.file('adopted', 100_000);
     expect(await volumes.create({ volumeId: 'adopted', path })).toMatchObject({ sizeBytes: 100_000 });
     const refused = [
       [{ volumeId: 'adopted', path: join(dir, 'x.img'), sizeBytes: MiB }, 'CONFLICT'],
@@ -71,27 +44,32 @@ describe('volumes', () => {
   });
 
   it('lets no second process serve the same disk', async () => {
-    const { path } = await volumeFile('twice', MiB);
-    await (await service('first')).create({ volumeId: 'v', path });
-    await expect((await service('second')).create({ volumeId: 'v', path })).rejects.toMatchObject({
-      code: 'BUSY',
-    });
+    const { path } = await world.file('twice', MiB);
+    await (await world.service('first')).create({ volumeId: 'v', path });
+    const second = await world.service('second');
+    await expect(second.create({ volumeId: 'v', path })).rejects.toMatchObject({ code: 'BUSY' });
   });
 
-  it('restores a truncated, an overwritten and a missing file to the snapshot', async () => {
-    const volumes = await service('lost');
-    const { path, bytes } = await volumeFile('lost', 5 * MiB + 12_345);
+  it('forgets a removed volume and leaves its file', async () => {
+    const volumes = await world.service('remove');
+    const { path, bytes } = await world.file('remove', MiB);
+    await volumes.create({ volumeId: 'v', path });
+    await volumes.remove('v');
+    expect(volumes.list()).toEqual([]);
+    await volumes.close();
+    expect((await world.service('remove')).list()).toEqual([]);
+    expect(sha(await readFile(path))).toBe(sha(bytes));
+  });
+
+  it('restores a truncated, an overwritten, a missing and a replaced file to the snapshot', async () => {
+    const volumes = await world.service('lost');
+    const { path, bytes } = await world.file('lost', 5 * MiB + 12_345);
     await volumes.create({ volumeId: 'v', path });
     const { snapshotId } = await volumes.snapshot({ volumeId: 'v' });
     expect(volumes.get('v').lastSnapshot).toMatchObject({ snapshotId, sizeBytes: bytes.length });
-    const overwrite = async () => {
-      const handle = await open(path, 'r+');
-      await handle.write(Buffer.alloc(MiB, 7), 0, MiB, 0);
-      await handle.close();
-    };
     const losses = [
       ['truncated', () => truncate(path, 4096)],
-      ['overwritten', overwrite],
+      ['overwritten', () => overwriteFront(path)],
       ['missing', () => rm(path)],
       ['wrong-target', () => writeFile(`${path}.2`, bytes).then(() => rename(`${path}.2`, path))],
     ] as const;
@@ -106,5 +84,189 @@ describe('volumes', () => {
       expect(await volumes.check('v')).toEqual({ ok: true });
       expect(sha(await readFile(path))).toBe(sha(bytes));
     }
+  });
+
+  it('answers I/O of a lost volume with an error, also after a restart, until it is restored', async () => {
+    const volumes = await world.service('refused');
+    const { path } = await world.file('refused', MiB);
+    await volumes.create({ volumeId: 'v', path });
+    const { snapshotId } = await volumes.snapshot({ volumeId: 'v' });
+    const nbd = await world.nbd(volumes, 'v');
+    await truncate(path, 4096);
+    await expect(nbd.read(512 * 1024, 4096)).rejects.toThrow();
+    expect(await volumes.check('v')).toMatchObject({ reason: 'truncated' });
+    await expect(nbd.write(0, Buffer.alloc(4096))).rejects.toThrow();
+    nbd.close();
+    await volumes.close();
+    await truncate(path, MiB);
+    const again = await world.service('refused');
+    expect(again.get('v')).toMatchObject({ state: 'failed', health: { ok: false, reason: 'truncated' } });
+    await again.restore({ volumeId: 'v', snapshotId });
+    expect(await again.waitRestored('v')).toMatchObject({ outcome: 'restored' });
+  });
+
+  it('serves again what was only away', async () => {
+    const volumes = await world.service('away');
+    const { path, bytes } = await world.file('away', MiB);
+    await volumes.create({ volumeId: 'v', path });
+    await rename(path, `${path}.away`);
+    expect(await volumes.check('v')).toMatchObject({ reason: 'missing' });
+    await rename(`${path}.away`, path);
+    expect(await volumes.check('v')).toEqual({ ok: true });
+    const nbd = await world.nbd(volumes, 'v');
+    expect(sha(await nbd.read(4096, 8192))).toBe(sha(bytes.subarray(4096, 4096 + 8192)));
+    nbd.close();
+  });
+
+  it('takes nothing that clients write for a loss', async () => {
+    const volumes = await world.service('written');
+    const { path } = await world.file('written', 4 * MiB);
+    await volumes.create({ volumeId: 'v', path });
+    const nbd = await world.nbd(volumes, 'v');
+    for (let offset = 0; offset < 4 * MiB; offset += 64 * 1024) {
+      await nbd.write(offset, Buffer.alloc(64 * 1024, offset % 251));
+      if (offset % MiB === 0) expect(await volumes.check('v')).toEqual({ ok: true });
+    }
+    nbd.close();
+    await volumes.close();
+    expect(await (await world.service('written')).check('v')).toEqual({ ok: true });
+  });
+
+  it('notices what was overwritten while it was not running', async () => {
+    const volumes = await world.service('asleep');
+    const { path } = await world.file('asleep', 2 * MiB);
+    await volumes.create({ volumeId: 'v', path });
+    await volumes.close();
+    await overwriteFront(path);
+    const again = await world.service('asleep');
+    expect(again.get('v').health).toMatchObject({ ok: false, reason: 'overwritten' });
+  });
+});
+
+describe('a restore of a volume', () => {
+  it('is paused, goes on paused after a restart, is resumed, and ends', async () => {
+    const volumes = await world.service('pause');
+    const { path, bytes } = await world.file('pause', 4 * MiB);
+    await volumes.create({ volumeId: 'v', path });
+    const { snapshotId } = await volumes.snapshot({ volumeId: 'v' });
+    await rm(path);
+    await volumes.restore({ volumeId: 'v', snapshotId, bandwidthBytesPerSec: 2 * MiB });
+    await volumes.pauseRestore('v');
+    expect(volumes.get('v')).toMatchObject({ state: 'paused', restore: { snapshotId, totalBytes: 4 * MiB } });
+    await expect(volumes.snapshot({ volumeId: 'v' })).rejects.toMatchObject({ code: 'BUSY' });
+    await expect(volumes.restore({ volumeId: 'v', snapshotId })).rejects.toMatchObject({ code: 'BUSY' });
+    const nbd = await world.nbd(volumes, 'v');
+    expect(sha(await nbd.read(3 * MiB, 4096))).toBe(sha(bytes.subarray(3 * MiB, 3 * MiB + 4096)));
+    nbd.close();
+    await volumes.close();
+    const again = await world.service('pause');
+    expect(again.get('v').state).toBe('paused');
+    await again.resumeRestore('v');
+    expect(again.get('v').state).toBe('restoring');
+    expect(await again.waitRestored('v')).toEqual({ outcome: 'restored', snapshotId });
+    expect(sha(await readFile(path))).toBe(sha(bytes));
+  });
+
+  it('leaves a canceled volume refused until it is restored again', async () => {
+    const volumes = await world.service('cancel');
+    const { path, bytes } = await world.file('cancel', 4 * MiB);
+    await volumes.create({ volumeId: 'v', path });
+    const { snapshotId } = await volumes.snapshot({ volumeId: 'v' });
+    await expect(volumes.cancelRestore('v')).rejects.toMatchObject({ code: 'CONFLICT' });
+    await truncate(path, 0);
+    await volumes.restore({ volumeId: 'v', snapshotId, bandwidthBytesPerSec: 1024 * 1024 });
+    const waiting = volumes.waitRestored('v');
+    await volumes.cancelRestore('v');
+    expect(await waiting).toEqual({ outcome: 'canceled', snapshotId });
+    expect(volumes.get('v').state).toBe('canceled');
+    const nbd = await world.nbd(volumes, 'v');
+    await expect(nbd.read(0, 4096)).rejects.toThrow();
+    nbd.close();
+    await volumes.close();
+    const again = await world.service('cancel');
+    expect(again.get('v').state).toBe('canceled');
+    await again.restore({ volumeId: 'v', snapshotId });
+    expect(await again.waitRestored('v')).toEqual({ outcome: 'restored', snapshotId });
+    expect(sha(await readFile(path))).toBe(sha(bytes));
+  });
+
+  it('is refused before anything is touched: no such snapshot, a volume that is too small', async () => {
+    const volumes = await world.service('refuse');
+    const { path } = await world.file('refuse', 2 * MiB);
+    await volumes.create({ volumeId: 'big', path });
+    const { snapshotId } = await volumes.snapshot({ volumeId: 'big' });
+    const small = await world.file('small', MiB);
+    await volumes.create({ volumeId: 'small', path: small.path });
+    await expect(volumes.restore({ volumeId: 'small', snapshotId })).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+    });
+    const nobody = `${snapshotId.slice(0, -4)}0000`;
+    await expect(volumes.restore({ volumeId: 'small', snapshotId: nobody })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
+    expect(volumes.get('small').state).toBe('healthy');
+    expect(sha(await readFile(small.path))).toBe(sha(small.bytes));
+    const pins = await world.s3.client.send(
+      new ListObjectsV2Command({ Bucket: world.s3.bucket, Prefix: 'refuse/pins/' }),
+    );
+    expect(pins.Contents ?? []).toEqual([]);
+  });
+
+  it('that loses its disk half-way is failed, and can be begun again', async () => {
+    const volumes = await world.service('halfway');
+    const { path, bytes } = await world.file('halfway', 8 * MiB);
+    await volumes.create({ volumeId: 'v', path });
+    const { snapshotId } = await volumes.snapshot({ volumeId: 'v' });
+    await rm(path);
+    await volumes.restore({ volumeId: 'v', snapshotId, bandwidthBytesPerSec: MiB });
+    await truncate(path, 4096);
+    expect(await volumes.check('v')).toMatchObject({ ok: false, reason: 'truncated' });
+    await volumes.close();
+    const again = await world.service('halfway');
+    expect(again.get('v').state).toBe('failed');
+    await again.restore({ volumeId: 'v', snapshotId });
+    expect(await again.waitRestored('v')).toEqual({ outcome: 'restored', snapshotId });
+    expect(sha(await readFile(path))).toBe(sha(bytes));
+  });
+});
+
+describe('a snapshot of a volume', () => {
+  it('uploads only what changed, also after an orderly restart', async () => {
+    const volumes = await world.service('increment');
+    const { path, bytes } = await world.file('increment', 8 * MiB);
+    await volumes.create({ volumeId: 'v', path });
+    const first = await volumes.snapshot({ volumeId: 'v' });
+    expect(first).toMatchObject({ incremental: false, sizeBytes: 8 * MiB });
+    await volumes.close();
+    const again = await world.service('increment');
+    const nbd = await world.nbd(again, 'v');
+    await nbd.write(3 * MiB + 100, Buffer.alloc(4096, 9));
+    nbd.close();
+    Buffer.alloc(4096, 9).copy(bytes, 3 * MiB + 100);
+    const second = await again.snapshot({ volumeId: 'v' });
+    expect(second.incremental).toBe(true);
+    expect(second.uploadedBytes).toBeLessThan(MiB);
+    await rm(path);
+    await again.restore({ volumeId: 'v', snapshotId: second.snapshotId });
+    expect(await again.waitRestored('v')).toMatchObject({ outcome: 'restored' });
+    expect(sha(await readFile(path))).toBe(sha(bytes));
+  });
+
+  it('is one point in time while clients go on writing', async () => {
+    const volumes = await world.service('moment');
+    const { path, bytes } = await world.file('moment', 16 * MiB);
+    await volumes.create({ volumeId: 'v', path });
+    const nbd = await world.nbd(volumes, 'v');
+    let began = () => {};
+    const begun = new Promise<void>((resolve) => (began = resolve));
+    const taking = volumes.snapshot({ volumeId: 'v', onProgress: () => began() });
+    await begun;
+    for (let offset = 0; offset < 16 * MiB; offset += MiB) await nbd.write(offset, Buffer.alloc(MiB, 1));
+    nbd.close();
+    const { snapshotId } = await taking;
+    await rm(path);
+    await volumes.restore({ volumeId: 'v', snapshotId });
+    expect(await volumes.waitRestored('v')).toMatchObject({ outcome: 'restored' });
+    expect(sha(await readFile(path))).toBe(sha(bytes));
   });
 });

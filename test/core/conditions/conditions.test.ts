@@ -179,11 +179,13 @@ test('the table is sound: ids differ, thresholds do not touch, texts are there',
 });
 
 test('the page on monitoring has a row for every condition, with its severity and command', () => {
-  const rows = readFileSync('docs/monitoring.md', 'utf8').split('\n');
-  for (const { id, severity, suggested } of conditions) {
-    const row = rows.find((line) => line.startsWith(`| \`${id}\` |`)) ?? '';
-    expect(row).toContain(`| ${severity} |`);
-    expect(row).toContain(suggested ? `\`${suggested.kind}\`` : '–');
+  const rows = readFileSync('docs/monitoring.md', 'utf8')
+    .split('\n')
+    .map((line) => line.split('|').map((cell) => cell.trim()));
+  for (const { id, scope, severity, suggested } of conditions) {
+    const row = rows.find((cells) => cells[1] === `\`${id}\``) ?? [];
+    expect([id, row[2]]).toEqual([id, scope === 'filesystem' ? 'file system' : scope]);
+    expect([id, row.at(-3), row.at(-2)]).toEqual([id, severity, suggested ? `\`${suggested.kind}\`` : '–']);
   }
 });
 

@@ -34,8 +34,12 @@ describeWithClients(['nbdinfo', 'nbdcopy'], 'holdfast-agent serve', () => {
     let ended = false;
     void running.then(() => (ended = true));
     while (!existsSync(socket) && !ended) await new Promise(setImmediate);
-    if (!ended) await use();
-    stop.abort();
+    try {
+      if (!ended) await use();
+    } finally {
+      stop.abort();
+      await running;
+    }
     return running;
   }
 

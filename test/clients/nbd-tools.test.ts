@@ -132,12 +132,28 @@ describeWithClients(['qemu-img', 'qemu-io'], 'qemu tools', () => {
   });
 });
 
+describeWithClients(['nbd-client'], 'nbd-client', () => {
+  let served: ServedFile;
+  afterEach(() => served.close());
+  it('lists exports over TCP', async () => {
+    const image = join(folder, 'nbd-client');
+    writeFileSync(image, 'x'.repeat(4096));
+    served = await serveFile(image, { listen: { host: '127.0.0.1', port: 0 } });
+    const { port } = served.server.address as { port: number };
+    expect(await clientOutput('nbd-client', ['-l', '127.0.0.1', '-N', '', String(port)])).toMatch(
+      /^v: a test image$/m,
+    );
+  });
+});
+
 describeWithClients(['fio-nbd'], 'fio over NBD', () => {
+  let served: ServedFile;
+  afterEach(() => served.close());
   it('verifies random writes of mixed sizes at depth 16', async () => {
     const image = join(folder, 'fio');
     writeFileSync(image, '');
     truncateSync(image, 16 * MiB);
-    const served = await serveFile(image);
+    served = await serveFile(image);
     const args = [
       '--name=v',
       '--ioengine=nbd',
@@ -150,6 +166,5 @@ describeWithClients(['fio-nbd'], 'fio over NBD', () => {
       cwd: folder,
     });
     expect(out).toMatch(/err= 0/);
-    await served.close();
   });
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LogFields } from '../../../core/log.ts';
 import { serveNbd, type NbdServer } from '../../../agent/nbd/server.ts';
+import { seeded } from '../../support/random.ts';
 import { memoryDevice, type MemoryDevice } from './memory-device.ts';
 import { optionBytes, rawConnect, requestBytes, simpleReply, transmitting } from './raw-client.ts';
 
@@ -13,6 +14,14 @@ describe('NBD server under hostile clients', () => {
   const logged: { event: string; fields: LogFields | undefined }[] = [];
   let device: MemoryDevice;
   let server: NbdServer;
+  const gates: PromiseWithResolvers<void>[] = [];
+  /** Every call of the device waits until the gate is resolved; it is at the test's end. */
+  const hold = (): PromiseWithResolvers<void> => {
+    const gate = Promise.withResolvers<void>();
+    gates.push(gate);
+    device.hooks.before = () => gate.promise;
+    return gate;
+  };
 
   beforeEach(async () => {
     device = memoryDevice(8 << 20, { maxBytes: 4 << 20 });
@@ -27,16 +36,20 @@ describe('NBD server under hostile clients', () => {
     });
   });
   afterEach(async () => {
+    for (const gate of gates.splice(0)) gate.resolve();
     device.hooks.before = undefined;
-    const honest = await transmitting(server.address, 'v');
-    honest.send(requestBytes({ type: 1, offset: 0, length: 4, cookie: 1, payload: Buffer.from('fine') }));
-    expect(await simpleReply(honest)).toEqual({ error: 0, cookie: 1 });
-    honest.send(requestBytes({ type: 0, offset: 0, length: 4, cookie: 2 }));
-    expect(await simpleReply(honest)).toEqual({ error: 0, cookie: 2 });
-    expect((await honest.read(4)).toString()).toBe('fine');
-    honest.send(requestBytes({ type: 2 }));
-    await honest.end();
-    await server.close();
+    try {
+      const honest = await transmitting(server.address, 'v');
+      honest.send(requestBytes({ type: 1, offset: 0, length: 4, cookie: 1, payload: Buffer.from('fine') }));
+      expect(await simpleReply(honest)).toEqual({ error: 0, cookie: 1 });
+      honest.send(requestBytes({ type: 0, offset: 0, length: 4, cookie: 2 }));
+      expect(await simpleReply(honest)).toEqual({ error: 0, cookie: 2 });
+      expect((await honest.read(4)).toString()).toBe('fine');
+      honest.send(requestBytes({ type: 2 }));
+      await honest.end();
+    } finally {
+      await server.close();
+    }
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -72,9 +85,12 @@ describe('NBD server under hostile clients', () => {
       exports: () => [],
       handshakeTimeoutMs: 1,
     });
-    const client = await rawConnect(hasty.address);
-    await client.end();
-    await hasty.close();
+    try {
+      const client = await rawConnect(hasty.address);
+      await client.end();
+    } finally {
+      await hasty.close();
+    }
   });
 
   it.each([
@@ -112,8 +128,7 @@ describe('NBD server under hostile clients', () => {
   });
 
   it('stops reading a client that has too many requests in flight', async () => {
-    const gate = Promise.withResolvers<void>();
-    device.hooks.before = () => gate.promise;
+    const gate = hold();
     const client = await transmitting(server.address, 'v');
     const requests = Array.from({ length: 1000 }, (_, i) => requestBytes({ type: 0, length: 1, cookie: i }));
     client.send(...requests);
@@ -142,8 +157,7 @@ describe('NBD server under hostile clients', () => {
   });
 
   it('lets the device finish what a client left behind, and no reply reaches anybody', async () => {
-    const gate = Promise.withResolvers<void>();
-    device.hooks.before = () => gate.promise;
+    const gate = hold();
     const client = await transmitting(server.address, 'v');
     client.send(requestBytes({ type: 1, offset: 100, length: 4, payload: Buffer.from('left') }));
     await until(() => device.calls.length === 1);
@@ -156,8 +170,7 @@ describe('NBD server under hostile clients', () => {
   });
 
   it('answers what is in flight before it obeys a disconnect request', async () => {
-    const gate = Promise.withResolvers<void>();
-    device.hooks.before = () => gate.promise;
+    const gate = hold();
     const client = await transmitting(server.address, 'v');
     client.send(
       requestBytes({ type: 3, cookie: 5 }),
@@ -191,6 +204,35 @@ describe('NBD server under hostile clients', () => {
     const gone = clients.map((client) => once(client.socket, 'close'));
     for (const client of clients) client.send(requestBytes({ type: 2 }));
     await Promise.all(gone);
+  });
+
+  it('survives two hundred garbled conversations', async () => {
+    const random = seeded(20261122);
+    for (let round = 0; round < 200; round++) {
+      const garbled = Buffer.concat([
+        Buffer.from([0, 0, 0, 3]),
+        optionBytes(8),
+        optionBytes(
+          6 + Math.floor(random() * 5),
+          Buffer.from('\0\0\0\x01v\0\0\0\x01\0\0\0\x0fbase:allocation', 'latin1'),
+        ),
+        optionBytes(1, Buffer.from('v')),
+        ...Array.from({ length: 8 }, (_, i) =>
+          requestBytes({
+            type: i,
+            offset: 512 * i,
+            length: 512,
+            payload: i === 1 ? Buffer.alloc(512) : undefined,
+          }),
+        ),
+      ]);
+      for (let flips = Math.floor(random() * 8); flips > 0; flips--) {
+        garbled[Math.floor(random() * garbled.length)] = Math.floor(random() * 256);
+      }
+      const client = await rawConnect(server.address);
+      client.socket.end(garbled.subarray(0, Math.ceil(random() * garbled.length)));
+      await client.end();
+    }
   });
 
   async function violation(): Promise<string> {

@@ -3,12 +3,20 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NbdListen } from '../../../agent/nbd/listen.ts';
-import { nbdUri, serveNbd } from '../../../agent/nbd/server.ts';
+import { nbdUri, serveNbd, type NbdServer } from '../../../agent/nbd/server.ts';
 import { rawConnect } from './raw-client.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'nbd-listen-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-const serve = (listen: NbdListen) => serveNbd({ listen, exports: () => [] });
+const servers: NbdServer[] = [];
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+});
+const serve = async (listen: NbdListen): Promise<NbdServer> => {
+  const server = await serveNbd({ listen, exports: () => [] });
+  servers.push(server);
+  return server;
+};
 
 describe('where the NBD server listens', () => {
   it('makes its socket 0600 whatever the umask, and takes it away again', async () => {
@@ -31,7 +39,6 @@ describe('where the NBD server listens', () => {
     const client = await rawConnect(server.address);
     expect((await client.read(8)).toString()).toBe('NBDMAGIC');
     client.socket.destroy();
-    await server.close();
   });
 
   it('refuses a socket on which somebody serves, and leaves it alone', async () => {
@@ -41,7 +48,6 @@ describe('where the NBD server listens', () => {
     const client = await rawConnect(first.address);
     await client.read(18);
     client.socket.destroy();
-    await first.close();
   });
 
   it('never replaces a file, a missing folder or an endless path', async () => {
@@ -58,10 +64,9 @@ describe('where the NBD server listens', () => {
     const path = join(folder, 'taken');
     const first = await serve({ unix: path });
     rmSync(path);
-    const second = await serve({ unix: path });
+    await serve({ unix: path });
     await first.close();
     expect(existsSync(path)).toBe(true);
-    await second.close();
   });
 
   it('serves TCP on loopback and nowhere else without client certificates', async () => {
@@ -70,7 +75,6 @@ describe('where the NBD server listens', () => {
     await expect(serve({ host: '0.0.0.0', port: 0 })).rejects.toMatchObject({ code: 'FORBIDDEN' });
     await expect(serve({ host: '::', port: 0 })).rejects.toMatchObject({ code: 'FORBIDDEN' });
     await expect(serve(server.address)).rejects.toMatchObject({ code: 'BUSY' });
-    await server.close();
   });
 
   it('names an export by a URI that clients take', () => {

@@ -1,8 +1,15 @@
 import { createStatusCollector } from '../../../agent/status/collector.ts';
-import { renderPrometheus, servePrometheus } from '../../../agent/status/prometheus.ts';
+import {
+  renderPrometheus,
+  servePrometheus,
+  type PrometheusEndpoint,
+} from '../../../agent/status/prometheus.ts';
 import { recordedHost, versions } from './recorded-host.ts';
 
 describe('Prometheus exposition', () => {
+  let endpoint: PrometheusEndpoint | undefined;
+  afterEach(() => endpoint?.close());
+
   it('renders names, help, labels and numbers as the format asks', () => {
     const text = renderPrometheus([
       { name: 'a.b-c', help: 'one\nline', type: 'gauge', samples: [{ value: 0.5 }] },
@@ -24,7 +31,7 @@ describe('Prometheus exposition', () => {
   it('serves the last heartbeat on loopback, uncut, and nothing else', async () => {
     const host = recordedHost();
     const collector = createStatusCollector({ host, versions, bootId: 'b', agentStartedAt: host.at });
-    const endpoint = await servePrometheus({ port: 0, collector });
+    endpoint = await servePrometheus({ port: 0, collector });
     expect(endpoint.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/metrics$/);
     expect(await (await fetch(endpoint.url)).text()).toBe('');
     await collector.heartbeat({ volumes: [{ volumeId: 'v"1', state: 'failed', sizeBytes: 5 }] });
@@ -44,6 +51,5 @@ describe('Prometheus exposition', () => {
     ).rejects.toMatchObject({
       code: 'BUSY',
     });
-    await endpoint.close();
   });
 });

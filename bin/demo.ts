@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import { callAgent } from '../agent/control/control-client.ts';
 import { runSteps, writeReport } from '../cli/demo/report.ts';
 import { story } from '../cli/demo/story.ts';
 import { World } from '../cli/demo/world.ts';
@@ -24,7 +25,7 @@ const program = new Command('demo')
         hint: '--kill-at 0.5',
       });
     const dir = await mkdtemp(join(tmpdir(), 'holdfast-demo-'));
-    const world = new World(dir, dirname(dirname(fileURLToPath(import.meta.url))));
+    const world = new World(dir, dirname(dirname(fileURLToPath(import.meta.url))), callAgent);
     const interrupt = () => void world.processes.stopAll().finally(() => process.exit(130));
     process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
     const print = (line: string) => process.stdout.write(`${line}\n`);

@@ -71,7 +71,7 @@ export async function restore(scene: Scene): Promise<Details> {
   const writable = files.filter((_, i) => i % 2 === 1).slice(0, 8);
   let nbd = await world.nbd('a', volumeId);
   for (const file of readable.slice(0, 4)) await expectContent(nbd, file);
-  const firstRead = await world.fraction('a', volumeId);
+  const firstRead = await world.untilFraction('a', volumeId, 0, 20_000);
   await overwrite(scene, nbd, writable.slice(0, 4));
   const firstWrite = await world.fraction('a', volumeId);
   const killedAt = await world.untilFraction('a', volumeId, scene.killAt, 120_000);
@@ -81,14 +81,19 @@ export async function restore(scene: Scene): Promise<Details> {
   nbd.close();
   scene.agents['a'] = await world.startAgent('a');
   nbd = await until('the volume after the restart', 20_000, () => world.nbd('a', volumeId));
-  const restartedAt = await world.fraction('a', volumeId);
+  const restartedAt = await world.untilFraction('a', volumeId, 0, 20_000);
   for (const file of readable.slice(4)) await expectContent(nbd, file);
   await overwrite(scene, nbd, writable.slice(4));
   nbd.close();
   const fractions = { firstRead, firstWrite, killedAt, restartedAt };
   for (const [name, fraction] of Object.entries(fractions))
     if (!(fraction > 0 && fraction < 1)) throw broken(`${name} ${fraction}: not while the restore ran`);
-  return { ...fractions, 'files read': readable.length, 'blocks written': scene.written.size };
+  const rounded = Object.entries(fractions).map(([name, fraction]) => [name, Number(fraction.toFixed(4))]);
+  return {
+    ...Object.fromEntries(rounded),
+    'files read': readable.length,
+    'blocks written': scene.written.size,
+  };
 }
 
 async function overwrite(scene: Scene, nbd: NbdClient, files: ImageFile[]): Promise<void> {

@@ -6,21 +6,30 @@ import { HoldfastError } from '../../core/errors.ts';
 import { NbdClient } from './nbd-client.ts';
 import { Processes, until } from './processes.ts';
 
-/** What an agent's own CLI says about a volume (`holdfast-agent volume show --json`). */
+/** What an agent says about one of its volumes, as far as the story needs it. */
 export interface LocalVolume {
   state: string;
   nbdSocket?: string;
   restore?: { fraction: number; bytesPerSec: number };
 }
 
-/** Every process of the story and the commands that are typed at them; all through the public CLIs. */
+/** A call to a running agent's control socket, as its own CLI makes it. */
+export type CallAgent = (
+  stateDir: string,
+  method: string,
+  params: Record<string, unknown>,
+) => Promise<unknown>;
+
+/** Every process of the story and what is asked of them: through the public CLIs and the agents' own sockets. */
 export class World {
   readonly dir: string;
   readonly processes: Processes;
   readonly #bin: string;
+  readonly #callAgent: CallAgent;
 
-  constructor(dir: string, repositoryDir: string) {
+  constructor(dir: string, repositoryDir: string, callAgent: CallAgent) {
     this.dir = dir;
+    this.#callAgent = callAgent;
     this.#bin = join(repositoryDir, 'bin');
     this.processes = new Processes(join(dir, 'logs'), {
       ...process.env,
@@ -84,10 +93,9 @@ export class World {
     return this.holdfastJson<AlertTrail>('alerts', 'trail', alertKey);
   }
 
+  /** Asked over the socket: starting a process for each look would be too slow to catch a moment. */
   async volume(agent: string, volumeId: string): Promise<LocalVolume> {
-    const text = await this.agentCli(agent, ['volume', 'show', volumeId, '--json']);
-    const answer = JSON.parse(text) as LocalVolume | { volume: LocalVolume };
-    return 'volume' in answer ? answer.volume : answer;
+    return (await this.#callAgent(this.stateDir(agent), 'volume.show', { volumeId })) as LocalVolume;
   }
   /** An NBD connection to a volume of a running agent. */
   async nbd(agent: string, volumeId: string): Promise<NbdClient> {
@@ -100,10 +108,12 @@ export class World {
     const volume = await this.volume(agent, volumeId);
     return volume.restore?.fraction ?? (volume.state === 'healthy' ? 1 : 0);
   }
+  /** The first restored fraction that is `atLeast` or more, and more than nothing. */
   untilFraction(agent: string, volumeId: string, atLeast: number, timeoutMs: number): Promise<number> {
-    return until(`restored fraction ${atLeast}`, timeoutMs, async () => {
+    const look = async () => {
       const fraction = await this.fraction(agent, volumeId);
-      return fraction >= atLeast ? fraction : undefined;
-    });
+      return fraction > 0 && fraction >= atLeast ? fraction : undefined;
+    };
+    return until(`restored fraction ${atLeast}`, timeoutMs, look, 20);
   }
 }

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { GatewayView } from '../../core/api.ts';
 import { until, type Finished } from '../../cli/demo/processes.ts';
+import { callAgent } from '../../agent/control/control-client.ts';
 import { World } from '../../cli/demo/world.ts';
 import { startLocalCloud, type TestCloud } from '../support/local-cloud.ts';
 
@@ -16,7 +17,7 @@ let gatewayId: string;
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'holdfast-product-'));
-  world = new World(dir, root);
+  world = new World(dir, root, callAgent);
   cloud = await startLocalCloud({ dataDir: world.dataDir });
   endpoint = cloud.urls['holdfast-home']?.['ApiUrl'] ?? '';
   const client = {

@@ -6,6 +6,7 @@ import type { ChildProcess } from 'node:child_process';
 import type { CommandView, GatewayView } from '../../core/api.ts';
 import { readLocalClient } from '../../cli/context.ts';
 import { killHard, until } from '../../cli/demo/processes.ts';
+import { callAgent } from '../../agent/control/control-client.ts';
 import { World } from '../../cli/demo/world.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -15,7 +16,7 @@ let cloud: ChildProcess;
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'holdfast-restart-'));
-  world = new World(dir, root);
+  world = new World(dir, root, callAgent);
 });
 afterAll(async () => {
   await world.processes.stopAll();

@@ -135,7 +135,8 @@ export class CellStack extends Stack {
       .useTable(tables.commands, 'get', 'put', 'query:open')
       .setEnv('CELL_ID', this.#props.cellId)
       .setEnv('HEARTBEAT_INTERVAL_MS', config.heartbeatIntervalMs)
-      .setEnv('RECONNECT_WINDOW_MS', config.reconnectWindowMs);
+      .setEnv('RECONNECT_WINDOW_MS', config.reconnectWindowMs)
+      .setEnv('CHANGE_BURST', config.changeBurst);
   }
 
   #commandReports(): HoldfastFunction {

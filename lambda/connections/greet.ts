@@ -15,6 +15,8 @@ export interface GreetDeps extends FrameDeps {
   cells: Cells;
   heartbeatIntervalMs: number;
   reconnectWindowMs: number;
+  /** Changes of status that the agent may send at once. */
+  changeBurst: number;
 }
 
 type Hello = Extract<Upstream, { t: 'hello' }>;
@@ -108,6 +110,7 @@ const welcome = (deps: GreetDeps, { gatewayId }: Socket): Draft => ({
     gatewayId,
     heartbeatIntervalMs: deps.heartbeatIntervalMs,
     reconnectWindowMs: deps.reconnectWindowMs,
+    changeBurst: deps.changeBurst,
     serverTime: deps.clock.now(),
   },
 });

@@ -17,6 +17,7 @@ export const env = [
   'CALLBACK_URL',
   'HEARTBEAT_INTERVAL_MS',
   'RECONNECT_WINDOW_MS',
+  'CHANGE_BURST',
 ] as const;
 
 /** Route `hello`. */
@@ -30,8 +31,9 @@ export const handler = webSocketHandler<typeof env, Omit<GreetDeps, 'log'>>({
     cells: lambdaCells(ssmCellDirectory(names.CELL_DIRECTORY_PATH)),
     connections: apiGatewayConnections(names.CALLBACK_URL),
     clock: systemClock,
-    heartbeatIntervalMs: milliseconds('HEARTBEAT_INTERVAL_MS', names.HEARTBEAT_INTERVAL_MS),
-    reconnectWindowMs: milliseconds('RECONNECT_WINDOW_MS', names.RECONNECT_WINDOW_MS),
+    heartbeatIntervalMs: wholeNumber('HEARTBEAT_INTERVAL_MS', names.HEARTBEAT_INTERVAL_MS),
+    reconnectWindowMs: wholeNumber('RECONNECT_WINDOW_MS', names.RECONNECT_WINDOW_MS),
+    changeBurst: wholeNumber('CHANGE_BURST', names.CHANGE_BURST),
   }),
   handle: async (shared, request) => {
     const deps = { ...shared, log: request.log };
@@ -41,9 +43,9 @@ export const handler = webSocketHandler<typeof env, Omit<GreetDeps, 'log'>>({
   },
 });
 
-function milliseconds(name: string, value: string): number {
+function wholeNumber(name: string, value: string): number {
   if (/^\d{1,9}$/.test(value)) return Number(value);
   throw new HoldfastError('CONFIG', `environment variable ${name} is "${value}"`, {
-    hint: 'a whole number of milliseconds',
+    hint: 'a whole number is expected',
   });
 }

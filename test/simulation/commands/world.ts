@@ -196,6 +196,7 @@ export class World implements Wire {
       connections: scheduled(this.scheduler, actor, 'connections', this.#posts(cellId)),
       heartbeatIntervalMs: 300_000,
       reconnectWindowMs: 30_000,
+      changeBurst: 5,
     };
   }
 

@@ -41,7 +41,6 @@ export interface AgentOptions {
 
 export interface RunningAgent {
   readonly gatewayId: string;
-  readonly metricsUrl: string | undefined;
   /** Says goodbye, ends what runs, closes the volumes. */
   close(): Promise<void>;
 }
@@ -189,6 +188,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
   const metrics =
     options.metricsPort === undefined ? undefined : await source.serveMetrics(options.metricsPort);
   open.defer(() => metrics?.close());
+  if (metrics) log('info', 'metrics.served', { url: metrics.url });
   const view = (): AgentView => ({
     agentVersion,
     bootId,
@@ -211,7 +211,6 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
   log('info', 'agent.started', { gatewayId: identity.gatewayId, bootId, version: agentVersion });
   return {
     gatewayId: identity.gatewayId,
-    metricsUrl: metrics?.url,
     close: async () => {
       await open.disposeAsync();
       log('info', 'agent.stopped', { gatewayId: identity.gatewayId });

@@ -1,5 +1,6 @@
 import { createPublicKey, randomUUID } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { jwtVerify } from 'jose';
 import { WebSocketServer, type WebSocket } from 'ws';
@@ -46,10 +47,10 @@ export class FakeCell {
   private readonly sockets = new Set<Socket>();
   private readonly waiters = new Set<() => void>();
 
-  constructor(cellId: string, publicKey: string) {
+  constructor(cellId: string, publicKey: string, tls?: { key: string; cert: string }) {
     this.cellId = cellId;
     this.publicKey = publicKey;
-    this.server = createServer();
+    this.server = tls ? createTlsServer(tls) : createServer();
     const webSockets = new WebSocketServer({ noServer: true, autoPong: true });
     this.server.on('connection', (socket) => {
       this.sockets.add(socket);
@@ -70,8 +71,11 @@ export class FakeCell {
   async listen(): Promise<void> {
     await new Promise<void>((resolve) => this.server.listen(0, '127.0.0.1', resolve));
   }
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
   get url(): string {
-    return `ws://127.0.0.1:${(this.server.address() as AddressInfo).port}/live`;
+    return `ws://127.0.0.1:${this.port}/live`;
   }
   now = (): number => Date.now() + this.clockOffsetMs;
 

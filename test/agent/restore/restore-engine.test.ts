@@ -1,0 +1,313 @@
+import { Bandwidth } from '../../../agent/restore/bandwidth.ts';
+import { RestoreEngine } from '../../../agent/restore/restore-engine.ts';
+import { markContextOf } from '../../../agent/restore/starter.ts';
+import { HoldfastError } from '../../../core/errors.ts';
+import { encodeMark } from '../../../core/restore/mark.ts';
+import { someBytes } from '../../support/snapshots.ts';
+import { begin, MemorySnapshot, testClock, type Setup } from './memory-world.ts';
+
+const chunkBytes = 8192;
+const snapshotOf = (chunks: number, tail = 0) =>
+  new MemorySnapshot(someBytes(chunks * chunkBytes + tail, 3, chunkBytes).fill(1, 0, 1), chunkBytes);
+/** No chunk of it is a hole. */
+const fullSnapshot = (chunks: number) =>
+  new MemorySnapshot(
+    Buffer.alloc(chunks * chunkBytes, 'snapshot ').map((byte, i) => byte ^ (i >> 13)),
+    chunkBytes,
+  );
+const unavailable = new HoldfastError('UNAVAILABLE', 'S3 is away');
+const corrupt = new HoldfastError('CORRUPT', 'a flipped bit');
+
+async function readAll({ engine }: Setup): Promise<Buffer> {
+  const all = Buffer.alloc(engine.device.sizeBytes);
+  await engine.device.read(all, 0);
+  return all;
+}
+
+async function restoreAll(setup: Setup): Promise<void> {
+  setup.engine.startBackground();
+  expect(await setup.engine.ended()).toBe('restored');
+}
+
+const plain = async (snapshot: MemorySnapshot, volumeBytes = snapshot.sizeBytes) => {
+  const all = Buffer.alloc(volumeBytes);
+  for (let i = 0; i < snapshot.chunkCount; i++) all.set((await snapshot.readChunk(i)) ?? [], i * chunkBytes);
+  snapshot.fetched.length = 0;
+  return all;
+};
+
+/** Jest's own comparison of megabytes takes seconds. */
+function expectSame(actual: Buffer, expected: Buffer): void {
+  expect(Buffer.compare(actual, expected)).toBe(0);
+}
+
+describe('the cost of a restore', () => {
+  it('begins with the same few writes and no fetch, whatever the size', async () => {
+    for (const sizeBytes of [chunkBytes, 2 ** 44]) {
+      const { disk, store, snapshot } = await begin(
+        new MemorySnapshot(Buffer.alloc(0), chunkBytes, sizeBytes),
+      );
+      expect({ ...disk.counters, saves: store.saves, fetches: snapshot.fetched.length }).toEqual({
+        reads: 0,
+        writes: 1,
+        barriers: 1,
+        treeMarks: 1,
+        saves: 2,
+        fetches: 0,
+      });
+    }
+  });
+
+  it('fetches each chunk once and marks each block once as tree node at most', async () => {
+    for (const arity of [2, 3, 7]) {
+      const setup = await begin(fullSnapshot(100), { arity });
+      const part = Buffer.alloc(1000);
+      await Promise.all([70, 13, 99, 13].map((block) => setup.engine.device.read(part, block * chunkBytes)));
+      await restoreAll(setup);
+      expect(setup.snapshot.fetched.toSorted((a, b) => a - b)).toEqual(
+        Array.from({ length: 100 }, (_, i) => i),
+      );
+      // Blocks that are restored together with their parent carry their mark in their body.
+      expect(setup.disk.counters.treeMarks).toBeLessThanOrEqual(100);
+      expect(setup.disk.counters.barriers).toBeLessThan(50);
+      expectSame(setup.disk.bytes(), await plain(setup.snapshot));
+    }
+  });
+
+  it('needs one fetch for a cold read, however often it is asked for meanwhile', async () => {
+    const setup = await begin(fullSnapshot(500));
+    await Promise.all([0, 1, 2].map(() => setup.engine.device.read(Buffer.alloc(512), 400 * chunkBytes)));
+    await setup.engine.device.read(Buffer.alloc(512), 400 * chunkBytes);
+    expect(setup.snapshot.fetched).toEqual([400]);
+  });
+
+  it('needs no fetch for a write or trim of whole blocks', async () => {
+    const setup = await begin(fullSnapshot(50));
+    await setup.engine.device.write(Buffer.alloc(2 * chunkBytes, 5), 30 * chunkBytes);
+    await setup.engine.device.trim(40 * chunkBytes, chunkBytes);
+    await setup.engine.device.writeZeroes(45 * chunkBytes, chunkBytes);
+    expect(setup.snapshot.fetched).toEqual([]);
+    const expected = await plain(setup.snapshot);
+    expected.fill(5, 30 * chunkBytes, 32 * chunkBytes);
+    expected.fill(0, 40 * chunkBytes, 41 * chunkBytes);
+    expected.fill(0, 45 * chunkBytes, 46 * chunkBytes);
+    expectSame(await readAll(setup), expected);
+  });
+
+  it('reads ahead of a sequential reader', async () => {
+    const setup = await begin(fullSnapshot(40));
+    for (let block = 10; block < 14; block++)
+      await setup.engine.device.read(Buffer.alloc(chunkBytes), block * chunkBytes);
+    expect(Math.max(...setup.snapshot.fetched)).toBeGreaterThan(14);
+  });
+});
+
+describe('reads while restoring', () => {
+  it('are answered before anything is on the disk', async () => {
+    const setup = await begin(fullSnapshot(10));
+    setup.disk.beforeBarrier = () => new Promise(() => undefined);
+    const into = Buffer.alloc(chunkBytes);
+    await setup.engine.device.read(into, 7 * chunkBytes);
+    expectSame(into, (await plain(setup.snapshot)).subarray(7 * chunkBytes, 8 * chunkBytes));
+  });
+
+  it('fail where the chunk cannot be fetched, and succeed when it can be', async () => {
+    const setup = await begin(fullSnapshot(10));
+    setup.snapshot.fail.set(1, unavailable);
+    await expect(setup.engine.device.read(Buffer.alloc(512), chunkBytes)).rejects.toBe(unavailable);
+    await expect(setup.engine.device.write(Buffer.alloc(512), chunkBytes)).rejects.toBe(unavailable);
+    setup.snapshot.fail.clear();
+    expectSame(await readAll(setup), await plain(setup.snapshot));
+  });
+
+  it('wait with the policy hang', async () => {
+    const setup = await begin(fullSnapshot(10), { fetchErrorPolicy: 'hang' });
+    setup.snapshot.fail.set(1, unavailable);
+    const reading = setup.engine.device.read(Buffer.alloc(512), chunkBytes);
+    while (setup.snapshot.fetched.length < 3) await new Promise((go) => setImmediate(go));
+    setup.snapshot.fail.clear();
+    await reading;
+  });
+
+  it('show zeroes behind the snapshot and never the padding of the last block', async () => {
+    const snapshot = snapshotOf(3, 700);
+    const setup = await begin(snapshot, { volumeBytes: 6 * chunkBytes + 100 });
+    const expected = await plain(snapshot, 6 * chunkBytes + 100);
+    expectSame(await readAll(setup), expected);
+    await restoreAll(setup);
+    expectSame(await readAll(setup), expected);
+  });
+
+  it('get an error where a mark on the way cannot be read, and only there', async () => {
+    const setup = await begin(fullSnapshot(15));
+    await setup.engine.device.read(Buffer.alloc(512), 9 * chunkBytes);
+    await setup.engine.close();
+    const again = await RestoreEngine.resume(setup.deps, setup.store.stored!);
+    setup.disk.beforeRead = (offset) => {
+      if (offset === 1 * chunkBytes) throw new HoldfastError('IO', 'bad sector');
+    };
+    for (const block of [1, 4, 9])
+      await expect(again.device.read(Buffer.alloc(512), block * chunkBytes)).rejects.toMatchObject({
+        code: 'IO',
+      });
+    await again.device.read(Buffer.alloc(512), 2 * chunkBytes);
+    await again.device.read(Buffer.alloc(512), 6 * chunkBytes);
+  });
+});
+
+describe('a damaged chunk', () => {
+  it('stops neither writes to other blocks nor the background', async () => {
+    const trouble: number[] = [];
+    const setup = await begin(fullSnapshot(20), { onTrouble: (_, block) => trouble.push(block) });
+    setup.snapshot.fail.set(1, corrupt);
+    await setup.engine.device.write(Buffer.alloc(100, 8), 9 * chunkBytes + 5000);
+    setup.engine.startBackground();
+    while (setup.engine.progress().fraction < 19 / 20) await new Promise((go) => setImmediate(go));
+    expect(trouble).toContain(1);
+    await expect(setup.engine.device.read(Buffer.alloc(512), chunkBytes)).rejects.toMatchObject({
+      code: 'CORRUPT',
+    });
+    await setup.engine.device.write(Buffer.alloc(chunkBytes, 4), chunkBytes);
+    expect(await setup.engine.ended()).toBe('restored');
+  });
+});
+
+describe('a disk that fails', () => {
+  it('gives a write without room its error and loses nothing', async () => {
+    const setup = await begin(fullSnapshot(10));
+    setup.disk.beforeWrite = (offset) => {
+      if (offset === 5 * chunkBytes) throw new HoldfastError('NO_SPACE', 'disk full');
+    };
+    await expect(setup.engine.device.write(Buffer.alloc(512, 1), 5 * chunkBytes)).rejects.toMatchObject({
+      code: 'NO_SPACE',
+    });
+    // Its mark is missing, so its parent must still speak for it; the parent's other child is no worse off.
+    await setup.engine.device.read(Buffer.alloc(512), 6 * chunkBytes);
+    setup.disk.beforeWrite = () => undefined;
+    await restoreAll(setup);
+    expectSame(setup.disk.bytes(), await plain(setup.snapshot));
+  });
+
+  it('stops for good when a barrier fails, and goes on from the disk when it is opened again', async () => {
+    const setup = await begin(fullSnapshot(10));
+    await setup.engine.device.write(Buffer.alloc(chunkBytes, 3), 2 * chunkBytes);
+    let failures = 0;
+    setup.disk.beforeBarrier = () => {
+      if (failures++ === 0) throw new HoldfastError('IO', 'fdatasync failed');
+    };
+    await expect(setup.engine.device.flush()).rejects.toMatchObject({ code: 'IO' });
+    await expect(setup.engine.device.flush()).rejects.toMatchObject({ code: 'IO' });
+    await expect(setup.engine.device.write(Buffer.alloc(512), 2 * chunkBytes)).rejects.toMatchObject({
+      code: 'IO',
+    });
+    expect(failures).toBe(1);
+    expect(setup.engine.state).toBe('failed');
+    expect(await setup.engine.ended()).toBe('failed');
+    await setup.engine.close();
+    const engine = await RestoreEngine.resume(setup.deps, setup.store.stored!);
+    await restoreAll({ ...setup, engine });
+    const expected = await plain(setup.snapshot);
+    expected.fill(3, 2 * chunkBytes, 3 * chunkBytes);
+    expectSame(setup.disk.bytes(), expected);
+  });
+});
+
+describe('a write that is a mark', () => {
+  const markOf = (setup: Setup, block: number) =>
+    Buffer.from(encodeMark(markContextOf(setup.engine.descriptor), block, 'tree'));
+
+  it('is refused, whole or in pieces, on restored and unrestored blocks', async () => {
+    const setup = await begin(fullSnapshot(10));
+    const { device } = setup.engine;
+    const mark = markOf(setup, 4);
+    const refused = { code: 'INVALID_INPUT' };
+    await expect(
+      device.write(Buffer.concat([mark, Buffer.alloc(chunkBytes - 64)]), 4 * chunkBytes),
+    ).rejects.toMatchObject(refused);
+    await expect(device.write(mark, 4 * chunkBytes)).rejects.toMatchObject(refused);
+    await device.write(Buffer.alloc(chunkBytes), 4 * chunkBytes);
+    await expect(device.write(mark, 4 * chunkBytes)).rejects.toMatchObject(refused);
+    await device.write(mark.subarray(0, 30), 4 * chunkBytes);
+    await expect(device.write(mark.subarray(30), 4 * chunkBytes + 30)).rejects.toMatchObject(refused);
+    // Elsewhere these are bytes like any others.
+    await device.write(mark, 4 * chunkBytes + 64);
+    await device.write(mark, 5 * chunkBytes);
+  });
+
+  it('is like any other when the restore is over', async () => {
+    const setup = await begin(fullSnapshot(4));
+    await restoreAll(setup);
+    await setup.engine.device.write(markOf(setup, 2), 2 * chunkBytes);
+    const again = await RestoreEngine.resume(setup.deps, setup.store.stored!);
+    const into = Buffer.alloc(64);
+    await again.device.read(into, 2 * chunkBytes);
+    expect(into).toEqual(markOf(setup, 2));
+  });
+});
+
+describe('block status', () => {
+  it('tells restored from unrestored blocks and holes from data, in bounded replies', async () => {
+    const bytes = Buffer.alloc(10 * chunkBytes, 1).fill(0, 6 * chunkBytes, 8 * chunkBytes);
+    const setup = await begin(new MemorySnapshot(bytes, chunkBytes));
+    await setup.engine.device.write(Buffer.alloc(2 * chunkBytes), 3 * chunkBytes);
+    const status = (context: 'holdfast:restore' | 'base:allocation', max: number) =>
+      setup.engine.device.blockStatus(context, 100, 10 * chunkBytes - 100, max);
+    expect(await status('holdfast:restore', 10)).toEqual([
+      { lengthBytes: 3 * chunkBytes - 100, flags: 1 },
+      { lengthBytes: 2 * chunkBytes, flags: 0 },
+      { lengthBytes: 5 * chunkBytes, flags: 1 },
+    ]);
+    expect(await status('base:allocation', 2)).toEqual([
+      { lengthBytes: 6 * chunkBytes - 100, flags: 0 },
+      { lengthBytes: 2 * chunkBytes, flags: 3 },
+    ]);
+  });
+});
+
+describe('control', () => {
+  it('pauses: nothing is fetched but what clients ask for', async () => {
+    const setup = await begin(fullSnapshot(200));
+    await setup.engine.pause();
+    expect(setup.engine.state).toBe('paused');
+    await setup.engine.device.read(Buffer.alloc(10), 150 * chunkBytes);
+    expect(setup.snapshot.fetched).toEqual([150]);
+    await setup.engine.resumeBackground();
+    expect(await setup.engine.ended()).toBe('restored');
+  });
+
+  it('refuses everything after a cancel, also in a later life', async () => {
+    const setup = await begin(fullSnapshot(20));
+    await setup.engine.cancel();
+    expect(await setup.engine.ended()).toBe('canceled');
+    const again = await RestoreEngine.resume(setup.deps, setup.store.stored!);
+    for (const { device } of [setup.engine, again])
+      await expect(device.read(Buffer.alloc(10), 0)).rejects.toMatchObject({ code: 'GONE' });
+  });
+
+  it('reports a fraction, a rate and the time that is left', async () => {
+    const clock = testClock();
+    const setup = await begin(fullSnapshot(20), { clock });
+    await setup.engine.device.write(Buffer.alloc(5 * chunkBytes), 0);
+    await clock.sleep(1000);
+    const { etaMs, ...progress } = setup.engine.progress();
+    expect(progress).toMatchObject({
+      fraction: 0.25,
+      restoredBytes: 5 * chunkBytes,
+      totalBytes: 20 * chunkBytes,
+    });
+    expect(progress.bytesPerSec).toBe(5 * chunkBytes);
+    expect(etaMs).toBe(3000);
+  });
+
+  it('keeps the background within its bandwidth', async () => {
+    const clock = testClock();
+    const setup = await begin(fullSnapshot(100), {
+      clock,
+      sharedBandwidth: new Bandwidth(clock, 10 * chunkBytes),
+    });
+    const startedAt = clock.now();
+    await restoreAll(setup);
+    expect(clock.now() - startedAt).toBeGreaterThan(9000);
+    expect(clock.now() - startedAt).toBeLessThan(12_000);
+  });
+});

@@ -46,17 +46,7 @@ export function makeStatusSource(parts: {
 }
 
 const volumeStatuses = (volumes: VolumeService): VolumeStatus[] =>
-  volumes.list().map((info) =>
-    volumeStatusOf(
-      info,
-      info.upload && {
-        doneBytes: info.upload.fraction,
-        totalBytes: 1,
-        uploadedBytes: 0,
-        lastProgressAt: info.upload.lastProgressAt,
-      },
-    ),
-  );
+  volumes.list().map((info) => volumeStatusOf(info));
 
 /** How good the connection is; planned rollovers are no losses. */
 function connectionMetrics(link: Link): Record<string, number> {

@@ -1,14 +1,9 @@
 import type { VolumeStatus } from '../../core/status.ts';
-import type { SnapshotProgress, VolumeInfo } from '../ports.ts';
-
-/** A snapshot that is being uploaded, and when its progress last grew (Unix ms). */
-export interface UploadInProgress extends SnapshotProgress {
-  lastProgressAt: number;
-}
+import type { VolumeInfo } from '../ports.ts';
 
 /** A volume as the heartbeat reports it. */
-export function volumeStatusOf(info: VolumeInfo, upload?: UploadInProgress): VolumeStatus {
-  const { volumeId, state, sizeBytes, lastSnapshot, restore, health } = info;
+export function volumeStatusOf(info: VolumeInfo): VolumeStatus {
+  const { volumeId, state, sizeBytes, lastSnapshot, restore, upload, health } = info;
   return {
     volumeId,
     state,
@@ -28,7 +23,7 @@ export function volumeStatusOf(info: VolumeInfo, upload?: UploadInProgress): Vol
     }),
     ...(upload && {
       upload: {
-        fraction: fraction(upload.totalBytes === 0 ? 1 : upload.doneBytes / upload.totalBytes),
+        fraction: fraction(upload.fraction),
         lastProgressAt: Math.round(upload.lastProgressAt),
       },
     }),

@@ -24,13 +24,13 @@ export interface BucketOptions {
   bucket: string;
   /** Empty, or ends with a slash. */
   prefix: string;
+  /** Keys that one listing or deletion covers. @default 1000, S3's own bound */
+  keysPerRequestMax?: number;
   /** One attempt, its whole body included. @default 60 s */
   attemptTimeoutMs?: number;
   retry?: Partial<RetryPolicy>;
   deps?: RetryDeps;
 }
-
-const deleteBatchKeys = 1000;
 
 /** Repeats what fails for a while (throttling, network, 5xx), with growing delays and within a time budget. */
 export function openBucket(options: BucketOptions): Bucket {
@@ -41,11 +41,13 @@ class S3Bucket implements Bucket {
   readonly url: string;
   readonly #options: BucketOptions;
   readonly #policy: RetryPolicy;
+  readonly #keysPerRequestMax: number;
   #client: Promise<S3Client> | undefined;
 
   constructor(options: BucketOptions) {
     this.#options = options;
     this.#policy = { ...defaultRetryPolicy, ...options.retry };
+    this.#keysPerRequestMax = options.keysPerRequestMax ?? 1000;
     this.url = s3Url(options);
   }
 
@@ -103,6 +105,7 @@ class S3Bucket implements Bucket {
             Bucket: bucket,
             Prefix: prefix + keyPrefix,
             ContinuationToken: token,
+            MaxKeys: this.#keysPerRequestMax,
           }),
           { abortSignal: signal },
         ),
@@ -116,8 +119,8 @@ class S3Bucket implements Bucket {
   }
 
   async delete(keys: string[], options?: CallOptions): Promise<void> {
-    for (let start = 0; start < keys.length; start += deleteBatchKeys) {
-      const batch = keys.slice(start, start + deleteBatchKeys);
+    for (let start = 0; start < keys.length; start += this.#keysPerRequestMax) {
+      const batch = keys.slice(start, start + this.#keysPerRequestMax);
       await this.#call('delete', batch[0]!, options, async (client, signal) => {
         const Objects = batch.map((key) => ({ Key: this.#options.prefix + key }));
         const response = await client.send(

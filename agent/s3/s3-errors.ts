@@ -39,10 +39,13 @@ const rows: Row[] = [
     hint: 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE',
   },
   {
-    names: ['PermanentRedirect', 'AuthorizationHeaderMalformed', 'IllegalLocationConstraintException'],
+    names: [
+      ...['PermanentRedirect', 'AuthorizationHeaderMalformed', 'IllegalLocationConstraintException'],
+      'Region is missing',
+    ],
     statuses: [301],
     code: 'CONFIG',
-    hint: 'the bucket is in another region: set AWS_REGION',
+    hint: 'set AWS_REGION to the bucket’s region',
   },
   {
     names: ['SlowDown', 'Throttling', 'ThrottlingException', 'RequestLimitExceeded', 'TooManyRequests'],
@@ -70,7 +73,13 @@ const rows: Row[] = [
         'ServiceUnavailable',
         'BadDigest',
       ],
-      ...['ERR_STREAM_PREMATURE_CLOSE', 'IncompleteBody', 'XAmzContentSHA256Mismatch', 'OperationAborted'],
+      ...[
+        'ERR_STREAM_PREMATURE_CLOSE',
+        'socket hang up',
+        'IncompleteBody',
+        'XAmzContentSHA256Mismatch',
+        'OperationAborted',
+      ],
     ],
     statuses: [408, 500, 502, 504],
     code: 'UNAVAILABLE',
@@ -102,6 +111,10 @@ export function s3Error(action: string, error: unknown): HoldfastError {
   return new HoldfastError(code, `${action}: ${why}`, { hint, cause: error });
 }
 
+/** What the SDK leaves of an error that it wraps without its name. */
+const namesInMessages =
+  /\b(E[A-Z_]{4,}|TimeoutError|socket hang up|Region is missing|CredentialsProviderError)\b/g;
+
 /** Names from the error and its causes, outermost first: the SDK wraps Node's network errors. */
 function describe(error: unknown): { names: string[]; status: number | undefined } {
   const names: string[] = [];
@@ -115,5 +128,7 @@ function describe(error: unknown): { names: string[]; status: number | undefined
     if (typeof found === 'number') status ??= found;
     current = cause;
   }
+  if (status === undefined && error instanceof Error)
+    names.push(...(error.message.match(namesInMessages) ?? []));
   return { names, status };
 }

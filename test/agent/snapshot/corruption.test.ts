@@ -1,0 +1,160 @@
+import { openSnapshot } from '../../../agent/snapshot/open-snapshot.ts';
+import { verifySnapshot } from '../../../agent/snapshot/verify-snapshot.ts';
+import { HoldfastError } from '../../../core/errors.ts';
+import { MemoryBucket } from '../../support/memory-bucket.ts';
+import { seeded } from '../../support/random.ts';
+import { plainBytesIn, snapshotOf, someBytes } from '../../support/snapshots.ts';
+
+/** Ten chunks: raw, compressed and holes, and a short last one. */
+const bytes = someBytes(9 * 4096 + 500, 8);
+bytes.fill(3, 9 * 4096);
+let bucket: MemoryBucket;
+let snapshotId: string;
+let rootHash: Uint8Array;
+beforeEach(async () => {
+  bucket = new MemoryBucket();
+  ({ snapshotId, rootHash } = await snapshotOf(bucket, bytes));
+});
+
+/** Every chunk as it reads, an error where it does. */
+async function readAll(): Promise<(Uint8Array | undefined | HoldfastError)[]> {
+  const snapshot = await openSnapshot(bucket, snapshotId, { rootHash });
+  const read = (index: number) =>
+    snapshot.readChunk(index).catch((error: unknown) => {
+      if (error instanceof HoldfastError) return error;
+      throw error;
+    });
+  return Promise.all(Array.from({ length: snapshot.chunkCount }, (_, index) => read(index)));
+}
+
+function expectRightOrCorrupt(chunks: Awaited<ReturnType<typeof readAll>>): number {
+  let damaged = 0;
+  chunks.forEach((chunk, index) => {
+    if (chunk instanceof HoldfastError) {
+      expect(chunk).toMatchObject({ code: 'CORRUPT', message: expect.stringContaining(snapshotId) });
+      damaged += 1;
+      return;
+    }
+    const plain = chunk ?? Buffer.alloc(Math.min(4096, bytes.length - index * 4096));
+    expect(Buffer.compare(plain, bytes.subarray(index * 4096, (index + 1) * 4096))).toBe(0);
+  });
+  return damaged;
+}
+
+test('a flipped bit anywhere is named and never read as data', async () => {
+  const random = seeded(1);
+  for (const key of [...bucket.keys('packs/'), ...bucket.keys('pages/')]) {
+    const object = bucket.objects.get(key)!;
+    // A pack's header carries no data; everything behind it and every bit of a page does.
+    const first = key.startsWith('packs/') ? 16 : 0;
+    for (let round = 0; round < 150; round += 1) {
+      const at = first + Math.floor(random() * (object.length - first));
+      object[at]! ^= 1 << (round % 8);
+      expect(expectRightOrCorrupt(await readAll())).toBeGreaterThan(0);
+      object[at]! ^= 1 << (round % 8);
+    }
+  }
+  expect(expectRightOrCorrupt(await readAll())).toBe(0);
+});
+
+test('a flipped bit in the root is found when it is opened', async () => {
+  const root = bucket.objects.get(`snapshots/${snapshotId}`)!;
+  for (let bit = 0; bit < root.length * 8; bit += 1) {
+    root[bit >> 3]! ^= 1 << (bit & 7);
+    await expect(openSnapshot(bucket, snapshotId)).rejects.toMatchObject({ code: 'CORRUPT' });
+    root[bit >> 3]! ^= 1 << (bit & 7);
+  }
+});
+
+test('objects that were cut short, emptied, exchanged or deleted are named', async () => {
+  const other = await snapshotOf(bucket, someBytes(bytes.length, 99));
+  for (const folder of ['packs', 'pages']) {
+    const key = bucket.keys(`${folder}/${snapshotId}`)[0]!;
+    const good = bucket.objects.get(key)!;
+    const foreign = bucket.objects.get(bucket.keys(`${folder}/${other.snapshotId}`)[0]!)!;
+    for (const bad of [good.slice(0, -1), new Uint8Array(0), foreign, undefined]) {
+      if (bad) bucket.objects.set(key, bad);
+      else bucket.objects.delete(key);
+      const chunks = await readAll();
+      expect(expectRightOrCorrupt(chunks)).toBeGreaterThan(0);
+      const messages = chunks.filter((chunk) => chunk instanceof HoldfastError).map(({ message }) => message);
+      expect(messages.every((message) => message.includes(key))).toBe(true);
+      bucket.objects.set(key, good);
+    }
+  }
+});
+
+test('a whole snapshot under another’s name, or another root than expected, is refused', async () => {
+  const other = await snapshotOf(bucket, someBytes(bytes.length, 98));
+  await expect(openSnapshot(bucket, snapshotId, { rootHash: other.rootHash })).rejects.toMatchObject({
+    code: 'CORRUPT',
+  });
+  bucket.objects.set(`snapshots/${snapshotId}`, bucket.objects.get(`snapshots/${other.snapshotId}`)!);
+  await expect(openSnapshot(bucket, snapshotId)).rejects.toMatchObject({ code: 'CORRUPT' });
+});
+
+test('one damaged chunk leaves its neighbours in the same request readable, and is named there', async () => {
+  const snapshot = await openSnapshot(bucket, snapshotId);
+  const stored = (await snapshot.leaf(0))!.flatMap((entry, index) => (entry ? [{ ...entry, index }] : []));
+  const victim = stored[2]!;
+  bucket.objects.get(`packs/${victim.pack}`)![victim.offsetBytes]! ^= 0x10;
+  const got: number[] = [];
+  const reading = (async () => {
+    for await (const { index } of snapshot.readChunks(0, snapshot.chunkCount)) got.push(index);
+  })();
+  await expect(reading).rejects.toMatchObject({
+    code: 'CORRUPT',
+    message: expect.stringContaining(`chunk ${victim.index} `),
+  });
+  expect(got).toEqual(Array.from({ length: victim.index }, (_, index) => index));
+  for await (const { index } of snapshot.readChunks(victim.index + 1, snapshot.chunkCount)) got.push(index);
+  expect(got).toHaveLength(snapshot.chunkCount - 1);
+});
+
+test('verify goes on after damage and names all of it', async () => {
+  const entries = (await (await openSnapshot(bucket, snapshotId)).leaf(0))!;
+  const victims = entries.flatMap((entry, index) => (entry && index % 2 === 1 ? [{ ...entry, index }] : []));
+  for (const { pack, offsetBytes } of victims) bucket.objects.get(`packs/${pack}`)![offsetBytes]! ^= 1;
+  const result = await verifySnapshot(bucket, snapshotId);
+  expect(result.damage.map(({ firstChunk }) => firstChunk)).toEqual(victims.map(({ index }) => index));
+  expect(result.damagedChunks).toBe(victims.length);
+  bucket.objects.delete(bucket.keys('pages/')[0]!);
+  expect(await verifySnapshot(bucket, snapshotId)).toMatchObject({
+    damagedChunks: 10,
+    damage: [{ firstChunk: 0, chunkCount: 10, message: expect.stringContaining('pages/') }],
+  });
+});
+
+test('a chunk that would unpack to more than its length is refused within it', async () => {
+  const { constants, zstdCompressSync } = await import('node:zlib');
+  const { encodeLeaf } = await import('../../../core/snapshot/page-codec.ts');
+  const { encodeRoot } = await import('../../../core/snapshot/root-codec.ts');
+  const { sha256 } = await import('../../../core/snapshot/format.ts');
+  const bomb = zstdCompressSync(Buffer.alloc(64 * 1024 * 1024), {
+    params: { [constants.ZSTD_c_compressionLevel]: 19 },
+  }).subarray(0, 4095);
+  const name = `${snapshotId}/${'ab'.repeat(16)}`;
+  const hash = sha256(Buffer.alloc(4096));
+  const leaf = encodeLeaf([
+    { pack: name, offsetBytes: 16, storedBytes: bomb.length, algorithm: 'zstd', hash },
+  ]);
+  const described = { volumeId: 'v', sizeBytes: 4096, chunkBytes: 4096, createdAtMs: 0, uploadedBytes: 0 };
+  const refs = [{ name, hash: sha256(leaf) }];
+  const root = encodeRoot({ ...described, snapshotId, parentId: undefined, newChunkCount: 1, refs });
+  await bucket.put(`packs/${name}`, Buffer.concat([Buffer.alloc(16), bomb]));
+  await bucket.put(`pages/${name}`, leaf);
+  await bucket.put(`snapshots/${snapshotId}`, root);
+  const snapshot = await openSnapshot(bucket, snapshotId);
+  await expect(snapshot.readChunk(0)).rejects.toMatchObject({
+    code: 'CORRUPT',
+    message: expect.stringContaining('cannot be decompressed'),
+  });
+});
+
+test('a reader that is closed ends what is in flight and reads no more', async () => {
+  const snapshot = await openSnapshot(bucket, snapshotId);
+  expect(Buffer.compare(await plainBytesIn(snapshot), bytes)).toBe(0);
+  await snapshot.close();
+  await expect(snapshot.readChunk(0)).rejects.toMatchObject({ code: 'IO' });
+  await expect(snapshot.readChunk(10)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+});

@@ -1,0 +1,195 @@
+import { openBucket, type BucketOptions } from '../../../agent/s3/s3-bucket.ts';
+import { collectGarbage } from '../../../agent/snapshot/collect-garbage.ts';
+import { listSnapshots } from '../../../agent/snapshot/list-snapshots.ts';
+import { openSnapshot } from '../../../agent/snapshot/open-snapshot.ts';
+import { startFlakyProxy, type Fault, type FlakyProxy } from '../../support/flaky-proxy.ts';
+import { seeded } from '../../support/random.ts';
+import { startS3, type TestS3 } from '../../support/s3.ts';
+import { plainBytesIn, snapshotOf, someBytes, toArray } from '../../support/snapshots.ts';
+
+let s3: TestS3;
+let proxy: FlakyProxy;
+beforeAll(async () => {
+  s3 = await startS3();
+  proxy = await startFlakyProxy(s3.endpoint);
+});
+afterAll(async () => {
+  await proxy.close();
+  await s3.close();
+});
+
+/** A bucket behind the proxy; waiting takes no time, but the clock moves on. */
+let delays: number[];
+let prefixes = 0;
+function flakyBucket(options: Partial<BucketOptions> = {}) {
+  let nowMs = 0;
+  delays = [];
+  const deps = {
+    now: () => nowMs,
+    random: () => 0.5,
+    sleep: async (delayMs: number) => {
+      delays.push(delayMs);
+      nowMs += delayMs;
+    },
+  };
+  const prefix = `p${(prefixes += 1)}/`;
+  return openBucket({ client: s3.newClient(proxy.endpoint), bucket: s3.bucket, prefix, deps, ...options });
+}
+
+beforeEach(() => {
+  proxy.faultFor = () => undefined;
+  proxy.requests.length = 0;
+});
+
+const answered = (status: number, code: string): Fault => ({ kind: 'answer', status, code });
+const transient: [string, Fault][] = [
+  ['SlowDown', answered(503, 'SlowDown')],
+  ['InternalError', answered(500, 'InternalError')],
+  ['a connection that is reset', { kind: 'reset' }],
+  ['an answer that gets lost', { kind: 'reset-after' }],
+  ['an answer that ends early', { kind: 'truncate' }],
+];
+
+test.each(transient)('%s is tried again, with growing delays', async (_, fault) => {
+  const bucket = flakyBucket();
+  await bucket.put('key', Buffer.from('0123456789'));
+  proxy.requests.length = 0;
+  proxy.faultFor = (__, count) => (count <= 3 ? fault : undefined);
+  expect(Buffer.from(await bucket.getRange('key', { offsetBytes: 2, lengthBytes: 4 })).toString()).toBe(
+    '2345',
+  );
+  expect(delays).toEqual([75, 150, 300]);
+});
+
+test('retries end with the time budget, and the error says what and why', async () => {
+  const bucket = flakyBucket({ retry: { attemptsMax: 1000, budgetMs: 5_000 } });
+  proxy.faultFor = () => answered(503, 'SlowDown');
+  const failure = {
+    code: 'THROTTLED',
+    message: expect.stringMatching(/^put s3:\/\/test-bucket\/p\d+\/key: SlowDown/),
+  };
+  await expect(bucket.put('key', Buffer.alloc(1))).rejects.toMatchObject(failure);
+  expect(delays.reduce((sum, delay) => sum + delay, 0)).toBeLessThanOrEqual(5_000);
+  expect(delays.length).toBeGreaterThan(4);
+});
+
+test('a store that cannot be reached is UNAVAILABLE, with a hint', async () => {
+  const bucket = flakyBucket({ client: s3.newClient('http://127.0.0.1:1'), retry: { attemptsMax: 2 } });
+  await expect(bucket.get('key', { maxBytes: 1 })).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    message: expect.stringContaining('ECONNREFUSED'),
+    hint: expect.stringContaining('AWS_ENDPOINT_URL_S3'),
+  });
+});
+
+test.each([
+  [403, 'AccessDenied', 'FORBIDDEN'],
+  [403, 'InvalidAccessKeyId', 'UNAUTHENTICATED'],
+  [403, 'RequestTimeTooSkewed', 'UNAUTHENTICATED'],
+  [301, 'PermanentRedirect', 'CONFIG'],
+  [404, 'NoSuchBucket', 'NOT_FOUND'],
+])('HTTP %i %s is %p at once, without another attempt', async (status, code, ours) => {
+  const bucket = flakyBucket();
+  proxy.faultFor = () => answered(status, code);
+  await expect(bucket.put('key', Buffer.alloc(1))).rejects.toMatchObject({
+    code: ours,
+    hint: expect.any(String),
+  });
+  expect(proxy.requests).toHaveLength(1);
+});
+
+test('a missing object is NOT_FOUND also where S3 says 403 to whoever may not list everything', async () => {
+  const bucket = flakyBucket();
+  await bucket.put('there', Buffer.alloc(1));
+  proxy.faultFor = (label) => (/\/(missing|there)$/.test(label) ? answered(403, 'AccessDenied') : undefined);
+  await expect(bucket.get('missing', { maxBytes: 1 })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await expect(bucket.get('there', { maxBytes: 1 })).rejects.toMatchObject({ code: 'FORBIDDEN' });
+});
+
+test('expired credentials are renewed once by the factory; a fixed client reports them', async () => {
+  let expired = true;
+  proxy.faultFor = () => (expired ? answered(400, 'ExpiredToken') : undefined);
+  let made = 0;
+  const client = async () => {
+    made += 1;
+    if (made === 2) expired = false;
+    return s3.newClient(proxy.endpoint);
+  };
+  const bucket = flakyBucket({ client });
+  await bucket.put('key', Buffer.alloc(1));
+  expect(made).toBe(2);
+  expired = true;
+  await expect(bucket.put('key', Buffer.alloc(1))).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+  expect(made).toBe(3);
+  await expect(flakyBucket().put('key', Buffer.alloc(1))).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+});
+
+test('an attempt that hangs is ended and tried again', async () => {
+  const bucket = flakyBucket({ client: s3.client, attemptTimeoutMs: 1, retry: { attemptsMax: 2 } });
+  await expect(bucket.put('key', Buffer.alloc(4 * 1024 * 1024))).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    message: expect.stringContaining('TimeoutError'),
+  });
+  expect(delays).toHaveLength(1);
+});
+
+test('an aborted call rejects with the signal’s reason', async () => {
+  const reason = new Error('the user went home');
+  const call = flakyBucket().put('key', Buffer.alloc(1), { signal: AbortSignal.abort(reason) });
+  await expect(call).rejects.toBe(reason);
+});
+
+test('objects longer or shorter than they must be are CORRUPT', async () => {
+  const bucket = flakyBucket();
+  await bucket.put('key', Buffer.alloc(100));
+  await expect(bucket.get('key', { maxBytes: 99 })).rejects.toMatchObject({ code: 'CORRUPT' });
+  const beyond = { offsetBytes: 90, lengthBytes: 11 };
+  await expect(bucket.getRange('key', beyond)).rejects.toMatchObject({ code: 'CORRUPT' });
+  await expect(bucket.getRange('key', { offsetBytes: 100, lengthBytes: 1 })).rejects.toMatchObject({
+    code: 'CORRUPT',
+  });
+});
+
+test('listings longer than a page are complete, and deletions longer than a batch', async () => {
+  const bucket = flakyBucket({ keysPerRequestMax: 7 });
+  const names = Array.from({ length: 30 }, (_, index) => `many/${String(index).padStart(4, '0')}`);
+  await Promise.all(names.map((name) => bucket.put(name, Buffer.alloc(0))));
+  expect((await toArray(bucket.list('many/'))).map(({ key }) => key)).toEqual(names);
+  await bucket.delete(names);
+  expect(await toArray(bucket.list('many/'))).toEqual([]);
+});
+
+const bytes = someBytes(600 * 1024, 5, 16_384);
+
+test('a snapshot survives a store that fails one request in four', async () => {
+  const random = seeded(3);
+  const bucket = flakyBucket();
+  proxy.faultFor = () =>
+    random() < 0.25 ? transient[Math.floor(random() * transient.length)]![1] : undefined;
+  const { snapshotId } = await snapshotOf(bucket, bytes, { chunkBytes: 16_384 });
+  const plain = await plainBytesIn(await openSnapshot(bucket, snapshotId));
+  expect(Buffer.compare(plain, bytes)).toBe(0);
+  expect(await toArray(listSnapshots(bucket))).toHaveLength(1);
+});
+
+test.each(['intents', 'packs', 'pages', 'snapshots'])(
+  'a store that is gone for good from the first write to %s on leaves nothing listed that is not whole',
+  async (folder) => {
+    const bucket = flakyBucket({ retry: { attemptsMax: 2 } });
+    let isGone = false;
+    proxy.faultFor = (label) => {
+      isGone ||= label.startsWith('PUT') && label.includes(`/${folder}/`);
+      return isGone ? { kind: 'reset' } : undefined;
+    };
+    await expect(snapshotOf(bucket, bytes, { chunkBytes: 16_384 })).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    });
+    proxy.faultFor = () => undefined;
+    expect(await toArray(listSnapshots(bucket))).toEqual([]);
+    await collectGarbage(bucket, { now: () => Number.MAX_SAFE_INTEGER });
+    const left = await toArray(bucket.list(''));
+    const completed = folder === 'snapshots';
+    expect(await toArray(listSnapshots(bucket))).toHaveLength(completed ? 1 : 0);
+    expect(left.some(({ key }) => /^(packs|pages)/.test(key))).toBe(completed);
+  },
+);

@@ -30,6 +30,8 @@ export interface HoldfastFunctionProps {
   readonly deadLetterQueue?: IQueue;
   /** Retries of an asynchronous event. @default 2 */
   readonly retryAttempts?: number;
+  /** How old an asynchronous event may be when it is run. @default 15 min */
+  readonly maxEventAge?: Duration;
 }
 
 /**
@@ -65,7 +67,7 @@ export class HoldfastFunction extends Construct {
       reservedConcurrentExecutions: config.reservedConcurrency[id],
       deadLetterQueue: props.deadLetterQueue,
       retryAttempts: props.deadLetterQueue ? (props.retryAttempts ?? 2) : undefined,
-      maxEventAge: props.deadLetterQueue ? Duration.minutes(15) : undefined,
+      maxEventAge: props.deadLetterQueue ? (props.maxEventAge ?? Duration.minutes(15)) : undefined,
     });
   }
 

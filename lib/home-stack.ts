@@ -12,6 +12,9 @@ import { SnapshotBucket } from './snapshot-bucket.ts';
 import { allowSubscriberQueues } from './subscriber-queues.ts';
 import { HomeTables } from './tables.ts';
 
+/** A tick that failed or came late is not repeated: the next one does its work. */
+const tick = { asynchronous: true, retryAttempts: 0, maxEventAge: Duration.minutes(1) };
+
 export interface HomeStackProps extends StackProps {
   readonly deployment: Deployment;
 }
@@ -119,8 +122,7 @@ export class HomeStack extends Stack {
       handler: 'Sweeper',
       description: 'Finishes what a crash left half-done, expires and times out commands',
       timeout: Duration.seconds(50),
-      asynchronous: true,
-      retryAttempts: 0,
+      ...tick,
     })
       .useTable(this.tables.gateways, 'get', 'update')
       .useTable(this.tables.commands, 'get', 'put', 'query:open', 'query:openByShard')
@@ -158,8 +160,7 @@ export class HomeStack extends Stack {
       description: 'Looks through every gateway’s status for conditions and emits alerts',
       timeout: Duration.seconds(50),
       memorySizeMiB: 1_024,
-      asynchronous: true,
-      retryAttempts: 0,
+      ...tick,
     })
       .useTable(this.tables.status, 'scan')
       .useTable(this.tables.gateways, 'scan')

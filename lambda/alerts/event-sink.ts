@@ -5,7 +5,8 @@ import {
 } from '@aws-sdk/client-eventbridge';
 import { alertDetailTypes, alertEventSource, type AlertEvent } from '../../core/alert-event.ts';
 import type { Log } from '../../core/log.ts';
-import { logFailure, type EventSink } from './tick.ts';
+import { errorFields } from '../aws/invocation.ts';
+import type { EventSink } from './tick.ts';
 
 /** EventBridge takes 10 entries a call; the bytes stay well under a call's 256 KB, and under one billed 64 KB unit. */
 const entriesPerCall = 10;
@@ -26,7 +27,7 @@ export function eventBridgeSink(client: EventBridgeClient, busName: string, log:
             else log('warn', 'event.refused', { eventId: event.eventId, code: result?.ErrorCode });
           });
         } catch (thrown) {
-          logFailure(log, 'event.put_failed', thrown, { firstEventId: batch[0]?.eventId ?? '' });
+          log('error', 'event.put_failed', { firstEventId: batch[0]?.eventId, ...errorFields(thrown) });
         }
       }
       return taken;

@@ -2,7 +2,7 @@ import { alertEventSchema, type AlertEvent, type SubscriptionMessage } from '../
 import { HoldfastError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { SubscriptionItem } from '../../core/model.ts';
-import { logFailure } from './tick.ts';
+import { errorFields } from '../aws/invocation.ts';
 
 export interface RouterDeps {
   /** Every subscription of the tenant, pending ones too. */
@@ -29,10 +29,11 @@ export async function routeAlert(deps: RouterDeps, detail: unknown): Promise<voi
   const failed = confirmed.filter((_, i) => sent[i]?.status === 'rejected');
   sent.forEach((result, i) => {
     if (result.status === 'rejected')
-      logFailure(deps.log, 'router.send_failed', result.reason, {
+      deps.log('error', 'router.send_failed', {
         eventId,
         tenantId,
-        subscriptionId: confirmed[i]?.subscriptionId ?? '',
+        subscriptionId: confirmed[i]?.subscriptionId,
+        ...errorFields(result.reason),
       });
   });
   deps.log('info', 'router.routed', {

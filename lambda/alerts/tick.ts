@@ -3,12 +3,13 @@ import type { AlertEvent } from '../../core/alert-event.ts';
 import { alertEvent } from '../../core/alerts/alert-events.ts';
 import { planGateway, type AlertStep } from '../../core/alerts/alert-plan.ts';
 import { cellOf, frozenCells } from '../../core/alerts/cell-health.ts';
-import { emitted } from '../../core/alerts/lifecycle.ts';
+import { emitted as withoutEmitted } from '../../core/alerts/lifecycle.ts';
 import { observe } from '../../core/conditions/evaluate.ts';
 import type { ConditionLimits } from '../../core/conditions/signals.ts';
-import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
+import { HoldfastError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { AlertItem, GatewayItem, StatusItem } from '../../core/model.ts';
+import { errorFields } from '../aws/invocation.ts';
 
 /** Alerts and their outboxes. `put` writes when the stored version is the item's minus one; false: it is not. */
 export interface AlertStore {
@@ -64,12 +65,30 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
   const frozen = frozenCells(fleet, now, deps.limits);
   for (const cellId of frozen) deps.log('error', 'cell.frozen', { cellId });
 
+  const { current, written, failed } = await judgeFleet(deps, { fleet, frozen, open, now });
+  const withEvents = current.filter(({ outbox }) => outbox.length > 0);
+  const emitted = await emit(deps, withEvents);
+  if (failed > 0)
+    throw new HoldfastError('INTERNAL', `${failed} of ${gateways.length} gateways could not be judged`, {
+      hint: 'see the proxy.gateway_failed lines; the others were judged',
+    });
+  return { gateways: gateways.length, open: open.length, written, emitted, frozenCells: [...frozen] };
+}
+
+interface Look {
+  fleet: { gateway: GatewayItem; status: StatusItem | undefined }[];
+  frozen: Set<string>;
+  open: AlertItem[];
+  now: number;
+}
+
+/** Evaluates and writes. `current` holds the newest copy of every alert that was or has become open. */
+async function judgeFleet(deps: TickDeps, { fleet, frozen, open, now }: Look) {
   const openOf = Map.groupBy(open, ({ gatewayId }) => gatewayId);
   const current = new Map(open.map((item) => [item.alertKey, item]));
-  const limit = pLimit(writesAtOnce);
   let written = 0;
   let failed = 0;
-  const judge = async ({ gateway, status }: (typeof fleet)[number]): Promise<void> => {
+  const judge = async ({ gateway, status }: Look['fleet'][number]): Promise<void> => {
     const cellFrozen = frozen.has(cellOf(gateway, status) ?? '');
     const seen = observe({ gateway, status, now, limits: deps.limits, cellFrozen });
     for (const step of planGateway(gateway, openOf.get(gateway.gatewayId) ?? [], seen, deps.limits)) {
@@ -78,34 +97,18 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
       if (wrote) written += 1;
     }
   };
-  await Promise.all(
-    fleet.map((one) =>
-      limit(() =>
-        judge(one).catch((thrown: unknown) => {
-          failed += 1;
-          logFailure(deps.log, 'proxy.gateway_failed', thrown, { gatewayId: one.gateway.gatewayId });
-        }),
-      ),
+  const limit = pLimit(writesAtOnce);
+  const judged = fleet.map((one) =>
+    limit(() =>
+      judge(one).catch((thrown: unknown) => {
+        failed += 1;
+        const { gatewayId } = one.gateway;
+        deps.log('error', 'proxy.gateway_failed', { gatewayId, ...errorFields(thrown) });
+      }),
     ),
   );
-
-  const emittedCount = await emit(
-    deps,
-    [...current.values()].filter(({ outbox }) => outbox.length > 0),
-    limit,
-  );
-  const report = {
-    gateways: gateways.length,
-    open: open.length,
-    written,
-    emitted: emittedCount,
-    frozenCells: [...frozen],
-  };
-  if (failed > 0)
-    throw new HoldfastError('INTERNAL', `${failed} of ${gateways.length} gateways could not be judged`, {
-      hint: 'see the proxy.gateway_failed lines; the others were judged',
-    });
-  return report;
+  await Promise.all(judged);
+  return { current: [...current.values()], written, failed };
 }
 
 /** Applies a step, on a newer copy where somebody else wrote in between. */
@@ -136,10 +139,11 @@ async function takeStep(
 }
 
 /** Emits what the outboxes hold and takes out what was taken. */
-async function emit(deps: TickDeps, items: AlertItem[], limit: ReturnType<typeof pLimit>): Promise<number> {
+async function emit(deps: TickDeps, items: AlertItem[]): Promise<number> {
   const events = items.flatMap((item) => item.outbox.map((entry) => alertEvent(item, entry)));
   if (events.length === 0) return 0;
   const taken = await deps.events.put(events);
+  const limit = pLimit(writesAtOnce);
   const touched = items.filter(({ outbox }) => outbox.some(({ eventId }) => taken.has(eventId)));
   await Promise.all(touched.map((item) => limit(() => clearOutbox(deps, item, taken))));
   if (taken.size < events.length)
@@ -154,15 +158,10 @@ async function clearOutbox(
 ): Promise<void> {
   let stored: AlertItem | undefined = item;
   for (let conflict = 0; stored && conflict < conflictsMax; conflict++) {
-    const next = emitted(stored, taken, now());
+    const next = withoutEmitted(stored, taken, now());
     if (next === stored || (await alerts.put(next))) return;
     stored = await alerts.get(item.alertKey);
   }
   // The events stay in the outbox and go out once more, under the same ids.
   log('warn', 'alert.contended', { alertKey: item.alertKey });
-}
-
-export function logFailure(log: Log, event: string, thrown: unknown, fields: Record<string, string>): void {
-  const { code, message } = asHoldfastError(thrown);
-  log('error', event, { ...fields, code, message });
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { CaseBook, type CaseStore } from '../../admin/case-book.ts';
+import type { Case } from '../../admin/decide.ts';
 import { sqsQueue, type AlertQueue } from '../../admin/queue.ts';
 import { runAdmin, type AdminReport } from '../../admin/run-admin.ts';
 import { HoldfastError } from '../../core/errors.ts';
@@ -190,18 +191,30 @@ test('an outage of the API only delays', async () => {
   expect(cloud.commands.size).toBe(1);
 });
 
+const someCase: Case = {
+  alertKey,
+  episode: 1,
+  gatewayId: 'gw-1',
+  conditionId: 'VolumeIrrecoverable',
+  component: 'vol-1',
+  phase: 'open',
+  updatedAt: 1,
+  tries: [],
+};
+
+test('a write of the case book that a crash cut short leaves the one before it', async () => {
+  const { stateDir, book } = await place();
+  await Promise.all([1, 2, 3].map((episode) => book.put({ ...someCase, episode })));
+  await writeFile(join(stateDir, 'cases.json.new'), '{"version":1,"cas');
+  const after = await CaseBook.open(stateDir);
+  expect(after.open().map(({ episode }) => episode)).toEqual([1, 2, 3]);
+  await after.put({ ...someCase, phase: 'moot' });
+  expect((await CaseBook.open(stateDir)).open()).toHaveLength(2);
+});
+
 test('a damaged case book is reported, not overwritten', async () => {
   const { stateDir, book } = await place();
-  await book.put({
-    alertKey,
-    episode: 1,
-    gatewayId: 'gw-1',
-    conditionId: 'VolumeIrrecoverable',
-    component: 'vol-1',
-    phase: 'open',
-    updatedAt: 1,
-    tries: [],
-  });
+  await book.put(someCase);
   const file = join(stateDir, 'cases.json');
   await writeFile(file, (await readFile(file, 'utf8')).slice(0, -9));
   await expect(CaseBook.open(stateDir)).rejects.toMatchObject({ code: 'CORRUPT' });

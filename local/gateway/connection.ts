@@ -66,9 +66,6 @@ export class Connection {
 
   close(code: number, reason: string): void {
     this.#socket.close(code, reason);
-    // A peer that does not answer the close frame must not keep the connection open.
-    const timer = setTimeout(() => this.#socket.terminate(), this.#limits.closeMs);
-    this.#socket.once('close', () => clearTimeout(timer));
   }
 
   terminate(): void {

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { STATUS_CODES } from 'node:http';
-import { WebSocketServer, type RawData, type WebSocket } from 'ws';
+import { WebSocketServer, type RawData, type ServerOptions, type WebSocket } from 'ws';
 import type { ServiceCaller } from '../functions/callers.ts';
 import type { Region } from '../region.ts';
 import type { Identities } from '../services/identities.ts';
@@ -53,7 +53,9 @@ export class WebSocketApi {
       maxPayload: deps.limits.messageBytes,
       perMessageDeflate: false,
       clientTracking: false,
-    });
+      // Known to ws, not yet to its types: how long a peer may take to answer a close frame.
+      closeTimeout: deps.limits.closeMs,
+    } as ServerOptions);
     this.server = createServer((request, response) => {
       this.#manage(request, response).catch((error: unknown) => {
         deps.onFault(error);

@@ -149,7 +149,7 @@ describe('limits of a WebSocket API', () => {
     socket.pause();
     expect((await event('$disconnect')).requestContext.disconnectStatusCode).toBe(1006);
     socket.terminate();
-  });
+  }, 10_000);
 
   it('answers 410 to a post while $connect is not through, and delivers after it', async () => {
     const api: Awaited<ReturnType<typeof start>> = await start({

@@ -4,7 +4,7 @@ import { parseCron, rateMs } from '../../local/events/schedule.ts';
 import type { Route } from '../../local/gateway/api-model.ts';
 import { FrameScanner } from '../../local/gateway/frame-scanner.ts';
 import { matchRoute } from '../../local/gateway/http-routes.ts';
-import { readS3Request } from '../../local/services/buckets.ts';
+import { readS3Request } from '../../local/services/s3-request.ts';
 
 describe('an event pattern', () => {
   const event = {
@@ -160,9 +160,8 @@ describe('what a request to S3 does', () => {
     ['POST', '/b/k?uploads', ['s3:PutObject arn:aws:s3:::b/k']],
     ['DELETE', '/b/k?uploadId=u', ['s3:AbortMultipartUpload arn:aws:s3:::b/k']],
     ['DELETE', '/b/k', ['s3:DeleteObject arn:aws:s3:::b/k']],
-    ['GET', '/b/k?uploadId=u', ['s3:ListMultipartUploadParts arn:aws:s3:::b/k']],
     ['GET', '/b?list-type=2&prefix=p', ['s3:ListBucket arn:aws:s3:::b']],
-    ['GET', '/b/?uploads', ['s3:ListBucketMultipartUploads arn:aws:s3:::b']],
+    ['HEAD', '/b', ['s3:ListBucket arn:aws:s3:::b']],
   ])('%s %s', (method, url, expected) => {
     expect(actions(method, url)).toEqual(expected);
   });
@@ -183,9 +182,43 @@ describe('what a request to S3 does', () => {
     ['PUT', '/b'],
     ['DELETE', '/b'],
     ['GET', '/b?policy'],
+    ['GET', '/b/?uploads'],
     ['PUT', '/b/k?acl'],
+    ['GET', '/b/k?versionId=1'],
+    ['GET', '/b/k?uploadId=u'],
+    ['DELETE', '/b/k?uploadId='],
+    ['POST', '/b/k?uploadId='],
+    ['PUT', '/b/k?uploadId=u'],
+    ['GET', '/b?prefix=mine&prefix=theirs'],
     ['GET', '/'],
   ])('%s %s is not taken', (method, url) => {
-    expect(() => actions(method, url)).toThrow(/the local mode/);
+    expect(() => actions(method, url)).toThrow(/the local mode has no/);
+  });
+
+  it.each(['/b/%', '/b/k#x', '/b/%ff'])('%s is no address', (url) => {
+    expect(() => actions('GET', url)).toThrow(/parse the specified URI/);
+  });
+
+  it('reaches the store in one form, whatever else it said', () => {
+    const { canonical } = readS3Request({
+      method: 'GET',
+      url: '/b/%6bey/../x?X-Amz-Signature=s&x-id=GetObject',
+      headers: { host: 'other-bucket.localhost', range: 'bytes=0-1' },
+      body: Buffer.alloc(0),
+    });
+    expect(canonical).toMatchObject({
+      url: '/b/key/../x',
+      headers: { host: '127.0.0.1', range: 'bytes=0-1' },
+    });
+    const form = { 'content-type': 'multipart/form-data; boundary=x' };
+    const deletion = readS3Request({
+      method: 'POST',
+      url: '/b?delete',
+      headers: form,
+      body: Buffer.from('<Delete><Object><Key>a&#x26;b</Key></Object></Delete>'),
+    });
+    expect(deletion.canonical.headers['content-type']).toBe('application/xml');
+    expect(deletion.canonical.body.toString()).toBe('<Delete><Object><Key>a&amp;b</Key></Object></Delete>');
+    expect(() => actions('POST', '/b?delete', form, '')).toThrow(/not well-formed/);
   });
 });

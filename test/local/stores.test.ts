@@ -24,6 +24,7 @@ import {
   ScanCommand,
 } from '@aws-sdk/lib-dynamodb';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { signedCall } from '../../local/services/root-client.ts';
 import { bootFixture, temporaryDirectory, type ClientSettings, type FixtureCloud } from './fixture.ts';
 
 describe('AWS services on one machine, asked by their own SDK clients', () => {
@@ -109,10 +110,32 @@ describe('AWS services on one machine, asked by their own SDK clients', () => {
   describe('S3', () => {
     it('keeps objects under any key and reads ranges', async () => {
       const s3 = new S3Client(probe);
+      const keys = ['mine/../a b+ü//x', 'any/%2F%25#?&;=*', 'any/ends/'];
+      for (const Key of keys) {
+        await s3.send(new PutObjectCommand({ Bucket: 'alpha-files', Key, Body: Buffer.from('0123456789') }));
+        const answer = await s3.send(
+          new GetObjectCommand({ Bucket: 'alpha-files', Key, Range: 'bytes=2-4' }),
+        );
+        expect(await answer.Body?.transformToString()).toBe('234');
+      }
+      const { Contents = [] } = await new S3Client(cloud.asRoot).send(
+        new ListObjectsV2Command({ Bucket: 'alpha-files' }),
+      );
+      expect(Contents.map(({ Key }) => Key).sort()).toEqual([...keys].sort());
+    });
+
+    it('takes the bucket from the path alone, not from the host', async () => {
+      const s3 = new S3Client(probe);
+      s3.middlewareStack.add(
+        (next) => (args) => {
+          (args.request as { headers: Record<string, string> }).headers['host'] = 'alpha-files.localhost';
+          return next(args);
+        },
+        { step: 'build', priority: 'low' },
+      );
       const Key = 'mine/../a b+ü//x';
-      await s3.send(new PutObjectCommand({ Bucket: 'alpha-files', Key, Body: Buffer.from('0123456789') }));
-      const answer = await s3.send(new GetObjectCommand({ Bucket: 'alpha-files', Key, Range: 'bytes=2-4' }));
-      expect(await answer.Body?.transformToString()).toBe('234');
+      const read = s3.send(new GetObjectCommand({ Bucket: 'alpha-files', Key }));
+      expect(await (await read).Body?.transformToString()).toBe('0123456789');
     });
 
     it('lists only the prefix that the role may list', async () => {
@@ -225,6 +248,24 @@ describe('AWS services on one machine, asked by their own SDK clients', () => {
     await expect(new SQSClient(probe).send(new ReceiveMessageCommand({ QueueUrl }))).rejects.toMatchObject({
       name: expect.stringMatching(/AccessDenied/) as unknown as string,
     });
+  });
+
+  it('SQS judges by the queue that it acts on, whatever else a request names', async () => {
+    const url = `${probe.endpoint}/`;
+    const send = (body: object, contentType = 'application/x-amz-json-1.0') =>
+      signedCall({
+        url,
+        service: 'sqs',
+        region: probe.region,
+        credentials: probe.credentials,
+        headers: { 'content-type': contentType, 'x-amz-target': 'AmazonSQS.SendMessage' },
+        body: JSON.stringify(body),
+      });
+    const QueueUrl = cloud.urls['alpha']?.['RuleDeadLettersUrl'];
+    const both = send({ QueueName: 'work', QueueUrl, MessageBody: 'x' });
+    await expect(both).rejects.toMatchObject({ name: 'AccessDeniedException' });
+    const work = { QueueUrl: `${cloud.urls['alpha']?.['WorkUrl']}/`, MessageBody: 'x' };
+    expect(await send(work, 'application/x-www-form-urlencoded')).toHaveProperty('MessageId');
   });
 
   it('SNS publishes where the role may', async () => {

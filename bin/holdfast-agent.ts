@@ -3,6 +3,9 @@
 process.env.UV_THREADPOOL_SIZE ??= '16';
 const { runAgentCli } = await import('../agent/cli/program.ts');
 
+// Whoever read our output is gone: nothing to say to them, and no reason for an agent to end.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+
 const stopping = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const)
   process.once(name, () => stopping.abort(new Error(`stopped by ${name}`)));

@@ -17,13 +17,21 @@ export const addStatusCommand: AddCommands = (program, cli) => {
     });
 };
 
+function disconnectedText({ trouble, retryInMs }: AgentView['connection']): string {
+  const next = retryInMs === undefined ? 'trying now' : `next try in ${Math.ceil(retryInMs / 1_000)} s`;
+  return `none (${trouble ?? 'not tried yet'}), ${next}`;
+}
+
 function statusText(view: AgentView): string {
   const { connection, spool, commands } = view;
   const rtt = connection.rttMs === undefined ? '' : `, round trip ${Math.round(connection.rttMs)} ms`;
   const lines: [string, string][] = [
     ['gateway', `${view.gatewayId}${view.name ? ` “${view.name}”` : ''} of tenant ${view.tenantId}`],
     ['agent', `${view.agentVersion}, process ${view.pid}, state in ${view.stateDir}`],
-    ['connection', connection.connected ? `to cell ${connection.cellId}${rtt}` : 'none, trying'],
+    [
+      'connection',
+      connection.connected ? `to cell ${connection.cellId}${rtt}` : disconnectedText(connection),
+    ],
     ['commands', commands.running.length ? `running ${commands.running.join(', ')}` : 'none running'],
     ['spool', `${spool.count} status waiting, ${spool.dropped} dropped`],
   ];

@@ -17,6 +17,7 @@ export function nextLink(state: LinkState, event: LinkEvent): { state: LinkState
 const earlyFramesMax = 32;
 /** A refusal with a clock further off than this is taken for the clock's fault. */
 const clockFaultMs = 30_000;
+const takenOver = 'another agent connected with this gateway’s key';
 /** Rejects after which this connection is of no use. */
 const endingRejects = new Set(['REVOKED', 'KEY_REPLACED', 'UNKNOWN_GATEWAY', 'WRONG_EPOCH']);
 
@@ -86,7 +87,8 @@ class Rules extends LinkStep {
       this.retryIn(1_000 + event.random * 1_000, cellIndex);
       return;
     }
-    this.failAttempt(`refused with status ${status}`, denied ? state.times.refusalCapMs : undefined);
+    const why = denied ? ': the gateway is revoked or unknown there, or this token was used' : '';
+    this.failAttempt(`refused with status ${status}${why}`, denied ? state.times.refusalCapMs : undefined);
   }
 
   private closed(dialId: number, reason: string): void {
@@ -179,6 +181,7 @@ class Rules extends LinkStep {
     };
     state.attempt = undefined;
     state.failures = 0;
+    state.trouble = undefined;
     state.nextCell = 0;
     state.clockOffsetMs = welcome.serverTime - event.unixMs;
     state.welcomedSeq = Math.max(state.welcomedSeq, attempt.seq);
@@ -207,8 +210,9 @@ class Rules extends LinkStep {
     if (state.attempt) this.close(state.attempt.dialId, 'superseded', 0);
     if (state.live) {
       this.close(state.live.dialId, 'superseded', 0);
-      this.effects.push({ do: 'down', reason: 'another agent connected with this gateway’s key' });
+      this.effects.push({ do: 'down', reason: takenOver });
     }
+    state.trouble = takenOver;
     state.attempt = undefined;
     state.live = undefined;
     this.retryIn(base * (1 + event.random), 0);

@@ -97,6 +97,8 @@ export interface LinkState extends LinkMemory {
   retryAt: number | undefined;
   attempt: Attempt | undefined;
   live: Live | undefined;
+  /** Why there is no connection, in words. */
+  trouble: string | undefined;
 }
 
 /** `now` is a monotonic clock for waits, `unixMs` the wall clock for tokens, `random` uniform in [0, 1). */
@@ -144,6 +146,7 @@ export function initialLink(
     retryAt: undefined,
     attempt: undefined,
     live: undefined,
+    trouble: undefined,
   };
 }
 

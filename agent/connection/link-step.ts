@@ -39,6 +39,7 @@ export class LinkStep {
     if (!attempt) return;
     state.attempt = undefined;
     state.failures++;
+    if (!state.live) state.trouble = `${state.cellIds[attempt.cellIndex]}: ${reason}`;
     this.close(attempt.dialId, reason, 0);
     const cellId = state.cellIds[attempt.cellIndex];
     this.log('warn', 'link.attempt-failed', { cellId, reason, failures: state.failures });
@@ -63,6 +64,7 @@ export class LinkStep {
     if (!live) return;
     this.close(live.dialId, reason, 0);
     this.state.live = undefined;
+    this.state.trouble = reason;
     this.effects.push({ do: 'down', reason });
   }
 

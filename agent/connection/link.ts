@@ -57,6 +57,10 @@ export interface LinkView {
   losses: number;
   rttMs?: number;
   clockOffsetMs: number;
+  /** Why there is no connection. */
+  trouble?: string;
+  /** When the next try is due, in ms from now. */
+  retryInMs?: number;
 }
 
 interface OpenSocket {
@@ -116,7 +120,7 @@ export class Link {
   }
 
   view(): LinkView {
-    const { live, clockOffsetMs } = this.state;
+    const { live, clockOffsetMs, trouble, retryAt } = this.state;
     return {
       connected: live !== undefined,
       cellId: live && this.cells[live.cellIndex]?.cellId,
@@ -125,6 +129,8 @@ export class Link {
       losses: this.losses,
       rttMs: this.rttMs,
       clockOffsetMs,
+      ...(trouble === undefined ? {} : { trouble }),
+      ...(retryAt === undefined ? {} : { retryInMs: Math.max(0, Math.round(retryAt - this.deps.now())) }),
     };
   }
 

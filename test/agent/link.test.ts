@@ -158,6 +158,17 @@ it('drops a frame of another epoch', async () => {
   expect(seen.messages.map((message) => message.body)).toEqual([{ commandId: 'new', attempt: 1 }]);
 });
 
+it('says why there is no connection and when it tries again', async () => {
+  c1().refuseWith = c2().refuseWith = 403;
+  const { link } = newLink({ memory: { welcomedSeq: 0, reconnectWindowMs: 60_000 } });
+  await c1().until(() => link.view().trouble, 'trouble');
+  expect(link.view()).toMatchObject({
+    connected: false,
+    trouble: expect.stringMatching(/^c1: .*403.*revoked/),
+  });
+  expect(link.view().retryInMs).toBeGreaterThanOrEqual(0);
+});
+
 it('closes and stays away when another agent takes over with its key', async () => {
   const { link, seen } = newLink();
   await c1().until(() => link.view().connected, 'up');

@@ -47,7 +47,10 @@ async function serve(source: string, options: ServeOptions, cli: CliContext): Pr
   const listen = parseNbdListen(options.nbd);
   const tls = options.tls === undefined ? undefined : await readTlsFolder(options.tls);
   const name = options.exportName ?? basename(source);
-  const device = await openSource(source, options, cli);
+  const fromS3 = source.startsWith('s3://');
+  const device = await (fromS3
+    ? openSnapshotDevice(source, cli)
+    : openFileDevice(source, { readOnly: options.readOnly ?? false }));
   try {
     const server = await serveNbd({
       listen,
@@ -60,15 +63,16 @@ async function serve(source: string, options: ServeOptions, cli: CliContext): Pr
     if (options.json) cli.stdout(`${JSON.stringify({ uri, exportName: name, sizeBytes, readOnly })}\n`);
     else cli.stdout(`serving: ${source} (${sizeBytes} bytes${readOnly ? ', read-only' : ''})\nuri: ${uri}\n`);
     if (!cli.signal.aborted) await once(cli.signal, 'abort');
-    await server.close();
+    const closed = server.close();
+    if (fromS3) await device.close(); // clients that wait for S3 get EIO now, and not when S3 has given up
+    await closed;
     if (!readOnly) await device.flush();
   } finally {
     await device.close();
   }
 }
 
-async function openSource(source: string, options: ServeOptions, cli: CliContext): Promise<BlockDevice> {
-  if (!source.startsWith('s3://')) return openFileDevice(source, { readOnly: options.readOnly ?? false });
-  const { snapshotId, ...location } = parseSnapshotUrl(source);
+async function openSnapshotDevice(url: string, cli: CliContext): Promise<BlockDevice> {
+  const { snapshotId, ...location } = parseSnapshotUrl(url);
   return snapshotDevice(await openSnapshot(bucketAt(location, cli), snapshotId));
 }

@@ -1,9 +1,12 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { openBucket } from '../../agent/s3/s3-bucket.ts';
 import { runCli } from '../agent/cli-runner.ts';
-import { clientOutput, describeWithClients, runClient } from '../support/clients.ts';
+import { clientOutput, describeWithClients, runClient, type ClientResult } from '../support/clients.ts';
 import { startS3, type TestS3 } from '../support/s3.ts';
 import { snapshotOf, someBytes } from '../support/snapshots.ts';
 import { testFolder } from './nbd-server.ts';
@@ -25,10 +28,10 @@ describeWithClients(['nbdinfo', 'nbdcopy'], 'holdfast-agent serve', () => {
   });
 
   /** Runs the command, `use`s what it serves, stops it. */
-  async function serving(args: string[], socket: string, use: () => Promise<void>) {
+  async function serving(args: string[], socket: string, use: () => Promise<void>, endpoint = s3.endpoint) {
     const stop = new AbortController();
     const running = runCli(['serve', ...args, '--nbd', `unix:${socket}`], {
-      env: { AWS_ENDPOINT_URL_S3: s3.endpoint },
+      env: { AWS_ENDPOINT_URL_S3: endpoint },
       signal: stop.signal,
     });
     let ended = false;
@@ -59,6 +62,44 @@ describeWithClients(['nbdinfo', 'nbdcopy'], 'holdfast-agent serve', () => {
     expect(run.stdout).toContain(`uri: nbd+unix:///${snapshotId}?socket=`);
     expect(sha(readFileSync(copy))).toBe(sha(bytes));
     expect(existsSync(socket)).toBe(false);
+  });
+
+  it('stops at once although a client waits for S3', async () => {
+    const bucket = openBucket({ client: s3.client, bucket: s3.bucket, prefix: 'gw-2/' });
+    const { snapshotId } = await snapshotOf(bucket, randomBytes(8192));
+    const asked = Promise.withResolvers<void>();
+    const silent = createServer((request, response) => {
+      if (request.url?.includes('/packs/')) return asked.resolve(); // and never answers
+      const headers = {
+        range: request.headers.range ?? '',
+        authorization: request.headers.authorization ?? '',
+      };
+      void fetch(`${s3.endpoint}${request.url}`, { method: request.method, headers: clean(headers) }).then(
+        async (reply) => {
+          response.writeHead(
+            reply.status,
+            clean({ 'content-range': reply.headers.get('content-range') ?? '' }),
+          );
+          response.end(Buffer.from(await reply.arrayBuffer()));
+        },
+      );
+    });
+    await once(silent.listen(0, '127.0.0.1'), 'listening');
+    const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const socket = join(folder, 'silent.sock');
+    let copying: Promise<ClientResult> | undefined;
+    try {
+      const source = `s3://${s3.bucket}/gw-2/${snapshotId}`;
+      const use = async () => {
+        copying = runClient('nbdcopy', [`nbd+unix:///?socket=${socket}`, join(folder, 'silent.copy')]);
+        await asked.promise;
+      };
+      expect((await serving([source], socket, use, endpoint)).code).toBe(0);
+      expect((await copying)?.code).toBe(1);
+    } finally {
+      silent.closeAllConnections();
+      silent.close();
+    }
   });
 
   it('serves a file that clients write to', async () => {
@@ -97,3 +138,8 @@ describeWithClients(['nbdinfo', 'nbdcopy'], 'holdfast-agent serve', () => {
     expect(run.stderr).toContain('loopback');
   });
 });
+
+/** Without the headers that are empty. */
+function clean(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== ''));
+}

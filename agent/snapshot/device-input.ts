@@ -19,6 +19,7 @@ export function deviceInput(device: BlockDevice): SnapshotInput {
   };
   return {
     sizeBytes: device.sizeBytes,
+    isZero,
     async readChunk({ offsetBytes, lengthBytes }) {
       if (await isZero(offsetBytes, lengthBytes)) return undefined;
       const bytes = Buffer.allocUnsafeSlow(lengthBytes);

@@ -14,6 +14,8 @@ export interface SnapshotInput {
     offsetBytes: number;
     lengthBytes: number;
   }): Promise<Uint8Array | undefined>;
+  /** True where the range is known to be zero without being read: lets large sparse volumes pass quickly. */
+  isZero?(offsetBytes: number, lengthBytes: number): Promise<boolean>;
   /**
    * Called once when everything has been read and before the snapshot becomes visible: rejects where what was read
    * turns out not to be one point in time.

@@ -25,11 +25,11 @@ export interface UploadState {
   startedAtMs: number;
 }
 
-/** One thing that the manifest gets, in order: a leaf taken over from the parent, or a chunk. */
-type Item = { kind: 'leaf'; leafIndex: number } | { kind: 'chunk'; index: number };
-type Step =
-  | { kind: 'leaf'; leafIndex: number }
-  | { kind: 'chunk'; index: number; parentEntry: ChunkEntry; encoded: EncodedChunk };
+/** A whole leaf that is the parent's, or has holes alone. */
+type WholeLeaf = { kind: 'same'; leafIndex: number } | { kind: 'holes'; leafIndex: number };
+/** One thing that the manifest gets, in order. */
+type Item = WholeLeaf | { kind: 'chunk'; index: number };
+type Step = WholeLeaf | { kind: 'chunk'; index: number; parentEntry: ChunkEntry; encoded: EncodedChunk };
 
 /** Reads, compresses and uploads every chunk that the parent has not, and the pages above them. */
 export class Upload {
@@ -63,20 +63,28 @@ export class Upload {
     return this.#result(refs);
   }
 
-  *#items(): Generator<Item> {
-    const { chunkCount, leafCount } = this.#geometry;
+  async *#items(): AsyncGenerator<Item> {
+    const { chunkCount, chunkBytes, leafCount, sizeBytes } = this.#geometry;
     for (let leafIndex = 0; leafIndex < leafCount; leafIndex += 1) {
       const start = leafIndex * formatLimits.fanout;
       const end = Math.min(start + formatLimits.fanout, chunkCount);
-      let unchanged = this.#leafFitsParent(leafIndex);
-      for (let index = start; unchanged && index < end; index += 1) unchanged = !this.#mayDiffer(index);
-      if (unchanged) yield { kind: 'leaf', leafIndex };
+      const offsetBytes = start * chunkBytes;
+      const lengthBytes = Math.min(sizeBytes, end * chunkBytes) - offsetBytes;
+      if (this.#isUnchanged(leafIndex, start, end)) yield { kind: 'same', leafIndex };
+      else if (await this.#options.source.isZero?.(offsetBytes, lengthBytes))
+        yield { kind: 'holes', leafIndex };
       else for (let index = start; index < end; index += 1) yield { kind: 'chunk', index };
     }
   }
 
+  #isUnchanged(leafIndex: number, start: number, end: number): boolean {
+    if (!this.#leafFitsParent(leafIndex)) return false;
+    for (let index = start; index < end; index += 1) if (this.#mayDiffer(index)) return false;
+    return true;
+  }
+
   async #encode(item: Item): Promise<Step> {
-    if (item.kind === 'leaf') return item;
+    if (item.kind !== 'chunk') return item;
     const { index } = item;
     const parentEntry = this.#fitsParent(index) ? await this.#state.parent!.entry(index) : undefined;
     const lengthBytes = plainBytesOf(this.#geometry, index);
@@ -99,7 +107,8 @@ export class Upload {
 
   async #append(step: Step): Promise<void> {
     const parentLeaf = async (leafIndex: number) => this.#state.parent!.leafRef(leafIndex);
-    if (step.kind === 'leaf') return this.#manifest.addLeaf(await parentLeaf(step.leafIndex));
+    if (step.kind === 'holes') return this.#manifest.addLeaf(undefined);
+    if (step.kind === 'same') return this.#manifest.addLeaf(await parentLeaf(step.leafIndex));
     const { encoded, index, parentEntry } = step;
     const leafFits = this.#leafFitsParent(Math.floor(index / formatLimits.fanout));
     if (encoded.kind === 'hole')
@@ -138,7 +147,7 @@ export class Upload {
 
   #report(step: Step): void {
     const { sizeBytes, chunkBytes } = this.#geometry;
-    const doneChunks = step.kind === 'leaf' ? (step.leafIndex + 1) * formatLimits.fanout : step.index + 1;
+    const doneChunks = step.kind === 'chunk' ? step.index + 1 : (step.leafIndex + 1) * formatLimits.fanout;
     const doneBytes = Math.min(sizeBytes, doneChunks * chunkBytes);
     this.#options.onProgress?.({ doneBytes, totalBytes: sizeBytes, uploadedBytes: this.#uploadedBytes });
   }

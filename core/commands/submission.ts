@@ -4,6 +4,7 @@ import { commandKinds, commandSpecs, isCommandKind, type CommandKind } from '../
 import { HoldfastError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { CommandItem, Principal } from '../model.ts';
+import { dueAt } from './states.ts';
 
 export const commandShards = 8;
 export const defaultExpiryMs = 24 * 3600_000;
@@ -62,7 +63,7 @@ export function newCommand(
   const { kind, params } = checkedParams(submission.kind, submission.params);
   const { gatewayId, tenantId, openSeq, submittedBy, viaCellId, at } = context;
   const commandId = commandIdOf(tenantId, gatewayId, context.idempotencyKey);
-  return {
+  const item: CommandItem = {
     gatewayId,
     commandId,
     tenantId,
@@ -75,7 +76,6 @@ export function newCommand(
     version: 1,
     openSeq,
     openShard: String(Number.parseInt(hash(gatewayId).slice(0, 8), 16) % commandShards),
-    dueAt: at + 60_000,
     whenOffline: submission.whenOffline,
     createdAt: at,
     expiresAt: at + (submission.expiresInMs ?? defaultExpiryMs),
@@ -85,6 +85,7 @@ export function newCommand(
     ...(submission.cause ? { cause: submission.cause } : {}),
     audit: [{ at, state: 'QUEUED', note: `by ${submittedBy.kind} ${submittedBy.id}`.slice(0, 200) }],
   };
+  return { ...item, dueAt: dueAt(item, at) };
 }
 
 /** The table's specs are a union of functions; the kind picks the one that fits these parameters. */

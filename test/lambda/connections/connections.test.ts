@@ -22,7 +22,8 @@ let api: ApiClient;
 const connections: TestConnection[] = [];
 
 beforeAll(async () => {
-  cloud = await startLocalCloud();
+  // A minute of the schedules is a second here.
+  cloud = await startLocalCloud({ scheduleScale: 60 });
   api = apiOf('acme');
 });
 afterEach(() => {
@@ -179,6 +180,22 @@ describe('a command', () => {
     expect(again.commandId).toBe(first.commandId);
     const other = submit(gateway, { ...body, params: { volumeId: 'v2' } });
     await expect(other).rejects.toMatchObject({ code: 'CONFLICT' });
+  });
+
+  it('expires by itself for a gateway that stays away', async () => {
+    let command = await submit(await newGateway(), { kind: 'probe', expiresInMs: 1_000 });
+    while (command.state === 'QUEUED') command = await read(command);
+    expect(command.audit.map(({ state }) => state)).toEqual(['QUEUED', 'EXPIRED']);
+  });
+
+  it('is refused for a gateway that was revoked, whose connection ends and which cannot dial', async () => {
+    const gateway = await newGateway();
+    const connection = await online(gateway, 'cell-2');
+    await api.call('revokeGateway', { params: { gatewayId: gateway.gatewayId } });
+    await connection.closed;
+    await expect(submit(gateway, { kind: 'probe' })).rejects.toMatchObject({ code: 'GONE' });
+    const dial = await dialToken(gateway, 'cell-1');
+    await expect(TestConnection.open(gateway.cells['cell-1']!, dial)).rejects.toThrow(/403/);
   });
 
   it('of another tenant, of no gateway, of no kind or too large is an error that says so', async () => {

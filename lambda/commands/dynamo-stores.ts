@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { CommandItem, GatewayItem, HolderItem } from '../../core/model.ts';
 import type { GuardedUpdate } from '../../core/routes/guarded-update.ts';
 import type { Table } from '../aws/table.ts';
+import { pageOf } from './page.ts';
 import { conditionWords, updateWords } from './dynamo-update.ts';
 import type { CommandStore, GatewayStore, HolderStore } from './ports.ts';
 
@@ -56,9 +57,7 @@ export const dynamoCommands = (table: Table<CommandItem, 'gatewayId' | 'commandI
       newestFirst: true,
       pageSize: countMax + 1,
     });
-    const found = await collect(query, countMax + 1);
-    const commands = found.slice(0, countMax);
-    return { commands, ...(found.length > countMax ? { next: String(commands.at(-1)!.createdAt) } : {}) };
+    return pageOf(await collect(query, countMax + 1), countMax);
   },
   async listDue(shard, { at, countMax }) {
     const query = table.query({

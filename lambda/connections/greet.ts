@@ -26,7 +26,7 @@ const triesMax = 6;
 const holderTtlSec = 2 * 3600 + 600;
 
 /**
- * `hello`: the route first, then the holder row, `superseded` to the connection it replaces, `welcome`, and only then
+ * `hello`: the route first, then the holder row, `welcome` and `superseded` to the connection it replaces, and only then
  * the queue. Submit commits a command and then reads the route, so one of the two always sees the other.
  */
 export async function greet(deps: GreetDeps, socket: Socket, hello: Hello): Promise<void> {
@@ -36,8 +36,12 @@ export async function greet(deps: GreetDeps, socket: Socket, hello: Hello): Prom
   const holder = await deps.holders.update(socket.gatewayId, putHolder(holderOf(socket, route)));
   // A newer connection of this very cell was faster; it does the rest.
   if (!holder) return;
-  if (replaces) await supersede(deps, socket, replaces);
-  if ((await postDrafts(deps, socket, [welcome(deps, socket)])) === 'gone') {
+  // A cell that is slow to tell the old connection must not keep the new one waiting.
+  const [posted] = await Promise.all([
+    postDrafts(deps, socket, [welcome(deps, socket)]),
+    replaces && supersede(deps, socket, replaces),
+  ]);
+  if (posted === 'gone') {
     await leave(deps, socket);
     return;
   }

@@ -1,5 +1,6 @@
 import type { CommandItem, GatewayItem, HolderItem } from '../../core/model.ts';
 import { applied, holds } from '../../core/routes/guarded-update.ts';
+import { pageOf } from '../../lambda/commands/page.ts';
 import type { CommandStore, GatewayStore, HolderStore } from '../../lambda/commands/ports.ts';
 
 /** The stores in memory, for simulations that make too many calls for a real one; one contract suite runs over both. */
@@ -50,9 +51,7 @@ export class MemoryStores {
           const found = of(gatewayId)
             .filter((item) => item.createdAt < before)
             .sort((a, b) => b.createdAt - a.createdAt);
-          const commands = found.slice(0, countMax);
-          const more = found.length > countMax ? { next: String(commands.at(-1)!.createdAt) } : {};
-          return { commands, ...more };
+          return pageOf(found.slice(0, countMax + 1), countMax);
         }),
       listDue: (shard, { at, countMax }) =>
         later(() =>

@@ -196,6 +196,19 @@ describe.each([
     expect(second.next).toBeUndefined();
   });
 
+  it('list commands of one millisecond on one page', async () => {
+    for (const [key, at] of [
+      ['a', 3],
+      ['b', 2],
+      ['c', 2],
+    ] as const)
+      await stores.commands.create(command(key, 1, at));
+    const first = await stores.commands.list('gw-1', { countMax: 2 });
+    expect(first.commands.map(({ createdAt }) => createdAt)).toEqual([3]);
+    const second = await stores.commands.list('gw-1', { countMax: 2, next: first.next });
+    expect(second.commands.map(({ createdAt }) => createdAt)).toEqual([2, 2]);
+  });
+
   it('list what is due in a shard, soonest first', async () => {
     const items = [command('late', 1, 500_000), command('soon', 2, 1_000), command('first', 3, 10)];
     for (const item of items) await stores.commands.create(item);

@@ -4,6 +4,7 @@ import {
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
+import { HoldfastError } from '../core/errors.ts';
 
 export interface QueueMessage {
   receipt: string;
@@ -33,7 +34,11 @@ export function sqsQueue(
         WaitTimeSeconds: waitSec,
         VisibilityTimeout: hiddenSec,
       });
-      const { Messages = [] } = await client.send(command, { abortSignal: signal });
+      const { Messages = [] } = await client
+        .send(command, { abortSignal: signal })
+        .catch((thrown: unknown) => {
+          throw queueFailure(thrown, QueueUrl);
+        });
       return Messages.map(({ ReceiptHandle = '', Body = '' }) => ({ receipt: ReceiptHandle, body: Body }));
     },
     remove: async (ReceiptHandle) => {
@@ -45,4 +50,30 @@ export function sqsQueue(
       );
     },
   };
+}
+
+/** SQS says it by these names, in the JSON protocol and in the older one. */
+export const isMissingQueue = (thrown: unknown): boolean =>
+  thrown instanceof Error && /NonExistentQueue|QueueDoesNotExist/.test(thrown.name);
+
+/** NOT_FOUND, FORBIDDEN, or UNAVAILABLE for what another try may change. */
+function queueFailure(thrown: unknown, queueUrl: string): HoldfastError {
+  const name = thrown instanceof Error ? thrown.name : 'unknown error';
+  if (isMissingQueue(thrown))
+    return new HoldfastError('NOT_FOUND', `there is no queue ${queueUrl}`, {
+      hint: '`holdfast admin subscribe` makes one and prints its URL',
+      cause: thrown,
+    });
+  if (
+    /AccessDenied|InvalidClientTokenId|SignatureDoesNotMatch|UnrecognizedClient|CredentialsProvider/.test(
+      name,
+    )
+  )
+    return new HoldfastError('FORBIDDEN', `the queue ${queueUrl} does not let this process in: ${name}`, {
+      hint: 'check the AWS credentials; they need sqs:ReceiveMessage, DeleteMessage and ChangeMessageVisibility',
+      cause: thrown,
+    });
+  return new HoldfastError('UNAVAILABLE', `the queue ${queueUrl} does not answer: ${name}`, {
+    cause: thrown,
+  });
 }

@@ -20,12 +20,19 @@ export interface AdminReport {
 /**
  * The customer's admin process: takes alerts from its queue and answers them by its playbook until `signal` aborts.
  * A message is deleted only when its case needs it no more; what was begun before a crash goes on from the case book.
+ * Throws what the queue throws where trying again is of no use: NOT_FOUND, FORBIDDEN.
  */
 export async function runAdmin(deps: AdminDeps, signal: AbortSignal): Promise<AdminReport> {
-  const admin = new AdminProcess(deps, signal);
+  const failing = new AbortController();
+  const admin = new AdminProcess(deps, AbortSignal.any([signal, failing.signal]));
   for (const one of deps.book.open()) admin.begin(one);
   deps.log('info', 'admin.started', { openCases: deps.book.open().length });
-  await admin.takeMessages();
+  try {
+    await admin.takeMessages();
+  } finally {
+    failing.abort(new Error('the queue failed'));
+    await admin.ended();
+  }
   return admin.report;
 }
 
@@ -51,10 +58,15 @@ class AdminProcess {
         for (const message of await queue.receive(this.#signal)) this.#take(message);
       } catch (thrown) {
         if (this.#signal.aborted) break;
+        if (isDefinite(thrown)) throw thrown;
         log('warn', 'admin.queue_failed', failureOf(thrown));
         await this.#deps.sleep(pollMs.retry, this.#signal);
       }
     }
+  }
+
+  /** Resolves when nothing is at work any more, which an aborted signal brings about. */
+  async ended(): Promise<void> {
     await Promise.all([...this.#messages, ...this.#work.values()]);
   }
 

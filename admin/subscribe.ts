@@ -3,6 +3,7 @@ import type { SubscriptionView } from '../core/api.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { subscriberQueuePrefix } from '../core/identity/subscriptions.ts';
 import type { AdminApi } from './admin-api.ts';
+import { isMissingQueue } from './queue.ts';
 
 /** An alert that nobody takes for this long is lost from the queue; SQS allows no more. */
 const retentionSec = 14 * 86_400;
@@ -30,7 +31,7 @@ export async function subscribe(
 async function queueUrlOf(sqs: SQSClient, QueueName: string): Promise<string> {
   try {
     const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName })).catch((thrown: unknown) => {
-      if (!(thrown instanceof Error) || !/NonExistentQueue|QueueDoesNotExist/.test(thrown.name)) throw thrown;
+      if (!isMissingQueue(thrown)) throw thrown;
       const Attributes = { MessageRetentionPeriod: String(retentionSec) };
       return sqs.send(new CreateQueueCommand({ QueueName, Attributes }));
     });

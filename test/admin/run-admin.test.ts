@@ -85,6 +85,17 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
 }
 const untilEmpty = (queueUrl: string): Promise<void> => until(async () => (await sqs.count(queueUrl)) === 0);
 
+const someCase: Case = {
+  alertKey,
+  episode: 1,
+  gatewayId: 'gw-1',
+  conditionId: 'VolumeIrrecoverable',
+  component: 'vol-1',
+  phase: 'open',
+  updatedAt: 1,
+  tries: [],
+};
+
 test('answers an alert by its play, follows the command and sees the alert resolved', async () => {
   const { queueUrl, book, stateDir, cloud } = await place();
   const run = new Run(cloud, queueUrl, book);
@@ -128,6 +139,16 @@ test('answers the challenge of its subscription, and only the right one', async 
   await untilEmpty(queueUrl);
   await run.stop();
   expect(cloud.confirmed).toEqual(['main']);
+});
+
+test('a queue that does not exist ends it at once, with an error that says so', async () => {
+  const { queueUrl, book, cloud } = await place();
+  await book.put({ ...someCase, tries: [] });
+  const run = new Run(cloud, `${queueUrl}-not`, book);
+  await expect(run.ended).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+    message: expect.stringContaining('-not'),
+  });
 });
 
 test('forged and broken messages lead to nothing and leave the queue', async () => {
@@ -190,17 +211,6 @@ test('an outage of the API only delays', async () => {
   await run.stop();
   expect(cloud.commands.size).toBe(1);
 });
-
-const someCase: Case = {
-  alertKey,
-  episode: 1,
-  gatewayId: 'gw-1',
-  conditionId: 'VolumeIrrecoverable',
-  component: 'vol-1',
-  phase: 'open',
-  updatedAt: 1,
-  tries: [],
-};
 
 test('a write of the case book that a crash cut short leaves the one before it', async () => {
   const { stateDir, book } = await place();

@@ -42,10 +42,10 @@ export class Alarms extends Construct {
     });
   }
 
-  /** Says so when a scheduled function was not even started for three periods: silence is not health. */
-  watchHeartbeat({ node, lambda }: HoldfastFunction): void {
+  /** Says so when a scheduled function was not even started for three of its periods: silence is not health. */
+  watchHeartbeat({ node, lambda }: HoldfastFunction, period: Duration): void {
     this.#raise(`${node.id}DeadMan`, {
-      metric: lambda.metricInvocations({ period: Duration.minutes(1) }),
+      metric: lambda.metricInvocations({ period }),
       alarmDescription: `${node.id} was not started by its schedule`,
       comparisonOperator: ComparisonOperator.LESS_THAN_THRESHOLD,
       evaluationPeriods: 3,

@@ -1,8 +1,10 @@
 import { createRequire } from 'node:module';
 import { App } from 'aws-cdk-lib';
+import { HoldfastError } from '../core/errors.ts';
 import type { Bundles } from './bundle.ts';
 import { CellStack } from './cell-stack.ts';
 import { readConfig } from './config.ts';
+import { HoldfastFunction } from './function.ts';
 import { HomeStack } from './home-stack.ts';
 import { checkSolutions } from './nag.ts';
 
@@ -34,7 +36,7 @@ export function createApp(props: HoldfastAppProps): App {
     analyticsReporting: false,
     context: { ...featureFlags, ...props.context },
   });
-  const config = readConfig((key) => app.node.tryGetContext(key) as unknown);
+  const config = readConfig(app.node.getAllContext() as Record<string, unknown>);
   const deployment = { config, bundles: props.bundles };
   const env = { region: config.region };
   const home = new HomeStack(app, 'holdfast-home', {
@@ -52,6 +54,18 @@ export function createApp(props: HoldfastAppProps): App {
     });
     cell.addStackDependency(home, 'home sets up the account’s API logging');
   }
+  requireFunctions(app, Object.keys(config.reservedConcurrency));
   checkSolutions(app);
   return app;
+}
+
+/** A misspelt name would leave its function without the concurrency that somebody thinks it has. */
+function requireFunctions(app: App, names: readonly string[]): void {
+  const functions = app.node.findAll().filter((construct) => construct instanceof HoldfastFunction);
+  const known = new Set(functions.map(({ node }) => node.id));
+  const unknown = names.find((name) => !known.has(name));
+  if (unknown)
+    throw new HoldfastError('CONFIG', `context reservedConcurrency.${unknown}: there is no such function`, {
+      hint: `the functions are ${[...known].join(', ')}`,
+    });
 }

@@ -23,7 +23,7 @@ const cellId = z
   .refine((id) => id !== 'home', '"home" is the name of the home stack');
 const rate = z
   .string()
-  .regex(/^(rate\((1 minute|[2-9]\d* minutes|1\d+ minutes)\)|cron\(.+\))$/, 'rate(1 minute) or cron(…)');
+  .regex(/^rate\((1 minute|([2-9]|[1-5]\d) minutes)\)$/, 'rate(1 minute) to rate(59 minutes)');
 const logRetentionDays = [1, 3, 5, 7, 14, 30, 60, 90, 180, 365, 731] as const;
 
 /** Every context key that Holdfast reads, with its default. */
@@ -85,17 +85,19 @@ const schema = z.object({
   logRetentionDays: json(z.union(logRetentionDays.map((days) => z.literal(days)))).default(30),
 });
 export type Config = z.infer<typeof schema>;
-export const configKeys = Object.keys(schema.shape) as (keyof Config)[];
 
 /**
- * The deployment's configuration from CDK context; `lookUp` answers a key's value or undefined.
+ * The deployment's configuration from CDK context, which also holds what the CDK keeps there for itself.
  * Throws CONFIG that names the key and what it may be.
  */
-export function readConfig(lookUp: (key: string) => unknown): Config {
-  const given = Object.fromEntries(
-    configKeys.map((key) => [key, lookUp(key)] as const).filter(([, value]) => value !== undefined),
-  );
-  const parsed = schema.safeParse(given);
+export function readConfig(context: Readonly<Record<string, unknown>>): Config {
+  // The CDK's own keys have a colon, a slash or an @ in them.
+  const unknown = Object.keys(context).find((key) => /^[A-Za-z]+$/.test(key) && !(key in schema.shape));
+  if (unknown)
+    throw new HoldfastError('CONFIG', `context ${unknown}: there is no such key`, {
+      hint: `the keys are ${Object.keys(schema.shape).join(', ')}`,
+    });
+  const parsed = schema.safeParse(context);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new HoldfastError('CONFIG', `context ${issue?.path.join('.')}: ${issue?.message}`, {

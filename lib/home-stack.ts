@@ -7,7 +7,7 @@ import { useCellDirectory, useDeliver } from './cell-directory.ts';
 import { createDeadLetterQueue } from './dead-letters.ts';
 import { HoldfastFunction, type Deployment, type HoldfastFunctionProps } from './function.ts';
 import { HoldfastHttpApi } from './http-api.ts';
-import { scheduleTick } from './schedules.ts';
+import { periodOf, scheduleTick } from './schedules.ts';
 import { SnapshotBucket } from './snapshot-bucket.ts';
 import { allowSubscriberQueues } from './subscriber-queues.ts';
 import { HomeTables } from './tables.ts';
@@ -183,6 +183,6 @@ export class HomeStack extends Stack {
 
   #tick(id: string, target: HoldfastFunction, expression: string): void {
     scheduleTick(this, id, { target, expression, deadLetterQueue: this.#deadLetters });
-    this.#alarms.watchHeartbeat(target);
+    this.#alarms.watchHeartbeat(target, periodOf(expression));
   }
 }

@@ -7,7 +7,7 @@ import type { HoldfastFunction } from './function.ts';
 
 export interface TickProps {
   readonly target: HoldfastFunction;
-  /** rate(…) or cron(…) */
+  /** rate(1 minute), rate(5 minutes) */
   readonly expression: string;
   readonly deadLetterQueue: IQueue;
 }
@@ -25,3 +25,7 @@ export function scheduleTick(scope: Construct, id: string, props: TickProps): Ru
     ],
   });
 }
+
+/** How often a rate(…) expression comes round. */
+export const periodOf = (expression: string): Duration =>
+  Duration.minutes(Number(/\d+/.exec(expression)?.[0] ?? 1));

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { HoldfastError } from '../../core/errors.ts';
 import { readConfig } from '../../lib/config.ts';
 
-const read = (context: Record<string, unknown>) => readConfig((key) => context[key]);
+const read = readConfig;
 
 test('every key has a default', () => {
   expect(read({})).toMatchObject({
@@ -12,6 +12,12 @@ test('every key has a default', () => {
     heartbeatIntervalMs: 300_000,
     operatorAuth: 'iam',
   });
+});
+
+test('leaves alone what the CDK keeps in its context', () => {
+  expect(() =>
+    read({ 'aws:cdk:x': 1, '@aws-cdk/core:y': true, 'availability-zones:account=1': [] }),
+  ).not.toThrow();
 });
 
 test('takes values as the text that cdk -c gives', () => {
@@ -28,6 +34,7 @@ test('takes values as the text that cdk -c gives', () => {
 });
 
 test.each([
+  [{ forwardingmode: 'hybrid' }, 'context forwardingmode: there is no such key'],
   [{ cells: [] }, 'context cells'],
   [{ cells: 'a,a' }, 'context cells: each cell once'],
   [{ cells: ['Bad_Name'] }, 'context cells.0: a cell id'],
@@ -35,6 +42,7 @@ test.each([
   [{ forwardingMode: 'carrier-pigeon' }, 'context forwardingMode'],
   [{ schedules: { sweper: 'rate(1 minute)' } }, 'context schedules'],
   [{ schedules: { sweeper: 'rate(30 seconds)' } }, 'context schedules.sweeper'],
+  [{ schedules: { sweeper: 'rate(1 hour)' } }, 'context schedules.sweeper'],
   [{ heartbeatIntervalMs: 'often' }, 'context heartbeatIntervalMs'],
   [{ heartbeatIntervalMs: 600_000 }, 'context heartbeatIntervalMs: API Gateway closes'],
   [{ operatorAuth: { issuer: 'http://id.example.com', audience: ['x'] } }, 'context operatorAuth'],

@@ -74,6 +74,7 @@ describe('every scheduled function', () => {
           MetricName: 'Invocations',
           ComparisonOperator: 'LessThanThreshold',
           Threshold: 1,
+          Period: 60,
           TreatMissingData: 'breaching',
         }),
       );

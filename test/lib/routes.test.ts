@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it, test } from '@jest/globals';
 import { apiRoutes, operatorBase, operatorRoutes, tenantBase, type ApiRoute } from '../../core/api.ts';
 import { upstreamBodies } from '../../core/messages.ts';
-import { homeAndCell, ofType, propertiesOf, synthesizeStacks, type SynthesizedStack } from './synthesis.ts';
+import { homeAndCell, ofType, propertiesOf, type SynthesizedStack } from './synthesis.ts';
 
 let home: SynthesizedStack;
 let cell: SynthesizedStack;
@@ -86,19 +86,6 @@ describe('the HTTP API', () => {
       AuthorizerPayloadFormatVersion: '2.0',
     });
   });
-});
-
-test('operators come by OIDC where an issuer is configured', async () => {
-  const operatorAuth = { issuer: 'https://id.example.com', audience: ['hf'], scopes: ['fleet'] };
-  const context = { cells: ['cell-1'], operatorAuth };
-  const stack = (await synthesizeStacks(context))['holdfast-home']!;
-  const access = Object.entries(declared(stack, 'HTTP')).filter(([key]) => key.includes('/operator/'));
-  expect(access.length).toBeGreaterThan(20);
-  expect(access.filter(([, how]) => !how.startsWith('JWT'))).toEqual([]);
-  const unscoped = propertiesOf(stack, 'AWS::ApiGatewayV2::Route')
-    .filter(({ RouteKey }) => String(RouteKey).includes('/operator/'))
-    .filter(({ AuthorizationScopes }) => JSON.stringify(AuthorizationScopes) !== '["fleet"]');
-  expect(unscoped).toEqual([]);
 });
 
 describe('the WebSocket API', () => {

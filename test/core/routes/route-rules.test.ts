@@ -12,20 +12,9 @@ import {
   releaseGrant,
   repairRoute,
 } from '../../../core/routes/route-rules.ts';
+import { gatewayItem } from '../../support/gateway-item.ts';
 
-const gateway = (changed: Partial<GatewayItem> = {}): GatewayItem => ({
-  gatewayId: 'gw-1',
-  tenantId: 'acme',
-  status: 'active',
-  publicKey: 'key',
-  keyGeneration: 1,
-  createdAt: 0,
-  dialSeq: 0,
-  recentHellos: [],
-  commandCounter: 0,
-  grants: {},
-  ...changed,
-});
+const gateway = gatewayItem;
 const route = (epoch: number, connectionId = `c${epoch}`): Route => ({
   epoch,
   connectionId,

@@ -1,11 +1,12 @@
 import { newCommand } from '../../../core/commands/submission.ts';
 import { silentLog } from '../../../core/log.ts';
-import type { GatewayItem, Route } from '../../../core/model.ts';
+import type { Route } from '../../../core/model.ts';
 import type { DeliverOutcome, Draft } from '../../../core/routes/frames.ts';
 import { deliverOpen, type DeliveryDeps } from '../../../lambda/commands/delivery.ts';
 import type { Location } from '../../../lambda/commands/reach.ts';
 import { sweep } from '../../../lambda/commands/sweep.ts';
 import { MemoryStores } from '../../support/memory-stores.ts';
+import { gatewayItem } from '../../support/gateway-item.ts';
 
 const start = 1_800_000_000_000;
 const gatewayId = 'gw-1';
@@ -24,21 +25,9 @@ beforeEach(() => {
   outcomes = ['delivered'];
   sent = [];
   onSend = () => undefined;
-  stores.gateways.set(gatewayId, gateway(gatewayId));
+  stores.gateways.set(gatewayId, gatewayItem());
 });
 
-const gateway = (id: string): GatewayItem => ({
-  gatewayId: id,
-  tenantId: 'acme',
-  status: 'active',
-  publicKey: 'key',
-  keyGeneration: 1,
-  createdAt: 0,
-  dialSeq: 9,
-  recentHellos: [],
-  commandCounter: 0,
-  grants: {},
-});
 function route(epoch: number): void {
   const connectionId = `c${epoch}`;
   const to: Route = { epoch, connectionId, cellId: 'cell-1', bootId: 'b', journalId: 'j', connectedAt: 0 };
@@ -175,7 +164,7 @@ describe('the sweeper', () => {
 
   it('goes on with the others where one gateway fails, and says so', async () => {
     submit('a');
-    stores.gateways.set('gw-2', gateway('gw-2'));
+    stores.gateways.set('gw-2', gatewayItem({ gatewayId: 'gw-2' }));
     submit('b', 'v1', 'gw-2');
     now += 60_000;
     const broken = deps();

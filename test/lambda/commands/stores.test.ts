@@ -17,6 +17,7 @@ import { dynamoCommands, dynamoGateways, dynamoHolders } from '../../../lambda/c
 import type { CommandStore, GatewayStore, HolderStore } from '../../../lambda/commands/ports.ts';
 import { startDynamo, type TestDynamo } from '../../support/dynamo.ts';
 import { memoryHolders, MemoryStores } from '../../support/memory-stores.ts';
+import { gatewayItem } from '../../support/gateway-item.ts';
 
 interface Stores {
   gateways: GatewayStore;
@@ -52,18 +53,7 @@ function inMemory(): Promise<Stores> {
   });
 }
 
-const gateway: GatewayItem = {
-  gatewayId: 'gw-1',
-  tenantId: 'acme',
-  status: 'active',
-  publicKey: 'key',
-  keyGeneration: 1,
-  createdAt: 0,
-  dialSeq: 0,
-  recentHellos: [],
-  commandCounter: 0,
-  grants: {},
-};
+const gateway = gatewayItem();
 const route = (epoch: number): Route => ({
   epoch,
   connectionId: `c${epoch}`,

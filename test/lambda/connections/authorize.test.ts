@@ -4,6 +4,7 @@ import { dialClaims, type DialClaims } from '../../../core/identity/dial-token.t
 import { silentLog } from '../../../core/log.ts';
 import { authorizeDial } from '../../../lambda/connections/authorize.ts';
 import { MemoryStores } from '../../support/memory-stores.ts';
+import { gatewayItem } from '../../support/gateway-item.ts';
 
 const now = Date.UTC(2026, 0, 1);
 const keys = generateKeyPairSync('ed25519');
@@ -20,18 +21,7 @@ const claims = dialClaims({
 let stores: MemoryStores;
 beforeEach(() => {
   stores = new MemoryStores();
-  stores.gateways.set('gw-1', {
-    gatewayId: 'gw-1',
-    tenantId: 'acme',
-    status: 'active',
-    publicKey,
-    keyGeneration: 1,
-    createdAt: 0,
-    dialSeq: 0,
-    recentHellos: [],
-    commandCounter: 0,
-    grants: {},
-  });
+  stores.gateways.set('gw-1', gatewayItem({ publicKey }));
 });
 const authorize = (authorization: string | undefined, nowMs = now) =>
   authorizeDial(

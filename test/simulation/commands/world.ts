@@ -12,6 +12,7 @@ import { sweep } from '../../../lambda/commands/sweep.ts';
 import type { Connections } from '../../../lambda/aws/connections.ts';
 import { greet, leave } from '../../../lambda/connections/greet.ts';
 import { receive, type Socket } from '../../../lambda/connections/socket.ts';
+import { gatewayItem } from '../../support/gateway-item.ts';
 import { memoryHolders, MemoryStores } from '../../support/memory-stores.ts';
 import { Host, type Connection, type Wire } from './host.ts';
 import { scheduled, Scheduler, type Actor } from './scheduler.ts';
@@ -67,7 +68,7 @@ export class World implements Wire {
     this.#mode = mode;
     this.#sabotage = sabotage;
     this.hosts = ['host', 'clone'].map((name) => new Host(name, this.scheduler, this, this.starts));
-    this.stores.gateways.set(gatewayId, newGateway());
+    this.stores.gateways.set(gatewayId, gatewayItem({ gatewayId, tenantId }));
   }
 
   set faults(faults: Faults) {
@@ -241,17 +242,4 @@ const socketOf = ({ id, epoch }: Connection): Socket => ({
   tenantId,
   epoch,
   keyGeneration: 1,
-});
-
-const newGateway = (): GatewayItem => ({
-  gatewayId,
-  tenantId,
-  status: 'active',
-  publicKey: 'key',
-  keyGeneration: 1,
-  createdAt: 0,
-  dialSeq: 0,
-  recentHellos: [],
-  commandCounter: 0,
-  grants: {},
 });

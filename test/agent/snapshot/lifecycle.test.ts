@@ -169,3 +169,68 @@ test('a collection leaves keys alone that it does not know', async () => {
   await collect();
   expect(objectKeys()).toEqual(['packs/readme.txt', 'pages/not-an-id/abc']);
 });
+
+test('an aborted create rejects with the reason and leaves nothing that counts', async () => {
+  const stop = new AbortController();
+  const reason = new Error('the host shuts down');
+  const source = inputOf(bytes);
+  const stopping = {
+    ...source,
+    readChunk: async (chunk: Parameters<typeof source.readChunk>[0]) => {
+      if (chunk.index === 20) stop.abort(reason);
+      return source.readChunk(chunk);
+    },
+  };
+  await expect(snapshotOf(bucket, bytes, { source: stopping, signal: stop.signal })).rejects.toBe(reason);
+  expect(await listedIds()).toEqual([]);
+  expect(bucket.keys('intents/')).toEqual([]);
+});
+
+test('a source that turns out to be no single point in time fails the snapshot before it is visible', async () => {
+  const finish = async () => {
+    throw new HoldfastError('CONFLICT', 'the source has changed');
+  };
+  const source = { ...inputOf(bytes), finish };
+  await expect(snapshotOf(bucket, bytes, { source })).rejects.toMatchObject({ code: 'CONFLICT' });
+  expect(bucket.keys('snapshots/')).toEqual([]);
+});
+
+test('progress grows to the whole, and its bytes are those that were uploaded', async () => {
+  const seen: { doneBytes: number; totalBytes: number; uploadedBytes: number }[] = [];
+  const made = await snapshotOf(bucket, bytes, { onProgress: (progress) => seen.push(progress) });
+  expect(seen.map(({ doneBytes }) => doneBytes)).toEqual(
+    Array.from({ length: 40 }, (_, index) => (index + 1) * 4096),
+  );
+  const stored = objectKeys().reduce((sum, key) => sum + bucket.objects.get(key)!.length, 0);
+  expect(made.uploadedBytes).toBe(stored);
+});
+
+test('memory stays bounded: chunks and packs in flight never exceed their limits', async () => {
+  let [reading, readingMax, putting, puttingMax] = [0, 0, 0, 0];
+  const large = someBytes(20 * 1024 * 1024, 4, 262_144);
+  for (let position = 0; position < large.length; position += 7)
+    large[position] = (position * 2_654_435_761) >>> 24;
+  const source = inputOf(large);
+  const counted = {
+    ...source,
+    readChunk: async (chunk: Parameters<typeof source.readChunk>[0]) => {
+      readingMax = Math.max(readingMax, (reading += 1));
+      await new Promise(setImmediate);
+      reading -= 1;
+      return source.readChunk(chunk);
+    },
+  };
+  const put = bucket.put.bind(bucket);
+  bucket.put = async (key, body) => {
+    if (key.startsWith('packs/')) expect(body.length).toBeLessThanOrEqual(8 * 1024 * 1024);
+    puttingMax = Math.max(puttingMax, (putting += 1));
+    await new Promise(setImmediate);
+    putting -= 1;
+    await put(key, body);
+  };
+  const limits = { chunksInFlightMax: 3, uploadsInFlightMax: 2, chunkBytes: 262_144 };
+  await snapshotOf(bucket, large, { source: counted, ...limits });
+  expect(readingMax).toBeLessThanOrEqual(3);
+  expect(puttingMax).toBeLessThanOrEqual(2);
+  expect(bucket.keys('packs/').length).toBeGreaterThan(1);
+});

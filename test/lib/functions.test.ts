@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { handlerEntries } from '../../lib/handlers.ts';
-import { homeAndCell, ofType, type SynthesizedStack } from './synthesis.ts';
+import { homeAndCell, ofType, propertiesOf, type SynthesizedStack } from './synthesis.ts';
 
 let stacks: SynthesizedStack[];
 const functions = () => stacks.flatMap((stack) => stack.functions.map((fn) => ({ ...fn, stack })));
@@ -95,6 +95,20 @@ it('every rule and every function that it starts has a dead-letter queue', () =>
         expect(target.DeadLetterConfig).toBeDefined();
         expect(stack.resources[target.Arn['Fn::GetAtt'][0]]?.Properties['DeadLetterConfig']).toBeDefined();
       }
+});
+
+it('alarms may publish to the topic of their stack', () => {
+  for (const stack of stacks) {
+    const [policy] = propertiesOf(stack, 'AWS::SNS::TopicPolicy');
+    const { Statement } = policy?.['PolicyDocument'] as { Statement: object[] };
+    expect(Statement).toContainEqual(
+      expect.objectContaining({
+        Effect: 'Allow',
+        Action: 'sns:Publish',
+        Principal: { Service: 'cloudwatch.amazonaws.com' },
+      }),
+    );
+  }
 });
 
 interface Target {

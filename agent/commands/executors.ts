@@ -2,6 +2,7 @@ import { HoldfastError } from '../../core/errors.ts';
 import type { Heartbeat } from '../../core/status.ts';
 import type { BucketFor, VolumeInfo, VolumeService } from '../ports.ts';
 import { openBucket } from '../s3/s3-bucket.ts';
+import { collectGarbage } from '../snapshot/collect-garbage.ts';
 import { deleteSnapshot } from '../snapshot/delete-snapshot.ts';
 import { listSnapshots } from '../snapshot/list-snapshots.ts';
 import { EndsWithProcess, type CommandOutput, type Executors } from './executor.ts';
@@ -77,6 +78,7 @@ function volumeExecutors({
 function snapshotExecutors({
   volumes,
   bucketFor,
+  unixMs,
 }: ExecutorDeps): Pick<Executors, 'snapshot.create' | 'snapshot.delete'> {
   return {
     'snapshot.create': {
@@ -98,13 +100,14 @@ function snapshotExecutors({
     },
     'snapshot.delete': {
       run: async ({ volumeId, snapshotId }, { signal, isRerun }) => {
-        const { client, bucket, prefix } = await bucketFor({ kind: 'delete', volumeId, snapshotId });
+        const bucket = openBucket(await bucketFor({ kind: 'delete', volumeId, snapshotId }));
         try {
-          await deleteSnapshot(openBucket({ client, bucket, prefix }), snapshotId, { signal });
+          await deleteSnapshot(bucket, snapshotId, { signal });
         } catch (thrown) {
           if (!isRerun || !(thrown instanceof HoldfastError) || thrown.code !== 'NOT_FOUND') throw thrown;
         }
-        return { volumeId, snapshotId };
+        const { freedBytes } = await collectGarbage(bucket, { now: unixMs, signal });
+        return { volumeId, snapshotId, freedBytes };
       },
     },
   };

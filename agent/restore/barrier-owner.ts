@@ -42,6 +42,11 @@ export class BarrierOwner {
     return this.#next;
   }
 
+  /** For clients: FLUSH and FUA. */
+  flush(): Promise<void> {
+    return this.barrier();
+  }
+
   async #queue(): Promise<void> {
     await this.#running?.catch(() => undefined);
     this.#next = undefined;

@@ -76,7 +76,7 @@ export class MixedDevice implements BlockDevice {
   }
 
   async flush(): Promise<void> {
-    await this.#deps.barriers.barrier();
+    await this.#deps.barriers.flush();
   }
 
   trim(offsetBytes: number, lengthBytes: number, options?: { fua?: boolean }): Promise<void> {
@@ -268,7 +268,7 @@ export class MixedDevice implements BlockDevice {
   /** Heads have returned: a barrier that begins now covers them. */
   async #end(options: { fua?: boolean } | undefined): Promise<void> {
     const { barriers } = this.#deps;
-    if (options?.fua) await barriers.barrier();
+    if (options?.fua) await barriers.flush();
     else if (barriers.failure) throw barriers.failure;
   }
 }

@@ -30,7 +30,7 @@ export class PlainDevice implements BlockDevice {
   }
 
   flush(): Promise<void> {
-    return this.#barriers.barrier();
+    return this.#barriers.flush();
   }
 
   trim(offsetBytes: number, lengthBytes: number, options?: { fua?: boolean }): Promise<void> {
@@ -57,7 +57,7 @@ export class PlainDevice implements BlockDevice {
   }
 
   async #end(options: { fua?: boolean } | undefined): Promise<void> {
-    if (options?.fua) await this.#barriers.barrier();
+    if (options?.fua) await this.#barriers.flush();
     else this.#check();
   }
 }

@@ -154,7 +154,13 @@ class JoiningBarriers extends BarrierOwner {
   #joined: Promise<void> | undefined;
 
   override barrier(): Promise<void> {
-    this.#joined ??= super.barrier().finally(() => (this.#joined = undefined));
-    return this.#joined;
+    const barrier = super.barrier();
+    this.#joined ??= barrier.finally(() => (this.#joined = undefined));
+    this.#joined.catch(() => undefined);
+    return barrier;
+  }
+
+  override flush(): Promise<void> {
+    return this.#joined ?? this.barrier();
   }
 }

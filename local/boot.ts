@@ -26,6 +26,8 @@ export interface BootOptions {
   /** Schedules (and Lambda's waits between attempts) run so many times as fast. @default 1 */
   readonly scheduleScale?: number;
   readonly log: Log;
+  /** Runs while the data directory is this call's alone, before anything is read: makes `cdkOutDir` anew. */
+  readonly prepare?: () => Promise<void>;
 }
 
 export interface LocalCloud {
@@ -71,12 +73,13 @@ function operatorPolicy(region: string): PolicyDocument {
 /** Boots what a cloud assembly declares, one process per stack. Throws HoldfastError; then nothing is left running. */
 export async function bootLocal(options: BootOptions): Promise<LocalCloud> {
   const { cdkOutDir, dataDir, scheduleScale = 1, log } = options;
-  const stacks = readAssembly(cdkOutDir);
-  const region = regionOf(stacks);
   openDataDirectory(dataDir);
   const lock = await lockDirectory(dataDir);
   const children = new Map<string, ChildProcess>();
   try {
+    await options.prepare?.();
+    const stacks = readAssembly(cdkOutDir);
+    const region = regionOf(stacks);
     const ports = await assignPorts(dataDir, stacks, options.portBase);
     const servicesUrls = Object.fromEntries(
       stacks.map(({ name }) => [name, `http://127.0.0.1:${ports.get(name)?.services}`]),

@@ -35,13 +35,12 @@ export function jsonLog(write: (line: string) => void): Log {
 const colours = { debug: 90, info: 36, warn: 33, error: 31 } as const;
 
 export function prettyLog(write: (line: string) => void, colour: boolean): Log {
-  return ({ ts, source, level, event, message, requestId, ...fields }) => {
+  return ({ ts, source, level, event, message, requestId: _requestId, ...fields }) => {
     const shown = [event === 'function.output' ? '' : event, message ?? ''].filter(Boolean).join(' ');
     const rest = Object.entries(fields).map(
       ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
     );
     const tag = colour ? `\u001b[${colours[level] ?? 36}m${source}\u001b[0m` : source;
     write(`${ts.slice(11, 23)} ${tag} ${[shown, ...rest].filter(Boolean).join(' ')}\n`);
-    void requestId;
   };
 }

@@ -21,10 +21,10 @@ export interface UpOptions {
 export async function startLocal(options: UpOptions): Promise<LocalCloud> {
   const { dataDir, write, logFormat, portBase, scheduleScale } = options;
   const cdkOutDir = join(dataDir, 'cdk.out');
-  if (options.synth) await synthesize(cdkOutDir, options.context);
   const print = logFormat === 'json' ? jsonLog(write) : prettyLog(write, process.stdout.isTTY);
   const log: Log = (record) => {
     if (record.level !== 'debug' || options.verbose) print(record);
   };
-  return bootLocal({ cdkOutDir, dataDir, portBase, scheduleScale, log });
+  const prepare = options.synth ? () => synthesize(cdkOutDir, options.context) : undefined;
+  return bootLocal({ cdkOutDir, dataDir, portBase, scheduleScale, log, prepare });
 }

@@ -99,8 +99,10 @@ export async function ensureTable(name: string, properties: TableProperties, ask
   });
   if (!stored) {
     await ask('CreateTable', wanted);
+    await untilActive(name, ask);
     return;
   }
+  await untilActive(name, ask);
   const table = stored.Table as Record<string, unknown>;
   const differing = (
     ['KeySchema', 'AttributeDefinitions', 'GlobalSecondaryIndexes', 'LocalSecondaryIndexes'] as const
@@ -113,6 +115,22 @@ export async function ensureTable(name: string, properties: TableProperties, ask
         hint: 'start with another --data-dir, or remove this one if its contents may go',
       },
     );
+}
+
+const activeWithinMs = 5_000;
+
+/** A table is made a moment after CreateTable answers; until then it refuses items. */
+async function untilActive(name: string, ask: Ask): Promise<void> {
+  const deadlineMs = Date.now() + activeWithinMs;
+  for (;;) {
+    const { Table } = await ask('DescribeTable', { TableName: name });
+    if ((Table as { TableStatus?: string } | undefined)?.TableStatus === 'ACTIVE') return;
+    if (Date.now() > deadlineMs)
+      throw new HoldfastError('CORRUPT', `table ${name} was left half made`, {
+        hint: 'start with another --data-dir, or remove this one if its contents may go',
+      });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }
 
 /** What of an index or key decides how items are stored, in one order, as comparable text. */

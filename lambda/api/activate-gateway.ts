@@ -50,7 +50,12 @@ export async function activate(
       hint: 'ask for a new code',
     });
   const { gatewayId, tenantId, name } = gateway;
-  log('info', 'gateway.activated', { gatewayId, tenantId, repeated: !written.ok });
+  log('info', 'gateway.activated', {
+    gatewayId,
+    tenantId,
+    agentVersion: body.agentVersion,
+    repeated: !written.ok,
+  });
   const reachable = directory.map(({ cellId, webSocketUrl }) => ({ cellId, webSocketUrl }));
   return { gatewayId, tenantId, name, cells: reachable };
 }

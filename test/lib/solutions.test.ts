@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { propertiesOf, readStack } from './synthesis.ts';
+import { homeAndCell, propertiesOf, readStack, type SynthesizedStack } from './synthesis.ts';
 
 /** Synthesized with the keys that the other tests leave at their defaults, and with every check that there is. */
 const context = {
@@ -12,12 +12,13 @@ const context = {
   alarmEmail: 'ops@example.com',
   operatorAuth: { issuer: 'https://id.example.com', audience: ['holdfast'], scopes: ['fleet'] },
 };
+const repository = fileURLToPath(new URL('../..', import.meta.url));
 const outDir = mkdtempSync(join(tmpdir(), 'holdfast-test-solutions-'));
 let run: ReturnType<typeof spawnSync>;
 beforeAll(() => {
   const { CDK_VALIDATION: _off, ...env } = process.env;
   run = spawnSync(process.execPath, ['bin/app.ts'], {
-    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    cwd: repository,
     env: { ...env, CDK_OUTDIR: outDir, CDK_CONTEXT_JSON: JSON.stringify(context) },
     encoding: 'utf8',
   });
@@ -48,4 +49,33 @@ test('whoever is to get the alarms is subscribed to them', () => {
   expect(propertiesOf(readStack(outDir, 'holdfast-north'), 'AWS::SNS::Subscription')).toMatchObject([
     { Protocol: 'email', Endpoint: 'ops@example.com' },
   ]);
+});
+
+/** Function → its asset, whose name is the hash of its content. */
+const assets = ({ functions }: SynthesizedStack): Record<string, string> =>
+  Object.fromEntries(
+    functions.map(({ handler, resource }) => {
+      const { S3Key } = resource.Properties['Code'] as { S3Key: string };
+      return [handler, S3Key.replace('.zip', '')];
+    }),
+  );
+
+test('bundling the same sources again gives the same bytes, so that nothing is deployed without a change', async () => {
+  const { home } = await homeAndCell();
+  expect(assets(readStack(outDir, 'holdfast-home'))).toEqual(assets(home));
+});
+
+test('a bundle has no CDK in it and nothing of the machine that made it', () => {
+  for (const [handler, asset] of Object.entries(assets(readStack(outDir, 'holdfast-north')))) {
+    const code = readFileSync(join(outDir, `asset.${asset}`, 'index.mjs'), 'utf8');
+    expect({
+      handler,
+      foreign: code.match(/aws-cdk-lib|cdk-nag/g),
+      local: code.includes(repository),
+    }).toEqual({
+      handler,
+      foreign: null,
+      local: false,
+    });
+  }
 });

@@ -17,6 +17,7 @@ import {
 } from './retry.ts';
 import { classifyS3Failure, s3Error } from './s3-errors.ts';
 import { s3Url } from './s3-url.ts';
+import { withinTime } from './within-time.ts';
 
 export interface BucketOptions {
   /** A client, or what makes one: it is asked again when S3 says that the credentials have expired. */
@@ -171,13 +172,8 @@ class S3Bucket implements Bucket {
     try {
       return await withRetries(
         async () => {
-          const timeout = AbortSignal.timeout(attemptTimeoutMs);
-          const either = signal ? AbortSignal.any([signal, timeout]) : timeout;
-          try {
-            return await attempt(await this.#currentClient(), either);
-          } catch (error) {
-            throw timeout.aborted && !signal?.aborted ? timeout.reason : error;
-          }
+          const client = await this.#currentClient();
+          return withinTime(attemptTimeoutMs, signal, (either) => attempt(client, either));
         },
         isTransient,
         { policy: this.#policy, deps, signal },

@@ -1,0 +1,24 @@
+/**
+ * Runs one attempt with a signal that fires when the caller's does or the time is up; rejects with the signal's reason
+ * then. Timer and listener go when the attempt ends: `AbortSignal.timeout` would keep thousands of them for a minute.
+ */
+export async function withinTime<T>(
+  timeMs: number,
+  signal: AbortSignal | undefined,
+  attempt: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const stop = new AbortController();
+  const onAbort = (): void => stop.abort(signal?.reason);
+  const onTime = (): void => stop.abort(new DOMException(`no answer within ${timeMs} ms`, 'TimeoutError'));
+  const timer = setTimeout(onTime, timeMs);
+  signal?.addEventListener('abort', onAbort);
+  if (signal?.aborted) onAbort();
+  try {
+    return await attempt(stop.signal);
+  } catch (error) {
+    throw stop.signal.aborted ? stop.signal.reason : error;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,57 @@
+import { progressLine, startProgress } from '../../../agent/cli/progress.ts';
+import { formatBytes, formatDuration, parseDurationMs, parseSizeBytes } from '../../../agent/cli/units.ts';
+
+const usage = expect.objectContaining({ code: 'USAGE' });
+
+test('sizes and durations are read as people write them', () => {
+  const sizes = ['0', '4096', '256K', '256KiB', '10GiB', '2TB', ' 1M '];
+  expect(sizes.map(parseSizeBytes)).toEqual([0, 4096, 262_144, 262_144, 10 * 2 ** 30, 2 * 2 ** 40, 2 ** 20]);
+  expect(['90s', '15m', '36h', '7d'].map(parseDurationMs)).toEqual([
+    90_000, 900_000, 129_600_000, 604_800_000,
+  ]);
+  for (const bad of ['', '-1', '1.5G', '10 GiB x', '1e9', '9999999T'])
+    expect(() => parseSizeBytes(bad)).toThrow(usage);
+  for (const bad of ['', '7', 'd', '1w', '-1d']) expect(() => parseDurationMs(bad)).toThrow(usage);
+});
+
+test('sizes and durations are written short', () => {
+  expect([0, 1023, 1536, 150 * 2 ** 20, 3.25 * 2 ** 40].map(formatBytes)).toEqual([
+    '0 B',
+    '1023 B',
+    '1.5 KiB',
+    '150 MiB',
+    '3.3 TiB',
+  ]);
+  expect([0, 59_400, 61_000, 3_723_000].map(formatDuration)).toEqual(['0:00', '0:59', '1:01', '1:02:03']);
+});
+
+test('the bar shows share, rate and time left', () => {
+  expect(progressLine(2 ** 30, 4 * 2 ** 30, 10_000)).toBe(
+    `[${'█'.repeat(6)}${' '.repeat(18)}]  25 %  1.0 GiB of 4.0 GiB  102 MiB/s  0:30 left`,
+  );
+  expect(progressLine(0, 100, 0)).toContain('  0 %  0 B of 100 B');
+});
+
+test('a terminal gets a bar that goes away, a pipe nothing, --json one line a second', () => {
+  const run = (interactive: boolean, json: boolean) => {
+    let [out, err, nowMs] = ['', '', 0];
+    const write = { stdout: (text: string) => (out += text), stderr: (text: string) => (err += text) };
+    const progress = startProgress({ ...write, interactive, now: () => nowMs }, { json });
+    for (; nowMs < 2_500; nowMs += 50) progress.update(nowMs, 2_500, { done: nowMs }, 'note');
+    progress.end();
+    return { out, err };
+  };
+  expect(run(false, false)).toEqual({ out: '', err: '' });
+  const drawn = run(true, false).err;
+  expect(drawn.startsWith('\r[') && drawn.endsWith('note\u001b[K\r\u001b[K')).toBe(true);
+  expect(
+    run(true, true)
+      .out.trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown),
+  ).toEqual([
+    { event: 'progress', done: 0 },
+    { event: 'progress', done: 1_000 },
+    { event: 'progress', done: 2_000 },
+  ]);
+});

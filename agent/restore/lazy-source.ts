@@ -1,5 +1,6 @@
 import type { Descriptor } from '../../core/restore/descriptor.ts';
 import type { ReadChunkOptions, SnapshotSource } from '../../core/snapshot/source.ts';
+import { raceSignal } from './race-signal.ts';
 
 /**
  * A snapshot of which the descriptor says enough to serve what is restored already: S3 is asked when the first chunk
@@ -13,6 +14,7 @@ export class LazySource implements SnapshotSource {
   readonly chunkCount: number;
   readonly #open: () => Promise<SnapshotSource>;
   #opening: Promise<SnapshotSource> | undefined;
+  #opened: SnapshotSource | undefined;
   #isClosed = false;
 
   constructor({ frozen }: Descriptor, open: () => Promise<SnapshotSource>) {
@@ -25,7 +27,7 @@ export class LazySource implements SnapshotSource {
   }
 
   async readChunk(index: number, options?: ReadChunkOptions): Promise<Uint8Array | undefined> {
-    return (await this.#source()).readChunk(index, options);
+    return (await raceSignal(this.#source(), options?.signal)).readChunk(index, options);
   }
 
   async isHole(index: number): Promise<boolean> {
@@ -33,18 +35,20 @@ export class LazySource implements SnapshotSource {
   }
 
   async *readChunks(start: number, end: number, options?: ReadChunkOptions) {
-    yield* (await this.#source()).readChunks(start, end, options);
+    yield* (await raceSignal(this.#source(), options?.signal)).readChunks(start, end, options);
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#opening?.then((source) => source.close()).catch(() => undefined);
+    // One that is still being opened closes itself when it is.
+    await this.#opened?.close();
   }
 
   #source(): Promise<SnapshotSource> {
     this.#opening ??= this.#open().then(
       (source) => {
         if (this.#isClosed) void source.close();
+        this.#opened = source;
         return source;
       },
       (thrown: unknown) => {

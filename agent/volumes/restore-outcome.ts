@@ -1,4 +1,5 @@
 import type { RestoreOutcome } from '../ports.ts';
+import { raceSignal } from '../restore/race-signal.ts';
 import type { RestoreEngine } from '../restore/restore-engine.ts';
 import type { VolumeFacts } from './volume-view.ts';
 
@@ -18,14 +19,4 @@ async function runningOutcome(engine: RestoreEngine, signal?: AbortSignal): Prom
   if (state === 'restored' || state === 'canceled') return { outcome: state, snapshotId };
   const { code, message } = engine.trouble ?? { code: 'UNAVAILABLE', message: `the restore was ${state}` };
   return { outcome: 'failed', snapshotId, code, message };
-}
-
-function raceSignal<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
-  if (!signal) return promise;
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

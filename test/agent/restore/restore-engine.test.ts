@@ -1,4 +1,5 @@
 import { Bandwidth } from '../../../agent/restore/bandwidth.ts';
+import { LazySource } from '../../../agent/restore/lazy-source.ts';
 import { RestoreEngine } from '../../../agent/restore/restore-engine.ts';
 import { markContextOf } from '../../../agent/restore/starter.ts';
 import { HoldfastError } from '../../../core/errors.ts';
@@ -297,6 +298,28 @@ describe('control', () => {
     });
     expect(progress.bytesPerSec).toBe(5 * chunkBytes);
     expect(etaMs).toBe(3000);
+  });
+
+  it('stops at once while the snapshot cannot be reached', async () => {
+    const setup = await begin(fullSnapshot(20));
+    await setup.engine.close();
+    const never = new LazySource(setup.store.stored!, () => new Promise(() => undefined));
+    const engine = await RestoreEngine.resume({ ...setup.deps, source: never }, setup.store.stored!);
+    engine.startBackground();
+    const reading = engine.device.read(Buffer.alloc(10), 0);
+    await engine.pause();
+    await engine.close();
+    await expect(reading).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
+  it('gives volumes that share a limit equal parts of it', async () => {
+    const clock = testClock();
+    const sharedBandwidth = new Bandwidth(clock, 10 * chunkBytes);
+    const both = await Promise.all([1, 2].map(() => begin(fullSnapshot(60), { clock, sharedBandwidth })));
+    for (const { engine } of both) engine.startBackground();
+    await Promise.race(both.map(({ engine }) => engine.ended()));
+    for (const { engine } of both) expect(engine.progress().fraction).toBeGreaterThan(0.85);
+    await Promise.all(both.map(({ engine }) => engine.ended()));
   });
 
   it('keeps the background within its bandwidth', async () => {

@@ -13,13 +13,21 @@ export interface JournalDeps {
   compactBytes?: number;
 }
 
+/** What the runner needs of a journal. */
+export interface Journal {
+  readonly journalId: string;
+  readonly entries: ReadonlyMap<string, Readonly<CommandEntry>>;
+  /** Resolves once the record is on stable storage; only then the entries show it. */
+  append(record: JournalRecord): Promise<void>;
+}
+
 export const journalFileName = 'commands.journal';
 
 /**
  * What this gateway was told to do, on stable storage before it is acknowledged. The journal's id changes when the
  * journal is lost: then the server knows that nobody remembers what was started.
  */
-export class CommandJournal {
+export class CommandJournal implements Journal {
   readonly journalId: string;
   private readonly path: string;
   private readonly deps: JournalDeps;

@@ -3,7 +3,7 @@ import { HoldfastError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { CommandOutcome, Downstream } from '../../core/messages.ts';
 import type { CommandEntry } from './command-book.ts';
-import type { CommandJournal } from './command-journal.ts';
+import type { Journal } from './command-journal.ts';
 import { EndsWithProcess, type Executor, type Executors } from './executor.ts';
 import { CommandReports, type SendReport } from './command-reports.ts';
 import { Lanes, laneOf } from './lanes.ts';
@@ -13,7 +13,7 @@ import { RunningCommand, type StopCause } from './running-command.ts';
 export type CommandMessage = Extract<Downstream, { t: 'cmd' | 'cmd.go' | 'cmd.cancel' | 'result.ack' }>;
 
 export interface RunnerDeps {
-  journal: CommandJournal;
+  journal: Journal;
   executors: Executors;
   send: SendReport;
   /** Server's clock, Unix ms: commands expire by it. */

@@ -29,8 +29,9 @@ export interface Outcome {
 }
 
 /** One schedule: trouble first, then quiet until everything has come to rest; what did not hold is in `problems`. */
-export async function simulate(seed: number, sabotage?: Sabotage): Promise<Outcome> {
-  const world = new World(seed, forwardingModes[seed % forwardingModes.length]!, sabotage);
+export async function simulate(seed: number, sabotage?: Sabotage, HostClass?: typeof Host): Promise<Outcome> {
+  const mode = forwardingModes[seed % forwardingModes.length]!;
+  const world = new World(seed, mode, sabotage, HostClass);
   const keys = await trouble(world);
   const survivor = await quiet(world);
   const states: Record<string, number> = {};

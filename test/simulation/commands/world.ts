@@ -63,11 +63,11 @@ export class World implements Wire {
   #actors = 0;
   #connections: Connection[] = [];
 
-  constructor(seed: number, mode: ForwardingMode, sabotage: Sabotage = {}) {
+  constructor(seed: number, mode: ForwardingMode, sabotage: Sabotage = {}, HostClass: typeof Host = Host) {
     this.scheduler = new Scheduler(seed);
     this.#mode = mode;
     this.#sabotage = sabotage;
-    this.hosts = ['host', 'clone'].map((name) => new Host(name, this.scheduler, this, this.starts));
+    this.hosts = ['host', 'clone'].map((name) => new HostClass(name, this.scheduler, this, this.starts));
     this.stores.gateways.set(gatewayId, gatewayItem({ gatewayId, tenantId }));
   }
 

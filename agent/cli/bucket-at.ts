@@ -1,9 +1,28 @@
 import type { Bucket } from '../s3/bucket.ts';
+import type { RetryPolicy } from '../s3/retry.ts';
 import { openBucket } from '../s3/s3-bucket.ts';
 import { newS3Client } from '../s3/s3-client.ts';
 import type { S3Location } from '../s3/s3-url.ts';
 import type { CliContext } from './cli-context.ts';
 
-/** The bucket of an `s3://` location, by the settings of the command's environment. */
-export const bucketAt = ({ bucket, prefix }: S3Location, cli: Pick<CliContext, 'env'>): Bucket =>
-  openBucket({ client: newS3Client(cli.env), bucket, prefix });
+/** For commands that somebody waits for: an error after seconds, not minutes. */
+export const quickRetry: Partial<RetryPolicy> = { budgetMs: 10_000 };
+
+/** The bucket of an `s3://` location, by the settings of the command's environment. Says when it has to wait. */
+export function bucketAt(
+  { bucket, prefix }: S3Location,
+  cli: Pick<CliContext, 'env' | 'stderr'>,
+  retry: Partial<RetryPolicy> = {},
+): Bucket {
+  let said = '';
+  return openBucket({
+    client: newS3Client(cli.env),
+    bucket,
+    prefix,
+    retry,
+    onRetry: ({ code, message }) => {
+      if (said !== code) cli.stderr(`waiting: ${code}: ${message}; trying again\n`);
+      said = code;
+    },
+  });
+}

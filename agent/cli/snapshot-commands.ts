@@ -9,7 +9,7 @@ import { createSnapshot } from '../snapshot/create-snapshot.ts';
 import { listSnapshots, type ListedSnapshot } from '../snapshot/list-snapshots.ts';
 import { openPathInput } from '../snapshot/path-input.ts';
 import { verifySnapshot } from '../snapshot/verify-snapshot.ts';
-import { bucketAt } from './bucket-at.ts';
+import { bucketAt, quickRetry } from './bucket-at.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { startProgress } from './progress.ts';
 import { addDeleteCommand, addGcCommand } from './snapshot-delete-commands.ts';
@@ -123,7 +123,7 @@ function addListCommand(snapshot: Command, cli: CliContext): void {
     .option('--json', 'print one JSON line a snapshot')
     .addHelpText('after', '\nExample:\n  holdfast-agent snapshot list s3://backups/vol1')
     .action(async (url: string, flags: { json?: boolean }) => {
-      const bucket = bucketAt(parseS3Url(url), cli);
+      const bucket = bucketAt(parseS3Url(url), cli, quickRetry);
       const rows: ListedSnapshot[] = [];
       for await (const found of listSnapshots(bucket, { signal: cli.signal })) {
         if (flags.json) cli.stdout(`${JSON.stringify(found)}\n`);

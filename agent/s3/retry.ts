@@ -30,11 +30,19 @@ export const systemRetryDeps: RetryDeps = {
   random: Math.random,
 };
 
+export interface RetryOptions {
+  policy: RetryPolicy;
+  deps: RetryDeps;
+  signal?: AbortSignal;
+  /** Before each wait. */
+  onRetry?: (error: unknown, delayMs: number) => void;
+}
+
 /** Runs `attempt` until it succeeds, `isTransient` denies the failure, or the policy is used up. */
 export async function withRetries<T>(
   attempt: (attemptNumber: number) => Promise<T>,
   isTransient: (error: unknown) => boolean | Promise<boolean>,
-  { policy, deps, signal }: { policy: RetryPolicy; deps: RetryDeps; signal?: AbortSignal },
+  { policy, deps, signal, onRetry }: RetryOptions,
 ): Promise<T> {
   const startedAt = deps.now();
   for (let attemptNumber = 1; ; attemptNumber += 1) {
@@ -47,6 +55,7 @@ export async function withRetries<T>(
       const ceilingMs = Math.min(policy.delayMaxMs, policy.firstDelayMs * 2 ** (attemptNumber - 1));
       const delayMs = ceilingMs * (0.5 + 0.5 * deps.random());
       if (deps.now() - startedAt + delayMs > policy.budgetMs) throw error;
+      onRetry?.(error, delayMs);
       await deps.sleep(delayMs, signal).catch(() => signal?.throwIfAborted());
     }
   }

@@ -31,6 +31,8 @@ export interface BucketOptions {
   attemptTimeoutMs?: number;
   retry?: Partial<RetryPolicy>;
   deps?: RetryDeps;
+  /** Told before each wait, so that a person or a log can see what the delay is about. */
+  onRetry?: (error: HoldfastError, delayMs: number) => void;
 }
 
 /** Repeats what fails for a while (throttling, network, 5xx), with growing delays and within a time budget. */
@@ -160,11 +162,14 @@ class S3Bucket implements Bucket {
     attempt: (client: S3Client, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const { attemptTimeoutMs = 60_000, deps = systemRetryDeps } = this.#options;
+    const failure = (error: unknown): HoldfastError => s3Error(`${verb} ${this.#name(key)}`, error);
+    const onRetry = (error: unknown, delayMs: number): void =>
+      this.#options.onRetry?.(failure(error), delayMs);
     let renewed = false;
     const isTransient = (error: unknown): boolean => {
       if (error instanceof HoldfastError) return false;
-      const failure = classifyS3Failure(error);
-      if (!failure.expired || renewed || typeof this.#options.client !== 'function') return failure.transient;
+      const { expired, transient } = classifyS3Failure(error);
+      if (!expired || renewed || typeof this.#options.client !== 'function') return transient;
       renewed = true;
       this.#client = undefined;
       return true;
@@ -176,11 +181,11 @@ class S3Bucket implements Bucket {
           return withinTime(attemptTimeoutMs, signal, (either) => attempt(client, either));
         },
         isTransient,
-        { policy: this.#policy, deps, signal },
+        { policy: this.#policy, deps, signal, onRetry },
       );
     } catch (error) {
       signal?.throwIfAborted();
-      throw s3Error(`${verb} ${this.#name(key)}`, error);
+      throw failure(error);
     }
   }
 

@@ -62,7 +62,9 @@ test.each(transient)('%s is tried again, with growing delays', async (_, fault) 
 });
 
 test('retries end with the time budget, and the error says what and why', async () => {
-  const bucket = flakyBucket({ retry: { attemptsMax: 1000, budgetMs: 5_000 } });
+  const told: string[] = [];
+  const onRetry: BucketOptions['onRetry'] = ({ code }, delayMs) => told.push(`${code} ${delayMs}`);
+  const bucket = flakyBucket({ retry: { attemptsMax: 1000, budgetMs: 5_000 }, onRetry });
   proxy.faultFor = () => answered(503, 'SlowDown');
   const failure = {
     code: 'THROTTLED',
@@ -71,6 +73,7 @@ test('retries end with the time budget, and the error says what and why', async 
   await expect(bucket.put('key', Buffer.alloc(1))).rejects.toMatchObject(failure);
   expect(delays.reduce((sum, delay) => sum + delay, 0)).toBeLessThanOrEqual(5_000);
   expect(delays.length).toBeGreaterThan(4);
+  expect(told).toEqual(delays.map((delayMs) => `THROTTLED ${delayMs}`));
 });
 
 test('a store that cannot be reached is UNAVAILABLE, with a hint', async () => {

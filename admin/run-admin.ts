@@ -128,6 +128,12 @@ class AdminProcess {
   /** Opens the event's case, or opens it again, and waits until it is settled. */
   async #answer(event: AlertEvent): Promise<void> {
     const key = caseKey(event);
+    if (this.#work.has(key)) {
+      await this.#settledOf(key).promise;
+      // The work that was under way may have ended on what it read before this event.
+      if (this.#work.has(key) && this.#deps.book.get(key)?.phase === 'open') return;
+      await this.#work.get(key);
+    }
     const known = this.#deps.book.get(key);
     if (known?.phase === 'escalated') return;
     if (!this.#work.has(key)) {

@@ -8,6 +8,14 @@ import { temporaryDirectory } from './temporary-directory.ts';
 const second = 1_000;
 const boot = 'boot-1';
 
+const benches: Bench[] = [];
+afterEach(async () => {
+  for (const bench of benches.splice(0)) {
+    await bench.uplink.stop();
+    await bench.spool.close();
+  }
+});
+
 /** An uplink under a clock of its own, over a real spool. */
 class Bench {
   now = 0;
@@ -21,6 +29,7 @@ class Bench {
   uplink!: StatusUplink;
 
   async start(): Promise<this> {
+    benches.push(this);
     this.spool = await openSpool({ path: join(temporaryDirectory(), 'spool') });
     this.uplink = new StatusUplink({
       collect: () =>

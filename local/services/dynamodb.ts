@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import type { Server } from 'node:http';
+import { EventEmitter } from 'node:events';
+import type { Server, ServerResponse } from 'node:http';
 import dynalite from 'dynalite';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Question } from '../iam/policy.ts';
 import type { Region } from '../region.ts';
 import type { PropertiesOf } from '../template/types.ts';
-import { replay } from './front.ts';
 import {
   jsonBody,
   ServiceError,
@@ -45,10 +45,22 @@ export function dynamodbService(region: Region, store: Server): Service {
       return {
         owner: [...owners][0],
         questions: tables.map(({ name, index }) => questionOf(region, operation, name, index)),
-        serve: (response) => replay(request, response, store),
+        serve: (response) => hand(request, response, store),
       };
     },
   };
+}
+
+/**
+ * Hands a request to dynalite. What it throws while it reads one (some malformed bodies make it) is thrown here, and so
+ * costs that request its answer and not the process its life.
+ */
+function hand(request: ServiceRequest, response: ServerResponse, store: Server): void {
+  const { headers, body } = request;
+  const copy = Object.assign(new EventEmitter(), { method: 'POST', url: '/', headers });
+  store.emit('request', copy, response);
+  copy.emit('data', body);
+  copy.emit('end');
 }
 
 interface NamedTable {

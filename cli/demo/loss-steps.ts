@@ -8,8 +8,9 @@ import type { Details } from './report.ts';
 import { broken, changedFiles, expectContent, image, imageBytes, volumeId, type Scene } from './scene.ts';
 import { blockHashes, fsBlockBytes, type ImageFile } from './volume-image.ts';
 
-/** The restore shall last at least 10 s, whatever the machine. */
-const restoreSeconds = 14;
+/** The restore is held to a bandwidth at which it takes this long, and must have taken the least. */
+const restoreSec = 14;
+const restoreSecMin = 10;
 
 export async function lose(scene: Scene): Promise<Details> {
   const { world } = scene;
@@ -27,6 +28,7 @@ export async function lose(scene: Scene): Promise<Details> {
       (c) => c.kind === 'restore.start' && c.state === 'SUCCEEDED',
     ),
   );
+  scene.restoreStartedMs = performance.now();
   return {
     'backing file': 'truncated to 4 KiB',
     'alert fired': `${raised}: ${alert.summary}`,
@@ -40,7 +42,7 @@ async function startAdmin({ world }: Scene): Promise<void> {
   const stateDir = join(world.dir, 'admin');
   await mkdir(stateDir, { mode: 0o700 });
   await world.holdfast('admin', 'token', 'create', '--role', 'tenant-admin', '--out', token);
-  await writeFile(playbook, JSON.stringify(playbookFor(Math.round(imageBytes / restoreSeconds)), null, 2));
+  await writeFile(playbook, JSON.stringify(playbookFor(Math.round(imageBytes / restoreSec)), null, 2));
   const queue = ['--queue-name', 'holdfast-alerts-demo'];
   const { queueUrl } = await world.holdfastJson<{ queueUrl: string }>('admin', 'subscribe', ...queue);
   const args = ['admin', 'run', '--queue', queueUrl, '--playbook', playbook, '--token-file', token];
@@ -111,6 +113,9 @@ export async function verify(scene: Scene): Promise<Details> {
   await until('the end of the restore', 90_000, async () =>
     (await world.volume('a', volumeId)).state === 'healthy' ? true : undefined,
   );
+  const tookSec = (performance.now() - (scene.restoreStartedMs ?? 0)) / 1000;
+  if (tookSec < restoreSecMin)
+    throw broken(`the restore took ${tookSec.toFixed(1)} s: too fast to be watched`);
   const { path } = image(scene);
   await world.processes.must('e2fsck', ['-fn', path]);
   const now = await blockHashes(path);
@@ -127,6 +132,7 @@ export async function verify(scene: Scene): Promise<Details> {
     return found.alert.state === 'RESOLVED' ? found : undefined;
   });
   return {
+    'restored in': `${tookSec.toFixed(1)} s`,
     e2fsck: 'clean',
     'blocks as in snapshot': now.length - scene.written.size,
     'blocks written since': scene.written.size,

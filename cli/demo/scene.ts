@@ -16,6 +16,8 @@ export interface Scene {
   /** SHA-256 of each 4 KiB block when the last snapshot was taken. */
   hashes: string[];
   alert?: AlertView;
+  /** `performance.now()` when the restore had begun. */
+  restoreStartedMs?: number;
   /** Volume offsets that were written and flushed during the restore, with what was written. */
   written: Map<number, Buffer>;
 }

@@ -70,22 +70,23 @@ async function claim(
 const draftsOf = (effects: readonly CommandEffect[]): Draft[] =>
   effects.flatMap((effect) => (effect.do === 'post' ? [effect.draft] : []));
 
-/** Performs what a transition asks for. `location`: where the gateway was last met, if anywhere. */
+/** Performs what a transition asks for. `to`: the only connection that may be told; else the newest there is. */
 export async function perform(
   deps: DeliveryDeps,
   item: CommandItem,
   effects: readonly CommandEffect[],
+  to?: Location,
 ): Promise<void> {
   const drafts = draftsOf(effects);
-  if (drafts.length > 0) await tell(deps, item.gatewayId, drafts);
+  if (drafts.length > 0) await tell(deps, item.gatewayId, drafts, to);
   if (effects.some((effect) => effect.do === 'release-grant') && needsGo(item))
     await deps.gateways.update(item.gatewayId, releaseGrant(item.commandId));
   if (effects.some((effect) => effect.do === 'advance-lane')) await deliverOpen(deps, item.gatewayId);
 }
 
 /** Best effort: each such message is sent again at the next hello, by the sweeper or when the agent repeats its own. */
-async function tell(deps: DeliveryDeps, gatewayId: string, drafts: Draft[]): Promise<void> {
-  const location = await deps.reach.locate(gatewayId);
+async function tell(deps: DeliveryDeps, gatewayId: string, drafts: Draft[], to?: Location): Promise<void> {
+  const location = to ?? (await deps.reach.locate(gatewayId));
   if (!location) return;
   const outcome = await deps.reach.send(gatewayId, location, drafts);
   if (outcome === 'gone') await deps.gateways.update(gatewayId, loseRoute(location, deps.clock.now()));
@@ -96,13 +97,19 @@ async function tell(deps: DeliveryDeps, gatewayId: string, drafts: Draft[]): Pro
  * grants that nothing needs any more. To be called after the route is written, before `deliverOpen`.
  *
  * The commands are read before the route: a command acked through a newer connection than the one read here cannot
- * be mistaken for a lost one, because its version has moved on.
+ * be mistaken for a lost one, because its version has moved on. `mine`: the connection that this is done for; a newer
+ * one does it for itself. What is posted goes to the connection whose journal was compared and to no other: a
+ * `cmd.go` at the wrong host would start a command twice.
  */
-export async function reconcile(deps: DeliveryDeps, gatewayId: string): Promise<void> {
+export async function reconcile(
+  deps: DeliveryDeps,
+  gatewayId: string,
+  mine?: Pick<Location, 'epoch'>,
+): Promise<void> {
   const open = await deps.commands.listOpen(gatewayId);
   const gateway = await deps.gateways.get(gatewayId);
-  if (!gateway?.route) return;
-  const { journalId } = gateway.route;
+  if (!gateway?.route || (mine && mine.epoch !== gateway.route.epoch)) return;
+  const { journalId, cellId, epoch, connectionId } = gateway.route;
   const moved = new Set<string>();
   for (const item of open) {
     const holder = gateway.grants[item.commandId];
@@ -116,7 +123,8 @@ export async function reconcile(deps: DeliveryDeps, gatewayId: string): Promise<
     if (next)
       deps.log('info', 'command.reconciled', { gatewayId, commandId: item.commandId, state: next.state });
     // Lanes are advanced once, by the deliverOpen that follows.
-    await perform(deps, item, effects.filter((effect) => effect.do !== 'advance-lane')); // prettier-ignore
+    const now = effects.filter((effect) => effect.do !== 'advance-lane');
+    await perform(deps, item, now, { cellId, epoch, connectionId });
   }
   for (const [commandId, holder] of Object.entries(gateway.grants)) {
     if (moved.has(commandId)) continue;

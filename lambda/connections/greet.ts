@@ -47,7 +47,7 @@ export async function greet(deps: GreetDeps, socket: Socket, hello: Hello): Prom
   }
   const location = { cellId: deps.cellId, epoch: socket.epoch, connectionId: socket.connectionId };
   const delivery = { ...deps, reach: ownConnection(deps, location) };
-  await reconcile(delivery, socket.gatewayId);
+  await reconcile(delivery, socket.gatewayId, location);
   await deliverOpen(delivery, socket.gatewayId);
 }
 

@@ -2,7 +2,7 @@ import { newCommand } from '../../../core/commands/submission.ts';
 import { silentLog } from '../../../core/log.ts';
 import type { Route } from '../../../core/model.ts';
 import type { DeliverOutcome, Draft } from '../../../core/routes/frames.ts';
-import { deliverOpen, type DeliveryDeps } from '../../../lambda/commands/delivery.ts';
+import { deliverOpen, reconcile, type DeliveryDeps } from '../../../lambda/commands/delivery.ts';
 import type { Location } from '../../../lambda/commands/reach.ts';
 import { sweep } from '../../../lambda/commands/sweep.ts';
 import { MemoryStores } from '../../support/memory-stores.ts';
@@ -120,6 +120,32 @@ describe('delivering what is open', () => {
     outcomes = ['unknown'];
     expect(await deliverOpen(deps(), gatewayId)).toBe('sent');
     expect(command(id)).toMatchObject({ state: 'SENT', attempt: 1 });
+  });
+});
+
+describe('bringing commands in line with a journal', () => {
+  /** A restore that the agent of journal j has acked, and that still waits for its cmd.go. */
+  function acked(): string {
+    const id = submit('a');
+    const item = { ...command(id), kind: 'restore.start', state: 'ACKED', attempt: 1 } as const;
+    stores.commands.set(`${gatewayId}/${id}`, { ...item, ackedJournalId: 'j', ackedAt: start });
+    return id;
+  }
+
+  it('says cmd.go again to the connection whose journal was compared, and to no other', async () => {
+    acked();
+    route(6);
+    const elsewhere = { ...deps(), commands: stores.commandStore() };
+    elsewhere.reach.locate = () => Promise.resolve({ cellId: 'cell-2', epoch: 7, connectionId: 'c7' });
+    await reconcile(elsewhere, gatewayId);
+    expect(sent).toEqual([{ epoch: 6, types: ['cmd.go'] }]);
+  });
+
+  it('is left to the newer connection that has the route by now', async () => {
+    acked();
+    route(6);
+    await reconcile(deps(), gatewayId, { epoch: 5 });
+    expect(sent).toEqual([]);
   });
 });
 

@@ -10,6 +10,16 @@ export interface S3Request {
   readonly canonical: Pick<ServiceRequest, 'url' | 'headers' | 'body'>;
 }
 
+/** Headers of a write that the local store would pass over in silence. */
+const unsupportedWriteHeaders = [
+  'if-match',
+  'if-none-match',
+  'x-amz-object-lock-legal-hold',
+  'x-amz-object-lock-mode',
+  'x-amz-tagging',
+  'x-amz-website-redirect-location',
+];
+
 type Request = Pick<ServiceRequest, 'method' | 'url' | 'headers' | 'body'>;
 type Ask = (action: string, key?: string) => Question;
 
@@ -44,6 +54,10 @@ export function readS3Request(request: Request): S3Request {
     501,
   );
   if (!bucket) throw notImplemented;
+  const isRead = request.method === 'GET' || request.method === 'HEAD';
+  const unsupported = unsupportedWriteHeaders.find((name) => !isRead && request.headers[name] !== undefined);
+  if (unsupported)
+    throw new ServiceError('NotImplemented', `the local mode has no ${unsupported} on writes to S3`, 501);
   const ask: Ask = (action, object = key) => ({
     action: `s3:${action}`,
     resource: `arn:aws:s3:::${bucket}${object ? `/${object}` : ''}`,

@@ -195,6 +195,11 @@ describe('what a request to S3 does', () => {
     expect(() => actions(method, url)).toThrow(/the local mode has no/);
   });
 
+  it('is not a write on a condition that the store would pass over', () => {
+    expect(() => actions('PUT', '/b/k', { 'if-none-match': '*' })).toThrow(/no if-none-match on writes/);
+    expect(actions('GET', '/b/k', { 'if-none-match': '"x"' })).toHaveLength(1);
+  });
+
   it.each(['/b/%', '/b/k#x', '/b/%ff'])('%s is no address', (url) => {
     expect(() => actions('GET', url)).toThrow(/parse the specified URI/);
   });

@@ -49,8 +49,9 @@ export class Watch {
     const name = `${after.kind} ${after.commandId.slice(0, 4)}`;
     if (isFinal(before.state)) this.violations.push(`${name} goes on from ${before.state} to ${after.state}`);
     const mayStart = needsGo(after) && after.state === 'ACKED' && before.state !== 'ACKED';
-    const isSettled = this.#route?.connectionId === this.#settled?.connectionId;
-    if (mayStart && isSettled && after.ackedJournalId !== this.#settled?.journalId)
+    const settled = this.#settled;
+    const isSettled = settled !== undefined && this.#route?.connectionId === settled.connectionId;
+    if (mayStart && isSettled && after.ackedJournalId !== settled.journalId)
       this.violations.push(`${name} may start on a connection that was superseded`);
   }
 }

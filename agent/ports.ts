@@ -19,7 +19,10 @@ export interface VolumeService {
   remove(volumeId: string): Promise<void>;
   /** Looks at the backing file now. A volume found lost is not served any more (EIO) until it is restored. */
   check(volumeId: string): Promise<VolumeHealth>;
-  /** Point in time, incremental against the last snapshot. Throws BUSY while another snapshot or a restore runs. */
+  /**
+   * Point in time, incremental against the last snapshot; also while the volume is being restored. Throws BUSY while
+   * another snapshot of it is taken.
+   */
   snapshot(params: {
     volumeId: string;
     signal?: AbortSignal;

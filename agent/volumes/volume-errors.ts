@@ -23,19 +23,29 @@ export function noRestore({ volumeId }: VolumeRecord): HoldfastError {
   return new HoldfastError('CONFLICT', `no restore of ${volumeId} is running`);
 }
 
-/** Throws BUSY while a snapshot or a restore of the volume is under way. */
-export function mustBeIdle(facts: VolumeFacts, what: 'restored' | 'snapshotted'): void {
+/** Throws BUSY while a snapshot or another restore of the volume is under way. */
+export function mustBeIdle(facts: VolumeFacts): void {
   const state = stateOf(facts);
-  if (!facts.upload && state !== 'restoring' && state !== 'paused') return;
-  const busy = facts.upload ? 'a snapshot of it is being taken' : `it is ${state}`;
-  throw new HoldfastError('BUSY', `volume ${facts.record.volumeId} cannot be ${what}: ${busy}`, {
-    hint: facts.upload ? 'try again when it is done' : 'cancel the restore, or wait for its end',
-  });
+  if (facts.upload) throw busyUploading(facts);
+  if (state === 'restoring' || state === 'paused')
+    throw new HoldfastError('BUSY', `volume ${facts.record.volumeId} cannot be restored: it is ${state}`, {
+      hint: 'cancel the restore, or wait for its end',
+    });
 }
 
-/** Throws IO where the volume has no content that could be read. */
-export function mustBeHealthy(facts: VolumeFacts): void {
+/**
+ * Throws BUSY while a snapshot is being taken, IO where the volume cannot be read. One that is being restored can: what
+ * is not there yet comes from the snapshot that it is restored from.
+ */
+export function mustBeReadable(facts: VolumeFacts): void {
   const state = stateOf(facts);
-  if (facts.opened && state === 'healthy') return;
+  if (facts.upload) throw busyUploading(facts);
+  if (facts.opened && (state === 'healthy' || state === 'restoring' || state === 'paused')) return;
   throw new HoldfastError('IO', `volume ${facts.record.volumeId} is ${state}`, { hint: 'restore it first' });
+}
+
+function busyUploading({ record }: VolumeFacts): HoldfastError {
+  return new HoldfastError('BUSY', `a snapshot of volume ${record.volumeId} is being taken`, {
+    hint: 'try again when it is done',
+  });
 }

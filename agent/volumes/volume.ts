@@ -20,7 +20,7 @@ import { geometryFor, newRestoreId, type RestoreParams } from '../restore/restor
 import type { SnapshotAccess } from './snapshot-access.ts';
 import { TrackedDevice } from './tracked-device.ts';
 import { Upload } from './upload.ts';
-import { canceled, lost, mustBeHealthy, mustBeIdle, noRestore, unavailable } from './volume-errors.ts';
+import { canceled, lost, mustBeIdle, mustBeReadable, noRestore, unavailable } from './volume-errors.ts';
 import { volumeFile, type VolumeRecord } from './volume-record.ts';
 import { healthOf, infoOf, stateOf, type Opened, type VolumeFacts } from './volume-view.ts';
 
@@ -82,7 +82,7 @@ export class Volume {
         ...p,
         volumeId,
         tracked: opened.tracked,
-        read: (into, offsetBytes) => opened.target.read(into, offsetBytes),
+        read: (into, offsetBytes) => opened.tracked.read(into, offsetBytes),
         parent: this.#record.lastSnapshot,
         bucket: await this.#deps.snapshots.bucket({ kind: 'snapshot', volumeId }),
       });
@@ -159,7 +159,7 @@ export class Volume {
 
   async #restore(p: RestoreParams): Promise<void> {
     const { volumeId, path, sizeBytes } = this.#record;
-    mustBeIdle(this.#facts(), 'restored');
+    mustBeIdle(this.#facts());
     const restoreId = newRestoreId();
     const source = await this.#deps.snapshots.pin(volumeId, p.snapshotId, restoreId);
     try {
@@ -170,7 +170,12 @@ export class Volume {
       const opened = await beginRestore(this.#deps, params);
       this.#canceled = undefined;
       await this.#serveRestore(opened, new ChangedGrains(sizeBytes));
-      await this.#save({ identity: opened.target.identity, fault: undefined, stopped: undefined });
+      // From now on the volume is the snapshot and what clients changed since: the next one builds on it.
+      const { sizeBytes: snapshotBytes, chunkBytes } = source;
+      const at = snapshotIdTimeMs(p.snapshotId);
+      const lastSnapshot = { snapshotId: p.snapshotId, at, sizeBytes: snapshotBytes, chunkBytes };
+      const forgotten = { fault: undefined, stopped: undefined, signature: undefined };
+      await this.#save({ identity: opened.target.identity, lastSnapshot, ...forgotten });
     } catch (thrown) {
       await source.close();
       await this.#deps.snapshots.release(volumeId, p.snapshotId, restoreId).catch(() => undefined);
@@ -198,10 +203,7 @@ export class Volume {
   async #endRestore(engine: RestoreEngine): Promise<void> {
     const opened = this.#opened;
     if (opened?.restore?.engine !== engine) return;
-    const { snapshotId, snapshotBytes, blockBytes } = engine.descriptor.frozen;
-    const at = snapshotIdTimeMs(snapshotId);
-    const lastSnapshot = { snapshotId, at, sizeBytes: snapshotBytes, chunkBytes: blockBytes };
-    await this.#save({ lastSnapshot, fault: undefined });
+    await this.#save({ fault: undefined });
     await opened.restore.source.close();
     await this.#release(engine.descriptor);
     await this.#lookAtContent();
@@ -281,8 +283,7 @@ export class Volume {
   }
 
   #beginUpload(): { opened: Opened; upload: Upload } {
-    mustBeIdle(this.#facts(), 'snapshotted');
-    mustBeHealthy(this.#facts());
+    mustBeReadable(this.#facts());
     const opened = this.#opened!;
     this.#upload = new Upload(this.#deps.clock.now);
     return { opened, upload: this.#upload };

@@ -70,6 +70,11 @@ interface NamedTable {
 
 function tablesOf(request: ServiceRequest, operation: string): NamedTable[] {
   const body = jsonBody(request);
+  if (!['', 'NONE'].includes(text(body.ReturnValuesOnConditionCheckFailure)))
+    throw new ServiceError(
+      'ValidationException',
+      'the local mode has no ReturnValuesOnConditionCheckFailure',
+    );
   if (batchOperations.has(operation))
     return Object.keys((body.RequestItems as object | undefined) ?? {}).map((table) => ({
       name: tableName(table),

@@ -73,6 +73,7 @@ export function sendJson(
   response.writeHead(200, { 'content-type': contentType }).end(JSON.stringify(body));
 }
 
+/** A member of a request as text; empty when it is something else or not there. */
 export function text(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }

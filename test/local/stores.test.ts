@@ -94,6 +94,16 @@ describe('AWS services on one machine, asked by their own SDK clients', () => {
       await documents(far).send(new PutCommand(own));
     });
 
+    it('refuses what the local store would pass over in silence', async () => {
+      const put = new PutCommand({
+        TableName: tableName,
+        Item: { pk: 'g1', sk: 'c1' },
+        ConditionExpression: 'attribute_not_exists(pk)',
+        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+      });
+      await expect(documents(probe).send(put)).rejects.toThrow(/ReturnValuesOnConditionCheckFailure/);
+    });
+
     it('refuses a wrong secret and an unknown key', async () => {
       const wrong = { ...probe, credentials: { ...probe.credentials, secretAccessKey: 'wrong' } };
       const key = { TableName: tableName, Key: { pk: 'g1', sk: 'c1' } };

@@ -16,6 +16,8 @@ import { addUpCommand } from '../cli/up-command.ts';
 import { startLocal } from '../local/up.ts';
 
 setGlobalProxyFromEnv();
+// Whoever read our output is gone: nothing to say to them, and no reason to end in the middle of something.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 const deps: CliDeps = {
   env: process.env,
   stdout: (line) => process.stdout.write(`${line}\n`),

@@ -107,9 +107,13 @@ test('parameters that are too large', async () => {
 });
 
 test('a snapshot that does not exist, and a volume that does not', async () => {
-  const restore = ['send', gatewayId, 'restore.start', '-p', 'volumeId=v1', '-p', 'snapshotId=none'];
-  const finished = await holdfast(...restore);
-  expect(finished.stderr).toMatch(/^error: STEP_FAILED: restore.start FAILED: NOT_FOUND: .*none/);
+  const none = '01m81jerdzxsme7wv87gr4sraa';
+  const restore = ['send', gatewayId, 'restore.start', '-p', 'volumeId=v1', '-p', `snapshotId=${none}`];
+  expectError(
+    await holdfast(...restore),
+    'STEP_FAILED',
+    new RegExp(`restore.start FAILED: NOT_FOUND: .*${none}`),
+  );
   const other = await holdfast('send', gatewayId, 'snapshot.create', '-p', 'volumeId=v9');
   expect(other.stderr).toMatch(/^error: STEP_FAILED: snapshot.create FAILED: NOT_FOUND: .*v9/);
 });

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createApiClient, type ApiClient } from '../../cli/api-client.ts';
+import { NbdClient } from '../../cli/demo/nbd-client.ts';
 import type { Answers } from '../../core/api.ts';
 import type { CommandKind } from '../../core/command-kinds.ts';
 import { startLocalCloud, type TestCloud } from '../support/local-cloud.ts';
@@ -53,6 +54,16 @@ const startAgent = async (): Promise<AgentProcess> => {
   await agent.until('agent.started');
   return agent;
 };
+
+async function overwriteVolume(): Promise<void> {
+  const { stdout } = await runCli(['volume', 'show', 'vol1', '--state-dir', state, '--json']);
+  const { nbdSocket } = JSON.parse(stdout) as { nbdSocket: string };
+  const nbd = await NbdClient.open(nbdSocket, 'vol1');
+  const stepBytes = 1024 * 1024;
+  for (let at = 0; at < volumeBytes; at += stepBytes) await nbd.write(at, randomBytes(stepBytes));
+  await nbd.flush();
+  nbd.close();
+}
 
 beforeAll(async () => {
   cloud = await startLocalCloud({ context: { heartbeatIntervalMs: 1_000, reconnectWindowMs: 500 } });
@@ -148,7 +159,8 @@ it('restarts by command and tells so itself', async () => {
 });
 
 it('leaves a snapshot during which it was killed INDETERMINATE, and takes the next', async () => {
-  writeFileSync(image, randomBytes(volumeBytes), { flag: 'r+' });
+  // Through the volume's own server: a file that changes behind the agent's back is a lost volume.
+  await overwriteVolume();
   const commandId = await submit('snapshot.create', { volumeId: 'vol1' });
   await agent.until('command.started', { commandId });
   await agent.kill('SIGKILL');

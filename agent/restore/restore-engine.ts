@@ -37,6 +37,7 @@ export class RestoreEngine {
   #state: EngineState;
   #sinceCursorBytes = 0;
   #cursorAt = 0;
+  #isStoringCursor = false;
   #lastTrouble: HoldfastError | undefined;
 
   /** Begins a restore. Resolves when it may be served: after O(1) writes and no fetch. */
@@ -155,10 +156,7 @@ export class RestoreEngine {
     if (this.#state === 'closed') return;
     const wasRunning = this.#state === 'restoring' || this.#state === 'paused';
     await this.#refuse(new HoldfastError('UNAVAILABLE', 'the volume is being closed'));
-    if (wasRunning && !this.#parts.barriers.failure)
-      await this.#parts.settler
-        .storeCursor()
-        .catch((thrown: unknown) => this.#noteTrouble(asHoldfastError(thrown), 0));
+    if (wasRunning && !this.#parts.barriers.failure) await this.#storeCursor();
     this.#state = 'closed';
     this.#ended.resolve('closed');
     await this.#deps.target.close();
@@ -185,14 +183,21 @@ export class RestoreEngine {
     const bytes = count * this.#parts.geometry.blockBytes;
     this.#meter.add(bytes);
     this.#sinceCursorBytes += bytes;
-    const now = this.#deps.clock.now();
     const isDue = this.#sinceCursorBytes >= (this.#deps.cursorEveryBytes ?? cursorEveryBytesDefault);
-    if (!isDue && now - this.#cursorAt < cursorEveryMs) return;
+    const isLate = this.#deps.clock.now() - this.#cursorAt >= cursorEveryMs;
+    if ((isDue || isLate) && !this.#isStoringCursor) void this.#storeCursor();
+  }
+
+  async #storeCursor(): Promise<void> {
+    this.#isStoringCursor = true;
     this.#sinceCursorBytes = 0;
-    this.#cursorAt = now;
-    this.#parts.settler
-      .storeCursor()
-      .catch((thrown: unknown) => this.#noteTrouble(asHoldfastError(thrown), 0));
+    try {
+      if (await this.#parts.settler.storeCursor()) this.#cursorAt = this.#deps.clock.now();
+    } catch (thrown) {
+      this.#noteTrouble(asHoldfastError(thrown), 0);
+    } finally {
+      this.#isStoringCursor = false;
+    }
   }
 
   async #finish(): Promise<boolean> {

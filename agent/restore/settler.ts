@@ -27,12 +27,13 @@ export class Settler {
     this.deps = deps;
   }
 
-  /** Everything below the cursor is durable before the cursor says so. */
-  async storeCursor(): Promise<void> {
+  /** Everything below the cursor is durable before the cursor says so. False where it has not moved. */
+  async storeCursor(): Promise<boolean> {
     const cursor = this.deps.states.advanceLow();
-    if (cursor <= this.deps.keeper.descriptor.moving.cursor) return;
+    if (cursor <= this.deps.keeper.descriptor.moving.cursor) return false;
     await this.seal();
     await this.deps.keeper.update({ cursor });
+    return true;
   }
 
   /** True when every block was found restored and that is durable; from then on no mark is looked at any more. */

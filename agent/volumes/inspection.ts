@@ -68,5 +68,6 @@ export function faultOf(error: HoldfastError): VolumeFault {
   if (error.code === 'NOT_FOUND') return 'missing';
   if (error.code === 'WRONG_TARGET') return 'wrong-target';
   if (error.code === 'CORRUPT') return 'truncated';
+  if (error.code === 'GONE') return 'overwritten';
   return 'io-error';
 }

@@ -1,3 +1,5 @@
+import { HoldfastError } from '../../core/errors.ts';
+import type { Descriptor } from '../../core/restore/descriptor.ts';
 import { BarrierOwner } from '../restore/barrier-owner.ts';
 import { PlainDevice } from '../restore/plain-device.ts';
 import { ChangedGrains } from './changed-grains.ts';
@@ -7,8 +9,15 @@ import type { VolumeRecord } from './volume-record.ts';
 import { modifiedAtNs, openVolumeTarget } from '../restore/volume-target.ts';
 import type { Opened } from './volume-view.ts';
 
-/** A volume that is served as it is, with what an orderly stop knew of it. Throws as `openVolumeTarget`. */
-export async function openHealthy(record: VolumeRecord): Promise<Opened> {
+/**
+ * A volume that is served as it is, with what an orderly stop knew of it; `restored` is the descriptor of its last
+ * restore. Throws as `openVolumeTarget`, and GONE where a restore was begun and its descriptor is missing.
+ */
+export async function openHealthy(record: VolumeRecord, restored: Descriptor | undefined): Promise<Opened> {
+  if (record.restoreId !== undefined && !restored)
+    throw new HoldfastError('GONE', `the descriptor of the restore of ${record.volumeId} is missing`, {
+      hint: 'nothing tells restored blocks from unrestored ones without it: restore the volume again',
+    });
   const { path, sizeBytes, stopped } = record;
   const locked = await openVolumeTarget(record);
   const samples = new ContentSamples(sizeBytes, stopped?.samples);

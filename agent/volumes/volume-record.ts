@@ -23,6 +23,8 @@ const schema = z.object({
       snapshotId: z.string().optional(),
     })
     .optional(),
+  /** A restore was begun and its end not seen: without its descriptor the volume must not be served. */
+  restoreId: z.string().optional(),
   lastSnapshot: z
     .object({ snapshotId: z.string(), at: count, sizeBytes: count, chunkBytes: count.min(4096) })
     .optional(),

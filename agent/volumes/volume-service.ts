@@ -2,6 +2,7 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import { silentLog, type Log } from '../../core/log.ts';
+import { describeMark, markBytes } from '../../core/restore/mark.ts';
 import { serveNbd, type NbdServer } from '../nbd/server.ts';
 import type { BucketFor, VolumeInfo, VolumeService } from '../ports.ts';
 import { Bandwidth } from '../restore/bandwidth.ts';
@@ -117,7 +118,11 @@ class Volumes implements VolumeService {
     const closing = volume.close({ forget: true });
     await this.#nbd?.disconnect(volumeId);
     await closing;
-    await rm(join(this.#deps.directory, volumeId), { recursive: true, force: true });
+    const folder = join(this.#deps.directory, volumeId);
+    // The record goes first: a volume without its restore's descriptor must not come back as a healthy one.
+    await rm(join(folder, 'volume.json'), { force: true });
+    await syncDirectory(folder);
+    await rm(folder, { recursive: true, force: true });
     await syncDirectory(this.#deps.directory);
     this.#volumes.delete(volumeId);
     this.#log('info', 'volume.removed', { volumeId });
@@ -184,6 +189,16 @@ async function makeRecord(p: { volumeId: string; path: string; sizeBytes?: numbe
         hint: 'leave the size out to take it as it is',
       });
     await (await lockTarget(target)).release();
+    const front = new Uint8Array(Math.min(markBytes, sizeBytes));
+    await target.read(front, 0);
+    if (describeMark(front))
+      throw new HoldfastError(
+        'WRONG_TARGET',
+        `${p.path} carries the mark of a restore that is not complete`,
+        {
+          hint: 'go on with that restore where it was begun, or restore a snapshot to it with --again',
+        },
+      );
     return { volumeId: p.volumeId, path: p.path, sizeBytes, identity };
   } finally {
     await target.close();

@@ -142,15 +142,15 @@ export class Volume {
         const source = this.#deps.snapshots.reopen(descriptor);
         const opened = await resumeRestore(this.#deps, { descriptor, path: this.#record.path, source });
         await this.#serveRestore(opened, undefined);
-      } else await this.#openHealthy();
+      } else await this.#openHealthy(descriptor);
     } catch (thrown) {
       const error = asHoldfastError(thrown);
       await this.#lose({ reason: faultOf(error), detail: error.message });
     }
   }
 
-  async #openHealthy(): Promise<void> {
-    const opened = await openHealthy(this.#record);
+  async #openHealthy(restored: Descriptor | undefined): Promise<void> {
+    const opened = await openHealthy(this.#record, restored);
     this.#opened = opened;
     // Used up: after a crash from here on nothing is known of the changes.
     await this.#save({ stopped: undefined, fault: undefined });
@@ -175,7 +175,7 @@ export class Volume {
       const at = snapshotIdTimeMs(p.snapshotId);
       const lastSnapshot = { snapshotId: p.snapshotId, at, sizeBytes: snapshotBytes, chunkBytes };
       const forgotten = { fault: undefined, stopped: undefined, signature: undefined };
-      await this.#save({ identity: opened.target.identity, lastSnapshot, ...forgotten });
+      await this.#save({ identity: opened.target.identity, restoreId, lastSnapshot, ...forgotten });
     } catch (thrown) {
       await source.close();
       await this.#deps.snapshots.release(volumeId, p.snapshotId, restoreId).catch(() => undefined);
@@ -203,7 +203,7 @@ export class Volume {
   async #endRestore(engine: RestoreEngine): Promise<void> {
     const opened = this.#opened;
     if (opened?.restore?.engine !== engine) return;
-    await this.#save({ fault: undefined });
+    await this.#save({ fault: undefined, restoreId: undefined });
     await opened.restore.source.close();
     await this.#release(engine.descriptor);
     await this.#lookAtContent();

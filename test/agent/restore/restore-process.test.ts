@@ -128,6 +128,11 @@ describe('holdfast-agent restore', () => {
     const ended = await first.exit;
     expect(ended.code).toBe(1);
     expect(ended.stderr).toContain('the same command goes on where it was');
+    const look = await runCli(['volume', 'inspect', target, '--json', '--state-dir', join(dir, 'state')]);
+    expect(JSON.parse(look.stdout)).toMatchObject({
+      sizeBytes: Math.ceil(bytes.length / 4096) * 4096,
+      restore: { phase: 'restoring' },
+    });
     const second = agent(['restore', url, target]);
     expect(await second.event('open')).toMatchObject({ isResumed: true });
     expect(await second.exit).toMatchObject({ code: 0 });

@@ -216,6 +216,26 @@ describe('a restore of a volume', () => {
     expect(await pinsIn('refuse')).toBe(0);
   });
 
+  it('does not come back as a healthy volume without its descriptor, nor under another name', async () => {
+    const volumes = await world.service('orphan');
+    const { path, bytes } = await world.file('orphan', 4 * MiB);
+    await volumes.create({ volumeId: 'v', path });
+    const { snapshotId } = await volumes.snapshot({ volumeId: 'v' });
+    await rm(path);
+    await volumes.restore({ volumeId: 'v', snapshotId, bandwidthBytesPerSec: 1024 });
+    await volumes.pauseRestore('v');
+    await volumes.close();
+    await rm(join(world.dir, 'orphan', 'volumes', 'v', 'restore.json'));
+    const again = await world.service('orphan');
+    expect(again.get('v')).toMatchObject({ state: 'failed', health: { reason: 'overwritten' } });
+    await again.restore({ volumeId: 'v', snapshotId });
+    expect(await again.waitRestored('v')).toMatchObject({ outcome: 'restored' });
+    expect(sha(await readFile(path))).toBe(sha(bytes));
+    await writeFile(path, Buffer.concat([Buffer.from('HFSTMARK'), bytes.subarray(8)]));
+    await again.remove('v');
+    await expect(again.create({ volumeId: 'w', path })).rejects.toMatchObject({ code: 'WRONG_TARGET' });
+  });
+
   it('that loses its disk half-way is failed, and can be begun again', async () => {
     const volumes = await world.service('halfway');
     const { path, bytes } = await world.file('halfway', 8 * MiB);

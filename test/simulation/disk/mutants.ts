@@ -98,9 +98,10 @@ export const mutants: Record<string, Partial<EngineMakers>> = {
   'rule 7: the cursor is stored without a barrier': {
     settler: (deps) =>
       new (class extends Settler {
-        override storeCursor(): Promise<void> {
+        override async storeCursor(): Promise<boolean> {
           const { states, keeper } = this.deps;
-          return keeper.update({ cursor: states.advanceLow() });
+          await keeper.update({ cursor: states.advanceLow() });
+          return true;
         }
       })(deps),
   },

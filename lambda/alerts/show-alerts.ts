@@ -4,6 +4,7 @@ import { alertTrail as trailOf, alertView } from '../../core/alerts/alert-view.t
 import type { AlertTrail, AlertView } from '../../core/api.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { AlertItem } from '../../core/model.ts';
+import { cursorOf } from '../api/cursor.ts';
 import type { ApiRequest } from '../aws/http-handler.ts';
 import type { commandsTable } from '../aws/tables.ts';
 import { collect } from './collect.ts';
@@ -121,11 +122,4 @@ async function pageOf(found: AsyncIterable<AlertItem>, cursor: (last: AlertItem)
   for await (const item of found) if (items.push(item) === pageCount) break;
   const last = items.length === pageCount ? items.at(-1) : undefined;
   return { alerts: items.map(alertView), ...(last ? { next: cursor(last) } : {}) };
-}
-
-function cursorOf(next: string | undefined, form: RegExp): [string?, string?] {
-  if (next === undefined) return [];
-  const match = form.exec(next);
-  if (!match) throw new HoldfastError('INVALID_INPUT', 'next is not one that a list answered');
-  return [match[1], match[2]];
 }

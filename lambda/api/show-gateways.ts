@@ -4,6 +4,7 @@ import { gatewayView } from '../../core/identity/gateway-view.ts';
 import type { GatewayItem } from '../../core/model.ts';
 import type { ApiRequest } from '../aws/http-handler.ts';
 import type { gatewaysTable, inventoryTable, statusTable } from '../aws/tables.ts';
+import { cursorOf } from './cursor.ts';
 
 export interface ShowDeps {
   readonly gateways: ReturnType<typeof gatewaysTable>;
@@ -11,6 +12,8 @@ export interface ShowDeps {
   readonly inventory: ReturnType<typeof inventoryTable>;
 }
 
+/** A page's `next` is its last gateway. */
+const gatewayCursor = /^([\w-]{1,64})$/;
 /** Gateways of one answer. A heartbeat has about 1 KB, so a page stays far below Lambda's 6 MB. */
 const pageCount = 100;
 
@@ -24,11 +27,12 @@ export async function listGateways(
   deps: ShowDeps,
   { tenantId, query }: ApiRequest<'listGateways'>,
 ): Promise<Page> {
+  const [after = ' '] = cursorOf(query['next'], gatewayCursor);
   const ids: string[] = [];
   const found = deps.gateways.query({
     index: 'byTenant',
     key: '#tenantId = :tenantId AND #gatewayId > :after',
-    values: { ':tenantId': tenantId, ':after': query['next'] ?? ' ' },
+    values: { ':tenantId': tenantId, ':after': after },
     pageSize: pageCount,
   });
   for await (const { gatewayId } of found) if (ids.push(gatewayId) === pageCount) break;
@@ -42,7 +46,8 @@ export async function listGateways(
 
 /** Every tenant's gateways, in no order. */
 export async function fleetGateways(deps: ShowDeps, { query }: ApiRequest<'fleetGateways'>): Promise<Page> {
-  const after = query['next'] === undefined ? undefined : { gatewayId: query['next'] };
+  const [gatewayId] = cursorOf(query['next'], gatewayCursor);
+  const after = gatewayId === undefined ? undefined : { gatewayId };
   const items: GatewayItem[] = [];
   for await (const gateway of deps.gateways.scan({ pageSize: pageCount, after }))
     if (items.push(gateway) === pageCount) break;

@@ -5,6 +5,7 @@ import { bodyHashOf, checkedParams, newCommand } from '../../core/commands/submi
 import { HoldfastError } from '../../core/errors.ts';
 import type { CommandItem, GatewayItem, Principal } from '../../core/model.ts';
 import { countCommand } from '../../core/routes/route-rules.ts';
+import { cursorOf } from '../api/cursor.ts';
 import { applyEvent } from './apply.ts';
 import { deliverOpen, perform, type DeliveryDeps } from './delivery.ts';
 
@@ -100,7 +101,8 @@ export async function listCommands(
   next?: string,
 ): Promise<Answers['listCommands']> {
   await requireGateway(deps, caller, gatewayId);
-  const page = await deps.commands.list(gatewayId, { countMax: 50, next });
+  const [before] = cursorOf(next, /^(\d{1,15})$/);
+  const page = await deps.commands.list(gatewayId, { countMax: 50, next: before });
   return { commands: page.commands.map(view), ...(page.next ? { next: page.next } : {}) };
 }
 

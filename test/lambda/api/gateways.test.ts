@@ -58,6 +58,12 @@ describe('list', () => {
     );
   });
 
+  it.each(['', 'no page', 'x'.repeat(65)])('goes on only where a page ended: %j', async (next) => {
+    const refused = { code: 'INVALID_INPUT' };
+    await expect(listGateways(api, request('acme', { query: { next } }))).rejects.toMatchObject(refused);
+    await expect(fleetGateways(api, fleet({ next }))).rejects.toMatchObject(refused);
+  });
+
   it('tells operators about every tenant', async () => {
     await seed('gw-a', 'acme');
     await seed('gw-c', 'other');

@@ -4,6 +4,8 @@ export const limits = {
   messageBytes: 24 * 1024,
   /** Command parameters and results; larger bodies go through S3. */
   commandBodyBytes: 16 * 1024,
+  /** How deep JSON from outside may nest: a store keeps 32 levels. */
+  jsonLevels: 32,
   activationCodeTtlMs: 24 * 3600_000,
   dialTokenTtlMs: 60_000,
   dialClockSkewMs: 5 * 60_000,

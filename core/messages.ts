@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { commandKinds } from './command-kinds.ts';
+import { isDeeperThan } from './json-depth.ts';
 import { limits } from './limits.ts';
 import { heartbeatSchema, inventorySchema } from './status.ts';
+import { storableJson, storableNumber } from './storable.ts';
 
 /**
  * Every WebSocket message, in both directions. One message is one text frame of JSON, at most
@@ -18,7 +20,7 @@ const unixMs = z.number().int().nonnegative();
 export const outcomeSchema = z.object({
   status: z.enum(['SUCCEEDED', 'FAILED', 'CANCELED', 'TIMED_OUT', 'REJECTED', 'INDETERMINATE']),
   /** Kind-specific; bounded by the frame. */
-  output: z.record(z.string().max(64), z.json()).optional(),
+  output: z.record(z.string().min(1).max(64), storableJson).optional(),
   error: z.object({ code, message: text, hint: text.optional() }).optional(),
 });
 export type CommandOutcome = z.infer<typeof outcomeSchema>;
@@ -47,7 +49,7 @@ export const upstreamBodies = {
   inventory: z.object({ inventory: inventorySchema }),
   'probe.ok': z.object({ probeId: id }),
   'cmd.ack': commandRef.extend({ journalId: id }),
-  'cmd.progress': commandRef.extend({ fraction: z.number().min(0).max(1), note: text.optional() }),
+  'cmd.progress': commandRef.extend({ fraction: storableNumber.min(0).max(1), note: text.optional() }),
   'cmd.result': commandRef.extend({ outcome: outcomeSchema, startedAt: unixMs, endedAt: unixMs }),
   'creds.get': z.object({ requestId: id, purpose: credentialPurposeSchema }),
   reject: z.object({ messageId: z.string().max(64).optional(), code, message: text }),
@@ -157,6 +159,8 @@ function parseFrame<M>(frame: string, bodies: Record<string, z.ZodType>): Parsed
   } catch {
     return fail('NOT_JSON', 'the message is not JSON');
   }
+  if (isDeeperThan(json, limits.jsonLevels))
+    return fail('BAD_ENVELOPE', `the message nests deeper than ${limits.jsonLevels} levels`);
   const envelope = envelopeSchema.safeParse(json);
   if (!envelope.success) return fail('BAD_ENVELOPE', z.prettifyError(envelope.error));
   const { v, t, id: messageId } = envelope.data;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { storableNumber } from './storable.ts';
 
 /**
  * What a gateway reports. Keys of `metrics` are OpenTelemetry's names where it has one
@@ -6,7 +7,7 @@ import { z } from 'zod';
  */
 const unixMs = z.number().int().nonnegative();
 const count = z.number().int().nonnegative();
-const fraction = z.number().min(0).max(1);
+const fraction = storableNumber.min(0).max(1);
 
 export const volumeStates = ['healthy', 'failed', 'restoring', 'paused', 'canceled'] as const;
 export const volumeFailures = ['missing', 'truncated', 'overwritten', 'io-error', 'wrong-target'] as const;
@@ -23,7 +24,7 @@ export const volumeStatusSchema = z.object({
       snapshotId: z.string().max(64),
       fraction,
       lastProgressAt: unixMs,
-      bytesPerSec: z.number().nonnegative(),
+      bytesPerSec: storableNumber.nonnegative(),
     })
     .optional(),
   /** A snapshot being uploaded. */
@@ -46,7 +47,7 @@ export const heartbeatSchema = z.object({
   agentVersion: z.string().max(32),
   agentStartedAt: unixMs,
   metrics: z
-    .record(z.string().max(64), z.number())
+    .record(z.string().min(1).max(64), storableNumber)
     .refine((m) => Object.keys(m).length <= 40, 'at most 40 metrics'),
   filesystems: z.array(filesystemStatusSchema).max(8),
   volumes: z.array(volumeStatusSchema).max(16),

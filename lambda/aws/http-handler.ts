@@ -12,6 +12,8 @@ import {
 } from '../../core/api.ts';
 import type { EnvName } from '../../core/env.ts';
 import { asHoldfastError, errorCodes, HoldfastError } from '../../core/errors.ts';
+import { isDeeperThan } from '../../core/json-depth.ts';
+import { limits } from '../../core/limits.ts';
 import type { Log } from '../../core/log.ts';
 import type { Principal } from '../../core/model.ts';
 import { once } from './client-options.ts';
@@ -177,6 +179,8 @@ function parseBody(name: RouteName, { body, isBase64Encoded }: HttpEvent): unkno
   } catch (cause) {
     throw new HoldfastError('INVALID_INPUT', 'the body is not JSON', { cause });
   }
+  if (isDeeperThan(json, limits.jsonLevels))
+    throw new HoldfastError('INVALID_INPUT', `the body nests deeper than ${limits.jsonLevels} levels`);
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

@@ -99,6 +99,7 @@ describe('what is asked', () => {
     ['{"name":""}', 'name: '],
     ['{"name":"x","admin":true}', 'admin'],
     [undefined, 'name: '],
+    ['['.repeat(200_000) + ']'.repeat(200_000), 'nests deeper'],
   ])('is refused: %s', async (body, message) => {
     const refused = await call(at(rename, { authorizer, body }));
     expect(refused).toMatchObject({ statusCode: 400, body: { error: { code: 'INVALID_INPUT' } } });

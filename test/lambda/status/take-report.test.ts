@@ -72,6 +72,13 @@ async function cell(gateway: Partial<GatewayItem> = {}) {
   };
 }
 
+/** A status whose metrics are this JSON. */
+function statusText(metrics: string): string {
+  const body = { heartbeat: heartbeat({ metrics: {} }) };
+  const frame = JSON.stringify({ v: 1, t: 'status', id: 'm', epoch: 7, seq: 1, ts: t0, body });
+  return frame.replace('"metrics":{}', () => `"metrics":${metrics}`);
+}
+
 test('stores a status under the verified identity and acknowledges it', async () => {
   const { send, stored, posted, at } = await cell();
   at(t0 + 400);
@@ -132,6 +139,14 @@ test.each([
     'BAD_BODY',
   ],
   ['a frame that is too large', 'x'.repeat(30_000), 'TOO_LARGE'],
+  [
+    'a frame that nests too deep for a stack',
+    statusText(`${'['.repeat(9_000)}${']'.repeat(9_000)}`),
+    'BAD_ENVELOPE',
+  ],
+  ['a number that is too large for the table', statusText('{"x":1e300}'), 'BAD_BODY'],
+  ['a number that is too small for the table', statusText('{"x":1e-200}'), 'BAD_BODY'],
+  ['a metric without a name', statusText('{"":1}'), 'BAD_BODY'],
 ])('answers %s with a reject and stores nothing', async (_, text, code) => {
   const { raw, stored, posted } = await cell();
   await raw(text);

@@ -14,6 +14,12 @@ export interface AlertStep {
 }
 
 /**
+ * More open alerts about parts of a gateway than the largest status has reasons for. Alerts of parts that are no longer
+ * reported stay open, so a gateway that invents new volumes with each status would fill the table without this.
+ */
+const openComponentsMax = 160;
+
+/**
  * What has to be done to one gateway's alerts. Open alerts without an observation are frozen: missing data never
  * resolves one. `open` holds the gateway's alerts of the index, `observations` what was seen now.
  */
@@ -25,12 +31,15 @@ export function planGateway(
 ): AlertStep[] {
   const rest = new Map(open.map((item) => [item.alertKey, item]));
   const steps: AlertStep[] = [];
+  let openComponents = open.filter(({ component }) => component !== '').length;
   for (const o of gateway.status === 'active' ? observations : []) {
     const alertKey = alertKeyOf({ ...gateway, conditionId: o.condition.id, component: o.component });
     const known = rest.get(alertKey);
     rest.delete(alertKey);
     // A closed alert changes only when it is raised: the many quiet ones cost no read.
-    if (!known && o.level !== 'raised') continue;
+    if (!known && (o.level !== 'raised' || (o.component !== '' && openComponents >= openComponentsMax)))
+      continue;
+    if (!known && o.component !== '') openComponents += 1;
     const apply: AlertStep['apply'] = (stored, now) =>
       observed(stored ?? newAlert(gateway, o), o, now, limits);
     steps.push({ alertKey, known, apply });

@@ -127,6 +127,19 @@ test('a component that is not reported any more freezes its alert and does not r
   expect(step!.apply(open, t0 + minutes)).toMatchObject({ state: 'UNKNOWN', frozenState: 'FIRING' });
 });
 
+test('a gateway that invents volumes without end gets no alerts without end, and loses none of its own', () => {
+  let open: AlertItem[] = [];
+  for (let beat = 0; beat < 40; beat++) {
+    const invented = Array.from({ length: 16 }, (_, i) =>
+      o('VolumeIrrecoverable', 'raised', `v-${beat}-${i}`),
+    );
+    const steps = planGateway(gateway, open, [...invented, o('MemoryHigh', 'raised')], limits);
+    open = steps.map(({ known, apply }) => apply(known, t0 + beat)).filter((item) => item !== undefined);
+  }
+  expect(open.length).toBeLessThan(200);
+  expect(open.some(({ conditionId }) => conditionId === 'MemoryHigh')).toBe(true);
+});
+
 test('a quiet gateway needs no step at all', () => {
   expect(planGateway(gateway, [], [well, o('MemoryHigh', 'clear')], limits)).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { AlertTrail, AlertView } from '../core/api.ts';
+import { printableLine } from '../core/printable.ts';
 import { shortDuration } from './duration.ts';
 import { fields, table, time } from './output.ts';
 import { apiCommand, type CliDeps } from './program.ts';
@@ -83,13 +84,13 @@ const alertText = (alert: AlertView): string =>
     acknowledged: alert.ackedAt && `${time(alert.ackedAt)} by ${alert.ackedBy}`,
     resolved: alert.resolvedAt && time(alert.resolvedAt),
     suggested: alert.suggested && `${alert.suggested.kind} ${JSON.stringify(alert.suggested.params)}`,
-  })}\naudit:\n${alert.audit.map((e) => `  ${time(e.at)}  ${e.state}${e.note ? `  ${e.note}` : ''}`).join('\n')}`;
+  })}\naudit:\n${alert.audit.map((e) => `  ${time(e.at)}  ${e.state}${e.note ? `  ${printableLine(e.note)}` : ''}`).join('\n')}`;
 
 /** One line per transition of the alert and of the commands that answer it, oldest first. */
 export const trailText = (trail: AlertTrail): string =>
   trail.entries
     .map((entry) => {
       const subject = entry.what === 'alert' ? trail.alert.conditionId : `${entry.kind} ${entry.commandId}`;
-      return `${time(entry.at)}  ${entry.what.padEnd(7)}  ${entry.state.padEnd(13)}  ${subject}${entry.note ? `  (${entry.note})` : ''}`;
+      return `${time(entry.at)}  ${entry.what.padEnd(7)}  ${entry.state.padEnd(13)}  ${subject}${entry.note ? `  (${printableLine(entry.note)})` : ''}`;
     })
     .join('\n');

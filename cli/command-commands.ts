@@ -3,6 +3,7 @@ import type { CommandView } from '../core/api.ts';
 import { commandKinds, commandSpecs, isCommandKind } from '../core/command-kinds.ts';
 import { HoldfastError, type ErrorCode } from '../core/errors.ts';
 import { finalCommandStates } from '../core/model.ts';
+import { printableLine } from '../core/printable.ts';
 import { parseJson } from './context.ts';
 import { parseDurationMs, shortDuration } from './duration.ts';
 import { fields, json, table, time } from './output.ts';
@@ -181,7 +182,7 @@ function commandText(command: CommandView): string {
     progress: command.progress && `${Math.round(command.progress.fraction * 100)} %`,
   });
   const audit = command.audit.map(
-    (entry) => `  ${time(entry.at)}  ${entry.state}${entry.note ? `  ${entry.note}` : ''}`,
+    (entry) => `  ${time(entry.at)}  ${entry.state}${entry.note ? `  ${printableLine(entry.note)}` : ''}`,
   );
   const output = command.outcome?.output ? `\nresult:\n${json(command.outcome.output)}` : '';
   return `${head}\naudit:\n${audit.join('\n')}${output}`;

@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { printableLine } from '../core/printable.ts';
 
 const noBorders = {
   top: '',
@@ -19,7 +20,8 @@ const noBorders = {
 };
 
 /** A table without borders that fits the terminal: the last column is cut where it must be. */
-export function table(head: string[], rows: string[][], columns = process.stdout.columns ?? 100): string {
+export function table(head: string[], given: string[][], columns = process.stdout.columns ?? 100): string {
+  const rows = given.map((row) => row.map(printableLine));
   const widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => (row[i] ?? '').length)));
   const used = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0);
   const lastWidth = Math.max(10, columns - used - 1);
@@ -44,7 +46,7 @@ const cut = (text: string, width: number): string =>
 export function fields(values: Record<string, string | number | boolean | undefined>): string {
   const entries = Object.entries(values).filter(([, value]) => value !== undefined);
   const width = Math.max(...entries.map(([name]) => name.length));
-  return entries.map(([name, value]) => `${name.padEnd(width)}  ${String(value)}`).join('\n');
+  return entries.map(([name, value]) => `${name.padEnd(width)}  ${printableLine(String(value))}`).join('\n');
 }
 
 export const json = (value: unknown): string => JSON.stringify(value, null, 2);

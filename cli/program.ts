@@ -2,6 +2,7 @@ import { CommanderError, type Command } from 'commander';
 import { asHoldfastError, errorCodes, errorLine, HoldfastError } from '../core/errors.ts';
 import { createApiClient, type ApiClient } from './api-client.ts';
 import { resolveContext, type CliContext, type ContextFlags } from './context.ts';
+import { printable } from '../core/printable.ts';
 import { json } from './output.ts';
 
 /** What every command gets; a test gives its own. */
@@ -49,7 +50,8 @@ export function apiCommand(
     command.action(async (...args: unknown[]) => {
       const flags = command.opts<ContextFlags & { json?: boolean }>();
       const context = resolveContext(flags, deps.env);
-      const show = (data: unknown, text: () => string) => deps.stdout(flags.json ? json(data) : text());
+      const show = (data: unknown, text: () => string) =>
+        deps.stdout(printable(flags.json ? json(data) : text()));
       const positional = args.slice(0, -2).map((arg) => String(arg));
       await action({ context, api: createApiClient(context), deps, show }, ...positional);
     });

@@ -1,3 +1,5 @@
+import { printableLine } from './printable.ts';
+
 /**
  * Every failure that a person or a peer can meet. `code` is stable (scripts match on it), the message names what
  * failed and why, `hint` says what to do about it. One table at each edge maps codes to an HTTP status, an errno
@@ -52,5 +54,5 @@ export function asHoldfastError(thrown: unknown): HoldfastError {
 
 /** `error: CODE: message (hint)`: the one line that a user sees. */
 export function errorLine(error: HoldfastError): string {
-  return `error: ${error.code}: ${error.message}${error.hint ? ` — ${error.hint}` : ''}`;
+  return printableLine(`error: ${error.code}: ${error.message}${error.hint ? ` — ${error.hint}` : ''}`);
 }

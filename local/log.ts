@@ -1,3 +1,5 @@
+import { printableLine } from '../core/printable.ts';
+
 /** One line of the one log stream. `source` is `<stack>` or `<stack>/<function>`. */
 export interface LogRecord {
   readonly ts: string;
@@ -41,6 +43,6 @@ export function prettyLog(write: (line: string) => void, colour: boolean): Log {
       ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
     );
     const tag = colour ? `\u001b[${colours[level] ?? 36}m${source}\u001b[0m` : source;
-    write(`${ts.slice(11, 23)} ${tag} ${[shown, ...rest].filter(Boolean).join(' ')}\n`);
+    write(`${ts.slice(11, 23)} ${tag} ${printableLine([shown, ...rest].filter(Boolean).join(' '))}\n`);
   };
 }

@@ -114,6 +114,26 @@ test('an operator of the local mode signs for its tenant with the keys of the da
   );
 });
 
+test('what others wrote neither moves the cursor nor makes a line of its own', async () => {
+  const name = 'a\u001b[2J\u009b1A\u202e\nforged';
+  const gateway = { gatewayId: 'gw-1', tenantId: 'acme', name, status: 'active', createdAt: 0 };
+  const shown = { ...gateway, connection: { state: 'disconnected' } };
+  const as = ['--endpoint', endpoint, '--token-file', token()];
+  answer.body = { gateways: [shown] };
+  const list = await run(['gateways', 'list', ...as]);
+  expect(list.out.trimEnd().split('\n')).toHaveLength(2);
+  const asJson = await run(['gateways', 'list', '--json', ...as]);
+  expect(JSON.parse(asJson.out)).toEqual({ gateways: [shown] });
+  answer.body = { gateway: shown };
+  const show = await run(['gateways', 'show', 'gw-1', ...as]);
+  answer = { status: 404, body: { error: { code: 'NOT_FOUND', message: name } } };
+  const failed = await run(['gateways', 'show', 'gw-1', ...as]);
+  const all = [list.out, asJson.out, show.out, failed.err].join('');
+  expect(all).not.toMatch(/^forged/m);
+  expect(all).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
+  expect(failed.err).toBe('error: NOT_FOUND: a\\u001b[2J\\u009b1A\\u202e\\u000aforged\n');
+});
+
 test('an error of the API becomes its own line and exit code', async () => {
   answer = {
     status: 404,

@@ -2,6 +2,7 @@ import { HoldfastError } from '../../core/errors.ts';
 import { checkSnapshotId, keys } from '../../core/snapshot/names.ts';
 import type { Bucket, CallOptions } from '../s3/bucket.ts';
 import { uploadOfPin } from './pins.ts';
+import { noSuchSnapshot } from './no-such-snapshot.ts';
 
 /**
  * Deletes a snapshot for good: from now on it is neither listed nor opened, and the next garbage collection frees
@@ -17,9 +18,7 @@ export async function deleteSnapshot(
   checkSnapshotId(snapshotId);
   const deleted = await bucket.has(keys.tombstone(snapshotId), { signal });
   if (!deleted && !(await bucket.has(keys.root(snapshotId), { signal })))
-    throw new HoldfastError('NOT_FOUND', `there is no snapshot ${snapshotId} in ${bucket.url}`, {
-      hint: `\`holdfast-agent snapshot list ${bucket.url}\` shows what there is`,
-    });
+    throw noSuchSnapshot(snapshotId, bucket.url);
   const pins = await pinsOf(bucket, snapshotId, { signal });
   if (pins.length > 0 && !deleted && !force)
     throw new HoldfastError('BUSY', `snapshot ${snapshotId} is in use by ${pins.join(', ')}`, {

@@ -8,6 +8,7 @@ import type { Bucket, CallOptions } from '../s3/bucket.ts';
 import { ChunkReader, type StoredChunk } from './chunk-reader.ts';
 import { ManifestReader } from './manifest-reader.ts';
 import { readInOrder } from './read-ahead.ts';
+import { noSuchSnapshot } from './no-such-snapshot.ts';
 
 export interface OpenSnapshotOptions {
   /** SHA-256 that the root object must have: CORRUPT where it is another one. */
@@ -56,10 +57,7 @@ export async function readRoot(
     .get(keys.root(snapshotId), { maxBytes: formatLimits.rootBytesMax, signal })
     .catch((error: unknown) => {
       if (!(error instanceof HoldfastError) || error.code !== 'NOT_FOUND' || error.hint) throw error;
-      throw new HoldfastError('NOT_FOUND', `there is no snapshot ${snapshotId} in ${bucket.url}`, {
-        hint: `\`holdfast-agent snapshot list ${bucket.url}\` shows what there is`,
-        cause: error,
-      });
+      throw noSuchSnapshot(snapshotId, bucket.url, error);
     });
   const root = decodeRoot(bytes, subject);
   const actualHash = sha256(bytes);

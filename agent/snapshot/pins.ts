@@ -1,6 +1,7 @@
 import { HoldfastError } from '../../core/errors.ts';
 import { checkSnapshotId, isSnapshotId, keys } from '../../core/snapshot/names.ts';
 import type { Bucket, CallOptions } from '../s3/bucket.ts';
+import { noSuchSnapshot } from './no-such-snapshot.ts';
 
 const pinIdPattern = /^[A-Za-z0-9._-]{1,64}$/;
 
@@ -26,7 +27,7 @@ export async function pinSnapshot(
   if (exists && !deleted) return;
   await bucket.delete([key]);
   if (deleted) throw new HoldfastError('GONE', `snapshot ${snapshotId} was deleted`);
-  throw new HoldfastError('NOT_FOUND', `there is no snapshot ${snapshotId} in ${bucket.url}`);
+  throw noSuchSnapshot(snapshotId, bucket.url);
 }
 
 /** Releases the pin; no error where there is none. */

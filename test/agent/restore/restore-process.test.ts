@@ -107,9 +107,7 @@ describe('holdfast-agent restore', () => {
     nbd.close();
 
     const second = agent(args.map((arg) => (arg === '4MiB' ? '400MiB' : arg)));
-    const again = await second.event('open');
-    expect(again).toMatchObject({ isResumed: true });
-    expect(again['fraction']).toBeGreaterThan(0);
+    expect(await second.event('open')).toMatchObject({ isResumed: true });
     nbd = await NbdClient.open(socket, 'killed.img');
     expect(sha(await nbd.read(20 * MiB, 4096))).toBe(sha(expected.subarray(20 * MiB, 20 * MiB + 4096)));
     await overwrite(nbd, expected, [23 * MiB + 4096]);

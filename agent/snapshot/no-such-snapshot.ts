@@ -1,0 +1,8 @@
+import { HoldfastError } from '../../core/errors.ts';
+
+/** NOT_FOUND for a snapshot id that nothing stands behind; `url` names the repository. */
+export const noSuchSnapshot = (snapshotId: string, url: string, cause?: unknown): HoldfastError =>
+  new HoldfastError('NOT_FOUND', `there is no snapshot ${snapshotId} in ${url}`, {
+    hint: `\`holdfast-agent snapshot list ${url}\` shows what there is`,
+    cause,
+  });

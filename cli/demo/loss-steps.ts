@@ -9,7 +9,7 @@ import { broken, changedFiles, expectContent, image, imageBytes, volumeId, type 
 import { blockHashes, fsBlockBytes, type ImageFile } from './volume-image.ts';
 
 /** The restore is held to a bandwidth at which it takes this long, and must have taken the least. */
-const restoreSec = 14;
+const restoreSec = 16;
 const restoreSecMin = 10;
 
 export async function lose(scene: Scene): Promise<Details> {

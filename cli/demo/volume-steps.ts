@@ -46,6 +46,6 @@ export async function crossCells(scene: Scene): Promise<Details> {
   return {
     'held by': gateway.connection.cellId ?? '',
     'sent through': other,
-    result: `${command.state} ${JSON.stringify(command.outcome.output)}`,
+    result: `${command.state}, “${command.outcome.output['echo']}” from agent ${String(command.outcome.output['agentVersion'])}`,
   };
 }

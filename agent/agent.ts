@@ -174,9 +174,8 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
   link.start();
   await volumes.start();
   await runner.start();
-  ready.resolve();
-  uplink.start();
-  const watch = watchVolumes({
+  // Before the first heartbeat: what changes after that one differs from what the watch saw.
+  const watch = await watchVolumes({
     volumes,
     watch: source.watch,
     changed: () => uplink.changed(),
@@ -185,6 +184,8 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
     log,
   });
   open.defer(() => watch.stop());
+  ready.resolve();
+  uplink.start();
   const metrics =
     options.metricsPort === undefined ? undefined : await source.serveMetrics(options.metricsPort);
   open.defer(() => metrics?.close());

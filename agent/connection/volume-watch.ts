@@ -1,6 +1,6 @@
 import type { Log } from '../../core/log.ts';
 import type { VolumeService } from '../ports.ts';
-import { crossingsSent, noCrossings, stepCrossings, type Watched } from '../status/crossings.ts';
+import { stepCrossings, type Levels, type Watched } from '../status/crossings.ts';
 
 export interface VolumeWatchDeps {
   volumes: VolumeService;
@@ -17,11 +17,13 @@ const watchMs = 1_000;
 /**
  * Looks at each volume's backing file from time to time, and every second at what has changed: a volume that fails,
  * begins or ends a restore, a file system that fills up. How often that may be told is the schedule's business.
+ * Resolves when it has looked once: whatever changes after that is told.
  */
-export function watchVolumes(deps: VolumeWatchDeps): { stop: () => void } {
+export async function watchVolumes(deps: VolumeWatchDeps): Promise<{ stop: () => void }> {
   const { volumes, watch, changed, checkIntervalMs, setTimer, log } = deps;
   const cancels = new Map<string, () => void>();
-  let crossings = noCrossings;
+  let levels: Levels | undefined;
+  let looking: Promise<void> = Promise.resolve();
   let isStopped = false;
 
   /** The next round begins when this one is over, so that a slow disk is asked once at a time. */
@@ -48,12 +50,18 @@ export function watchVolumes(deps: VolumeWatchDeps): { stop: () => void } {
     }
     await look();
   }
-  async function look(): Promise<void> {
-    const step = stepCrossings({ ...crossings, sentOutOfTurnAt: -Infinity }, await watch(), 0);
-    crossings = crossingsSent(step.state);
-    if (step.send) changed();
+  /** One look at a time, so that an older one never overwrites what a newer one saw. */
+  function look(): Promise<void> {
+    const next = looking.then(async () => {
+      const step = stepCrossings(levels, await watch());
+      levels = step.levels;
+      if (step.isChanged) changed();
+    });
+    looking = next.catch(() => undefined);
+    return next;
   }
 
+  await look();
   every('look', watchMs, look);
   every('check', checkIntervalMs, () => {
     for (const { volumeId } of volumes.list()) void checkOne(volumeId);

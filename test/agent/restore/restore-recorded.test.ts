@@ -8,6 +8,7 @@ import { restoreFolder } from '../../../agent/restore/standalone-restore.ts';
 import type { TargetDisk } from '../../../agent/restore/target-disk.ts';
 import { openBucket } from '../../../agent/s3/s3-bucket.ts';
 import { decodeDescriptor } from '../../../core/restore/descriptor.ts';
+import { Contents } from '../../simulation/disk/contents.ts';
 import { Random } from '../../simulation/disk/random.ts';
 import { sectorBytes, SimDisk } from '../../simulation/disk/sim-disk.ts';
 import { describeWithClients } from '../../support/clients.ts';
@@ -106,7 +107,7 @@ async function failures(events: RecordedEvent[]): Promise<string[]> {
   const sectors = Array.from({ length: bytes.length / sectorBytes }, (_, i) =>
     garbage.subarray(i * sectorBytes, (i + 1) * sectorBytes),
   );
-  const disk = new SimDisk(sectors);
+  const disk = new SimDisk(new Contents(), sectors);
   const running = new Map<number, ReturnType<SimDisk['begin']> | number>();
   let described = '';
   let published: string | undefined;

@@ -1,3 +1,6 @@
+import { label } from './contents.ts';
+import type { Loss } from './sim-disk.ts';
+
 /**
  * The plain array that the volume is compared with. A sector has what it may hold now (one value, except after a
  * crash), and what power loss may bring back because no flush has covered what replaced it.
@@ -11,6 +14,8 @@ interface Sector {
 export class Model {
   #sectors: Sector[];
   #sequence = 0;
+  /** Grows with everything that changes what may be read. */
+  revision = 0;
   /** Written by a client and not acknowledged. */
   readonly #inFlight = new Map<number, { sectors: Map<number, Uint8Array> }>();
 
@@ -29,7 +34,22 @@ export class Model {
     return copy;
   }
 
+  /** Whether a sector may read so after a crash now. */
+  allows(index: number, bytes: Uint8Array, loss: Loss): boolean {
+    const { now, older } = this.#sectors[index]!;
+    if (now.includes(bytes) || (loss === 'power' && older.includes(bytes))) return true;
+    for (const write of this.#inFlight.values()) if (write.sectors.get(index) === bytes) return true;
+    return false;
+  }
+
+  /** For messages. */
+  allowed(index: number, loss: Loss): string {
+    const { now, older } = this.#sectors[index]!;
+    return [...now, ...(loss === 'power' ? older : [])].map(label).join(', ');
+  }
+
   begin(id: number, first: number, parts: readonly Uint8Array[]): void {
+    this.revision++;
     this.#inFlight.set(id, { sectors: new Map(parts.map((part, i) => [first + i, part])) });
   }
 
@@ -58,6 +78,7 @@ export class Model {
 
   /** What had been acknowledged when the flush was asked for. */
   flushed(sequence: number): void {
+    this.revision++;
     for (const sector of this.#sectors) if (sector.changedAt <= sequence) sector.older = [];
   }
 
@@ -81,27 +102,17 @@ export class Model {
   /** Undefined where it may be read there; what was read is what the sector holds from then on. */
   read(index: number, bytes: Uint8Array): string | undefined {
     const sector = this.#sectors[index]!;
-    if (!sector.now.some((allowed) => Buffer.compare(allowed, bytes) === 0))
-      return `sector ${index} reads ${label(bytes)}, allowed: ${sector.now.map(label).join(', ')}`;
-    sector.now = [bytes];
+    const found = sector.now.find((allowed) => Buffer.compare(allowed, bytes) === 0);
+    if (!found) return `sector ${index} reads ${label(bytes)}, allowed: ${sector.now.map(label).join(', ')}`;
+    if (sector.now.length > 1) this.revision++;
+    sector.now = [found];
     return undefined;
   }
 
   #take(id: number): Map<number, Uint8Array> {
+    this.revision++;
     const write = this.#inFlight.get(id);
     this.#inFlight.delete(id);
     return write?.sectors ?? new Map();
   }
-}
-
-/** A sector's content, recognisable in a failure's message. */
-export function content(name: string): Uint8Array {
-  const bytes = Buffer.alloc(512);
-  bytes.write(`${name};`.repeat(Math.ceil(512 / (name.length + 1))).slice(0, 512), 'latin1');
-  return bytes;
-}
-
-export function label(bytes: Uint8Array): string {
-  const text = Buffer.from(bytes.subarray(0, 24)).toString('latin1').split(';')[0] ?? '';
-  return /^[ -~]+$/.test(text) ? text : `0x${Buffer.from(bytes.subarray(0, 12)).toString('hex')}`;
 }

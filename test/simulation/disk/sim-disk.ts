@@ -1,9 +1,13 @@
 import type { TargetDisk } from '../../../agent/restore/target-disk.ts';
 import { HoldfastError } from '../../../core/errors.ts';
 import type { Random } from './random.ts';
+import type { Contents } from './contents.ts';
 import type { Scheduler, Session } from './scheduler.ts';
 
 export const sectorBytes = 512;
+
+/** SIGKILL keeps the page cache, power loss what the disk made of it. */
+export type Loss = 'kill' | 'power';
 
 /** What a sector may hold after power loss: what was durable, or any version that no barrier has covered. */
 interface Sector {
@@ -20,10 +24,14 @@ export class SimDisk {
   readonly #sectors: Sector[];
   #sequence = 0;
   readonly #inFlight = new Set<{ first: number; parts: Uint8Array[] }>();
+  readonly #contents: Contents;
   readonly counters = { writes: 0, barriers: 0 };
+  /** Grows with everything that changes what a crash may leave. */
+  revision = 0;
 
-  constructor(contents: readonly Uint8Array[]) {
-    this.#sectors = contents.map((bytes) => ({ cached: bytes, durable: bytes, unsynced: [] }));
+  constructor(contents: Contents, sectors: readonly Uint8Array[]) {
+    this.#contents = contents;
+    this.#sectors = sectors.map((bytes) => ({ cached: bytes, durable: bytes, unsynced: [] }));
   }
 
   get sizeBytes(): number {
@@ -32,10 +40,11 @@ export class SimDisk {
 
   begin(first: number, bytes: Uint8Array): { first: number; parts: Uint8Array[] } {
     const parts = Array.from({ length: bytes.length / sectorBytes }, (_, i) =>
-      bytes.slice(i * sectorBytes, (i + 1) * sectorBytes),
+      this.#contents.same(bytes.subarray(i * sectorBytes, (i + 1) * sectorBytes)),
     );
     const write = { first, parts };
     this.#inFlight.add(write);
+    this.revision++;
     this.counters.writes++;
     return write;
   }
@@ -45,9 +54,30 @@ export class SimDisk {
     for (const [i, part] of write.parts.entries()) this.#put(write.first + i, part);
   }
 
+  /** The write comes back with an error: some of its sectors arrived. */
+  fail(write: { first: number; parts: Uint8Array[] }, random: Random): void {
+    if (!this.#inFlight.delete(write)) return;
+    for (const [i, part] of write.parts.entries()) if (random.chance(0.5)) this.#put(write.first + i, part);
+    this.revision++;
+  }
+
+  /**
+   * Every content that a sector may have after a crash now. Sectors survive independently of one another, so these
+   * lists describe all legal images at once.
+   */
+  possible(loss: Loss): Uint8Array[][] {
+    const lists = this.#sectors.map(({ cached, durable, unsynced }) =>
+      loss === 'kill' ? [cached] : [durable, ...unsynced.map((version) => version.bytes)],
+    );
+    for (const write of this.#inFlight)
+      for (const [i, part] of write.parts.entries()) lists[write.first + i]!.push(part);
+    return lists;
+  }
+
   #put(index: number, bytes: Uint8Array): void {
     const sector = this.#sectors[index];
     if (!sector) throw new Error(`sector ${index} is behind the end`);
+    this.revision++;
     sector.cached = bytes;
     sector.unsynced.push({ sequence: ++this.#sequence, bytes });
   }
@@ -62,6 +92,7 @@ export class SimDisk {
 
   /** What had returned when the barrier began is durable. */
   sync(upTo: number): void {
+    this.revision++;
     for (const sector of this.#sectors) {
       const covered = sector.unsynced.filter((version) => version.sequence <= upTo);
       sector.durable = covered.at(-1)?.bytes ?? sector.durable;
@@ -71,6 +102,7 @@ export class SimDisk {
 
   /** As Linux does: the lost pages count as clean, and the next barrier knows nothing of them. */
   failSync(upTo: number, random: Random): void {
+    this.revision++;
     for (const sector of this.#sectors) {
       const covered = sector.unsynced.filter((version) => version.sequence <= upTo);
       if (covered.length && random.chance(0.5)) sector.durable = random.pick(covered).bytes;
@@ -95,6 +127,7 @@ export class SimDisk {
         inFlight.set(index, [...(inFlight.get(index) ?? []), part]);
       }
     return new SimDisk(
+      this.#contents,
       this.#sectors.map((sector, index) => {
         const versions = [...sector.unsynced.map((v) => v.bytes), ...(inFlight.get(index) ?? [])];
         if (versions.length === 0 || !random.chance(survival)) return sector.durable;
@@ -105,9 +138,14 @@ export class SimDisk {
   }
 }
 
-/** Failures that a test asks for, one at a time. */
+/** What goes wrong in one life of the process. */
 export interface DiskFaults {
   nextBarrierFails: boolean;
+  /** A barrier has failed: what the page cache holds is no promise any more. */
+  barrierFailed: boolean;
+  /** Share of reads and of writes that come back with an error. */
+  readsFailing: number;
+  writesFailing: number;
 }
 
 /** The disk as one life of the process sees it. */
@@ -130,12 +168,15 @@ export function simTarget(
     if (session.isDead) return new Promise<void>(() => undefined);
     const write = disk.begin(offsetBytes / sectorBytes, bytes);
     await scheduler.wait(session);
-    disk.end(write);
+    if (!random.chance(faults.writesFailing)) return disk.end(write);
+    disk.fail(write, random);
+    throw new HoldfastError(random.pick(['IO', 'NO_SPACE'] as const), 'injected: the write failed');
   };
   return {
     sizeBytes: disk.sizeBytes,
     read: async (into, offsetBytes) => {
       await scheduler.wait(session);
+      if (random.chance(faults.readsFailing)) throw new HoldfastError('IO', 'injected: the read failed');
       for (let at = 0; at < into.length;) {
         const offset = (offsetBytes + at) % sectorBytes;
         const sector = disk.read(Math.floor((offsetBytes + at) / sectorBytes));
@@ -154,6 +195,7 @@ export function simTarget(
       await scheduler.wait(session);
       if (!fails) return disk.sync(upTo);
       disk.failSync(upTo, random);
+      faults.barrierFailed = true;
       throw new HoldfastError('IO', 'injected: fdatasync failed');
     },
     resize: () => Promise.resolve(),

@@ -7,10 +7,16 @@ import type { Scheduler, Session } from './scheduler.ts';
 export class SimDescriptorFile {
   durable: string | undefined;
   saving: string | undefined;
+  revision = 0;
 
   crash(random: Random): void {
     if (this.saving !== undefined && random.chance(0.5)) this.durable = this.saving;
     this.saving = undefined;
+  }
+
+  /** What a crash may leave now. */
+  possible(): (string | undefined)[] {
+    return this.saving === undefined ? [this.durable] : [this.durable, this.saving];
   }
 
   copy(): SimDescriptorFile {
@@ -27,9 +33,11 @@ export class SimDescriptorFile {
       save: async (descriptor) => {
         if (session.isDead) return new Promise<void>(() => undefined);
         this.saving = encodeDescriptor(descriptor);
+        this.revision++;
         await scheduler.wait(session);
         this.durable = this.saving;
         this.saving = undefined;
+        this.revision++;
       },
       remove: () => Promise.reject(new Error('not used')),
     };

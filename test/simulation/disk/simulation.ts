@@ -1,39 +1,24 @@
 import type { EngineMakers } from '../../../agent/restore/engine-parts.ts';
 import { RestoreEngine } from '../../../agent/restore/restore-engine.ts';
 import type { Descriptor } from '../../../core/restore/descriptor.ts';
-import { content, Model } from './model.ts';
+import { Client } from './client.ts';
+import { ClosedForm } from './closed-form.ts';
+import { Contents } from './contents.ts';
+import { Model } from './model.ts';
 import { Random } from './random.ts';
 import { Scheduler, type Session } from './scheduler.ts';
-import { sectorBytes, SimDisk, simTarget, type DiskFaults } from './sim-disk.ts';
-import { simSource, type SimSnapshot } from './sim-source.ts';
+import { sectorBytes, SimDisk, simTarget, type DiskFaults, type Loss } from './sim-disk.ts';
+import { simSource } from './sim-source.ts';
 import { SimDescriptorFile } from './sim-store.ts';
+import type { Life, Tally, World } from './world.ts';
 
 export interface SimulationOptions {
   seed: number;
   makers?: Partial<EngineMakers>;
   /** Images of each power loss that are recovered in full. */
   imagesPerCrash?: number;
-}
-
-interface World {
-  random: Random;
-  disk: SimDisk;
-  file: SimDescriptorFile;
-  model: Model;
-  snapshot: SimSnapshot;
-  volumeBytes: number;
-  arity: number;
-  makers: Partial<EngineMakers> | undefined;
-  writes: number;
-  fetches: number;
-}
-
-/** One life of the process: its engine, and what may go wrong in it. */
-interface Life {
-  scheduler: Scheduler;
-  session: Session;
-  faults: DiskFaults;
-  engine: RestoreEngine;
+  /** @default the seed chooses */
+  arity?: number;
 }
 
 const lifeStepsMax = 300;
@@ -43,46 +28,85 @@ const endStepsMax = 20_000;
  * Random reads, writes, trims, flushes, failures and crashes of one volume being restored, compared with a plain
  * array. Throws with the replay command where they differ.
  */
-export async function simulate({ seed, makers, imagesPerCrash = 3 }: SimulationOptions): Promise<void> {
-  const world = makeWorld(seed, makers);
+export async function simulate(options: SimulationOptions): Promise<Tally> {
+  const { seed, imagesPerCrash = 3 } = options;
+  const world = makeWorld(options);
   try {
     const lives = 1 + world.random.below(4);
     for (let i = 0; i < lives; i++) await live(world, imagesPerCrash);
     await complete(world);
     await powerLoss(world, imagesPerCrash);
     await complete(world);
+    return world.tally;
   } catch (cause) {
+    const arity = options.arity === undefined ? '' : ` --arity ${options.arity}`;
     throw new Error(
-      `seed ${seed}: ${(cause as Error).message}\n  replay: HOLDFAST_SEED=${seed} npm test -- test/simulation/disk`,
+      `seed ${seed}: ${(cause as Error).message}\n  replay: npm run simulate:restore -- --start ${seed} --seeds 1${arity}`,
       { cause },
     );
   }
 }
 
-function makeWorld(seed: number, makers: Partial<EngineMakers> | undefined): World {
+function makeWorld({ seed, makers, arity }: SimulationOptions): World {
   const random = new Random(seed);
+  const contents = new Contents();
   const chunkBytes = random.pick([4096, 4096, 8192]);
   const perChunk = chunkBytes / sectorBytes;
   const sectors = perChunk * (1 + random.below(14)) + random.pick([0, 0, 1, 3]);
   const extra = random.pick([0, 0, 1, perChunk, perChunk * 3 + 2]);
   const holes = new Set(Array.from({ length: 20 }, (_, i) => i).filter(() => random.chance(0.2)));
   const plain = Array.from({ length: sectors }, (_, i) =>
-    holes.has(Math.floor(i / perChunk)) ? new Uint8Array(sectorBytes) : content(`snap-${i}`),
+    holes.has(Math.floor(i / perChunk)) ? contents.zeroes : contents.named(`snap-${i}`),
   );
-  const volume = [...plain, ...Array.from({ length: extra }, () => new Uint8Array(sectorBytes))];
+  const volume = [...plain, ...Array.from({ length: extra }, () => contents.zeroes)];
   const diskSectors = random.chance(0.5) ? volume.length : Math.ceil(volume.length / 8) * 8;
+  const garbage = Array.from({ length: diskSectors }, (_, i) => contents.named(`garbage-${i}`));
+  const drawn = random.pick([2, 2, 3, 5]);
   return {
     random,
-    disk: new SimDisk(Array.from({ length: diskSectors }, (_, i) => content(`garbage-${i}`))),
+    disk: new SimDisk(contents, garbage),
     file: new SimDescriptorFile(),
     model: new Model(volume),
+    contents,
+    original: volume,
+    closedForm: new ClosedForm(),
+    judged: { kill: '', power: '' },
+    tally: {
+      steps: 0,
+      statesJudged: 0,
+      imagesLog2Max: 0,
+      kills: 0,
+      powerLosses: 0,
+      recoveries: 0,
+      failedBarriers: 0,
+    },
     snapshot: { bytes: Buffer.concat(plain), chunkBytes },
     volumeBytes: volume.length * sectorBytes,
-    arity: random.pick([2, 2, 3, 5]),
+    arity: arity ?? drawn,
     makers,
     writes: 0,
     fetches: 0,
   };
+}
+
+/** One step of everything, and a look at every image that a crash right after it could leave. */
+async function step(world: World, life: Pick<Life, 'scheduler' | 'faults'>): Promise<boolean> {
+  const wasStep = await life.scheduler.step();
+  world.tally.steps++;
+  judge(world, 'power');
+  // After a failed barrier the volume is opened again with the page cache dropped, and only so.
+  if (!life.faults.barrierFailed) judge(world, 'kill');
+  return wasStep;
+}
+
+function judge(world: World, loss: Loss): void {
+  const { closedForm, tally } = world;
+  const revision = `${world.disk.revision} ${world.model.revision} ${world.file.revision}`;
+  if (world.judged[loss] === revision) return;
+  world.judged[loss] = revision;
+  const bits = closedForm.check(world, loss);
+  tally.statesJudged++;
+  tally.imagesLog2Max = Math.max(tally.imagesLog2Max, Math.round(bits));
 }
 
 /** Opens the volume as a restart does; undefined where the process died before it was served. */
@@ -90,7 +114,12 @@ async function open(world: World, stepsMax: number, failing: number): Promise<Li
   const { random, disk, file } = world;
   const scheduler = new Scheduler(random);
   const session: Session = { isDead: false };
-  const faults: DiskFaults = { nextBarrierFails: false };
+  const faults: DiskFaults = {
+    nextBarrierFails: false,
+    barrierFailed: false,
+    readsFailing: 0,
+    writesFailing: 0,
+  };
   const store = file.store(scheduler, session);
   const deps = {
     target: simTarget(disk, scheduler, session, faults, random),
@@ -109,7 +138,7 @@ async function open(world: World, stepsMax: number, failing: number): Promise<Li
     (opened) => (engine = opened),
     () => undefined,
   );
-  for (let i = 0; i < stepsMax && !engine; i++) await scheduler.step();
+  for (let i = 0; i < stepsMax && !engine; i++) await step(world, { scheduler, faults });
   if (!engine) {
     scheduler.kill(session);
     return undefined;
@@ -147,11 +176,11 @@ async function live(world: World, imagesPerCrash: number): Promise<void> {
   if (random.chance(0.6)) life.engine.startBackground();
   const client = new Client(world, life);
   const steps = random.below(lifeStepsMax);
-  if (random.chance(0.15)) setFault(life, random);
+  setFaults(life, random);
   for (let i = 0; i < steps; i++) {
     if (random.chance(0.3)) client.issue();
     if (random.chance(0.02)) void life.engine.pause().catch(() => undefined);
-    if (!(await life.scheduler.step())) client.issue();
+    if (!(await step(world, life))) client.issue();
     client.check();
     if (life.engine.state === 'failed') break;
   }
@@ -159,16 +188,20 @@ async function live(world: World, imagesPerCrash: number): Promise<void> {
   await crash(world, life, imagesPerCrash);
 }
 
-function setFault(life: Life, _random: Random): void {
-  life.faults.nextBarrierFails = true;
+function setFaults({ faults }: Life, random: Random): void {
+  faults.nextBarrierFails = random.chance(0.15);
+  faults.readsFailing = random.pick([0, 0, 0, 0.02, 0.2]);
+  faults.writesFailing = random.pick([0, 0, 0, 0.01, 0.1]);
 }
 
 async function crash(world: World, life: Life | undefined, images: number): Promise<void> {
   const { random } = world;
-  const failed = life?.engine.state === 'failed';
+  const failed = life?.engine.state === 'failed' || life?.faults.barrierFailed;
+  if (failed) world.tally.failedBarriers++;
   if (life) life.scheduler.kill(life.session);
   // A volume that stopped is opened again with the page cache dropped: what was not durable may be gone.
   if (failed || random.chance(0.6)) return powerLoss(world, images);
+  world.tally.kills++;
   world.disk.kill(random);
   world.model.kill();
   world.file.crash(random);
@@ -177,11 +210,19 @@ async function crash(world: World, life: Life | undefined, images: number): Prom
 /** Recovers several of the images that the loss of power may leave, and goes on with one of them. */
 async function powerLoss(world: World, images: number): Promise<void> {
   const { random } = world;
+  world.tally.powerLosses++;
   world.model.losePower();
   for (let i = 0; i < images; i++) {
     const file = world.file.copy();
     file.crash(random);
-    const image = { ...world, disk: world.disk.afterPowerLoss(random), file, model: world.model.copy() };
+    world.tally.recoveries++;
+    const image = {
+      ...world,
+      disk: world.disk.afterPowerLoss(random),
+      file,
+      model: world.model.copy(),
+      judged: { kill: '', power: '' },
+    };
     await readAll(image, await mustOpen(image));
   }
   world.file.crash(random);
@@ -203,12 +244,12 @@ async function complete(world: World): Promise<void> {
   const client = new Client(world, life);
   for (let i = 0; i < endStepsMax && engine.state !== 'restored'; i++) {
     if (i < 40 && world.random.chance(0.2)) client.issue();
-    await scheduler.step();
+    await step(world, life);
     client.check();
     if (engine.state === 'failed') throw new Error(`the volume stopped: ${engine.trouble?.message}`);
   }
   if (engine.state !== 'restored') throw new Error(`the restore does not end: ${engine.progress().fraction}`);
-  while (client.isBusy) await scheduler.step();
+  while (client.isBusy) await step(world, life);
   client.check();
   await readAll(world, life);
   scheduler.kill(life.session);
@@ -230,102 +271,5 @@ async function readAll(world: World, { engine, scheduler }: Life): Promise<void>
   for (let i = 0; i < world.model.sectorCount; i++) {
     const wrong = world.model.read(i, all.subarray(i * sectorBytes, (i + 1) * sectorBytes));
     if (wrong) throw new Error(`after a restart ${wrong}`);
-  }
-}
-
-/** Issues requests that do not overlap one another and compares what comes back. */
-class Client {
-  readonly #world: World;
-  readonly #life: Life;
-  readonly #busy = new Set<number>();
-  #failure: Error | undefined;
-  #count = 0;
-
-  constructor(world: World, life: Life) {
-    this.#world = world;
-    this.#life = life;
-  }
-
-  get isBusy(): boolean {
-    return this.#count > 0;
-  }
-
-  check(): void {
-    if (this.#failure) throw this.#failure;
-  }
-
-  issue(): void {
-    const { random, model } = this.#world;
-    if (this.#count >= 6) return;
-    const kind = random.pick(['read', 'read', 'write', 'write', 'write', 'trim', 'flush'] as const);
-    if (kind === 'flush') return this.#track([], this.#flush());
-    const [first, count] = this.#range();
-    const sectors = Array.from({ length: count }, (_, i) => first + i);
-    if (sectors.some((sector) => this.#busy.has(sector)) || first + count > model.sectorCount) return;
-    if (kind === 'read') return this.#track(sectors, this.#read(first, count));
-    const name = kind === 'write' ? `w${++this.#world.writes}` : undefined;
-    this.#track(sectors, this.#write(first, count, name, random.chance(0.15)));
-  }
-
-  #range(): [number, number] {
-    const { random, model, snapshot } = this.#world;
-    const perBlock = snapshot.chunkBytes / sectorBytes;
-    const block = random.below(Math.ceil(model.sectorCount / perBlock)) * perBlock;
-    const left = model.sectorCount - block;
-    if (random.chance(0.4)) return [block, Math.min(perBlock * (1 + random.below(2)), left)];
-    if (random.chance(0.3)) return [block, 1];
-    return [random.below(model.sectorCount), 1 + random.below(4)];
-  }
-
-  #track(sectors: number[], work: Promise<void>): void {
-    this.#count++;
-    for (const sector of sectors) this.#busy.add(sector);
-    void work
-      .catch((thrown: unknown) => (this.#failure ??= thrown as Error))
-      .finally(() => {
-        this.#count--;
-        for (const sector of sectors) this.#busy.delete(sector);
-      });
-  }
-
-  async #read(first: number, count: number): Promise<void> {
-    const bytes = Buffer.alloc(count * sectorBytes);
-    try {
-      await this.#life.engine.device.read(bytes, first * sectorBytes);
-    } catch {
-      return;
-    }
-    for (let i = 0; i < count; i++) {
-      const wrong = this.#world.model.read(first + i, bytes.subarray(i * sectorBytes, (i + 1) * sectorBytes));
-      if (wrong) throw new Error(wrong);
-    }
-  }
-
-  async #write(first: number, count: number, name: string | undefined, fua: boolean): Promise<void> {
-    const { model } = this.#world;
-    const { engine } = this.#life;
-    const parts = Array.from({ length: count }, (_, i) =>
-      name === undefined ? new Uint8Array(sectorBytes) : content(`${name}-${first + i}`),
-    );
-    const id = ++this.#world.writes;
-    model.begin(id, first, parts);
-    try {
-      if (name === undefined) await engine.device.trim(first * sectorBytes, count * sectorBytes, { fua });
-      else await engine.device.write(Buffer.concat(parts), first * sectorBytes, { fua });
-      model.acknowledge(id, fua);
-    } catch {
-      model.fail(id);
-    }
-  }
-
-  async #flush(): Promise<void> {
-    const { model } = this.#world;
-    const before = model.sequence;
-    try {
-      await this.#life.engine.device.flush();
-    } catch {
-      return;
-    }
-    model.flushed(before);
   }
 }

@@ -1,7 +1,8 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
+import { refuseProcPath } from '../core/file-path.ts';
 import { caseKey, caseSchema, type Case } from './decide.ts';
 
 const fileName = 'cases.json';
@@ -25,6 +26,7 @@ export class CaseBook {
 
   /** Throws CORRUPT for a damaged file, IO where the directory cannot be used. */
   static async open(dir: string): Promise<CaseBook> {
+    refuseProcPath(resolve(dir), '--state-dir');
     const file = join(dir, fileName);
     let text: string;
     try {

@@ -2,6 +2,7 @@ import { chmod, mkdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
+import { refuseProcPath } from '../../core/file-path.ts';
 import { lockProcess } from './process-lock.ts';
 import { ioError } from './versioned-file.ts';
 
@@ -18,10 +19,10 @@ type Env = Record<string, string | undefined>;
 /** A Unix socket's path has at most 107 bytes; 40 of them are for what we put below the directory. */
 const pathBytesMax = 67;
 
-/** `--state-dir`, else HOLDFAST_AGENT_STATE, else `$XDG_STATE_HOME/holdfast-agent`, else below the home. */
+/** `--state-dir`, else HOLDFAST_AGENT_STATE, else `$XDG_STATE_HOME/holdfast-agent`, else below the home. Throws CONFIG. */
 export function stateDirectoryPath(option: string | undefined, env: Env): string {
   const named = option ?? env.HOLDFAST_AGENT_STATE;
-  if (named) return resolve(named);
+  if (named) return refuseProcPath(resolve(named), '--state-dir');
   return join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'holdfast-agent');
 }
 

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
+import { refuseProcPath } from '../../core/file-path.ts';
 
 /** Raised when what lies in the directory is laid out differently from before. */
 const formatVersion = 1;
@@ -14,6 +15,7 @@ const formatSchema = z.looseObject({ format: z.literal('holdfast-local'), versio
  * path. Nothing in a directory of another format is touched.
  */
 export function openDataDirectory(dataDir: string, freeBytes: (path: string) => number = freeBytesOf): void {
+  refuseProcPath(resolve(dataDir), '--data-dir');
   const formatFile = join(dataDir, 'format.json');
   attempt(dataDir, () => mkdirSync(dataDir, { recursive: true, mode: 0o700 }));
   const format = readFormat(formatFile);

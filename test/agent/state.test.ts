@@ -92,4 +92,9 @@ describe('the state directory', () => {
     expect(stateDirectoryPath(undefined, { XDG_STATE_HOME: '/xdg' })).toBe('/xdg/holdfast-agent');
     expect(stateDirectoryPath(undefined, {})).toMatch(/\/\.local\/state\/holdfast-agent$/);
   });
+
+  it('refuses a path below /proc, where making a directory would never end', () => {
+    expect(() => stateDirectoryPath('/proc/foo', {})).toThrow('cannot hold files');
+    expect(stateDirectoryPath('/procure', {})).toBe('/procure');
+  });
 });

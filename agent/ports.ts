@@ -28,6 +28,8 @@ export interface VolumeService {
     signal?: AbortSignal;
     onProgress?: (progress: SnapshotProgress) => void;
   }): Promise<SnapshotResult>;
+  /** The volume's snapshots in S3, oldest first. Throws what S3 does. */
+  snapshots(volumeId: string, signal?: AbortSignal): Promise<VolumeSnapshot[]>;
   /**
    * Resolves as soon as the volume is served from the snapshot; the background goes on filling it. A missing,
    * truncated or overwritten backing file is made anew. Throws NOT_FOUND (snapshot), BUSY (another restore runs),
@@ -88,6 +90,17 @@ export type RestoreOutcome =
   | { outcome: 'canceled'; snapshotId: string }
   | { outcome: 'failed'; snapshotId: string; code: string; message: string }
   | { outcome: 'none' };
+
+export interface VolumeSnapshot {
+  snapshotId: string;
+  /** Unix milliseconds of the point in time. */
+  createdAtMs: number;
+  /** Of the volume; undefined where the snapshot cannot be read. */
+  sizeBytes?: number;
+  uploadedBytes?: number;
+  /** What is wrong with it. */
+  damage?: string;
+}
 
 export interface SnapshotProgress {
   doneBytes: number;

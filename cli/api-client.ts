@@ -51,7 +51,7 @@ export function createApiClient(context: CliContext, fetchImpl: typeof fetch = f
   return {
     call: (name, options = {}) => {
       const route = apiRoutes[name];
-      const base = context.identity.kind === 'operator' ? operatorBase : tenantBase;
+      const base = context.identity.kind === 'tenant' ? tenantBase : operatorBase;
       const path = fillPath(base + route.path, { tenantId: context.tenantId, ...options.params });
       return send(route.method, cellBase(context, options.viaCell), path, options);
     },
@@ -76,7 +76,7 @@ async function authorize(
   body: string | null,
 ): Promise<Record<string, string>> {
   const headers: Record<string, string> = body === null ? {} : { 'content-type': 'application/json' };
-  if (context.identity.kind === 'tenant')
+  if (context.identity.kind !== 'operator')
     return { ...headers, authorization: `Bearer ${context.identity.token}` };
   const signed = await signerFor(context.identity.keys, context.region, 'execute-api').sign({
     method,

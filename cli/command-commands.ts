@@ -59,7 +59,13 @@ export function addCommandCommands(program: Command, deps: CliDeps): void {
   const group = program.command('commands').description('commands that were sent to a gateway');
   apiCommand(group, 'list <gateway>', 'list a gateway’s commands', deps, ['commands list gw-7x2k']).run(
     async ({ api, deps, show }, gatewayId = '') => {
-      const { commands } = await api.call('listCommands', { params: { gatewayId } });
+      const commands: CommandView[] = [];
+      let next: string | undefined;
+      do {
+        const page = await api.call('listCommands', { params: { gatewayId }, query: { next } });
+        commands.push(...page.commands);
+        next = page.next;
+      } while (next);
       show({ commands }, () => commandTable(commands, deps.now()));
     },
   );

@@ -13,7 +13,11 @@ export interface CliContext {
   cells: Record<string, string>;
   region: string;
   tenantId: string;
-  identity: { kind: 'tenant'; token: string } | { kind: 'operator'; keys: () => Promise<AwsKeys> };
+  identity:
+    | { kind: 'tenant'; token: string }
+    | { kind: 'operator'; keys: () => Promise<AwsKeys> }
+    /** An operator's token from the OIDC issuer that the deployment trusts. */
+    | { kind: 'oidc-operator'; token: string };
   /** Where SQS is in the local mode; undefined: the region's own. */
   sqsEndpoint?: string;
 }
@@ -22,6 +26,7 @@ export interface ContextFlags {
   endpoint?: string;
   tenant?: string;
   tokenFile?: string;
+  operatorTokenFile?: string;
   dataDir?: string;
 }
 type Environment = Record<string, string | undefined>;
@@ -48,17 +53,31 @@ export function resolveContext(flags: ContextFlags, env: Environment): CliContex
       hint: 'start one with `npm start`, or name it with --endpoint or HOLDFAST_ENDPOINT',
     });
   const here = local?.endpoint === endpoint ? local : undefined;
-  const tokenFile = flags.tokenFile ?? env['HOLDFAST_TOKEN_FILE'];
   return {
     endpoint: endpoint.replace(/\/+$/, ''),
     cells: here?.cells ?? {},
     region: here?.region ?? env['AWS_REGION'] ?? env['AWS_DEFAULT_REGION'] ?? 'us-east-1',
     tenantId: flags.tenant ?? env['HOLDFAST_TENANT'] ?? here?.tenantId ?? 'default',
-    identity: tokenFile
-      ? { kind: 'tenant', token: readSecret(tokenFile) }
-      : { kind: 'operator', keys: here ? async () => here.operator : credentialsChain() },
+    identity: identityOf(flags, env, here),
     ...(here?.sqsEndpoint ? { sqsEndpoint: here.sqsEndpoint } : {}),
   };
+}
+
+function identityOf(
+  flags: ContextFlags,
+  env: Environment,
+  here: LocalClient | undefined,
+): CliContext['identity'] {
+  if (flags.tokenFile && flags.operatorTokenFile)
+    throw new HoldfastError('USAGE', '--token-file and --operator-token-file exclude each other', {
+      hint: 'the first asks as a tenant, the second as an operator',
+    });
+  const tenantFile = flags.tokenFile ?? (flags.operatorTokenFile ? undefined : env['HOLDFAST_TOKEN_FILE']);
+  if (tenantFile) return { kind: 'tenant', token: readSecret(tenantFile) };
+  const operatorFile = flags.operatorTokenFile ?? env['HOLDFAST_OPERATOR_TOKEN_FILE'];
+  if (operatorFile)
+    return { kind: 'oidc-operator', token: readSecret(operatorFile, '--operator-token-file', jwtCharsMax) };
+  return { kind: 'operator', keys: here ? async () => here.operator : credentialsChain() };
 }
 
 function credentialsChain(): () => Promise<AwsKeys> {
@@ -95,21 +114,24 @@ export function readLocalClient(dataDir: string): LocalClient | undefined {
   });
 }
 
+/** What API Gateway takes in a header. */
+const jwtCharsMax = 8 * 1024;
+
 /** A secret's file: one line, not readable by others. Throws CONFIG, NOT_FOUND, FORBIDDEN. */
-export function readSecret(file: string): string {
+export function readSecret(file: string, flag = '--token-file', charsMax = 512): string {
   let text: string;
   let mode: number;
   try {
     mode = statSync(file).mode;
     text = readFileSync(file, 'utf8').trim();
   } catch (cause) {
-    throw new HoldfastError('NOT_FOUND', `${file} cannot be read`, { hint: 'check --token-file', cause });
+    throw new HoldfastError('NOT_FOUND', `${file} cannot be read`, { hint: `check ${flag}`, cause });
   }
   if ((mode & 0o077) !== 0)
     throw new HoldfastError('FORBIDDEN', `${file} can be read by other users`, { hint: `chmod 600 ${file}` });
-  if (!text || /\s/.test(text) || text.length > 512)
+  if (!text || /\s/.test(text) || text.length > charsMax)
     throw new HoldfastError('CONFIG', `${file} does not hold one token on one line`, {
-      hint: 'check --token-file',
+      hint: `check ${flag}`,
     });
   return text;
 }

@@ -29,7 +29,7 @@ export function addFleetCommands(program: Command, deps: CliDeps): void {
 }
 
 async function pages<T>({ api, context }: Session, path: string, list: string): Promise<T[]> {
-  if (context.identity.kind !== 'operator')
+  if (context.identity.kind === 'tenant')
     throw new HoldfastError('FORBIDDEN', 'the fleet is for operators', { hint: 'leave --token-file away' });
   const all: T[] = [];
   let next: string | undefined;

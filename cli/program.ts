@@ -43,6 +43,10 @@ export function apiCommand(
       '--token-file <file>',
       'ask as a tenant with this token (default: HOLDFAST_TOKEN_FILE, else as operator)',
     )
+    .option(
+      '--operator-token-file <file>',
+      'ask as an operator of an OIDC issuer (default: HOLDFAST_OPERATOR_TOKEN_FILE, else by AWS credentials)',
+    )
     .option('--data-dir <dir>', 'data directory of a local `holdfast up` (default: .data)')
     .option('--json', 'print JSON')
     .addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ holdfast ${line}`).join('\n')}`);

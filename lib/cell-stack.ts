@@ -2,6 +2,7 @@ import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { AgentStorageRole } from './agent-storage-role.ts';
 import { Alarms } from './alarms.ts';
+import type { Config } from './config.ts';
 import { deliverFunctionName, publishCell, useCellDirectory, useDeliver } from './cell-directory.ts';
 import { HoldfastFunction, type Deployment, type HoldfastFunctionProps } from './function.ts';
 import type { HomeStack } from './home-stack.ts';
@@ -13,6 +14,23 @@ export interface CellStackProps extends StackProps {
   readonly deployment: Deployment;
   readonly cellId: string;
   readonly home: HomeStack;
+}
+
+/** What whoever connects can make run as often as they like. */
+const drivenByConnections: ReadonlySet<string> = new Set([
+  'WsAuthorizer',
+  'Connect',
+  'Disconnect',
+  'Hello',
+  'CommandReports',
+  'Credentials',
+  'StatusIngest',
+  'DefaultRoute',
+]);
+
+function concurrencyShare({ connectionConcurrency, cells }: Config): number | undefined {
+  if (connectionConcurrency === 0) return undefined;
+  return Math.max(1, Math.floor(connectionConcurrency / cells.length / drivenByConnections.size));
 }
 
 /** One control server: a WebSocket API, the functions behind it, its holder rows and its own door for commands. */
@@ -69,7 +87,9 @@ export class CellStack extends Stack {
   }
 
   #function(id: string, props: Omit<HoldfastFunctionProps, 'deployment'>): HoldfastFunction {
-    const fn = new HoldfastFunction(this, id, { ...props, deployment: this.#props.deployment });
+    const { deployment } = this.#props;
+    const reservedConcurrency = drivenByConnections.has(id) ? concurrencyShare(deployment.config) : undefined;
+    const fn = new HoldfastFunction(this, id, { ...props, deployment, reservedConcurrency });
     this.#alarms.watchFunction(fn);
     return fn;
   }

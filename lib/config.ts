@@ -79,8 +79,12 @@ const schema = z.object({
   reservedConcurrency: json(z.record(z.string(), z.number().int().min(1).max(1_000))).default({
     Sweeper: 1,
     StatusProxy: 1,
-    Disconnect: 20,
   }),
+  /**
+   * Of the account's concurrency, what the functions that connections drive may have, all cells together; each gets an
+   * equal part. A storm of dials or disconnects then leaves the rest to the API. 0: no bound.
+   */
+  connectionConcurrency: json(z.number().int().min(0).max(10_000)).default(480),
   alarmEmail: z.email().optional(),
   logRetentionDays: json(z.union(logRetentionDays.map((days) => z.literal(days)))).default(30),
 });

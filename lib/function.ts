@@ -26,6 +26,8 @@ export interface HoldfastFunctionProps {
   readonly timeout?: Duration;
   /** MiB; CPU grows with it. @default 512 */
   readonly memorySizeMiB?: number;
+  /** Kept for it, and not exceeded, where the configuration names none. @default - of the account's as it comes */
+  readonly reservedConcurrency?: number;
   /** Where events of asynchronous callers go that failed. @default - the function is called synchronously */
   readonly deadLetterQueue?: IQueue;
   /** Retries of an asynchronous event. @default 2 */
@@ -64,7 +66,7 @@ export class HoldfastFunction extends Construct {
       logGroup,
       timeout: props.timeout ?? Duration.seconds(10),
       memorySize: props.memorySizeMiB ?? 512,
-      reservedConcurrentExecutions: config.reservedConcurrency[id],
+      reservedConcurrentExecutions: config.reservedConcurrency[id] ?? props.reservedConcurrency,
       deadLetterQueue: props.deadLetterQueue,
       retryAttempts: props.deadLetterQueue ? (props.retryAttempts ?? 2) : undefined,
       maxEventAge: props.deadLetterQueue ? (props.maxEventAge ?? Duration.minutes(15)) : undefined,

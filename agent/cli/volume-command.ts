@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import { resolve } from 'node:path';
 import { callAgent } from '../control/control-client.ts';
-import type { SnapshotResult, VolumeHealth, VolumeInfo } from '../ports.ts';
+import type { SnapshotResult, VolumeHealth, VolumeInfo, VolumeSnapshot } from '../ports.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { startProgress } from './progress.ts';
 import { stateDirOption, statePathOf } from './state-option.ts';
 import { formatBytes, formatDuration, parseSizeBytes } from './units.ts';
-import { volumeDetails, volumeTable } from './volume-table.ts';
+import { snapshotTable, volumeDetails, volumeTable } from './volume-table.ts';
 
 interface Common {
   stateDir?: string;
@@ -47,6 +47,12 @@ function addLooking(volume: Command, cli: CliContext): void {
     const info = await call<VolumeInfo>(cli, options, 'volume.show', { volumeId });
     print(cli, options, info, volumeDetails(info));
   });
+  sub(volume, 'snapshots <volume>', 'its snapshots in S3').action(
+    async (volumeId: string, options: Common) => {
+      const found = await call<VolumeSnapshot[]>(cli, options, 'volume.snapshots', { volumeId });
+      print(cli, options, found, snapshotTable(found));
+    },
+  );
   sub(volume, 'check <volume>', 'look at its backing file now').action(
     async (volumeId: string, options: Common) => {
       const health = await call<VolumeHealth>(cli, options, 'volume.check', { volumeId });

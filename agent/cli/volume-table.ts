@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { VolumeInfo } from '../ports.ts';
+import type { VolumeInfo, VolumeSnapshot } from '../ports.ts';
 import { formatBytes, formatDuration } from './units.ts';
 
 /** A volume's state in a few words: `restoring 42 %, 1:02 left`, `failed: overwritten`. */
@@ -12,21 +12,40 @@ export function stateText({ state, health, restore }: VolumeInfo): string {
 
 export function volumeTable(volumes: readonly VolumeInfo[]): string {
   if (volumes.length === 0) return 'no volumes; `holdfast-agent volume create` makes one\n';
-  const blank = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '', top: '', bottom: '' };
-  const rest = { 'top-mid': '', 'top-left': '', 'top-right': '', 'bottom-mid': '', 'bottom-left': '' };
-  const table = new Table({
-    head: ['VOLUME', 'STATE', 'SIZE', 'LAST SNAPSHOT', 'PATH'],
-    chars: { ...blank, ...rest, 'bottom-right': '', left: '', right: '', middle: '  ' },
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-  });
-  for (const volume of volumes)
-    table.push([
+  return plainTable(
+    ['VOLUME', 'STATE', 'SIZE', 'LAST SNAPSHOT', 'PATH'],
+    volumes.map((volume) => [
       volume.volumeId,
       stateText(volume),
       formatBytes(volume.sizeBytes),
       volume.lastSnapshot ? new Date(volume.lastSnapshot.at).toISOString() : '–',
       volume.path,
-    ]);
+    ]),
+  );
+}
+
+export function snapshotTable(snapshots: readonly VolumeSnapshot[]): string {
+  if (snapshots.length === 0) return 'no snapshots; `holdfast-agent volume snapshot` takes one\n';
+  return plainTable(
+    ['SNAPSHOT', 'TAKEN AT', 'SIZE', 'UPLOADED'],
+    snapshots.map(({ snapshotId, createdAtMs, sizeBytes, uploadedBytes, damage }) => [
+      snapshotId,
+      new Date(createdAtMs).toISOString(),
+      damage === undefined ? formatBytes(sizeBytes ?? 0) : `damaged: ${damage}`,
+      formatBytes(uploadedBytes ?? 0),
+    ]),
+  );
+}
+
+function plainTable(head: string[], rows: string[][]): string {
+  const blank = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '', top: '', bottom: '' };
+  const rest = { 'top-mid': '', 'top-left': '', 'top-right': '', 'bottom-mid': '', 'bottom-left': '' };
+  const table = new Table({
+    head,
+    chars: { ...blank, ...rest, 'bottom-right': '', left: '', right: '', middle: '  ' },
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+  });
+  for (const row of rows) table.push(row);
   return `${table.toString()}\n`;
 }
 

@@ -42,6 +42,7 @@ export function agentMethods({ volumes, bucketFor, view }: AgentMethodDeps): Con
     ['volume.show', method(onVolume, ({ volumeId }) => volumes.get(volumeId))],
     ['volume.create', method(commandSpecs['volume.create'].params, (params) => volumes.create(params))],
     ['volume.delete', method(onVolume, ({ volumeId }) => volumes.remove(volumeId))],
+    ['volume.snapshots', method(onVolume, ({ volumeId }, { signal }) => volumes.snapshots(volumeId, signal))],
     ['volume.check', method(onVolume, ({ volumeId }) => volumes.check(volumeId))],
     ['volume.snapshot', method(onVolume, ({ volumeId }, call) => snapshot(volumes, volumeId, call))],
     [

@@ -1,9 +1,11 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { Descriptor } from '../../core/restore/descriptor.ts';
 import type { SnapshotSource } from '../../core/snapshot/source.ts';
-import type { BucketFor, BucketPurpose } from '../ports.ts';
+import type { BucketFor, BucketPurpose, VolumeSnapshot } from '../ports.ts';
 import type { Bucket } from '../s3/bucket.ts';
 import { openBucket } from '../s3/s3-bucket.ts';
+import { listSnapshots } from '../snapshot/list-snapshots.ts';
+import { noSuchSnapshotOf } from '../snapshot/no-such-snapshot.ts';
 import { openSnapshot, type OpenedSnapshot } from '../snapshot/open-snapshot.ts';
 import { pinSnapshot, unpinSnapshot } from '../snapshot/pins.ts';
 import { LazySource } from '../restore/lazy-source.ts';
@@ -30,10 +32,33 @@ export class SnapshotAccess {
     });
   }
 
+  /** Oldest first. */
+  async list(volumeId: string, signal?: AbortSignal): Promise<VolumeSnapshot[]> {
+    const found: VolumeSnapshot[] = [];
+    for await (const { snapshotId, createdAtMs, ...rest } of listSnapshots(
+      await this.bucket({ kind: 'snapshot', volumeId }),
+      { signal },
+    ))
+      found.push({
+        snapshotId,
+        createdAtMs,
+        ...(rest.damage === undefined
+          ? { sizeBytes: rest.sizeBytes, uploadedBytes: rest.uploadedBytes }
+          : { damage: rest.damage }),
+      });
+    return found;
+  }
+
   /** Opens a snapshot that stays in place until it is released, also if it is deleted meanwhile. */
   async pin(volumeId: string, snapshotId: string, restoreId: string): Promise<OpenedSnapshot> {
     const bucket = await this.bucket({ kind: 'restore', volumeId, snapshotId });
-    await pinSnapshot(bucket, snapshotId, pinId(restoreId), { note: { volumeId } });
+    await pinSnapshot(bucket, snapshotId, pinId(restoreId), { note: { volumeId } }).catch(
+      (thrown: unknown) => {
+        throw thrown instanceof HoldfastError && thrown.code === 'NOT_FOUND'
+          ? noSuchSnapshotOf(volumeId, snapshotId, thrown)
+          : thrown;
+      },
+    );
     try {
       return await openSnapshot(bucket, snapshotId, { pinId: pinId(restoreId) });
     } catch (thrown) {

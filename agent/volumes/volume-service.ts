@@ -135,6 +135,10 @@ class Volumes implements VolumeService {
   waitRestored: VolumeService['waitRestored'] = (volumeId, signal) =>
     this.#volume(volumeId).waitRestored(signal);
   snapshot: VolumeService['snapshot'] = (p) => this.#volume(p.volumeId).snapshot(p);
+  snapshots: VolumeService['snapshots'] = async (volumeId, signal) => {
+    this.#volume(volumeId);
+    return this.#snapshots.list(volumeId, signal);
+  };
   restore: VolumeService['restore'] = (p) => this.#volume(p.volumeId).restore(p);
 
   #makeVolume(record: VolumeRecord): Volume {

@@ -72,10 +72,10 @@ export async function restore(scene: Scene): Promise<Details> {
   const readable = files.filter((_, i) => i % 2 === 0).slice(0, 8);
   const writable = files.filter((_, i) => i % 2 === 1).slice(0, 8);
   let nbd = await world.nbd('a', volumeId);
+  const look = () => world.fraction('a', volumeId);
+  const firstRead = await firstOf(nbd.read(readable[0]!.offsetsBytes[0]!, fsBlockBytes), look);
   for (const file of readable.slice(0, 4)) await expectContent(nbd, file);
-  const firstRead = await world.untilFraction('a', volumeId, 0, 20_000);
-  await overwrite(scene, nbd, writable.slice(0, 4));
-  const firstWrite = await world.fraction('a', volumeId);
+  const firstWrite = await overwrite(scene, nbd, writable.slice(0, 4), look);
   const killedAt = await world.untilFraction('a', volumeId, scene.killAt, 120_000);
   const agent = scene.agents['a'];
   if (!agent) throw broken('agent a is not running');
@@ -85,7 +85,7 @@ export async function restore(scene: Scene): Promise<Details> {
   nbd = await until('the volume after the restart', 20_000, () => world.nbd('a', volumeId));
   const restartedAt = await world.untilFraction('a', volumeId, 0, 20_000);
   for (const file of readable.slice(4)) await expectContent(nbd, file);
-  await overwrite(scene, nbd, writable.slice(4));
+  await overwrite(scene, nbd, writable.slice(4), look);
   nbd.close();
   const fractions = { firstRead, firstWrite, killedAt, restartedAt };
   for (const [name, fraction] of Object.entries(fractions))
@@ -98,14 +98,29 @@ export async function restore(scene: Scene): Promise<Details> {
   };
 }
 
-async function overwrite(scene: Scene, nbd: NbdClient, files: ImageFile[]): Promise<void> {
+/** The restored fraction right after a request was answered; zero is looked at again until the first block counts. */
+async function firstOf(request: Promise<unknown>, look: () => Promise<number>): Promise<number> {
+  await request;
+  return until('a restored block', 20_000, async () => (await look()) || undefined, 5);
+}
+
+/** Resolves with the restored fraction after the first acknowledged write. */
+async function overwrite(
+  scene: Scene,
+  nbd: NbdClient,
+  files: ImageFile[],
+  look: () => Promise<number>,
+): Promise<number> {
+  let first: number | undefined;
   for (const file of files)
     for (const offset of file.offsetsBytes.slice(0, 4)) {
       const data = randomBytes(fsBlockBytes);
       await nbd.write(offset, data);
       scene.written.set(offset, data);
+      first ??= await look();
     }
   await nbd.flush();
+  return first ?? 0;
 }
 
 export async function verify(scene: Scene): Promise<Details> {

@@ -19,7 +19,8 @@ export class Processes {
 
   constructor(logDir: string, env: NodeJS.ProcessEnv) {
     this.#logDir = logDir;
-    this.#env = env;
+    // mke2fs and its like stand where only root looks by default.
+    this.#env = { ...env, PATH: `${env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/sbin` };
   }
 
   /** A long-lived process whose output goes to `<logDir>/<name>.log`. */

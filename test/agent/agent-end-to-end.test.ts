@@ -127,6 +127,9 @@ it('makes a volume, takes its snapshot, loses it and restores it, all by command
   });
   const snapshot = await send('snapshot.create', { volumeId: 'vol1' });
   expect(snapshot).toMatchObject({ state: 'SUCCEEDED', outcome: { output: { sizeBytes: volumeBytes } } });
+  // With the agent's own session, as its operator would look.
+  const { stdout } = await runCli(['volume', 'snapshots', 'vol1', '--json', '--state-dir', state]);
+  expect(JSON.parse(stdout)).toMatchObject([{ snapshotId: snapshot.outcome!.output!.snapshotId }]);
   truncateSync(image, 1_000_000);
   await agent.until('volume.lost', { volumeId: 'vol1', reason: 'truncated' });
   await poll(async () => {

@@ -114,6 +114,35 @@ test('an operator of the local mode signs for its tenant with the keys of the da
   );
 });
 
+test('an operator of an OIDC issuer asks below /operator/v1 with the token', async () => {
+  answer.body = { gateways: [] };
+  const file = join(dir, 'jwt');
+  writeFileSync(file, `${'j'.repeat(2000)}\n`, { mode: 0o600 });
+  const as = ['--endpoint', endpoint, '--tenant', 'acme', '--operator-token-file', file];
+  expect((await run(['gateways', 'list', ...as])).code).toBe(0);
+  expect(requests[0]).toMatchObject({
+    url: '/operator/v1/tenants/acme/gateways',
+    authorization: `Bearer ${'j'.repeat(2000)}`,
+  });
+  const both = await run(['gateways', 'list', ...as, '--token-file', token()]);
+  expect(both).toMatchObject({ code: 64, err: expect.stringContaining('exclude each other') });
+});
+
+test('a list of commands is read to its end', async () => {
+  const pages = [{ commands: [], next: 'page-2' }, { commands: [] }];
+  answer = {
+    status: 200,
+    get body() {
+      return pages.shift() ?? { commands: [] };
+    },
+  };
+  const { code } = await run(['commands', 'list', 'gw-1', '--endpoint', endpoint, '--token-file', token()]);
+  expect([code, requests.map(({ url }) => url)]).toEqual([
+    0,
+    ['/v1/gateways/gw-1/commands', '/v1/gateways/gw-1/commands?next=page-2'],
+  ]);
+});
+
 test('what others wrote neither moves the cursor nor makes a line of its own', async () => {
   const name = 'a\u001b[2J\u009b1A\u202e\nforged';
   const gateway = { gatewayId: 'gw-1', tenantId: 'acme', name, status: 'active', createdAt: 0 };

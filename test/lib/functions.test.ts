@@ -48,6 +48,23 @@ describe('every function', () => {
     }
   });
 
+  it('that connections drive is bounded, so that a storm leaves the API and the status proxies their part', () => {
+    const reserved = Object.fromEntries(
+      functions().map(({ path, resource }) => [path, resource.Properties['ReservedConcurrentExecutions']]),
+    );
+    const share = 480 / 2 / 8;
+    expect(reserved).toMatchObject({
+      'holdfast-cell-1/WsAuthorizer': share,
+      'holdfast-cell-1/Connect': share,
+      'holdfast-cell-1/Disconnect': share,
+      'holdfast-cell-1/Hello': share,
+      'holdfast-cell-1/StatusIngest': share,
+      'holdfast-home/StatusProxy': 1,
+      'holdfast-home/Sweeper': 1,
+      'holdfast-home/Commands': undefined,
+    });
+  });
+
   it('raises an alarm for errors and for throttles', () => {
     for (const { logicalId, stack, path } of functions()) {
       const watched = alarmsOf(stack, logicalId).map(({ MetricName }) => MetricName);

@@ -210,7 +210,9 @@ describe('a restore of a volume', () => {
     const nobody = `${snapshotId.slice(0, -4)}0000`;
     await expect(volumes.restore({ volumeId: 'small', snapshotId: nobody })).rejects.toMatchObject({
       code: 'NOT_FOUND',
+      hint: expect.stringContaining('holdfast-agent volume snapshots small'),
     });
+    expect(await volumes.snapshots('small')).toMatchObject([{ snapshotId, sizeBytes: 2 * MiB }]);
     expect(volumes.get('small').state).toBe('healthy');
     expect(sha(await readFile(small.path))).toBe(sha(small.bytes));
     expect(await pinsIn('refuse')).toBe(0);

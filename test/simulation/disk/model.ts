@@ -60,6 +60,8 @@ export class Model {
       const sector = this.#sectors[index]!;
       sector.older = [...sector.older, ...sector.now, bytes];
       sector.now = [...sector.now, bytes];
+      // A flush that was asked for before does not cover what arrived of it.
+      sector.changedAt = ++this.#sequence;
     }
   }
 

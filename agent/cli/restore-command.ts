@@ -83,6 +83,8 @@ async function restore(url: string, target: string, flags: RestoreFlags, cli: Cl
   const bucket = bucketAt(location, cli);
   const opened = await open({ bucket, snapshotId, target, flags }, cli);
   const { engine } = opened;
+  const stopped = untilAborted(cli.signal);
+  const isDone = () => engine.descriptor.moving.phase === 'restored';
   let server: NbdServer | undefined;
   try {
     if (listen) {
@@ -93,15 +95,25 @@ async function restore(url: string, target: string, flags: RestoreFlags, cli: Cl
     }
     announce(opened, { target, uri: server?.uri(flags.exportName ?? basename(target)) }, flags, cli);
     if (flags.background) engine.startBackground();
-    await untilOver(engine, { keepsServing: server !== undefined && !flags.exitWhenDone, flags, cli });
+    await untilOver(engine, { stopped, flags, cli });
+    if (isDone()) {
+      // The snapshot is not needed any more, however long the volume is served.
+      await unpinSnapshot(bucket, snapshotId, pinIdOf(engine)).catch(() => undefined);
+      report(engine, flags, cli);
+      if (server && !flags.exitWhenDone) await stopped;
+    }
   } finally {
     await server?.close();
     await opened.close();
   }
-  if (engine.descriptor.moving.phase === 'restored')
-    await unpinSnapshot(bucket, snapshotId, pinIdOf(engine)).catch(() => undefined);
-  report(engine, flags, cli);
+  if (!isDone()) report(engine, flags, cli);
 }
+
+const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 
 function open(
   p: { bucket: Bucket; snapshotId: string; target: string; flags: RestoreFlags },
@@ -174,20 +186,14 @@ function announce(
   if (p.uri) cli.stdout(`uri: ${p.uri}\n`);
 }
 
-/** Resolves when there is nothing more to do, or when the process is told to end. Throws where the disk failed. */
+/** Resolves when everything is restored, or when the process is told to end. Throws where the disk failed. */
 async function untilOver(
   engine: RestoreEngine,
-  p: { keepsServing: boolean; flags: RestoreFlags; cli: CliContext },
+  { stopped, flags, cli }: { stopped: Promise<void>; flags: RestoreFlags; cli: CliContext },
 ): Promise<void> {
-  const { signal } = p.cli;
-  const stopped = new Promise<void>((go) => {
-    if (signal.aborted) go();
-    signal.addEventListener('abort', () => go(), { once: true });
-  });
-  const ended = reportProgress(engine, p.cli, { json: p.flags.json ?? false, stopped });
+  const ended = reportProgress(engine, cli, { json: flags.json ?? false, stopped });
   const state = await Promise.race([ended, stopped]);
   if (state === 'failed' && engine.trouble) throw engine.trouble;
-  if (state === 'restored' && p.keepsServing) await stopped;
 }
 
 function report(engine: RestoreEngine, flags: RestoreFlags, cli: CliContext): void {

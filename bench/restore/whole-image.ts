@@ -11,7 +11,15 @@ const contenders: Record<string, (world: World, backend: Backend, target: string
   },
   nbdkit: async (world, backend, target) => {
     const socket = world.path('sock');
-    const plugin = ['-f', '-U', socket, 'curl', `${backend.url}/image.raw`];
+    const plugin = [
+      '-f',
+      '-U',
+      socket,
+      '--filter=multi-conn',
+      '--filter=cow',
+      'curl',
+      `${backend.url}/image.raw`,
+    ];
     const startedAt = performance.now();
     const server = await world.serve('nbdkit', 'nbdkit', plugin, socket);
     try {

@@ -31,7 +31,7 @@ const contenders: Record<string, Contender> = {
     done: (server) =>
       new Promise((resolve, reject) => {
         server.child.stdout?.on('data', (part: Buffer) => {
-          if (part.toString().includes('"restored"')) resolve();
+          if (part.toString().includes('"event":"restored"')) resolve();
         });
         server.child.once('exit', () => reject(new Error('holdfast ended')));
       }),

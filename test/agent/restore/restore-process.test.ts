@@ -118,6 +118,18 @@ describe('holdfast-agent restore', () => {
     expect((await stat(target)).size).toBe(bytes.length);
   });
 
+  it('says that everything is restored, lets go of the snapshot and goes on serving until it is told to end', async () => {
+    const target = join(dir, 'served.img');
+    const socket = join(dir, 'served.sock');
+    const run = agent(['restore', url, target, '--nbd', `unix:${socket}`]);
+    expect(await run.event('restored')).toMatchObject({ fraction: 1 });
+    const nbd = await NbdClient.open(socket, 'served.img');
+    expect(sha(await nbd.read(0, MiB))).toBe(sha(bytes.subarray(0, MiB)));
+    nbd.close();
+    run.child.kill('SIGTERM');
+    expect(await run.exit).toMatchObject({ code: 0 });
+  });
+
   it('ends cleanly on SIGTERM and goes on with the next run', async () => {
     const target = join(dir, 'term.img');
     const first = agent(['restore', url, target, '--bandwidth', '4MiB']);

@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import { App } from 'aws-cdk-lib';
+import recommendedFlags from 'aws-cdk-lib/recommended-feature-flags.json' with { type: 'json' };
 import { HoldfastError } from '../core/errors.ts';
 import type { Bundles } from './bundle.ts';
 import { CellStack } from './cell-stack.ts';
@@ -21,10 +21,7 @@ export interface HoldfastAppProps {
  * cdk.json so that every way to synthesize agrees.
  */
 const featureFlags = {
-  ...(createRequire(import.meta.url)('aws-cdk-lib/recommended-feature-flags.json') as Record<
-    string,
-    unknown
-  >),
+  ...recommendedFlags,
   // Home keeps what a cell still uses from being deleted.
   '@aws-cdk/core:defaultCrossStackReferences': 'strong',
 };

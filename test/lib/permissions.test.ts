@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from '@jest/globals';
+import { grantsOf } from './grants.ts';
 import { homeAndCell, ofType, type SynthesizedStack } from './synthesis.ts';
 
 let stacks: SynthesizedStack[];
@@ -7,54 +8,20 @@ beforeAll(async () => {
   stacks = [home, cell];
 });
 
-interface Statement {
-  Effect: string;
-  Action: string | string[];
-  Resource: unknown;
-}
-interface Grant {
-  /** Construct that the role belongs to. */
-  of: string;
-  action: string;
-  resource: string;
-}
-
-const list = <T>(value: T | T[]): T[] => (Array.isArray(value) ? value : [value]);
-
-/** Every allowed pair of action and resource; references stand as `{LogicalId}`. */
-function grants(): Grant[] {
-  return stacks.flatMap((stack) =>
-    Object.entries(ofType(stack, 'AWS::IAM::Policy')).flatMap(([logicalId, { Properties }]) => {
-      const { Statement } = Properties['PolicyDocument'] as { Statement: Statement[] };
-      const of = logicalId.replace(/RoleDefaultPolicy[0-9A-F]{8}$/, '');
-      return Statement.flatMap(({ Action, Resource }) =>
-        list(Action).flatMap((action) =>
-          list(Resource).map((each) => ({ of, action, resource: text(each) })),
-        ),
-      );
-    }),
-  );
-}
-
-function text(value: unknown): string {
-  if (typeof value === 'string') return value;
-  const [[name, argument] = ['', '']] = Object.entries(value as object) as [string, unknown][];
-  if (name === 'Fn::Join') return (argument as [string, unknown[]])[1].map(text).join('');
-  return `{${String(Array.isArray(argument) ? argument[0] : argument).replace(/.*ExportsOutput/, '')}}`;
-}
+const grants = () => grantsOf(stacks);
 
 /** Who may name more than one resource at once, and what. Their reasons stand beside the grants in lib/. */
 const allowedWildcards = [
-  ['ApiLogging', /^logs:/, /^\*$/],
-  ['Access', /^sqs:SendMessage$/, /^arn:aws:sqs:\*:\*:holdfast-alerts-\*$/],
-  ['SubscriptionRouter', /^sqs:SendMessage$/, /^arn:aws:sqs:\*:\*:holdfast-alerts-\*$/],
-  ['AgentStorage', /^s3:/, /^\{FnGetAttSnapshotsBucket\w+\}\/\*$/],
+  ['home/ApiLogging', /^logs:/, /^\*$/],
+  ['home/Access', /^sqs:SendMessage$/, /^arn:aws:sqs:\*:\*:holdfast-alerts-\*$/],
+  ['home/SubscriptionRouter', /^sqs:SendMessage$/, /^arn:aws:sqs:\*:\*:holdfast-alerts-\*$/],
+  ['cell-1/AgentStorage', /^s3:/, /^\{home\/SnapshotsBucket\.Arn\}\/\*$/],
   [
-    /^(Hello|CommandReports|Credentials|StatusIngest|Deliver|DefaultRoute)$/,
+    /^cell-1\/(Hello|CommandReports|Credentials|StatusIngest|Deliver|DefaultRoute)$/,
     /^execute-api:ManageConnections$/,
     /\/v1\/POST\/@connections\/\*$/,
   ],
-  [/^(Hello|Deliver)$/, /^execute-api:ManageConnections$/, /\/v1\/DELETE\/@connections\/\*$/],
+  [/^cell-1\/(Hello|Deliver)$/, /^execute-api:ManageConnections$/, /\/v1\/DELETE\/@connections\/\*$/],
 ] as const;
 
 test('a wildcard is granted to nobody who is not listed', () => {
@@ -69,22 +36,28 @@ test('a wildcard is granted to nobody who is not listed', () => {
   expect(unlisted).toEqual([]);
 });
 
-test('no role has a managed policy, and each function has a role of its own', () => {
+test('no role has a managed or an inline policy, and each function has a role of its own', () => {
   const roles = stacks.flatMap((stack) =>
     stack.functions.map(({ resource }) => `${stack.name} ${JSON.stringify(resource.Properties['Role'])}`),
   );
   expect(new Set(roles).size).toBe(roles.length);
   for (const stack of stacks)
     for (const [logicalId, { Properties }] of Object.entries(ofType(stack, 'AWS::IAM::Role')))
-      expect({ logicalId, managed: Properties['ManagedPolicyArns'] }).toEqual({ logicalId });
+      expect({
+        logicalId,
+        managed: Properties['ManagedPolicyArns'],
+        inline: Properties['Policies'],
+      }).toEqual({ logicalId });
 });
 
 test('only the function that issues credentials may assume the agents’ storage role', () => {
   const holders = grants().filter(({ action }) => action === 'sts:AssumeRole');
-  expect(holders.map(({ of }) => of)).toEqual(['Credentials']);
+  expect(holders.map(({ of }) => of)).toEqual(['cell-1/Credentials']);
 });
 
 test('only the authorizer and the access API touch tokens', () => {
   const touching = grants().filter(({ resource }) => resource.includes('TablesTokens'));
-  expect(new Set(touching.map(({ of }) => of))).toEqual(new Set(['HttpAuthorizer', 'Access']));
+  expect(new Set(touching.map(({ of }) => of))).toEqual(
+    new Set(['home/HttpAuthorizer', 'cell-1/HttpAuthorizer', 'home/Access']),
+  );
 });

@@ -18,6 +18,13 @@ export interface SynthesizedStack {
   name: string;
   resources: Record<string, Resource>;
   functions: DeclaredFunction[];
+  /** Name → value of what other stacks may import. */
+  exports: Record<string, unknown>;
+}
+
+interface Template {
+  Resources: Record<string, Resource>;
+  Outputs?: Record<string, { Value: unknown; Export?: { Name: string } }>;
 }
 
 /** Constructs whose name is not their handler's. */
@@ -37,7 +44,7 @@ export async function homeAndCell(): Promise<{ home: SynthesizedStack; cell: Syn
 
 export function readStack(outDir: string, name: string): SynthesizedStack {
   const text = readFileSync(join(outDir, `${name}.template.json`), 'utf8');
-  const { Resources: resources } = JSON.parse(text) as { Resources: Record<string, Resource> };
+  const { Resources: resources, Outputs: outputs = {} } = JSON.parse(text) as Template;
   const functions = Object.entries(resources)
     .filter(([, { Type }]) => Type === 'AWS::Lambda::Function')
     .map(([logicalId, resource]) => {
@@ -46,7 +53,10 @@ export function readStack(outDir: string, name: string): SynthesizedStack {
       if (!(handler in handlerEntries)) throw new Error(`${name}: no handler is known for ${logicalId}`);
       return { path: `${name}/${construct}`, handler, logicalId, resource };
     });
-  return { name, resources, functions };
+  const exported = Object.values(outputs).flatMap(({ Value, Export }) =>
+    Export ? [[Export.Name, Value] as const] : [],
+  );
+  return { name, resources, functions, exports: Object.fromEntries(exported) };
 }
 
 /** Resources of one type, by logical id. */

@@ -44,7 +44,7 @@ export async function activate(scene: Scene): Promise<Details> {
     return up.length === 2 ? up : undefined;
   });
   const details: Details = {};
-  for (const gateway of gateways) {
+  for (const gateway of gateways.toSorted((a, b) => (a.name ?? '').localeCompare(b.name ?? ''))) {
     scene.gatewayIds[gateway.name === 'Gateway A' ? 'a' : 'b'] = gateway.gatewayId;
     const memory = gateway.heartbeat?.metrics['system.memory.utilization'];
     if (memory === undefined) throw broken('the status has no memory utilization');

@@ -2,11 +2,14 @@ import type { Command } from 'commander';
 import { writeNewSecret } from './activation-commands.ts';
 import { parseDurationMs } from './duration.ts';
 import { fields, table, time } from './output.ts';
-import { apiCommand, type CliDeps } from './program.ts';
+import { apiCommand, commandGroup, type CliDeps } from './program.ts';
 
 /** Who may ask for a tenant, and where its alerts go: below `holdfast admin`. */
 export function addAccessCommands(admin: Command, deps: CliDeps): void {
-  const tokens = admin.command('token').description('tokens of a tenant’s people and programs');
+  const tokens = commandGroup(admin, 'token', 'tokens of a tenant’s people and programs', [
+    'admin token create --role tenant-admin --out admin.token',
+    'admin token list',
+  ]);
   const create = apiCommand(tokens, 'create', 'create a token; it is shown once', deps, [
     'admin token create --role tenant-admin --out admin.token',
   ]);
@@ -54,7 +57,10 @@ export function addAccessCommands(admin: Command, deps: CliDeps): void {
     },
   );
 
-  const subscriptions = admin.command('subscription').description('queues that a tenant’s alerts go to');
+  const subscriptions = commandGroup(admin, 'subscription', 'queues that a tenant’s alerts go to', [
+    'admin subscription list',
+    'admin subscription delete main',
+  ]);
   apiCommand(subscriptions, 'list', 'list a tenant’s subscriptions', deps, ['admin subscription list']).run(
     async ({ api, show }) => {
       const { subscriptions } = await api.call('listSubscriptions');

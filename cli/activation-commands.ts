@@ -3,12 +3,15 @@ import type { Command } from 'commander';
 import { HoldfastError } from '../core/errors.ts';
 import { parseDurationMs } from './duration.ts';
 import { fields, time } from './output.ts';
-import { apiCommand, type CliDeps } from './program.ts';
+import { apiCommand, commandGroup, type CliDeps } from './program.ts';
 
 export function addActivationCommands(program: Command, deps: CliDeps): void {
-  const group = program
-    .command('activation')
-    .description('activation codes: what a new gateway proves itself with');
+  const group = commandGroup(
+    program,
+    'activation',
+    'activation codes: what a new gateway proves itself with',
+    ['activation create --out code.txt'],
+  );
   const create = apiCommand(group, 'create', 'create a single-use activation code', deps, [
     'activation create --out code.txt',
     'activation create --name "Oslo 1" --ttl 1h | ssh gateway holdfast-agent activate --server URL',

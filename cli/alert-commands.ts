@@ -3,10 +3,10 @@ import type { AlertTrail, AlertView } from '../core/api.ts';
 import { printableLine } from '../core/printable.ts';
 import { shortDuration } from './duration.ts';
 import { fields, table, time } from './output.ts';
-import { apiCommand, type CliDeps } from './program.ts';
+import { apiCommand, commandGroup, type CliDeps } from './program.ts';
 
 export function addAlertCommands(program: Command, deps: CliDeps): void {
-  const group = program.command('alerts').description('alerts of a tenant');
+  const group = commandGroup(program, 'alerts', 'alerts of a tenant', ['alerts list', 'alerts trail 3f9a…']);
   const list = apiCommand(group, 'list', 'list open alerts', deps, [
     'alerts list',
     'alerts list --all --json',

@@ -7,7 +7,7 @@ import { printableLine } from '../core/printable.ts';
 import { parseJson } from './context.ts';
 import { parseDurationMs, shortDuration } from './duration.ts';
 import { fields, json, table, time } from './output.ts';
-import { apiCommand, type CliDeps, type Session } from './program.ts';
+import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
 
 interface SendFlags {
   param: string[];
@@ -56,7 +56,10 @@ export function addCommandCommands(program: Command, deps: CliDeps): void {
       if (flags.wait !== false) failUnlessSucceeded(command);
     });
 
-  const group = program.command('commands').description('commands that were sent to a gateway');
+  const group = commandGroup(program, 'commands', 'commands that were sent to a gateway', [
+    'commands list gw-7x2k',
+    'commands show gw-7x2k c-5d1f',
+  ]);
   apiCommand(group, 'list <gateway>', 'list a gateway’s commands', deps, ['commands list gw-7x2k']).run(
     async ({ api, deps, show }, gatewayId = '') => {
       const commands: CommandView[] = [];

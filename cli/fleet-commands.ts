@@ -3,13 +3,16 @@ import { operatorRoutes, type AlertView, type GatewayView } from '../core/api.ts
 import { HoldfastError } from '../core/errors.ts';
 import { alertTable } from './alert-commands.ts';
 import { gatewayTable } from './gateway-commands.ts';
-import { apiCommand, type CliDeps, type Session } from './program.ts';
+import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
 
 const below = (path: string): string => path.replace('/operator/v1', '');
 
 /** Every tenant's gateways and alerts, for the provider's operator. */
 export function addFleetCommands(program: Command, deps: CliDeps): void {
-  const group = program.command('fleet').description('all tenants at once, for the provider’s operators');
+  const group = commandGroup(program, 'fleet', 'all tenants at once, for the provider’s operators', [
+    'fleet gateways',
+    'fleet alerts --json',
+  ]);
   apiCommand(group, 'gateways', 'list the gateways of every tenant', deps, ['fleet gateways --json']).run(
     async (session) => {
       const gateways = await pages<GatewayView>(

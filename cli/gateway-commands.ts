@@ -2,10 +2,14 @@ import type { Command } from 'commander';
 import type { GatewayView } from '../core/api.ts';
 import { shortDuration } from './duration.ts';
 import { bytes, fields, table, time } from './output.ts';
-import { apiCommand, type CliDeps } from './program.ts';
+import { apiCommand, commandGroup, type CliDeps } from './program.ts';
 
 export function addGatewayCommands(program: Command, deps: CliDeps): void {
-  const group = program.command('gateways').description('the gateways of a tenant');
+  const group = commandGroup(program, 'gateways', 'the gateways of a tenant', [
+    'gateways list',
+    'gateways show gw-7x2k',
+    'gateways rename gw-7x2k "Oslo 1"',
+  ]);
   apiCommand(group, 'list', 'list gateways with their connection and last status', deps, [
     'gateways list',
     'gateways list --tenant acme --json',

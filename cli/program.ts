@@ -23,6 +23,14 @@ export interface Session {
   show: (data: unknown, text: () => string) => void;
 }
 
+/** The end of a command's help. */
+export const exampleText = (examples: readonly string[]): string =>
+  `\nExamples:\n${examples.map((line) => `  $ holdfast ${line}`).join('\n')}`;
+
+/** A command that only holds others. */
+export const commandGroup = (parent: Command, name: string, summary: string, examples: string[]): Command =>
+  parent.command(name).description(summary).addHelpText('after', exampleText(examples));
+
 /** Adds the flags that every command of the API takes and hands the action its session. */
 export function apiCommand(
   parent: Command,
@@ -49,7 +57,7 @@ export function apiCommand(
     )
     .option('--data-dir <dir>', 'data directory of a local `holdfast up` (default: .data)')
     .option('--json', 'print JSON')
-    .addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ holdfast ${line}`).join('\n')}`);
+    .addHelpText('after', exampleText(examples));
   const run = (action: (session: Session, ...args: string[]) => Promise<void>): Command =>
     command.action(async (...args: unknown[]) => {
       const flags = command.opts<ContextFlags & { json?: boolean }>();
@@ -65,9 +73,12 @@ export function apiCommand(
 /** Runs a program to its exit code; every failure becomes one line on stderr. */
 export async function runProgram(program: Command, argv: string[], deps: CliDeps): Promise<number> {
   const quiet = (command: Command): void => {
-    command
-      .exitOverride()
-      .configureOutput({ writeErr: () => undefined, writeOut: (text) => deps.stdout(text.trimEnd()) });
+    command.exitOverride().configureOutput({
+      // Commander's own complaints; what is left is the help of a group that was called without a subcommand.
+      outputError: () => undefined,
+      writeErr: (text) => deps.stderr(text.trimEnd()),
+      writeOut: (text) => deps.stdout(text.trimEnd()),
+    });
     command.commands.forEach(quiet);
   };
   quiet(program);
@@ -77,11 +88,10 @@ export async function runProgram(program: Command, argv: string[], deps: CliDeps
   } catch (thrown) {
     if (thrown instanceof CommanderError) {
       if (thrown.exitCode === 0) return 0;
-      if (thrown.code === 'commander.help') {
-        deps.stdout(program.helpInformation().trimEnd());
-        return errorCodes.USAGE.exit;
-      }
-      const message = thrown.message.replace(/^error: /, '').replaceAll('\n', ' ');
+      const message =
+        thrown.code === 'commander.help'
+          ? 'a subcommand is missing'
+          : thrown.message.replace(/^error: /, '').replaceAll('\n', ' ');
       deps.stderr(errorLine(new HoldfastError('USAGE', message, { hint: 'see --help' })));
       return errorCodes.USAGE.exit;
     }

@@ -13,7 +13,6 @@ import { Region, type RegionSettings } from './region.ts';
 import { rootUser } from './services/identities.ts';
 import { readAssembly, type Stack } from './template/assembly.ts';
 import { planStacks } from './template/plan.ts';
-import { resourceTypes } from './template/types.ts';
 import type { PolicyDocument } from './template/policy-document.ts';
 
 export interface BootOptions {
@@ -145,9 +144,6 @@ function regionOf(stacks: readonly Stack[]): string {
     `the stacks are for ${[region, ...others].join(' and ')}; one machine is one region`,
   );
 }
-
-/** Types and properties that boot here, for documentation and its test. */
-export const knownTypes = Object.keys(resourceTypes);
 
 /** Halves the time that a stack takes to load. */
 const compileCache = fileURLToPath(new URL('../node_modules/.cache/holdfast', import.meta.url));

@@ -25,6 +25,7 @@ export const addInspectCommand: AddCommands = (program, cli) => {
     .argument('<path>', 'file or block device')
     .option('--state-dir <dir>', 'where restores are remembered (default: both places that this user has)')
     .option('--json', 'print as JSON')
+    .addHelpText('after', '\nExample:\n  holdfast-agent volume inspect /data/vol1.img --json')
     .action(async (path: string, options: { stateDir?: string; json?: boolean }) => {
       const found = await inspect(await realPath(path), options, cli);
       if (options.json) return cli.stdout(`${JSON.stringify(found, null, 2)}\n`);

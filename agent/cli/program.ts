@@ -22,8 +22,8 @@ const modules: readonly AddCommands[] = [
   addInspectCommand,
 ];
 
-/** Runs one command line (without node and script). Resolves to the exit code; never throws. */
-export async function runAgentCli(args: readonly string[], cli: CliContext): Promise<number> {
+/** The command `holdfast-agent` with everything below it. */
+export function agentProgram(cli: CliContext): Command {
   const program = new Command('holdfast-agent')
     .description('The agent of a Holdfast storage gateway: its volumes, their snapshots, and its connection.')
     .version(agentVersion)
@@ -37,6 +37,12 @@ export async function runAgentCli(args: readonly string[], cli: CliContext): Pro
         '  holdfast-agent status',
     );
   for (const add of modules) add(program, cli);
+  return program;
+}
+
+/** Runs one command line (without node and script). Resolves to the exit code; never throws. */
+export async function runAgentCli(args: readonly string[], cli: CliContext): Promise<number> {
+  const program = agentProgram(cli);
   for (const command of commandsBelow(program))
     command.exitOverride().configureOutput({
       writeOut: cli.stdout,
@@ -61,6 +67,6 @@ function* commandsBelow(command: Command): Iterable<Command> {
 
 function usageError(error: CommanderError): HoldfastError {
   const said = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
-  const message = error.code === 'commander.help' ? 'no command was given' : said;
+  const message = error.code === 'commander.help' ? 'a subcommand is missing' : said;
   return new HoldfastError('USAGE', message, { hint: 'see holdfast-agent --help' });
 }

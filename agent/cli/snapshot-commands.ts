@@ -23,8 +23,14 @@ const settings =
 export const addSnapshotCommands: AddCommands = (program, cli) => {
   const snapshot = program
     .command('snapshot')
-    .summary('take, list, verify and delete snapshots in S3')
-    .addHelpText('after', settings);
+    .description('take, list, verify and delete snapshots in S3')
+    .addHelpText(
+      'after',
+      '\nExamples:\n' +
+        '  holdfast-agent snapshot create /data/vol1.img --to s3://backups/vol1\n' +
+        '  holdfast-agent snapshot list s3://backups/vol1\n' +
+        settings,
+    );
   addCreateCommand(snapshot, cli);
   addListCommand(snapshot, cli);
   addVerifyCommand(snapshot, cli);

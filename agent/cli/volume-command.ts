@@ -25,7 +25,7 @@ interface RestoreOptions extends Common {
 export const addVolumeCommand: AddCommands = (program, cli) => {
   const volume = program
     .command('volume')
-    .summary('the volumes of the running agent')
+    .description('the volumes of the running agent')
     .addHelpText(
       'after',
       '\nExamples:\n' +
@@ -39,21 +39,24 @@ export const addVolumeCommand: AddCommands = (program, cli) => {
 };
 
 function addLooking(volume: Command, cli: CliContext): void {
-  sub(volume, 'list', 'all volumes').action(async (options: Common) => {
+  sub(volume, 'list', 'all volumes', ['list', 'list --json']).action(async (options: Common) => {
     const volumes = await call<VolumeInfo[]>(cli, options, 'volume.list', {});
     print(cli, options, volumes, volumeTable(volumes));
   });
-  sub(volume, 'show <volume>', 'one volume').action(async (volumeId: string, options: Common) => {
-    const info = await call<VolumeInfo>(cli, options, 'volume.show', { volumeId });
-    print(cli, options, info, volumeDetails(info));
-  });
-  sub(volume, 'snapshots <volume>', 'its snapshots in S3').action(
+  sub(volume, 'show <volume>', 'one volume', ['show vol1']).action(
     async (volumeId: string, options: Common) => {
-      const found = await call<VolumeSnapshot[]>(cli, options, 'volume.snapshots', { volumeId });
-      print(cli, options, found, snapshotTable(found));
+      const info = await call<VolumeInfo>(cli, options, 'volume.show', { volumeId });
+      print(cli, options, info, volumeDetails(info));
     },
   );
-  sub(volume, 'check <volume>', 'look at its backing file now').action(
+  sub(volume, 'snapshots <volume>', 'its snapshots in S3', [
+    'snapshots vol1',
+    'snapshots vol1 --json',
+  ]).action(async (volumeId: string, options: Common) => {
+    const found = await call<VolumeSnapshot[]>(cli, options, 'volume.snapshots', { volumeId });
+    print(cli, options, found, snapshotTable(found));
+  });
+  sub(volume, 'check <volume>', 'look at its backing file now', ['check vol1']).action(
     async (volumeId: string, options: Common) => {
       const health = await call<VolumeHealth>(cli, options, 'volume.check', { volumeId });
       print(cli, options, health, health.ok ? 'healthy\n' : `${health.reason}: ${health.detail}\n`);
@@ -62,7 +65,10 @@ function addLooking(volume: Command, cli: CliContext): void {
 }
 
 function addChanging(volume: Command, cli: CliContext): void {
-  sub(volume, 'create <volume>', 'adopt a file or device, or make a sparse file, and serve it')
+  sub(volume, 'create <volume>', 'adopt a file or device, or make a sparse file, and serve it', [
+    'create vol1 --path /data/vol1.img --size 10GiB',
+    'create vol2 --path /dev/vg0/vol2',
+  ])
     .requiredOption('--path <path>', 'backing file or block device')
     .option('--size <size>', 'make a file of this size, e.g. 10GiB; without it the file has to exist')
     .action(async (volumeId: string, options: CreateOptions) => {
@@ -75,16 +81,16 @@ function addChanging(volume: Command, cli: CliContext): void {
       const info = await call<VolumeInfo>(cli, options, 'volume.create', params);
       print(cli, options, info, volumeDetails(info));
     });
-  sub(volume, 'delete <volume>', 'stop serving it and forget it; its backing file stays').action(
-    async (volumeId: string, options: Common) => {
-      await call(cli, options, 'volume.delete', { volumeId });
-      print(cli, options, { volumeId }, `${volumeId} is forgotten; its backing file stays\n`);
-    },
-  );
+  sub(volume, 'delete <volume>', 'stop serving it and forget it; its backing file stays', [
+    'delete vol1',
+  ]).action(async (volumeId: string, options: Common) => {
+    await call(cli, options, 'volume.delete', { volumeId });
+    print(cli, options, { volumeId }, `${volumeId} is forgotten; its backing file stays\n`);
+  });
 }
 
 function addCopying(volume: Command, cli: CliContext): void {
-  sub(volume, 'snapshot <volume>', 'take a snapshot to S3').action(
+  sub(volume, 'snapshot <volume>', 'take a snapshot to S3', ['snapshot vol1', 'snapshot vol1 --json']).action(
     async (volumeId: string, options: Common) => {
       const progress = startProgress(cli, { json: options.json === true });
       const onProgress = (at: Record<string, unknown>) => {
@@ -109,7 +115,10 @@ function addCopying(volume: Command, cli: CliContext): void {
       );
     },
   );
-  sub(volume, 'restore <volume>', 'restore it from a snapshot; it is usable at once')
+  sub(volume, 'restore <volume>', 'restore it from a snapshot; it is usable at once', [
+    'restore vol1 --wait',
+    'restore vol1 --snapshot 01k9z3v6x0e8m4t2q7c5b1a9hd --bandwidth 20MiB',
+  ])
     .option('--snapshot <id>', 'default: the volume’s newest')
     .option('--bandwidth <size>', 'limit of the background per second, e.g. 20MiB')
     .option('--wait', 'until the restore has ended')
@@ -140,8 +149,16 @@ async function restore(cli: CliContext, volumeId: string, options: RestoreOption
   print(cli, options, result, `${volumeId} from ${result.snapshotId}: ${text}\n`);
 }
 
-const sub = (volume: Command, usage: string, summary: string): Command =>
-  volume.command(usage).summary(summary).option('--json', 'print JSON').addOption(stateDirOption());
+const sub = (volume: Command, usage: string, summary: string, examples: string[]): Command =>
+  volume
+    .command(usage)
+    .description(summary)
+    .option('--json', 'print JSON')
+    .addOption(stateDirOption())
+    .addHelpText(
+      'after',
+      `\nExamples:\n${examples.map((line) => `  holdfast-agent volume ${line}`).join('\n')}`,
+    );
 
 async function call<T>(
   cli: CliContext,

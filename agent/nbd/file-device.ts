@@ -236,12 +236,16 @@ async function deviceSizeBytes(rdev: number): Promise<number> {
 }
 
 function openError(path: string, cause: NodeJS.ErrnoException): HoldfastError {
-  if (cause.code === 'ENOENT') return new HoldfastError('NOT_FOUND', `${path} does not exist`, { cause });
+  if (cause.code === 'ENOENT')
+    return new HoldfastError('NOT_FOUND', `${path} does not exist`, { hint: 'check the path', cause });
   if (cause.code === 'EBUSY') {
     return new HoldfastError('BUSY', `${path} is in use`, { hint: 'unmount it first', cause });
   }
   if (['EACCES', 'EPERM', 'EROFS'].includes(cause.code ?? '')) {
-    return new HoldfastError('FORBIDDEN', `${path} cannot be opened: ${cause.message}`, { cause });
+    return new HoldfastError('FORBIDDEN', `${path} cannot be opened: ${cause.message}`, {
+      hint: 'check its owner and mode, or serve it with --read-only',
+      cause,
+    });
   }
   return new HoldfastError('IO', `${path} cannot be opened: ${cause.message}`, { cause });
 }

@@ -75,7 +75,10 @@ async function createFile(path: string): Promise<void> {
   } catch (cause) {
     if (errnoOf(cause) === 'EEXIST') return;
     if (errnoOf(cause) === 'ENOENT')
-      throw new HoldfastError('NOT_FOUND', `the directory of ${path} does not exist`, { cause });
+      throw new HoldfastError('NOT_FOUND', `the directory of ${path} does not exist`, {
+        hint: 'make it first',
+        cause,
+      });
     throw fileError('create', path, cause);
   }
 }
@@ -84,15 +87,21 @@ async function openHandle(path: string): Promise<FileHandle> {
   try {
     const info = await stat(path);
     if (!info.isFile() && !info.isBlockDevice())
-      throw new HoldfastError('INVALID_INPUT', `${path} is neither a file nor a block device`);
+      throw new HoldfastError('INVALID_INPUT', `${path} is neither a file nor a block device`, {
+        hint: 'name one of the two',
+      });
     return await open(path, constants.O_RDWR | (info.isBlockDevice() ? constants.O_EXCL : 0));
   } catch (cause) {
     const errno = errnoOf(cause);
-    if (errno === 'ENOENT') throw new HoldfastError('NOT_FOUND', `${path} does not exist`, { cause });
+    if (errno === 'ENOENT')
+      throw new HoldfastError('NOT_FOUND', `${path} does not exist`, { hint: 'check the path', cause });
     if (errno === 'EBUSY')
       throw new HoldfastError('BUSY', `${path} is in use`, { hint: 'unmount it first', cause });
     if (errno === 'EACCES' || errno === 'EPERM' || errno === 'EROFS')
-      throw new HoldfastError('FORBIDDEN', `${path} cannot be opened for writing: ${errno}`, { cause });
+      throw new HoldfastError('FORBIDDEN', `${path} cannot be opened for writing: ${errno}`, {
+        hint: 'check its owner and mode, and whether the file system is mounted read-only',
+        cause,
+      });
     throw cause instanceof HoldfastError ? cause : fileError('open', path, cause);
   }
 }

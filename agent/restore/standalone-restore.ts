@@ -92,7 +92,10 @@ export async function realPath(path: string): Promise<string> {
     return await realpath(full);
   } catch {
     const parent = await realpath(dirname(full)).catch((cause: unknown) => {
-      throw new HoldfastError('NOT_FOUND', `the directory of ${path} does not exist`, { cause });
+      throw new HoldfastError('NOT_FOUND', `the directory of ${path} does not exist`, {
+        hint: 'make it first',
+        cause,
+      });
     });
     return join(parent, basename(full));
   }

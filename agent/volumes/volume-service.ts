@@ -92,9 +92,13 @@ class Volumes implements VolumeService {
     checkNewVolume(p);
     const taken = [...this.#volumes.values()].find((volume) => volume.path === p.path);
     if (this.#volumes.has(p.volumeId) || this.#pending.has(p.volumeId))
-      throw new HoldfastError('CONFLICT', `there is a volume ${p.volumeId} already`);
+      throw new HoldfastError('CONFLICT', `there is a volume ${p.volumeId} already`, {
+        hint: 'choose another id, or forget that one with `holdfast-agent volume delete`',
+      });
     if (taken || this.#pending.has(p.path))
-      throw new HoldfastError('CONFLICT', `${p.path} is a volume already`);
+      throw new HoldfastError('CONFLICT', `${p.path} is a volume already`, {
+        hint: '`holdfast-agent volume list` shows which',
+      });
     this.#pending.add(p.volumeId).add(p.path);
     try {
       const record = await makeRecord(p);
@@ -168,7 +172,10 @@ function checkNewVolume(p: { volumeId: string; path: string; sizeBytes?: number 
     throw new HoldfastError('INVALID_INPUT', `“${p.volumeId.slice(0, 80)}” cannot be a volume's id`, {
       hint: 'take up to 40 letters, digits, dots, dashes and underscores, a letter or digit first',
     });
-  if (!isAbsolute(p.path)) throw new HoldfastError('INVALID_INPUT', `the path ${p.path} is not absolute`);
+  if (!isAbsolute(p.path))
+    throw new HoldfastError('INVALID_INPUT', `the path ${p.path} is not absolute`, {
+      hint: 'start it with a slash',
+    });
   const { sizeBytes } = p;
   if (sizeBytes !== undefined && (!Number.isSafeInteger(sizeBytes) || sizeBytes < 4096))
     throw new HoldfastError('INVALID_INPUT', `a volume cannot have ${sizeBytes} bytes`, {

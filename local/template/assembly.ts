@@ -167,6 +167,6 @@ function readJson<T extends z.ZodType>(file: string, schema: T): z.infer<T> {
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new HoldfastError('CONFIG', `${file}: ${issue?.path.join('.') || 'document'}: ${issue?.message}`, {
-    hint: 'the local mode knows only what docs/local.md lists',
+    hint: 'synthesize it anew with the CDK version of package.json',
   });
 }

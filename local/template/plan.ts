@@ -77,7 +77,7 @@ function planResource(logicalId: string, resource: TemplateResource, scope: Scop
     throw new HoldfastError(
       'CONFIG',
       `${scope.stackName}: ${resource.Type} ${logicalId}${path ? `, ${path}` : ''}: ${issue?.message}`,
-      { hint: 'the local mode boots only what it knows; docs/local.md lists it' },
+      { hint: 'the local mode boots only properties that local/template/types-*.ts list' },
     );
   }
   return {
@@ -177,7 +177,7 @@ function typeOf(stackName: string, logicalId: string, resource: TemplateResource
       'CONFIG',
       `${stackName}: ${logicalId} is a ${resource.Type}, which the local mode does not know`,
       {
-        hint: 'docs/local.md lists the types that boot on one machine',
+        hint: 'docs/local.md lists the types that boot on one machine; local/template/types.ts is where one is added',
       },
     );
   return type;

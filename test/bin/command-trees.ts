@@ -1,0 +1,73 @@
+import { Readable } from 'node:stream';
+import type { Command } from 'commander';
+import { agentProgram, runAgentCli } from '../../agent/cli/program.ts';
+import { holdfastProgram } from '../../bin/holdfast-program.ts';
+import { runProgram } from '../../cli/program.ts';
+
+export interface Ran {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+/** One of the two command lines, as its entry point puts it together. */
+export interface CommandLine {
+  name: string;
+  run: (argv: string[]) => Promise<Ran>;
+  program: () => Command;
+}
+
+const unexpected = (what: string) => () => {
+  throw new Error(`${what} was not to be used`);
+};
+
+function holdfast(): { program: Command; run: (argv: string[]) => Promise<Ran> } {
+  const ran = { stdout: '', stderr: '' };
+  const deps = {
+    env: {},
+    stdout: (line: string) => void (ran.stdout += `${line}\n`),
+    stderr: (line: string) => void (ran.stderr += `${line}\n`),
+    now: () => 0,
+    readStdin: async () => '',
+    start: unexpected('the local control plane'),
+    interrupted: unexpected('a signal'),
+    isTerminal: false,
+    stopSignal: unexpected('a signal'),
+    setExitCode: unexpected('the exit code'),
+  };
+  const program = holdfastProgram(deps);
+  return { program, run: async (argv) => ({ code: await runProgram(program, argv, deps), ...ran }) };
+}
+
+const agentContext = (ran: { stdout: string; stderr: string }) => ({
+  env: {},
+  stdin: Readable.from([]),
+  stdout: (text: string) => void (ran.stdout += text),
+  stderr: (text: string) => void (ran.stderr += text),
+  now: () => 0,
+  signal: new AbortController().signal,
+  interactive: false,
+  restartProcess: () => undefined,
+});
+
+async function runAgent(argv: string[]): Promise<Ran> {
+  const ran = { stdout: '', stderr: '' };
+  const code = await runAgentCli(argv, agentContext(ran));
+  return { code, ...ran };
+}
+
+export const commandLines: CommandLine[] = [
+  { name: 'holdfast', run: (argv) => holdfast().run(argv), program: () => holdfast().program },
+  {
+    name: 'holdfast-agent',
+    run: runAgent,
+    program: () => agentProgram(agentContext({ stdout: '', stderr: '' })),
+  },
+];
+
+/** Every command of a tree as what is typed after the program's name; the root is []. */
+export function pathsOf(command: Command, path: string[] = []): { path: string[]; isGroup: boolean }[] {
+  return [
+    { path, isGroup: command.commands.length > 0 },
+    ...command.commands.flatMap((child) => pathsOf(child, [...path, child.name()])),
+  ];
+}

@@ -70,7 +70,7 @@ export interface VolumeInfo {
   nbdSocket?: string;
 }
 
-export type VolumeFault = 'missing' | 'truncated' | 'overwritten' | 'io-error' | 'wrong-target';
+export type VolumeFault = 'missing' | 'truncated' | 'overwritten' | 'io-error' | 'wrong-target' | 'in-use';
 export type VolumeHealth = { ok: true } | { ok: false; reason: VolumeFault; detail: string };
 
 export interface RestoreProgress {

@@ -3,6 +3,7 @@ import type { CommandView } from '../core/api.ts';
 import { commandKinds, commandSpecs, isCommandKind } from '../core/command-kinds.ts';
 import { HoldfastError, type ErrorCode } from '../core/errors.ts';
 import { finalCommandStates } from '../core/model.ts';
+import { isDeeperThan } from '../core/json-depth.ts';
 import { printableLine } from '../core/printable.ts';
 import { parseJson } from './context.ts';
 import { parseDurationMs, shortDuration } from './duration.ts';
@@ -112,8 +113,11 @@ async function submit(
   return command;
 }
 
+const paramLevelsMax = 16;
+
 async function readParams(deps: CliDeps, flags: SendFlags): Promise<Record<string, unknown>> {
-  const params: Record<string, unknown> = {};
+  // Pairs, so that a parameter named __proto__ is a parameter too, and is refused as an unknown one.
+  const pairs: [string, unknown][] = [];
   if (flags.params !== undefined) {
     if (flags.params !== '-')
       throw new HoldfastError('USAGE', '--params takes only - (standard input)', {
@@ -124,15 +128,23 @@ async function readParams(deps: CliDeps, flags: SendFlags): Promise<Record<strin
       throw new HoldfastError('INVALID_INPUT', 'standard input is not a JSON object', {
         hint: 'e.g. {"volumeId":"vol1"}',
       });
-    Object.assign(params, value);
+    if (isDeeperThan(value, paramLevelsMax))
+      throw new HoldfastError(
+        'INVALID_INPUT',
+        `the parameters are nested deeper than ${paramLevelsMax} levels`,
+        {
+          hint: 'no kind of command takes such parameters: see `holdfast send --help`',
+        },
+      );
+    pairs.push(...Object.entries(value));
   }
   for (const pair of flags.param) {
     const at = pair.indexOf('=');
     if (at < 1) throw new HoldfastError('USAGE', `"${pair}" is not name=value`, { hint: '-p volumeId=vol1' });
     const value = pair.slice(at + 1);
-    params[pair.slice(0, at)] = /^\d{1,15}$/.test(value) ? Number(value) : value;
+    pairs.push([pair.slice(0, at), /^\d{1,15}$/.test(value) ? Number(value) : value]);
   }
-  return params;
+  return Object.fromEntries(pairs);
 }
 
 const isFinal = (command: CommandView): boolean =>

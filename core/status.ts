@@ -10,7 +10,15 @@ const count = z.number().int().nonnegative();
 const fraction = storableNumber.min(0).max(1);
 
 export const volumeStates = ['healthy', 'failed', 'restoring', 'paused', 'canceled'] as const;
-export const volumeFailures = ['missing', 'truncated', 'overwritten', 'io-error', 'wrong-target'] as const;
+export const volumeFailures = [
+  'missing',
+  'truncated',
+  'overwritten',
+  'io-error',
+  'wrong-target',
+  /** Another process holds the volume's lock: nothing is known to be wrong with it. */
+  'in-use',
+] as const;
 
 export const volumeStatusSchema = z.object({
   volumeId: z.string().max(40),

@@ -193,10 +193,16 @@ function supervise(
   const { promise: stopped, resolve, reject } = Promise.withResolvers<void>();
   stopped.catch(() => undefined); // Whoever wants to know awaits it.
   const stop = () => (stopping ??= endAll().then(resolve));
-  for (const [name, child] of children)
+  for (const [name, child] of children) {
+    let problem: HoldfastError | undefined;
+    child.on('message', (message: FromStack) => {
+      if (message.kind === 'failed')
+        problem = new HoldfastError(message.code, `${name}: ${message.message}`, { hint: message.hint });
+    });
     child.once('exit', (code, signal) => {
       if (stopping) return;
-      const error = new HoldfastError('INTERNAL', `the process of ${name} ended with ${signal ?? code}`);
+      const error =
+        problem ?? new HoldfastError('INTERNAL', `the process of ${name} ended with ${signal ?? code}`);
       log({
         ts: new Date().toISOString(),
         source: name,
@@ -206,6 +212,7 @@ function supervise(
       });
       stopping = endAll().then(() => reject(error));
     });
+  }
   return { stopped, stop };
 }
 

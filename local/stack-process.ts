@@ -1,4 +1,4 @@
-import { asHoldfastError } from '../core/errors.ts';
+import { asHoldfastError, type ErrorCode } from '../core/errors.ts';
 import { lockDirectory } from './data/lock.ts';
 import type { FromStack, ToStack } from './process-messages.ts';
 import { bootStack, type RunningStack } from './stack.ts';
@@ -20,6 +20,23 @@ process.on('disconnect', () => process.exit(0));
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
 
+// A store that cannot write throws where nobody waits for it. The parent says what happened and ends the others.
+process.on('uncaughtException', (thrown: unknown) => {
+  tell({ kind: 'failed', ...problemOf(thrown) });
+  setTimeout(() => process.exit(1), 100);
+});
+
+function problemOf(thrown: unknown): { code: ErrorCode; message: string; hint: string | undefined } {
+  const { code, message, hint } = asHoldfastError(thrown);
+  if (/ENOSPC|No space left on device|database or disk is full/.test(message))
+    return {
+      code: 'NO_SPACE',
+      message: 'the data directory has no room left',
+      hint: 'make room and start again',
+    };
+  return { code, message, hint };
+}
+
 async function boot({ boot: order }: Extract<ToStack, { kind: 'boot' }>): Promise<void> {
   try {
     mkdirSync(order.dataDir, { recursive: true, mode: 0o700 });
@@ -27,8 +44,7 @@ async function boot({ boot: order }: Extract<ToStack, { kind: 'boot' }>): Promis
     running = await bootStack(order, (record) => tell({ kind: 'log', record }));
     tell({ kind: 'ready' });
   } catch (thrown) {
-    const { code, message, hint } = asHoldfastError(thrown);
-    tell({ kind: 'failed', code, message, hint });
+    tell({ kind: 'failed', ...problemOf(thrown) });
   }
 }
 

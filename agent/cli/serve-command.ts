@@ -5,6 +5,7 @@ import { jsonLog } from '../../core/log.ts';
 import { openFileDevice } from '../nbd/file-device.ts';
 import { parseNbdListen, readTlsFolder } from '../nbd/serve-address.ts';
 import { serveNbd } from '../nbd/server.ts';
+import { lockPath } from '../restore/volume-target.ts';
 import { snapshotDevice } from '../nbd/snapshot-device.ts';
 import { parseSnapshotUrl } from '../s3/s3-url.ts';
 import { openSnapshot } from '../snapshot/open-snapshot.ts';
@@ -48,6 +49,12 @@ async function serve(source: string, options: ServeOptions, cli: CliContext): Pr
   const tls = options.tls === undefined ? undefined : await readTlsFolder(options.tls);
   const name = options.exportName ?? basename(source);
   const fromS3 = source.startsWith('s3://');
+  // One file or device has one process, whether that only reads it or not: what it reads must not change below it.
+  await using locked = new AsyncDisposableStack();
+  if (!fromS3) {
+    const lock = await lockPath(source);
+    locked.defer(() => lock.release());
+  }
   const device = await (fromS3
     ? openSnapshotDevice(source, cli)
     : openFileDevice(source, { readOnly: options.readOnly ?? false }));

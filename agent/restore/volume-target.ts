@@ -1,6 +1,8 @@
-import { stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { HoldfastError } from '../../core/errors.ts';
 import { sameIdentity, type TargetIdentity } from '../../core/restore/descriptor.ts';
+import { describeMark, markBytes } from '../../core/restore/mark.ts';
+import { fileError } from '../nbd/file-device.ts';
 import { reserveBytes } from './background-filler.ts';
 import { openFileTarget, prepareFileTarget, type FileTarget } from './file-target.ts';
 import { lockProcess, type ProcessLock } from '../state/process-lock.ts';
@@ -39,10 +41,47 @@ export async function prepareVolumeTarget(path: string, diskBytes: number): Prom
 }
 
 /** Throws BUSY where another process has the same disk, by whatever path. */
-export function lockTarget(target: FileTarget): Promise<ProcessLock> {
+export function lockTarget(target: Pick<FileTarget, 'path' | 'lockName'>): Promise<ProcessLock> {
   return lockProcess(`holdfast-volume/${target.lockName}`, {
     message: `another process serves ${target.path}`,
     hint: 'stop it first: one volume has one process',
+  });
+}
+
+/**
+ * The lock of a file or device that is served or read without being a volume. Throws BUSY, and WRONG_TARGET where its
+ * front carries the mark of a restore that is not complete.
+ */
+export async function lockPath(path: string): Promise<ProcessLock> {
+  const info = await stat(path, { bigint: true }).catch((cause: unknown) => {
+    throw new HoldfastError('NOT_FOUND', `${path} does not exist`, { hint: 'check the path', cause });
+  });
+  if (!info.isFile() && !info.isBlockDevice())
+    throw new HoldfastError('INVALID_INPUT', `${path} is neither a file nor a block device`, {
+      hint: 'name one of the two',
+    });
+  const lockName = info.isBlockDevice() ? `device/${info.rdev}` : `file/${info.dev}:${info.ino}`;
+  const lock = await lockTarget({ path, lockName });
+  try {
+    await refuseMarked(path);
+    return lock;
+  } catch (thrown) {
+    await lock.release();
+    throw thrown;
+  }
+}
+
+async function refuseMarked(path: string): Promise<void> {
+  await using file = await open(path, 'r').catch((cause: unknown) => {
+    throw fileError('open', path, cause);
+  });
+  const front = new Uint8Array(markBytes);
+  const { bytesRead } = await file.read(front, 0, front.length, 0).catch((cause: unknown) => {
+    throw fileError('read', path, cause);
+  });
+  if (bytesRead < front.length || !describeMark(front)) return;
+  throw new HoldfastError('WRONG_TARGET', `${path} carries the mark of a restore that is not complete`, {
+    hint: 'let that restore go on to its end first',
   });
 }
 

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { HoldfastError } from '../../core/errors.ts';
 import { openFileDevice } from '../nbd/file-device.ts';
+import { lockPath } from '../restore/volume-target.ts';
 import { deviceInput } from './device-input.ts';
 import type { SnapshotInput } from './snapshot-input.ts';
 
@@ -14,9 +15,14 @@ export async function openPathInput(
   path: string,
   { force = false }: { force?: boolean } = {},
 ): Promise<SnapshotInput & { close(): Promise<void> }> {
-  const device = await openFileDevice(path, { readOnly: true });
+  const lock = force ? undefined : await lockPath(path);
+  const device = await openFileDevice(path, { readOnly: true }).catch(async (thrown: unknown) => {
+    await lock?.release();
+    throw thrown;
+  });
   const info = await stat(path, { bigint: true });
-  const claim = info.isBlockDevice() && !force ? await claimDevice(path).catch(failWith(device)) : undefined;
+  const claim =
+    info.isBlockDevice() && !force ? await claimDevice(path).catch(failWith(device, lock)) : undefined;
   const changed = async (): Promise<boolean> => {
     const now = await stat(path, { bigint: true });
     return now.mtimeNs !== info.mtimeNs || now.size !== info.size || now.ino !== info.ino;
@@ -32,6 +38,7 @@ export async function openPathInput(
     async close() {
       await claim?.close();
       await device.close();
+      await lock?.release();
     },
   };
 }
@@ -50,8 +57,9 @@ async function claimDevice(path: string): Promise<FileHandle> {
 }
 
 const failWith =
-  (device: { close(): Promise<void> }) =>
+  (device: { close(): Promise<void> }, lock: { release(): unknown } | undefined) =>
   async (error: unknown): Promise<never> => {
     await device.close();
+    await lock?.release();
     throw error;
   };

@@ -11,7 +11,12 @@ export interface Loss {
 }
 
 /** Losses that mend themselves when what was away comes back; the others need a restore. */
-export const passingFaults: ReadonlySet<VolumeFault> = new Set(['missing', 'io-error', 'wrong-target']);
+export const passingFaults: ReadonlySet<VolumeFault> = new Set([
+  'missing',
+  'io-error',
+  'wrong-target',
+  'in-use',
+]);
 
 /** What is wrong with the backing file as a whole: gone, another one, too short. */
 export async function inspectBacking(p: {
@@ -67,6 +72,7 @@ const overwritten = (detail: string): { loss: Loss } => ({ loss: { reason: 'over
 export function faultOf(error: HoldfastError): VolumeFault {
   if (error.code === 'NOT_FOUND') return 'missing';
   if (error.code === 'WRONG_TARGET') return 'wrong-target';
+  if (error.code === 'BUSY') return 'in-use';
   if (error.code === 'CORRUPT') return 'truncated';
   if (error.code === 'GONE') return 'overwritten';
   return 'io-error';

@@ -19,8 +19,23 @@ export function canceled({ volumeId }: VolumeRecord): HoldfastError {
   });
 }
 
+export function isBack({ volumeId }: VolumeRecord): HoldfastError {
+  return new HoldfastError('CONFLICT', `volume ${volumeId} is served again and was not restored`, {
+    hint: 'send the command again to replace what is there',
+  });
+}
+
+/** Without its descriptor nothing would tell what is restored, and the file would be taken for a whole volume. */
+export function unfinished({ volumeId, path }: { volumeId: string; path: string }): HoldfastError {
+  return new HoldfastError('BUSY', `the restore of ${volumeId} is not complete, so it cannot be forgotten`, {
+    hint: `wait for its end, restore it again, or delete ${path} first`,
+  });
+}
+
 export function noRestore({ volumeId }: VolumeRecord): HoldfastError {
-  return new HoldfastError('CONFLICT', `no restore of ${volumeId} is running`);
+  return new HoldfastError('CONFLICT', `no restore of ${volumeId} is running`, {
+    hint: '`holdfast-agent volume list` shows what is',
+  });
 }
 
 /** Throws BUSY while a snapshot or another restore of the volume is under way. */

@@ -16,7 +16,7 @@ const schema = z.object({
   /** A loss that was noticed; the volume is not served until it is restored. */
   fault: z
     .object({
-      reason: z.enum(['missing', 'truncated', 'overwritten', 'io-error', 'wrong-target']),
+      reason: z.enum(['missing', 'truncated', 'overwritten', 'io-error', 'wrong-target', 'in-use']),
       detail: z.string().max(1000),
       /** The restore in whose course the volume was lost; a later restore repairs it. */
       restoreId: z.string().optional(),

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import { HoldfastError } from '../../core/errors.ts';
+import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
 import { silentLog, type Log } from '../../core/log.ts';
 import { describeMark, markBytes } from '../../core/restore/mark.ts';
 import { serveNbd, type NbdServer } from '../nbd/server.ts';
@@ -11,6 +11,7 @@ import { systemClock } from '../restore/system-clock.ts';
 import type { Clock } from '../restore/target-disk.ts';
 import { ioError, readVersionedFile, syncDirectory, writeVersionedFile } from '../state/versioned-file.ts';
 import { SnapshotAccess } from './snapshot-access.ts';
+import { unfinished } from './volume-errors.ts';
 import { Volume } from './volume.ts';
 import { lockTarget } from '../restore/volume-target.ts';
 import { volumeFile, type VolumeRecord } from './volume-record.ts';
@@ -41,6 +42,8 @@ class Volumes implements VolumeService {
   readonly #snapshots: SnapshotAccess;
   readonly #bandwidth: Bandwidth;
   readonly #volumes = new Map<string, Volume>();
+  /** Whose record cannot be read. They are shown as failed, and nothing is done to them. */
+  readonly #damaged = new Map<string, HoldfastError>();
   /** Names and paths of volumes that are being made. */
   readonly #pending = new Set<string>();
   #nbd: NbdServer | undefined;
@@ -59,10 +62,11 @@ class Volumes implements VolumeService {
       throw ioError('make', directory, cause);
     });
     for (const volumeId of (await readdir(directory)).sort()) {
-      const record = await readVersionedFile(join(directory, volumeId, 'volume.json'), volumeFile);
+      const record = await this.#recordOf(volumeId);
+      if (record === 'damaged') continue;
       // A folder without a record is what a crash leaves of a volume that was being made or removed.
       if (record) this.#volumes.set(volumeId, this.#makeVolume(record));
-      else await rm(join(directory, volumeId), { recursive: true, force: true });
+      else await this.#sweep(volumeId);
     }
     await Promise.all([...this.#volumes.values()].map((volume) => volume.open()));
     this.#nbd = await serveNbd({
@@ -70,6 +74,31 @@ class Volumes implements VolumeService {
       exports: () => [...this.#volumes].map(([name, { served }]) => ({ name, device: served })),
       log: this.#log,
     });
+  }
+
+  /** One damaged file takes no other volume along. It stays as it is; the log names it. */
+  async #recordOf(volumeId: string): Promise<VolumeRecord | undefined | 'damaged'> {
+    try {
+      return await readVersionedFile(join(this.#deps.directory, volumeId, 'volume.json'), volumeFile);
+    } catch (thrown) {
+      const { code, message } = asHoldfastError(thrown);
+      this.#damaged.set(
+        volumeId,
+        new HoldfastError(code, `volume ${volumeId} cannot be opened: ${message}`, {
+          hint: 'put its volume.json back from a backup and restart the agent; the others are served',
+        }),
+      );
+      this.#log('error', 'volume.unreadable', { volumeId, code, message });
+      return 'damaged';
+    }
+  }
+
+  /** A folder without a record goes where it holds nothing but a half-written file; anything else stays, and is told. */
+  async #sweep(name: string): Promise<void> {
+    const folder = join(this.#deps.directory, name);
+    const entries = await readdir(folder).catch(() => undefined);
+    if (entries?.every((entry) => entry.endsWith('.tmp'))) return rm(folder, { recursive: true });
+    this.#log('warn', 'volume.folder-unknown', { folder, holds: entries?.slice(0, 10).join(' ') });
   }
 
   async close(): Promise<void> {
@@ -80,7 +109,11 @@ class Volumes implements VolumeService {
   }
 
   list(): VolumeInfo[] {
-    return [...this.#volumes.keys()].map((volumeId) => this.get(volumeId));
+    const damaged = [...this.#damaged].map(([volumeId, { message }]): VolumeInfo => {
+      const health = { ok: false, reason: 'io-error', detail: message } as const;
+      return { volumeId, path: '', sizeBytes: 0, state: 'failed', health };
+    });
+    return [...[...this.#volumes.keys()].map((volumeId) => this.get(volumeId)), ...damaged];
   }
 
   get(volumeId: string): VolumeInfo {
@@ -91,7 +124,7 @@ class Volumes implements VolumeService {
   async create(p: { volumeId: string; path: string; sizeBytes?: number }): Promise<VolumeInfo> {
     checkNewVolume(p);
     const taken = [...this.#volumes.values()].find((volume) => volume.path === p.path);
-    if (this.#volumes.has(p.volumeId) || this.#pending.has(p.volumeId))
+    if (this.#volumes.has(p.volumeId) || this.#pending.has(p.volumeId) || this.#damaged.has(p.volumeId))
       throw new HoldfastError('CONFLICT', `there is a volume ${p.volumeId} already`, {
         hint: 'choose another id, or forget that one with `holdfast-agent volume delete`',
       });
@@ -119,6 +152,7 @@ class Volumes implements VolumeService {
 
   async remove(volumeId: string): Promise<void> {
     const volume = this.#volume(volumeId);
+    if (await volume.holdsUnfinishedRestore()) throw unfinished(volume.info());
     const closing = volume.close({ forget: true });
     await this.#nbd?.disconnect(volumeId);
     await closing;
@@ -161,6 +195,8 @@ class Volumes implements VolumeService {
   #volume(volumeId: string): Volume {
     const volume = this.#volumes.get(volumeId);
     if (volume) return volume;
+    const damaged = this.#damaged.get(volumeId);
+    if (damaged) throw damaged;
     throw new HoldfastError('NOT_FOUND', `there is no volume ${volumeId}`, {
       hint: 'holdfast-agent volume list shows what there is',
     });

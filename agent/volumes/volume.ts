@@ -1,10 +1,11 @@
 import { asHoldfastError, type HoldfastError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
-import type { Descriptor } from '../../core/restore/descriptor.ts';
+import { sameIdentity, type Descriptor } from '../../core/restore/descriptor.ts';
 import { snapshotIdTimeMs } from '../../core/snapshot/names.ts';
 import type { RestoreOutcome, SnapshotProgress, SnapshotResult, VolumeHealth, VolumeInfo } from '../ports.ts';
 import type { Bandwidth } from '../restore/bandwidth.ts';
 import { fileDescriptorStore, type DescriptorStore } from '../restore/descriptor-store.ts';
+import { identityAt } from '../restore/file-target.ts';
 import type { RestoreEngine } from '../restore/restore-engine.ts';
 import { SwitchDevice } from '../restore/switch-device.ts';
 import type { Clock } from '../restore/target-disk.ts';
@@ -20,7 +21,15 @@ import { geometryFor, newRestoreId, type RestoreParams } from '../restore/restor
 import type { SnapshotAccess } from './snapshot-access.ts';
 import { TrackedDevice } from './tracked-device.ts';
 import { Upload } from './upload.ts';
-import { canceled, lost, mustBeIdle, mustBeReadable, noRestore, unavailable } from './volume-errors.ts';
+import {
+  canceled,
+  isBack,
+  lost,
+  mustBeIdle,
+  mustBeReadable,
+  noRestore,
+  unavailable,
+} from './volume-errors.ts';
 import { volumeFile, type VolumeRecord } from './volume-record.ts';
 import { healthOf, infoOf, stateOf, type Opened, type VolumeFacts } from './volume-view.ts';
 
@@ -53,6 +62,14 @@ export class Volume {
 
   get path(): string {
     return this.#record.path;
+  }
+
+  /** True where only the descriptor tells restored blocks from unrestored ones, on a disk that is still there. */
+  async holdsUnfinishedRestore(): Promise<boolean> {
+    const { restoreId, path, identity } = this.#record;
+    if (restoreId === undefined || this.#opened?.restore?.engine.state === 'restored') return false;
+    const found = await identityAt(path).catch(() => undefined);
+    return found !== undefined && sameIdentity(found.identity, identity);
   }
 
   info(): VolumeInfo {
@@ -130,7 +147,8 @@ export class Volume {
 
   async #open(): Promise<void> {
     try {
-      const descriptor = await this.#deps.store.load();
+      const descriptor = await this.#loadDescriptor();
+      if (descriptor === 'damaged') return;
       const phase = descriptor?.moving.phase;
       const { fault } = this.#record;
       // A restore that began after the loss mends it; one in whose course the loss came does not.
@@ -149,6 +167,22 @@ export class Volume {
     }
   }
 
+  /** Once a restore is complete its descriptor says nothing any more; before that the volume is lost without it. */
+  async #loadDescriptor(): Promise<Descriptor | undefined | 'damaged'> {
+    try {
+      return await this.#deps.store.load();
+    } catch (thrown) {
+      const { message, code } = asHoldfastError(thrown);
+      const { volumeId, restoreId } = this.#record;
+      if (code !== 'CORRUPT') throw thrown;
+      this.#deps.log('error', 'volume.descriptor-damaged', { volumeId, message });
+      if (restoreId === undefined) return undefined;
+      // It passes when the file is put back.
+      await this.#lose({ reason: 'io-error', detail: message });
+      return 'damaged';
+    }
+  }
+
   async #openHealthy(restored: Descriptor | undefined): Promise<void> {
     const opened = await openHealthy(this.#record, restored);
     this.#opened = opened;
@@ -160,6 +194,7 @@ export class Volume {
   async #restore(p: RestoreParams): Promise<void> {
     const { volumeId, path, sizeBytes } = this.#record;
     mustBeIdle(this.#facts());
+    await this.#mustStillBeLost();
     const restoreId = newRestoreId();
     const source = await this.#deps.snapshots.pin(volumeId, p.snapshotId, restoreId);
     try {
@@ -182,6 +217,14 @@ export class Volume {
       if (!this.#opened) await this.#open();
       throw thrown;
     }
+  }
+
+  /** What was only away may be back, with everything that was written before: that is not to be replaced. */
+  async #mustStillBeLost(): Promise<void> {
+    const { fault } = this.#record;
+    if (!fault || this.#opened) return;
+    await this.#look();
+    if (stateOf(this.#facts()) === 'healthy') throw isBack(this.#record);
   }
 
   async #serveRestore(opened: OpenRestore, changed: ChangedGrains | undefined): Promise<void> {

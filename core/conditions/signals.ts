@@ -67,11 +67,15 @@ export function reconnectsPerHour({ gateway, now }: FreshInput): Reading[] {
   return ofGateway(counted.length);
 }
 
-/** 1 for a volume that cannot be served, 0.5 while a restore is on its way, 0 for a healthy one. */
+/**
+ * 1 for a volume that cannot be served, 0 for a healthy one; 0.5 says neither: a restore is on its way, or another process
+ * has the volume, which is no loss: a restore would replace data that is there.
+ */
 export const irrecoverableVolumes = (input: FreshInput): Reading[] =>
-  ofVolumes(input, ({ state }) =>
-    state === 'healthy' ? 0 : state === 'restoring' || state === 'paused' ? 0.5 : 1,
-  );
+  ofVolumes(input, ({ state, failure }) => {
+    if (state === 'healthy') return 0;
+    return state === 'restoring' || state === 'paused' || failure === 'in-use' ? 0.5 : 1;
+  });
 
 /** ms without progress of a running restore. Both times are the agent's, so its clock does not matter. */
 export const restoreStillMs = (input: FreshInput): Reading[] =>

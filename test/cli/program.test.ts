@@ -128,6 +128,16 @@ test('an operator of an OIDC issuer asks below /operator/v1 with the token', asy
   expect(both).toMatchObject({ code: 64, err: expect.stringContaining('exclude each other') });
 });
 
+test('a parameter named __proto__ is sent as one, and parameters nested too deep are not', async () => {
+  const as = ['--endpoint', endpoint, '--token-file', token()];
+  answer.body = { command: { state: 'QUEUED', params: {}, audit: [] } };
+  await run(['send', 'gw-1', 'probe', '-p', '__proto__=1', '--no-wait', '--json', ...as]);
+  expect(requests[0]?.body).toContain('"__proto__":1');
+  const deep = `{"echo":${'['.repeat(5000)}${']'.repeat(5000)}}`;
+  const refused = await run(['send', 'gw-1', 'probe', '--params', '-', ...as], { stdin: deep });
+  expect(refused).toMatchObject({ code: 65, err: expect.stringContaining('nested deeper') });
+});
+
 test('a list of commands is read to its end', async () => {
   const pages = [{ commands: [], next: 'page-2' }, { commands: [] }];
   answer = {

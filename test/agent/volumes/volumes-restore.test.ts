@@ -1,6 +1,7 @@
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
-import { open, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { lockPath } from '../../../agent/restore/volume-target.ts';
 import { MiB, sha, World } from './world.ts';
 
 let world: World;
@@ -53,6 +54,87 @@ describe('volumes', () => {
     await (await world.service('first')).create({ volumeId: 'v', path });
     const second = await world.service('second');
     await expect(second.create({ volumeId: 'v', path })).rejects.toMatchObject({ code: 'BUSY' });
+  });
+
+  it('that another process has is not lost, and is not restored over once it is free again', async () => {
+    const volumes = await world.service('busy');
+    const { path } = await world.file('busy', 2 * MiB);
+    await volumes.create({ volumeId: 'v', path });
+    const { snapshotId } = await volumes.snapshot({ volumeId: 'v' });
+    const nbd = await world.nbd(volumes, 'v');
+    await nbd.write(4096, Buffer.alloc(4096, 9));
+    await nbd.flush();
+    nbd.close();
+    // What `serve` and `snapshot create` ask for, too.
+    await expect(lockPath(path)).rejects.toMatchObject({ code: 'BUSY' });
+    await volumes.close();
+    const lock = await lockPath(path);
+    const again = await world.service('busy');
+    expect(again.get('v')).toMatchObject({ state: 'failed', health: { reason: 'in-use' } });
+    await lock.release();
+    await expect(again.restore({ volumeId: 'v', snapshotId })).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(again.get('v').state).toBe('healthy');
+    expect((await readFile(path)).subarray(4096, 8192)).toEqual(Buffer.alloc(4096, 9));
+  });
+
+  it('is not forgotten while its restore is not complete: its file would pass for a whole volume', async () => {
+    const volumes = await world.service('unfinished');
+    const { path } = await world.file('unfinished', 4 * MiB);
+    await volumes.create({ volumeId: 'v', path });
+    const { snapshotId } = await volumes.snapshot({ volumeId: 'v' });
+    await rm(path);
+    await volumes.restore({ volumeId: 'v', snapshotId, bandwidthBytesPerSec: 1024 });
+    await expect(volumes.remove('v')).rejects.toMatchObject({ code: 'BUSY' });
+    await volumes.cancelRestore('v');
+    await expect(volumes.remove('v')).rejects.toMatchObject({ code: 'BUSY' });
+    await rm(path);
+    await volumes.remove('v');
+    expect(volumes.list()).toEqual([]);
+  });
+
+  it('whose record is damaged takes no other along, and no folder that holds anything is deleted', async () => {
+    const volumes = await world.service('damaged');
+    for (const volumeId of ['one', 'two'])
+      await volumes.create({ volumeId, path: (await world.file(`damaged-${volumeId}`, MiB)).path });
+    await volumes.close();
+    const folder = join(world.dir, 'damaged', 'volumes');
+    await writeFile(join(folder, 'one', 'volume.json'), '{"format":');
+    await mkdir(join(folder, 'stranger'));
+    await writeFile(join(folder, 'stranger', 'restore.json'), 'precious');
+    const again = await world.service('damaged');
+    expect(again.list().map(({ volumeId, state }) => [volumeId, state])).toEqual([
+      ['two', 'healthy'],
+      ['one', 'failed'],
+    ]);
+    expect(() => again.get('one')).toThrow(expect.objectContaining({ code: 'CORRUPT' }));
+    expect(await readFile(join(folder, 'stranger', 'restore.json'), 'utf8')).toBe('precious');
+    expect(await readFile(join(folder, 'one', 'volume.json'), 'utf8')).toBe('{"format":');
+  });
+
+  it('needs no descriptor once its restore is complete, and passes when one that is needed is put back', async () => {
+    const volumes = await world.service('descriptor');
+    const { path, bytes } = await world.file('descriptor', 4 * MiB);
+    await volumes.create({ volumeId: 'v', path });
+    const { snapshotId } = await volumes.snapshot({ volumeId: 'v' });
+    const file = join(world.dir, 'descriptor', 'volumes', 'v', 'restore.json');
+    await rm(path);
+    await volumes.restore({ volumeId: 'v', snapshotId, bandwidthBytesPerSec: 1024 });
+    await volumes.close();
+    const good = await readFile(file);
+    await writeFile(file, 'junk');
+    const without = await world.service('descriptor');
+    expect(without.get('v')).toMatchObject({ state: 'failed', health: { reason: 'io-error' } });
+    await without.close();
+    await writeFile(file, good);
+    const back = await world.service('descriptor');
+    expect(back.get('v').state).toBe('restoring');
+    await back.cancelRestore('v');
+    await back.restore({ volumeId: 'v', snapshotId });
+    expect(await back.waitRestored('v')).toMatchObject({ outcome: 'restored' });
+    await back.close();
+    await writeFile(file, 'junk');
+    expect((await world.service('descriptor')).get('v').state).toBe('healthy');
+    expect(sha(await readFile(path))).toBe(sha(bytes));
   });
 
   it('forgets a removed volume and leaves its file', async () => {

@@ -26,8 +26,19 @@ process.on('uncaughtException', (thrown: unknown) => {
   setTimeout(() => process.exit(1), 100);
 });
 
+/** Of whom nothing but the text says what is wrong: SQLite and LevelDB. */
+const damagePattern =
+  /file is not a database|disk image is malformed|corruption|LEVEL_DATABASE_NOT_OPEN|EEXIST|ENOTDIR/i;
+let storesIn = 'the data directory';
+
 function problemOf(thrown: unknown): { code: ErrorCode; message: string; hint: string | undefined } {
   const { code, message, hint } = asHoldfastError(thrown);
+  if (code === 'INTERNAL' && damagePattern.test(message))
+    return {
+      code: 'CORRUPT',
+      message: `a store in ${storesIn} is damaged: ${message}`,
+      hint: 'restore it from a backup, or start with another --data-dir',
+    };
   if (/ENOSPC|No space left on device|database or disk is full/.test(message))
     return {
       code: 'NO_SPACE',
@@ -38,6 +49,7 @@ function problemOf(thrown: unknown): { code: ErrorCode; message: string; hint: s
 }
 
 async function boot({ boot: order }: Extract<ToStack, { kind: 'boot' }>): Promise<void> {
+  storesIn = order.dataDir;
   try {
     mkdirSync(order.dataDir, { recursive: true, mode: 0o700 });
     await lockDirectory(order.dataDir, lockWaitMs);

@@ -14,12 +14,17 @@ const memoryFile = {
 } satisfies FileFormat<z.ZodObject>;
 
 export const linkMemoryFileName = 'connection.json';
+const aheadMsMax = 24 * 3_600_000;
 const unknown: LinkMemory = { welcomedSeq: 0, reconnectWindowMs: 30_000 };
 
 /** What the last connection left behind. A damaged file is no reason to stay away: the clock alone will do. */
-export async function loadLinkMemory(path: string, log: Log): Promise<LinkMemory> {
+export async function loadLinkMemory(path: string, log: Log, unixMs = Date.now()): Promise<LinkMemory> {
   try {
-    return (await readVersionedFile(path, memoryFile)) ?? unknown;
+    const memory = (await readVersionedFile(path, memoryFile)) ?? unknown;
+    // Numbers of dials are times. One of the far future would be refused, and every one after it, until then.
+    if (memory.welcomedSeq <= unixMs + aheadMsMax) return memory;
+    log('warn', 'link.memory-damaged', { error: `dial ${memory.welcomedSeq} is of the future` });
+    return { ...memory, welcomedSeq: 0 };
   } catch (thrown) {
     log('warn', 'link.memory-damaged', { error: asHoldfastError(thrown).message });
     return unknown;

@@ -1,5 +1,5 @@
 import { constants, writev } from 'node:fs';
-import { open, stat, statfs, type FileHandle } from 'node:fs/promises';
+import { open, stat, statfs, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import type { TargetIdentity } from '../../core/restore/descriptor.ts';
@@ -63,6 +63,7 @@ export async function prepareFileTarget(path: string, diskBytes: number): Promis
     return target;
   } catch (thrown) {
     await target.close();
+    if (!found) await unlink(path).catch(() => undefined);
     throw thrown instanceof HoldfastError ? thrown : fileError('prepare', path, thrown);
   }
 }

@@ -32,6 +32,12 @@ export function unfinished({ volumeId, path }: { volumeId: string; path: string 
   });
 }
 
+export function forgotten({ volumeId }: VolumeRecord): HoldfastError {
+  return new HoldfastError('NOT_FOUND', `volume ${volumeId} was deleted meanwhile`, {
+    hint: 'holdfast-agent volume list shows what there is',
+  });
+}
+
 export function noRestore({ volumeId }: VolumeRecord): HoldfastError {
   return new HoldfastError('CONFLICT', `no restore of ${volumeId} is running`, {
     hint: '`holdfast-agent volume list` shows what is',

@@ -23,6 +23,7 @@ import { TrackedDevice } from './tracked-device.ts';
 import { Upload } from './upload.ts';
 import {
   canceled,
+  forgotten,
   isBack,
   lost,
   mustBeIdle,
@@ -51,6 +52,7 @@ export class Volume {
   #opened: Opened | undefined;
   #canceled: Descriptor | undefined;
   #upload: Upload | undefined;
+  #isForgotten = false;
 
   constructor(deps: VolumeDeps, record: VolumeRecord) {
     this.#deps = { ...deps, store: fileDescriptorStore(`${deps.directory}/restore.json`) };
@@ -82,7 +84,7 @@ export class Volume {
   }
 
   check(): Promise<VolumeHealth> {
-    return this.#mutex.run(async () => {
+    return this.#run(async () => {
       await this.#look();
       return healthOf(this.#facts());
     });
@@ -93,7 +95,7 @@ export class Volume {
     onProgress?: (progress: SnapshotProgress) => void;
   }): Promise<SnapshotResult> {
     const { volumeId } = this.#record;
-    const { opened, upload } = await this.#mutex.run(async () => this.#beginUpload());
+    const { opened, upload } = await this.#run(async () => this.#beginUpload());
     try {
       const { result, lastSnapshot } = await upload.run({
         ...p,
@@ -110,12 +112,12 @@ export class Volume {
     }
   }
 
-  restore = (p: RestoreParams): Promise<void> => this.#mutex.run(() => this.#restore(p));
-  pause = (): Promise<void> => this.#mutex.run(() => this.#engine().pause());
-  resume = (): Promise<void> => this.#mutex.run(() => this.#engine().resumeBackground());
+  restore = (p: RestoreParams): Promise<void> => this.#run(() => this.#restore(p));
+  pause = (): Promise<void> => this.#run(() => this.#engine().pause());
+  resume = (): Promise<void> => this.#run(() => this.#engine().resumeBackground());
 
   cancel(): Promise<void> {
-    return this.#mutex.run(async () => {
+    return this.#run(async () => {
       const engine = this.#engine();
       await engine.cancel();
       await this.#refuseCanceled(engine.descriptor);
@@ -130,6 +132,7 @@ export class Volume {
   /** Stops serving. With `forget` also releases the snapshot that a restore holds on to. */
   close(options: { forget?: boolean } = {}): Promise<void> {
     return this.#mutex.run(async () => {
+      this.#isForgotten ||= options.forget ?? false;
       const opened = this.#opened;
       const isHealthy = stateOf(this.#facts()) === 'healthy';
       await this.#closeDevice(unavailable(this.#record, 'the agent is stopping'));
@@ -137,6 +140,14 @@ export class Volume {
       if (isHealthy && !options.forget) await this.#save({ stopped: await stopOf(this.#record, opened) });
       if (!isHealthy && options.forget && opened.restore)
         await this.#release(opened.restore.engine.descriptor);
+    });
+  }
+
+  /** One thing at a time, and nothing more once the volume was forgotten. */
+  #run<T>(work: () => Promise<T>): Promise<T> {
+    return this.#mutex.run(() => {
+      if (this.#isForgotten) throw forgotten(this.#record);
+      return work();
     });
   }
 

@@ -137,6 +137,24 @@ describe('volumes', () => {
     expect(sha(await readFile(path))).toBe(sha(bytes));
   });
 
+  it('does nothing more to a volume that is being removed, and leaves no file of one that could not be made', async () => {
+    const volumes = await world.service('racing');
+    const { path, bytes } = await world.file('racing', MiB);
+    await volumes.create({ volumeId: 'v', path });
+    const { snapshotId } = await volumes.snapshot({ volumeId: 'v' });
+    const removing = volumes.remove('v');
+    // Its first step has begun: what is asked for from now on comes too late.
+    await new Promise(setImmediate);
+    await expect(
+      Promise.resolve().then(() => volumes.restore({ volumeId: 'v', snapshotId })),
+    ).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await removing;
+    expect(sha(await readFile(path))).toBe(sha(bytes));
+    const huge = { volumeId: 'huge', path: join(world.dir, 'huge.img'), sizeBytes: Number.MAX_SAFE_INTEGER };
+    await expect(volumes.create(huge)).rejects.toMatchObject({ code: expect.stringMatching(/NO_SPACE|IO/) });
+    await expect(readFile(huge.path)).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
   it('forgets a removed volume and leaves its file', async () => {
     const volumes = await world.service('remove');
     const { path, bytes } = await world.file('remove', MiB);

@@ -38,12 +38,6 @@ export function forgotten({ volumeId }: VolumeRecord): HoldfastError {
   });
 }
 
-export function noRestore({ volumeId }: VolumeRecord): HoldfastError {
-  return new HoldfastError('CONFLICT', `no restore of ${volumeId} is running`, {
-    hint: '`holdfast-agent volume list` shows what is',
-  });
-}
-
 /** Throws BUSY while a snapshot or another restore of the volume is under way. */
 export function mustBeIdle(facts: VolumeFacts): void {
   const state = stateOf(facts);

@@ -1,3 +1,4 @@
+import { HoldfastError } from '../../core/errors.ts';
 import type { Descriptor } from '../../core/restore/descriptor.ts';
 import type { SnapshotSource } from '../../core/snapshot/source.ts';
 import type { VolumeHealth, VolumeInfo, VolumeState } from '../ports.ts';
@@ -65,4 +66,13 @@ export function infoOf(facts: VolumeFacts): VolumeInfo {
       }),
     ...(facts.upload && { upload: facts.upload }),
   };
+}
+
+/** Throws CONFLICT where no restore runs. */
+export function engineOf({ opened, record }: VolumeFacts): RestoreEngine {
+  const engine = opened?.restore?.engine;
+  if (engine) return engine;
+  throw new HoldfastError('CONFLICT', `no restore of ${record.volumeId} is running`, {
+    hint: '`holdfast-agent volume list` shows what is',
+  });
 }

@@ -1,14 +1,10 @@
 import { asHoldfastError, type HoldfastError } from '../../core/errors.ts';
-import type { Log } from '../../core/log.ts';
-import { sameIdentity, type Descriptor } from '../../core/restore/descriptor.ts';
+import type { Descriptor } from '../../core/restore/descriptor.ts';
 import { snapshotIdTimeMs } from '../../core/snapshot/names.ts';
-import type { RestoreOutcome, SnapshotProgress, SnapshotResult, VolumeHealth, VolumeInfo } from '../ports.ts';
-import type { Bandwidth } from '../restore/bandwidth.ts';
+import type { RestoreOutcome, SnapshotResult, VolumeHealth, VolumeInfo, VolumeService } from '../ports.ts';
 import { fileDescriptorStore, type DescriptorStore } from '../restore/descriptor-store.ts';
-import { identityAt } from '../restore/file-target.ts';
 import type { RestoreEngine } from '../restore/restore-engine.ts';
 import { SwitchDevice } from '../restore/switch-device.ts';
-import type { Clock } from '../restore/target-disk.ts';
 import { writeVersionedFile } from '../state/versioned-file.ts';
 import { ChangedGrains } from './changed-grains.ts';
 import { ContentSamples } from './content-samples.ts';
@@ -18,7 +14,6 @@ import { beginRestore, resumeRestore, type OpenRestore } from './open-restore.ts
 import { openHealthy, stopOf } from './open-healthy.ts';
 import { outcomeOf } from './restore-outcome.ts';
 import { geometryFor, newRestoreId, type RestoreParams } from '../restore/restore-plan.ts';
-import type { SnapshotAccess } from './snapshot-access.ts';
 import { TrackedDevice } from './tracked-device.ts';
 import { Upload } from './upload.ts';
 import {
@@ -28,20 +23,13 @@ import {
   lost,
   mustBeIdle,
   mustBeReadable,
-  noRestore,
   unavailable,
 } from './volume-errors.ts';
+import { isUnfinished, loadDescriptor, releaseSnapshot, type VolumeDeps } from './volume-descriptor.ts';
 import { volumeFile, type VolumeRecord } from './volume-record.ts';
-import { healthOf, infoOf, stateOf, type Opened, type VolumeFacts } from './volume-view.ts';
+import { engineOf, healthOf, infoOf, stateOf, type Opened, type VolumeFacts } from './volume-view.ts';
 
-export interface VolumeDeps {
-  /** The volume's own folder in the state directory. */
-  directory: string;
-  snapshots: SnapshotAccess;
-  clock: Clock;
-  log: Log;
-  bandwidth: Bandwidth;
-}
+type SnapshotParams = Parameters<VolumeService['snapshot']>[0];
 
 /** One volume: what is known of it, what is served for it, and what is done to it, one thing at a time. */
 export class Volume {
@@ -67,21 +55,12 @@ export class Volume {
   }
 
   /** True where only the descriptor tells restored blocks from unrestored ones, on a disk that is still there. */
-  async holdsUnfinishedRestore(): Promise<boolean> {
-    const { restoreId, path, identity } = this.#record;
-    if (restoreId === undefined || this.#opened?.restore?.engine.state === 'restored') return false;
-    const found = await identityAt(path).catch(() => undefined);
-    return found !== undefined && sameIdentity(found.identity, identity);
-  }
+  holdsUnfinishedRestore = (): Promise<boolean> => isUnfinished(this.#facts());
 
-  info(): VolumeInfo {
-    return infoOf(this.#facts());
-  }
+  info = (): VolumeInfo => infoOf(this.#facts());
 
   /** Opens the volume as the last process left it. A volume that cannot be opened is there, failed. */
-  open(): Promise<void> {
-    return this.#mutex.run(() => this.#open());
-  }
+  open = (): Promise<void> => this.#mutex.run(() => this.#open());
 
   check(): Promise<VolumeHealth> {
     return this.#run(async () => {
@@ -90,10 +69,7 @@ export class Volume {
     });
   }
 
-  async snapshot(p: {
-    signal?: AbortSignal;
-    onProgress?: (progress: SnapshotProgress) => void;
-  }): Promise<SnapshotResult> {
+  async snapshot(p: Pick<SnapshotParams, 'signal' | 'onProgress'>): Promise<SnapshotResult> {
     const { volumeId } = this.#record;
     const { opened, upload } = await this.#run(async () => this.#beginUpload());
     try {
@@ -125,9 +101,7 @@ export class Volume {
     });
   }
 
-  waitRestored(signal?: AbortSignal): Promise<RestoreOutcome> {
-    return outcomeOf(this.#facts(), signal);
-  }
+  waitRestored = (signal?: AbortSignal): Promise<RestoreOutcome> => outcomeOf(this.#facts(), signal);
 
   /** Stops serving. With `forget` also releases the snapshot that a restore holds on to. */
   close(options: { forget?: boolean } = {}): Promise<void> {
@@ -158,8 +132,9 @@ export class Volume {
 
   async #open(): Promise<void> {
     try {
-      const descriptor = await this.#loadDescriptor();
-      if (descriptor === 'damaged') return;
+      const stored = await loadDescriptor(this.#deps, this.#record);
+      if ('loss' in stored) return await this.#lose(stored.loss);
+      const { descriptor } = stored;
       const phase = descriptor?.moving.phase;
       const { fault } = this.#record;
       // A restore that began after the loss mends it; one in whose course the loss came does not.
@@ -175,22 +150,6 @@ export class Volume {
     } catch (thrown) {
       const error = asHoldfastError(thrown);
       await this.#lose({ reason: faultOf(error), detail: error.message });
-    }
-  }
-
-  /** Once a restore is complete its descriptor says nothing any more; before that the volume is lost without it. */
-  async #loadDescriptor(): Promise<Descriptor | undefined | 'damaged'> {
-    try {
-      return await this.#deps.store.load();
-    } catch (thrown) {
-      const { message, code } = asHoldfastError(thrown);
-      const { volumeId, restoreId } = this.#record;
-      if (code !== 'CORRUPT') throw thrown;
-      this.#deps.log('error', 'volume.descriptor-damaged', { volumeId, message });
-      if (restoreId === undefined) return undefined;
-      // It passes when the file is put back.
-      await this.#lose({ reason: 'io-error', detail: message });
-      return 'damaged';
     }
   }
 
@@ -263,13 +222,7 @@ export class Volume {
     await this.#lookAtContent();
   }
 
-  async #release({ frozen }: Descriptor): Promise<void> {
-    const { volumeId, snapshotId, restoreId } = frozen;
-    await this.#deps.snapshots.release(volumeId, snapshotId, restoreId).catch((thrown: unknown) => {
-      const { message } = asHoldfastError(thrown);
-      this.#deps.log('warn', 'restore.unpin-failed', { volumeId, snapshotId, message });
-    });
-  }
+  #release = (descriptor: Descriptor): Promise<void> => releaseSnapshot(this.#deps, descriptor);
 
   async #refuseCanceled(descriptor: Descriptor): Promise<void> {
     await this.#closeDevice(canceled(this.#record));
@@ -330,11 +283,7 @@ export class Volume {
     await opened?.lock.release();
   }
 
-  #engine(): RestoreEngine {
-    const engine = this.#opened?.restore?.engine;
-    if (engine) return engine;
-    throw noRestore(this.#record);
-  }
+  #engine = (): RestoreEngine => engineOf(this.#facts());
 
   #beginUpload(): { opened: Opened; upload: Upload } {
     mustBeReadable(this.#facts());

@@ -149,6 +149,11 @@ it('comes back when its connection is cut, and answers commands over the new one
 });
 
 it('offers its metrics on loopback', async () => {
+  // They are those of the last heartbeat: the one after the connection that was cut.
+  await cell.untilFrame(
+    'status',
+    ({ body }) => body.heartbeat.metrics['gateway.connection.reconnects'] === 1,
+  );
   const { url } = (await agent.until('metrics.served')) as unknown as { url: string };
   const text = await (await fetch(url)).text();
   expect(text).toMatch(/^system_memory_utilization [0-9.]+$/m);

@@ -163,8 +163,8 @@ export class Volume {
 
   async #restore(p: RestoreParams): Promise<void> {
     const { volumeId, path, sizeBytes } = this.#record;
-    mustBeIdle(this.#facts());
     await this.#mustStillBeLost();
+    mustBeIdle(this.#facts());
     const restoreId = newRestoreId();
     const source = await this.#deps.snapshots.pin(volumeId, p.snapshotId, restoreId);
     try {
@@ -189,7 +189,7 @@ export class Volume {
     }
   }
 
-  /** What was only away may be back, with everything that was written before: that is not to be replaced. */
+  /** What was only away may be back, whole or with a restore that goes on: that is not to be replaced. */
   async #mustStillBeLost(): Promise<void> {
     const { fault } = this.#record;
     if (!fault || this.#opened) return;

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import { runProgram } from '../../cli/program.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import { runScript } from '../support/run-script.ts';
 import { fuzz } from './fuzz.ts';
 import { targets } from './targets.ts';
 
@@ -42,11 +42,4 @@ function wholeNumber(flag: string, text: string): number {
   throw new HoldfastError('USAGE', `${flag} ${text} is not a whole number from 1 to ${2 ** 31 - 1}`);
 }
 
-const code = await runProgram(program, process.argv.slice(2), {
-  env: process.env,
-  stdout: (line) => console.log(line),
-  stderr: (line) => console.error(line),
-  now: Date.now,
-  readStdin: () => Promise.resolve(''),
-});
-if (code !== 0) process.exitCode = code;
+await runScript(program);

@@ -3,9 +3,9 @@ import { parentPort, Worker, isMainThread, workerData } from 'node:worker_thread
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
-import { runProgram } from '../../../cli/program.ts';
+import { runScript } from '../../support/run-script.ts';
 import { simulate } from './simulation.ts';
-import type { Tally } from './world.ts';
+import { emptyTally, type Tally } from './world.ts';
 
 /**
  * `npm run simulate:restore`: any range of seeds of the simulation, on every core. Exit 1 where a rule of
@@ -28,18 +28,7 @@ interface Range {
 
 const violationsKeptMax = 10;
 
-const emptyReport = (): Report => ({
-  seeds: 0,
-  violations: 0,
-  steps: 0,
-  statesJudged: 0,
-  imagesLog2Max: 0,
-  kills: 0,
-  powerLosses: 0,
-  recoveries: 0,
-  failedBarriers: 0,
-  first: [],
-});
+const emptyReport = (): Report => ({ seeds: 0, violations: 0, ...emptyTally(), first: [] });
 
 async function runRange({ start, stride, end, arity }: Range, progress: () => void): Promise<Report> {
   const report = emptyReport();
@@ -107,14 +96,7 @@ async function main(): Promise<void> {
       else print(report);
       if (report.violations > 0) process.exitCode = 1;
     });
-  const code = await runProgram(program, process.argv.slice(2), {
-    env: process.env,
-    stdout: (line) => console.log(line),
-    stderr: (line) => console.error(line),
-    now: Date.now,
-    readStdin: () => Promise.resolve(''),
-  });
-  if (code !== 0) process.exitCode = code;
+  await runScript(program);
 }
 
 function print({ first, ...counts }: Report): void {

@@ -10,7 +10,7 @@ import { Scheduler, type Session } from './scheduler.ts';
 import { sectorBytes, SimDisk, simTarget, type DiskFaults, type Loss } from './sim-disk.ts';
 import { simSource } from './sim-source.ts';
 import { SimDescriptorFile } from './sim-store.ts';
-import type { Life, Tally, World } from './world.ts';
+import { emptyTally, type Life, type Tally, type World } from './world.ts';
 
 export interface SimulationOptions {
   seed: number;
@@ -71,15 +71,7 @@ function makeWorld({ seed, makers, arity }: SimulationOptions): World {
     original: volume,
     closedForm: new ClosedForm(),
     judged: { kill: '', power: '' },
-    tally: {
-      steps: 0,
-      statesJudged: 0,
-      imagesLog2Max: 0,
-      kills: 0,
-      powerLosses: 0,
-      recoveries: 0,
-      failedBarriers: 0,
-    },
+    tally: emptyTally(),
     snapshot: { bytes: Buffer.concat(plain), chunkBytes },
     volumeBytes: volume.length * sectorBytes,
     arity: arity ?? drawn,

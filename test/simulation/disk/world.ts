@@ -22,6 +22,16 @@ export interface Tally {
   failedBarriers: number;
 }
 
+export const emptyTally = (): Tally => ({
+  steps: 0,
+  statesJudged: 0,
+  imagesLog2Max: 0,
+  kills: 0,
+  powerLosses: 0,
+  recoveries: 0,
+  failedBarriers: 0,
+});
+
 export interface World {
   random: Random;
   disk: SimDisk;

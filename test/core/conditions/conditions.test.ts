@@ -79,6 +79,7 @@ const cases: Record<string, Cases> = {
     holds: {
       'it is being restored': oneVolume({ state: 'restoring' }),
       'its restore is paused': oneVolume({ state: 'paused' }),
+      'another process has it': oneVolume({ state: 'failed', failure: 'in-use' }),
     },
   },
   RestoreStalled: {

@@ -5,11 +5,14 @@ import { trailText } from '../alert-commands.ts';
 import type { NbdClient } from './nbd-client.ts';
 import { killHard, until } from './processes.ts';
 import type { Details } from './report.ts';
-import { broken, changedFiles, expectContent, image, imageBytes, volumeId, type Scene } from './scene.ts';
+import { broken, changedFiles, expectContent, fileBytes, image, volumeId, type Scene } from './scene.ts';
 import { blockHashes, fsBlockBytes, type ImageFile } from './volume-image.ts';
 
-/** The restore is held to a bandwidth at which it takes this long, and must have taken the least. */
-const restoreSec = 16;
+/**
+ * The restore is held to a bandwidth at which its data alone takes this long (holes cost nothing, and the clock starts only
+ * when the answer was seen), and must have taken the least.
+ */
+const restoreSec = 14;
 const restoreSecMin = 10;
 
 export async function lose(scene: Scene): Promise<Details> {
@@ -42,7 +45,7 @@ async function startAdmin({ world }: Scene): Promise<void> {
   const stateDir = join(world.dir, 'admin');
   await mkdir(stateDir, { mode: 0o700 });
   await world.holdfast('admin', 'token', 'create', '--role', 'tenant-admin', '--out', token);
-  await writeFile(playbook, JSON.stringify(playbookFor(Math.round(imageBytes / restoreSec)), null, 2));
+  await writeFile(playbook, JSON.stringify(playbookFor(Math.round(fileBytes / restoreSec)), null, 2));
   const queue = ['--queue-name', 'holdfast-alerts-demo'];
   const { queueUrl } = await world.holdfastJson<{ queueUrl: string }>('admin', 'subscribe', ...queue);
   const args = ['admin', 'run', '--queue', queueUrl, '--playbook', playbook, '--token-file', token];

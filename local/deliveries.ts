@@ -6,6 +6,7 @@ import type { Region } from './region.ts';
 import { signedCall } from './services/root-client.ts';
 import { rootUser } from './services/identities.ts';
 import { resourcesOf, type StackPlan } from './template/plan.ts';
+import { templateError } from './template/template-error.ts';
 
 const sessionMs = 15 * 60_000;
 
@@ -83,8 +84,7 @@ export function checkDestinations(plan: StackPlan, region: Region): void {
     if (targetArn === undefined) return;
     const [, , service, , , name = ''] = targetArn.split(':');
     if (service !== 'sqs' || !region.ownerOf('AWS::SQS::Queue', name))
-      throw new HoldfastError(
-        'CONFIG',
+      throw templateError(
         `${plan.name}: ${where} goes to ${targetArn}; only queues of the template can take it locally`,
       );
   };

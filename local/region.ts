@@ -1,8 +1,8 @@
-import { HoldfastError } from '../core/errors.ts';
 import { checkConditions } from './iam/conditions.ts';
 import type { PolicyDocument } from './template/policy-document.ts';
 import { resourcesOf, type StackPlan } from './template/plan.ts';
 import { arn } from './template/resource-type.ts';
+import { notKnownHere, templateError } from './template/template-error.ts';
 import type { TypeName } from './template/types.ts';
 
 /** What identifies one installation; every process of it gets the same. */
@@ -45,8 +45,7 @@ export class Region {
         const key = `${type}/${name}`;
         const other = this.#owners.get(key);
         if (other && exclusiveNames.has(type))
-          throw new HoldfastError(
-            'CONFIG',
+          throw templateError(
             `${plan.name}: ${logicalId} is named ${name}, as is another ${type} of ${other}`,
           );
         this.#owners.set(key, plan.name);
@@ -107,9 +106,9 @@ function rolesOf(plan: StackPlan, { accountId }: RegionSettings): Role[] {
     const managed = properties.ManagedPolicyArns.map((policyArn) => {
       const document = managedPolicies[policyArn] ?? own.get(policyArn);
       if (!document)
-        throw new HoldfastError(
-          'CONFIG',
+        throw notKnownHere(
           `${plan.name}: role ${logicalId} has ${policyArn}, which the local mode does not know`,
+          'local/region.ts',
         );
       return document;
     });

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { HoldfastError } from '../../core/errors.ts';
 import type { ServiceCaller } from '../functions/callers.ts';
 import { functionNameOf, type Functions } from '../functions/functions.ts';
 import type { Log } from '../log.ts';
 import type { Region } from '../region.ts';
 import { resourcesOf, type PlannedResource, type StackPlan } from '../template/plan.ts';
+import { templateError } from '../template/template-error.ts';
 import type { PropertiesOf } from '../template/types.ts';
 import { ruleArn } from '../template/types-compute.ts';
 import { checkPattern, matchesPattern } from './pattern.ts';
@@ -139,8 +139,7 @@ export class EventRules {
     if (ScheduleExpression && rateMs(ScheduleExpression) === undefined) parseCron(ScheduleExpression, where);
     for (const { Arn } of Targets)
       if (!Arn.includes(':lambda:') || !this.#deps.functions.has(functionNameOf(Arn)))
-        throw new HoldfastError(
-          'CONFIG',
+        throw templateError(
           `${where} has the target ${Arn}; only functions of its own stack can be targets locally`,
         );
   }

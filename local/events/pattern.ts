@@ -1,4 +1,5 @@
-import { HoldfastError } from '../../core/errors.ts';
+import type { HoldfastError } from '../../core/errors.ts';
+import { notKnownHere } from '../template/template-error.ts';
 
 /** EventBridge event patterns: objects nest, arrays list alternatives, objects in arrays are comparisons. */
 type Json = unknown;
@@ -45,7 +46,10 @@ function checkAnythingBut(argument: Json, where: string): void {
 }
 
 function unknown(where: string, what: string | undefined): HoldfastError {
-  return new HoldfastError('CONFIG', `${where}: the local mode does not know ${what} in an event pattern`);
+  return notKnownHere(
+    `${where}: the local mode does not know ${what} in an event pattern`,
+    'local/events/pattern.ts',
+  );
 }
 
 export function matchesPattern(pattern: Json, event: Json): boolean {

@@ -1,5 +1,6 @@
 import { Cron } from 'croner';
 import { HoldfastError } from '../../core/errors.ts';
+import { templateError } from '../template/template-error.ts';
 
 export interface ScheduleHandle {
   stop(): void;
@@ -18,10 +19,7 @@ export function parseCron(expression: string, where: string): Cron {
   const [, fields = ''] = /^cron\((.+)\)$/.exec(expression) ?? [];
   const [minute, hour, day, month, weekday, year, ...more] = fields.split(/\s+/);
   if (!year || more.length > 0 || (day !== '?' && weekday !== '?'))
-    throw new HoldfastError(
-      'CONFIG',
-      `${where}: ${expression} is neither rate(…) nor cron(… six fields, one of them ?)`,
-    );
+    throw templateError(`${where}: ${expression} is neither rate(…) nor cron(… six fields, one of them ?)`);
   const pattern = `0 ${minute} ${hour} ${day} ${month} ${weekday} ${year}`;
   try {
     return new Cron(pattern, {
@@ -32,7 +30,10 @@ export function parseCron(expression: string, where: string): Cron {
       sloppyRanges: true,
     });
   } catch (cause) {
-    throw new HoldfastError('CONFIG', `${where}: ${expression}: ${(cause as Error).message}`, { cause });
+    throw new HoldfastError('CONFIG', `${where}: ${expression}: ${(cause as Error).message}`, {
+      hint: 'correct it in lib/, and synthesize again',
+      cause,
+    });
   }
 }
 

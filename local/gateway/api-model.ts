@@ -1,5 +1,5 @@
-import { HoldfastError } from '../../core/errors.ts';
 import { resourcesOf, type PlannedResource, type StackPlan } from '../template/plan.ts';
+import { templateError } from '../template/template-error.ts';
 import type { PropertiesOf } from '../template/types.ts';
 
 export type Authorizer = PropertiesOf<'AWS::ApiGatewayV2::Authorizer'> & { readonly id: string };
@@ -58,7 +58,7 @@ function routeOf(
   integrations: ReadonlyMap<string, PlannedResource<'AWS::ApiGatewayV2::Integration'>>,
   authorizers: ReadonlyMap<string, PlannedResource<'AWS::ApiGatewayV2::Authorizer'>>,
 ): Route {
-  const fail = (reason: string) => new HoldfastError('CONFIG', `${plan.name}: route ${logicalId} ${reason}`);
+  const fail = (reason: string) => templateError(`${plan.name}: route ${logicalId} ${reason}`);
   const integration = integrations.get(properties.Target.replace(/^integrations\//, ''));
   if (!integration) throw fail(`has the target ${properties.Target}, which is no integration of its API`);
   const functionArn = lambdaArn(integration.properties.IntegrationUri);

@@ -1,5 +1,5 @@
-import { HoldfastError } from '../../core/errors.ts';
 import type { Statement } from '../template/policy-document.ts';
+import { notKnownHere } from '../template/template-error.ts';
 
 /** Condition key (lower case) → the request's values; a missing key is absent. */
 export type RequestContext = Readonly<Record<string, readonly string[]>>;
@@ -53,13 +53,15 @@ interface Operator {
   readonly forAll: boolean;
 }
 
+const knownIn = 'local/iam/conditions.ts';
+
 /** Throws CONFIG with the name of an operator or key that cannot be evaluated here. */
 export function checkConditions(statement: Statement, where: string): void {
   for (const [name, keys] of Object.entries(statement.Condition ?? {})) {
     if (name !== 'Null') parseOperator(name, where);
     for (const key of Object.keys(keys))
       if (!knownKeys.has(key.toLowerCase()))
-        throw new HoldfastError('CONFIG', `${where}: the local mode does not know the condition key ${key}`);
+        throw notKnownHere(`${where}: the local mode does not know the condition key ${key}`, knownIn);
   }
 }
 
@@ -81,10 +83,7 @@ function parseOperator(name: string, where: string): Operator {
   const [, set, base = '', ifExists] = /^(ForAllValues:|ForAnyValue:)?(\w+?)(IfExists)?$/.exec(name) ?? [];
   const operator = operators[base];
   if (!operator)
-    throw new HoldfastError(
-      'CONFIG',
-      `${where}: the local mode does not know the condition operator ${name}`,
-    );
+    throw notKnownHere(`${where}: the local mode does not know the condition operator ${name}`, knownIn);
   return {
     test: operator.test,
     not: operator.not ?? false,

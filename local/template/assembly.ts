@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
+import { notKnownHere, templateError } from './template-error.ts';
 
 /** One synthesized stack: its template as written and where its assets lie on disk. */
 export interface Stack {
@@ -79,6 +80,8 @@ const assetsSchema = z.looseObject({
   dockerImages: z.record(z.string(), z.unknown()).default({}),
 });
 
+const synthAgain = 'synthesize: npx cdk synth, or holdfast up without --no-synth';
+
 /** Kinds of artifact that describe the assembly itself and have nothing to boot. */
 const passiveArtifacts = new Set(['cdk:tree', 'cdk:feature-flag-report', 'cdk:asset-manifest']);
 
@@ -90,19 +93,19 @@ export function readAssembly(cdkOutDir: string): Stack[] {
   const manifestFile = join(cdkOutDir, 'manifest.json');
   if (!existsSync(manifestFile))
     throw new HoldfastError('NOT_FOUND', `${manifestFile} is missing`, {
-      hint: 'synthesize first: npx cdk synth, or holdfast up without --no-synth',
+      hint: synthAgain,
     });
   const { artifacts } = readJson(manifestFile, manifestSchema);
   const stacks: Stack[] = [];
   for (const [id, artifact] of Object.entries(artifacts)) {
     if (passiveArtifacts.has(artifact.type)) continue;
     if (artifact.type !== 'aws:cloudformation:stack')
-      throw new HoldfastError(
-        'CONFIG',
+      throw notKnownHere(
         `${manifestFile}: artifact ${id} is a ${artifact.type}; only stacks boot locally`,
+        'local/template/assembly.ts',
       );
     const { templateFile, stackName = id } = artifact.properties ?? {};
-    if (!templateFile) throw new HoldfastError('CONFIG', `${manifestFile}: stack ${id} names no template`);
+    if (!templateFile) throw templateError(`${manifestFile}: stack ${id} names no template`, synthAgain);
     stacks.push({
       name: stackName,
       region: regionOf(artifact.environment),
@@ -116,7 +119,7 @@ export function readAssembly(cdkOutDir: string): Stack[] {
       ),
     });
   }
-  if (stacks.length === 0) throw new HoldfastError('CONFIG', `${manifestFile} holds no stack`);
+  if (stacks.length === 0) throw templateError(`${manifestFile} holds no stack`, synthAgain);
   return inDependencyOrder(stacks);
 }
 
@@ -133,7 +136,10 @@ function readAssets(cdkOutDir: string, files: (string | undefined)[]): Map<strin
     const manifest = readJson(join(cdkOutDir, file), assetsSchema);
     const [image] = Object.keys(manifest.dockerImages);
     if (image)
-      throw new HoldfastError('CONFIG', `${file}: docker image ${image} cannot run in the local mode`);
+      throw templateError(
+        `${file}: docker image ${image} cannot run in the local mode`,
+        'bundle the code as files instead, as lib/bundle.ts does',
+      );
     for (const asset of Object.values(manifest.files))
       for (const { objectKey } of Object.values(asset.destinations))
         assets.set(objectKey, join(cdkOutDir, asset.source.path));
@@ -147,10 +153,7 @@ function inDependencyOrder(stacks: Stack[]): Stack[] {
   while (pending.length > 0) {
     const next = pending.findIndex(({ dependsOn }) => !pending.some(({ name }) => dependsOn.includes(name)));
     if (next < 0)
-      throw new HoldfastError(
-        'CONFIG',
-        `stacks depend on each other: ${pending.map(({ name }) => name).join(', ')}`,
-      );
+      throw templateError(`stacks depend on each other: ${pending.map(({ name }) => name).join(', ')}`);
     ordered.push(...pending.splice(next, 1));
   }
   return ordered;
@@ -161,12 +164,16 @@ function readJson<T extends z.ZodType>(file: string, schema: T): z.infer<T> {
   try {
     data = JSON.parse(readFileSync(file, 'utf8'));
   } catch (cause) {
-    throw new HoldfastError('CONFIG', `${file} cannot be read: ${(cause as Error).message}`, { cause });
+    throw new HoldfastError('CONFIG', `${file} cannot be read: ${(cause as Error).message}`, {
+      hint: synthAgain,
+      cause,
+    });
   }
   const parsed = schema.safeParse(data);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new HoldfastError('CONFIG', `${file}: ${issue?.path.join('.') || 'document'}: ${issue?.message}`, {
-    hint: 'synthesize it anew with the CDK version of package.json',
-  });
+  throw notKnownHere(
+    `${file}: ${issue?.path.join('.') || 'document'}: ${issue?.message}`,
+    'local/template/assembly.ts',
+  );
 }

@@ -1,4 +1,5 @@
-import { HoldfastError } from '../../core/errors.ts';
+import type { HoldfastError } from '../../core/errors.ts';
+import { notKnownHere, templateError } from './template-error.ts';
 
 /** What a template's functions can ask for. Each answers or throws a HoldfastError that names what is missing. */
 export interface Scope {
@@ -37,10 +38,7 @@ export function resolveText(value: unknown, scope: Scope, what: string): string 
   const resolved = resolve(value, scope);
   if (typeof resolved === 'string') return resolved;
   if (typeof resolved === 'number' || typeof resolved === 'boolean') return String(resolved);
-  throw new HoldfastError(
-    'CONFIG',
-    `${scope.stackName}: ${what} must be text, got ${JSON.stringify(resolved)}`,
-  );
+  throw templateError(`${scope.stackName}: ${what} must be text, got ${JSON.stringify(resolved)}`);
 }
 
 const functions: Record<string, Evaluate> = {
@@ -103,9 +101,12 @@ function list(argument: unknown, count: number, scope: Scope, name: string): unk
 }
 
 function malformed(scope: Scope, name: string): HoldfastError {
-  return new HoldfastError('CONFIG', `${scope.stackName}: malformed ${name}`);
+  return templateError(`${scope.stackName}: malformed ${name}`);
 }
 
 function unsupported(scope: Scope, name: string): HoldfastError {
-  return new HoldfastError('CONFIG', `${scope.stackName}: the local mode does not know ${name}`);
+  return notKnownHere(
+    `${scope.stackName}: the local mode does not know ${name}`,
+    'local/template/intrinsics.ts',
+  );
 }

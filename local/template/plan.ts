@@ -1,7 +1,7 @@
-import { HoldfastError } from '../../core/errors.ts';
 import type { Stack, TemplateResource } from './assembly.ts';
 import { noValue, resolve, resolveText, type Scope } from './intrinsics.ts';
 import { generatedName, type Identity, type ResourceType } from './resource-type.ts';
+import { notKnownHere, templateError } from './template-error.ts';
 import { resourceTypes, type PropertiesOf, type TypeName } from './types.ts';
 
 export interface Place {
@@ -74,10 +74,9 @@ function planResource(logicalId: string, resource: TemplateResource, scope: Scop
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const path = issue?.path.join('.');
-    throw new HoldfastError(
-      'CONFIG',
+    throw templateError(
       `${scope.stackName}: ${resource.Type} ${logicalId}${path ? `, ${path}` : ''}: ${issue?.message}`,
-      { hint: 'the local mode boots only properties that local/template/types-*.ts list' },
+      'docs/local.md lists the known properties: correct it in lib/, or add it to local/template/types-*.ts',
     );
   }
   return {
@@ -103,7 +102,7 @@ function scopeOf(stack: Stack, place: Place, exports: Map<string, () => string>)
   };
   const identify = (logicalId: string): [ResourceType, Identity] => {
     const resource = template.Resources[logicalId];
-    if (!resource) throw new HoldfastError('CONFIG', `${stackName}: the template has no ${logicalId}`);
+    if (!resource) throw templateError(`${stackName}: the template has no ${logicalId}`);
     const type = typeOf(stackName, logicalId, resource);
     const identity = {
       stackName,
@@ -127,34 +126,35 @@ function scopeOf(stack: Stack, place: Place, exports: Map<string, () => string>)
         return type.ref(identity);
       }
       if (parameter.Default === undefined)
-        throw new HoldfastError('CONFIG', `${stackName}: parameter ${name} has no default`);
+        throw templateError(
+          `${stackName}: parameter ${name} has no default`,
+          'give it one in lib/: nobody is asked on one machine',
+        );
       return parameter.Default;
     },
     getAtt: (logicalId, attribute) => {
       const [type, identity] = identify(logicalId);
       const answer = type.attributes[attribute];
       if (!answer)
-        throw new HoldfastError(
-          'CONFIG',
+        throw notKnownHere(
           `${stackName}: the local mode does not know ${attribute} of ${logicalId}`,
+          'local/template/types-*.ts',
         );
       return answer(identity);
     },
     importValue: (name) => {
       const value = exports.get(name);
-      if (!value) throw new HoldfastError('CONFIG', `${stackName}: no stack exports ${name}`);
+      if (!value) throw templateError(`${stackName}: no stack exports ${name}`);
       return value();
     },
     condition: (name) => {
       const condition = template.Conditions[name];
-      if (condition === undefined)
-        throw new HoldfastError('CONFIG', `${stackName}: there is no condition ${name}`);
+      if (condition === undefined) throw templateError(`${stackName}: there is no condition ${name}`);
       return Boolean(resolve(condition, scope));
     },
     findInMap: (map, top, second) => {
       const found = template.Mappings[map]?.[top]?.[second];
-      if (found === undefined)
-        throw new HoldfastError('CONFIG', `${stackName}: no mapping ${map}.${top}.${second}`);
+      if (found === undefined) throw templateError(`${stackName}: no mapping ${map}.${top}.${second}`);
       return found;
     },
   };
@@ -165,7 +165,7 @@ function collectExports(stack: Stack, scope: Scope, exports: Map<string, () => s
   for (const [key, output] of Object.entries(stack.template.Outputs)) {
     if (!output.Export) continue;
     const name = resolveText(output.Export.Name, scope, `export name of ${key}`);
-    if (exports.has(name)) throw new HoldfastError('CONFIG', `${stack.name}: ${name} is exported twice`);
+    if (exports.has(name)) throw templateError(`${stack.name}: ${name} is exported twice`);
     exports.set(name, () => resolveText(output.Value, scope, `export ${name}`));
   }
 }
@@ -173,12 +173,9 @@ function collectExports(stack: Stack, scope: Scope, exports: Map<string, () => s
 function typeOf(stackName: string, logicalId: string, resource: TemplateResource): ResourceType {
   const type = (resourceTypes as unknown as Record<string, ResourceType>)[resource.Type];
   if (!type)
-    throw new HoldfastError(
-      'CONFIG',
+    throw notKnownHere(
       `${stackName}: ${logicalId} is a ${resource.Type}, which the local mode does not know`,
-      {
-        hint: 'docs/local.md lists the types that boot on one machine; local/template/types.ts is where one is added',
-      },
+      'local/template/types-*.ts; docs/local.md lists the types that boot on one machine',
     );
   return type;
 }
@@ -200,7 +197,8 @@ function refuseHandBuiltDomains(value: unknown, where: string): void {
     JSON.stringify(value),
   );
   if (found)
-    throw new HoldfastError('CONFIG', `${where} builds ${found[0]}… by hand`, {
-      hint: 'take the ApiEndpoint attribute of the API, which is right in the cloud and on one machine',
-    });
+    throw templateError(
+      `${where} builds ${found[0]}… by hand`,
+      'take the ApiEndpoint attribute of the API, which is right in the cloud and on one machine',
+    );
 }

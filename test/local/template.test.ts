@@ -86,6 +86,7 @@ describe('functions of a template', () => {
     ],
   ])('%j stops with its name', (value, message) => {
     expect(() => resolved(value)).toThrow(message);
+    expect(() => resolved(value)).toThrow(expect.objectContaining({ hint: expect.any(String) }));
   });
 
   it('hands exports from one stack to another, in the order of their dependencies', () => {
@@ -114,6 +115,10 @@ describe('what the local mode does not know stops the boot by name', () => {
     expect(() => plan({ one: { Resources } })).toThrow(
       'one: Cache is a AWS::ElastiCache::CacheCluster, which the local mode does not know',
     );
+    const hint = expect.stringMatching(
+      /take it out of lib\/.*local\/template\/types-\*\.ts.*docs\/local\.md/,
+    );
+    expect(() => plan({ one: { Resources } })).toThrow(expect.objectContaining({ hint }));
   });
 
   it('a property, also inside another', () => {

@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
+import { limits } from '../core/limits.ts';
 import { writeNewSecret } from './activation-commands.ts';
 import { parseDurationMs } from './duration.ts';
 import { fields, table, time } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps } from './program.ts';
+
+const ttlRange = { minMs: limits.ttlMinMs, maxMs: limits.tokenTtlMaxMs };
 
 /** Who may ask for a tenant, and where its alerts go: below `holdfast admin`. */
 export function addAccessCommands(admin: Command, deps: CliDeps): void {
@@ -22,7 +25,7 @@ export function addAccessCommands(admin: Command, deps: CliDeps): void {
       const flags = create.opts<{ role: string; ttl: string; description?: string; out: string }>();
       const body = {
         role: flags.role,
-        ttlMs: parseDurationMs(flags.ttl),
+        ttlMs: parseDurationMs('--ttl', flags.ttl, ttlRange),
         ...(flags.description ? { description: flags.description } : {}),
       };
       const { token, ...made } = await api.call('createToken', { body });

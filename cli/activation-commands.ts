@@ -1,9 +1,12 @@
 import { openSync, closeSync, writeSync, fsyncSync } from 'node:fs';
 import type { Command } from 'commander';
 import { HoldfastError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import { parseDurationMs } from './duration.ts';
 import { fields, time } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps } from './program.ts';
+
+const ttlRange = { minMs: limits.ttlMinMs, maxMs: limits.activationCodeTtlMs };
 
 export function addActivationCommands(program: Command, deps: CliDeps): void {
   const group = commandGroup(
@@ -27,7 +30,7 @@ export function addActivationCommands(program: Command, deps: CliDeps): void {
         out?: string;
         json?: boolean;
       }>();
-      const body = { ttlMs: parseDurationMs(ttl), ...(name ? { gatewayName: name } : {}) };
+      const body = { ttlMs: parseDurationMs('--ttl', ttl, ttlRange), ...(name ? { gatewayName: name } : {}) };
       const made = await api.call('createActivationCode', { body });
       if (out) {
         writeNewSecret(out, made.code);

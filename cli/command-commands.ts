@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { CommandView } from '../core/api.ts';
 import { commandKinds, commandSpecs, isCommandKind } from '../core/command-kinds.ts';
 import { HoldfastError, type ErrorCode } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import { finalCommandStates } from '../core/model.ts';
 import { isDeeperThan } from '../core/json-depth.ts';
 import { printableLine } from '../core/printable.ts';
@@ -21,6 +22,7 @@ interface SendFlags {
   timeout: string;
 }
 const pollMs = 250;
+const expiryRange = { minMs: limits.commandExpiryMinMs, maxMs: limits.commandExpiryMaxMs };
 
 export function addCommandCommands(program: Command, deps: CliDeps): void {
   const send = apiCommand(
@@ -50,9 +52,9 @@ export function addCommandCommands(program: Command, deps: CliDeps): void {
     )
     .run(async (session, gatewayId = '', kind = '') => {
       const flags = send.opts<SendFlags>();
+      const timeoutMs = parseDurationMs('--timeout', flags.timeout);
       const submitted = await submit(session, gatewayId, kind, flags);
-      const command =
-        flags.wait === false ? submitted : await follow(session, submitted, parseDurationMs(flags.timeout));
+      const command = flags.wait === false ? submitted : await follow(session, submitted, timeoutMs);
       session.show({ command }, () => commandText(command));
       if (flags.wait !== false) failUnlessSucceeded(command);
     });
@@ -106,7 +108,7 @@ async function submit(
       params: await readParams(session.deps, flags),
       whenOffline: flags.refuseOffline ? 'refuse' : 'queue',
       ...(flags.idempotencyKey ? { idempotencyKey: flags.idempotencyKey } : {}),
-      ...(flags.expires ? { expiresInMs: parseDurationMs(flags.expires) } : {}),
+      ...(flags.expires ? { expiresInMs: parseDurationMs('--expires', flags.expires, expiryRange) } : {}),
     },
     ...(flags.via ? { viaCell: flags.via } : {}),
   });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { commandKinds } from './command-kinds.ts';
+import { limits } from './limits.ts';
 import {
   tenantRoles,
   type AlertItem,
@@ -154,7 +155,7 @@ export const requests = {
   }),
   createActivationCode: z.strictObject({
     gatewayName: z.string().min(1).max(80).optional(),
-    ttlMs: z.number().int().min(60_000).max(86_400_000).optional(),
+    ttlMs: z.number().int().min(limits.ttlMinMs).max(limits.activationCodeTtlMs).optional(),
   }),
   renameGateway: z.strictObject({ name: z.string().min(1).max(80) }),
   submitCommand: z.strictObject({
@@ -162,12 +163,7 @@ export const requests = {
     params: z.record(z.string(), z.json()).default({}),
     idempotencyKey: z.string().min(1).max(128).optional(),
     whenOffline: z.enum(['queue', 'refuse']).default('queue'),
-    expiresInMs: z
-      .number()
-      .int()
-      .min(1_000)
-      .max(30 * 86_400_000)
-      .optional(),
+    expiresInMs: z.number().int().min(limits.commandExpiryMinMs).max(limits.commandExpiryMaxMs).optional(),
     cause: z.strictObject({ alertKey: z.string().max(64), episode: z.number().int() }).optional(),
   }),
   putSubscription: z.strictObject({ kind: z.literal('sqs'), queueUrl: z.url().max(512) }),
@@ -175,12 +171,7 @@ export const requests = {
   createToken: z.strictObject({
     role: z.enum(tenantRoles),
     description: z.string().max(200).optional(),
-    ttlMs: z
-      .number()
-      .int()
-      .min(60_000)
-      .max(366 * 86_400_000)
-      .optional(),
+    ttlMs: z.number().int().min(limits.ttlMinMs).max(limits.tokenTtlMaxMs).optional(),
   }),
 } as const;
 

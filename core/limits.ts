@@ -6,7 +6,14 @@ export const limits = {
   commandBodyBytes: 16 * 1024,
   /** How deep JSON from outside may nest: a store keeps 32 levels. */
   jsonLevels: 32,
+  /** The most, and what it is where nothing is asked for. */
   activationCodeTtlMs: 24 * 3600_000,
+  /** The least that an activation code or a token may be good for. */
+  ttlMinMs: 60_000,
+  tokenTtlMaxMs: 366 * 24 * 3600_000,
+  /** How long a command may wait for its gateway. */
+  commandExpiryMinMs: 1_000,
+  commandExpiryMaxMs: 30 * 24 * 3600_000,
   dialTokenTtlMs: 60_000,
   dialClockSkewMs: 5 * 60_000,
 } as const;

@@ -69,6 +69,9 @@ export interface HttpHandlerProps<Names extends readonly EnvName[], Deps> {
   readonly routes: RouteHandlers<Deps>;
 }
 
+/** What every caller can do about a value that a schema refuses, whose words name it and its bounds. */
+const correctIt = 'nothing was changed; correct the value and send it again';
+
 interface FoundRoute {
   readonly name: RouteName;
   readonly role: ApiRoute['role'];
@@ -150,7 +153,9 @@ function tenantOf(
   if (name in operatorRoutes) return undefined;
   const tenantId = tenantIdSchema.safeParse(params['tenantId']);
   if (!tenantId.success)
-    throw new HoldfastError('INVALID_INPUT', `tenantId: ${tenantId.error.issues[0]?.message}`);
+    throw new HoldfastError('INVALID_INPUT', `tenantId: ${tenantId.error.issues[0]?.message}`, {
+      hint: correctIt,
+    });
   return tenantId.data;
 }
 
@@ -165,6 +170,7 @@ function boundedText(
       throw new HoldfastError(
         'INVALID_INPUT',
         `${what} parameter ${name} has more than ${lengthMax} characters`,
+        { hint: correctIt },
       );
   return Object.fromEntries(entries);
 }
@@ -177,14 +183,18 @@ function parseBody(name: RouteName, { body, isBase64Encoded }: HttpEvent): unkno
   try {
     json = JSON.parse(text === '' ? '{}' : text);
   } catch (cause) {
-    throw new HoldfastError('INVALID_INPUT', 'the body is not JSON', { cause });
+    throw new HoldfastError('INVALID_INPUT', 'the body is not JSON', { hint: 'send a JSON object', cause });
   }
   if (isDeeperThan(json, limits.jsonLevels))
-    throw new HoldfastError('INVALID_INPUT', `the body nests deeper than ${limits.jsonLevels} levels`);
+    throw new HoldfastError('INVALID_INPUT', `the body nests deeper than ${limits.jsonLevels} levels`, {
+      hint: correctIt,
+    });
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new HoldfastError('INVALID_INPUT', `${issue?.path.join('.') || 'body'}: ${issue?.message}`);
+  throw new HoldfastError('INVALID_INPUT', `${issue?.path.join('.') || 'body'}: ${issue?.message}`, {
+    hint: correctIt,
+  });
 }
 
 function failed(thrown: unknown, { log, note }: Invocation, context: LambdaContext): HttpResponse {

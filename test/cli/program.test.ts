@@ -4,9 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { addAccessCommands } from '../../cli/access-commands.ts';
+import { addActivationCommands } from '../../cli/activation-commands.ts';
 import { addCommandCommands } from '../../cli/command-commands.ts';
 import { addGatewayCommands } from '../../cli/gateway-commands.ts';
 import { runProgram, type CliDeps } from '../../cli/program.ts';
+import { requests as apiRequests } from '../../core/api.ts';
 
 interface Run {
   code: number;
@@ -61,6 +64,8 @@ async function run(
   const program = new Command('holdfast').version('0');
   addGatewayCommands(program, deps);
   addCommandCommands(program, deps);
+  addActivationCommands(program, deps);
+  addAccessCommands(program.command('admin'), deps);
   result.code = await runProgram(program, argv, deps);
   return result;
 }
@@ -203,6 +208,30 @@ test('an unknown command kind is refused before anything is sent', async () => {
   expect(code).toBe(65);
   expect(err).toMatch(/no command "format.disk" — kinds: probe, /);
   expect(requests).toEqual([]);
+});
+
+test.each([
+  ['activation create --ttl 48h', '--ttl is at most 24h — write --ttl 24h'],
+  ['activation create --ttl 59s', '--ttl is at least 60s — write --ttl 60s'],
+  ['activation create --ttl soon', '--ttl "soon" is not a duration — write it like 90s, 15m, 24h or 7d'],
+  ['admin token create --out none --ttl 367d', '--ttl is at most 366d — write --ttl 366d'],
+  ['send gw-1 probe --expires 31d', '--expires is at most 30d — write --expires 30d'],
+  ['send gw-1 probe --expires 0s', '--expires is at least 1s — write --expires 1s'],
+  ['send gw-1 probe --timeout 1w', '--timeout "1w" is not a duration — write it like 90s, 15m, 24h or 7d'],
+])('`%s` names the flag, and nothing is sent', async (typed, message) => {
+  const argv = [...typed.split(' '), '--endpoint', endpoint, '--token-file', token()];
+  const { code, err } = await run(argv);
+  expect([code, err]).toEqual([64, `error: USAGE: ${message}\n`]);
+  expect(requests).toEqual([]);
+});
+
+test('what a flag may be at most, the API accepts', async () => {
+  answer.body = { code: 'hfa_1', tenantId: 'acme', expiresAt: 0 };
+  const as = ['--endpoint', endpoint, '--token-file', token()];
+  expect(await run(['activation', 'create', '--ttl', '24h', ...as])).toMatchObject({ code: 0 });
+  expect(apiRequests.createActivationCode.safeParse(JSON.parse(requests[0]?.body ?? ''))).toMatchObject({
+    success: true,
+  });
 });
 
 test('parameters come from flags and standard input, numbers as numbers', async () => {

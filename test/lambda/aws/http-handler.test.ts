@@ -104,6 +104,7 @@ describe('what is asked', () => {
     const refused = await call(at(rename, { authorizer, body }));
     expect(refused).toMatchObject({ statusCode: 400, body: { error: { code: 'INVALID_INPUT' } } });
     expect(refused.body.error?.message).toContain(message);
+    expect(refused.body.error?.hint).toMatch(/send/);
   });
 
   it('has short parameters', async () => {

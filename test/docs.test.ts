@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { errorCodes } from '../core/errors.ts';
-import { resourceTypes } from '../local/template/types.ts';
+import { knownTypes } from '../local/template/types.ts';
 
 const page = (name: string): string => readFileSync(new URL(`../docs/${name}`, import.meta.url), 'utf8');
 
@@ -10,7 +10,18 @@ it('docs/errors.md lists every code with its exit code and HTTP status', () => {
   expect(Object.fromEntries(listed)).toEqual(errorCodes);
 });
 
-it('docs/local.md lists the resource types that boot on one machine', () => {
-  const listed = [...page('local.md').matchAll(/^- `(AWS::[^`]+)`$/gm)].map(([, type]) => type);
-  expect(listed).toEqual(Object.keys(resourceTypes));
+/** The names of properties in a list of them. */
+const names = (text = ''): string[] => [...text.matchAll(/`(\w+)`/g)].map(([, name = '']) => name);
+
+it('docs/local.md lists every type that boots, with its properties and those without effect', () => {
+  const section = /^## Resource types$([^]*?)^## /m.exec(page('local.md'))?.[1] ?? '';
+  const listed = section
+    .split(/^- /m)
+    .slice(1)
+    .map((item) => {
+      const [, type, properties = ''] = /^\*\*`([\w:]+)`\*\*([^]*)$/.exec(item) ?? [];
+      const [used, withoutEffect] = properties.split(/without\s+effect:/);
+      return [type, { used: names(used), withoutEffect: names(withoutEffect) }];
+    });
+  expect(listed).toEqual(Object.entries(knownTypes));
 });

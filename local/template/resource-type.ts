@@ -21,6 +21,8 @@ export interface Identity {
 export interface ResourceType<Shape extends z.ZodRawShape = z.ZodRawShape> {
   /** Strict: a property that is neither used nor listed as having no effect is refused by name. */
   readonly schema: z.ZodObject<Shape>;
+  /** Known, and of no consequence on one machine. */
+  readonly withoutEffect: readonly string[];
   /** Property that holds the physical name, where the template may choose it. */
   readonly nameProperty?: string;
   readonly maxNameLength: number;
@@ -44,10 +46,12 @@ interface Options<Shape extends z.ZodRawShape> {
 }
 
 export function resourceType<Shape extends z.ZodRawShape>(options: Options<Shape>): ResourceType<Shape> {
+  const withoutEffect = options.withoutEffect ?? [];
   const ignored = Object.fromEntries(
-    ['Tags', ...(options.withoutEffect ?? [])].map((name) => [name, z.unknown().optional()]),
+    ['Tags', ...withoutEffect].map((name) => [name, z.unknown().optional()]),
   );
   return {
+    withoutEffect,
     schema: z.strictObject({ ...ignored, ...options.used }) as unknown as z.ZodObject<Shape>,
     nameProperty: options.nameProperty,
     maxNameLength: options.maxNameLength ?? 64,

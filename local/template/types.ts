@@ -35,5 +35,14 @@ export const resourceTypes = {
   'AWS::SSM::Parameter': storage.parameter,
 } as const;
 
+/** Types and properties that boot here, as docs/local.md lists them. Any type may have Tags, without effect. */
+export const knownTypes: Readonly<Record<string, { used: string[]; withoutEffect: readonly string[] }>> =
+  Object.fromEntries(
+    Object.entries(resourceTypes).map(([name, { schema, withoutEffect }]) => {
+      const ignored: readonly string[] = ['Tags', ...withoutEffect];
+      return [name, { used: Object.keys(schema.shape).filter((p) => !ignored.includes(p)), withoutEffect }];
+    }),
+  );
+
 export type TypeName = keyof typeof resourceTypes;
 export type PropertiesOf<T extends TypeName> = z.infer<(typeof resourceTypes)[T]['schema']>;

@@ -70,29 +70,31 @@ export function apiCommand(
   return Object.assign(command, { run });
 }
 
-/** Runs a program to its exit code; every failure becomes one line on stderr. */
+/** Runs a program to its exit code; every failure becomes one line on stderr, below the help of a bare group. */
 export async function runProgram(program: Command, argv: string[], deps: CliDeps): Promise<number> {
-  const quiet = (command: Command): void => {
-    command.exitOverride().configureOutput({
-      // Commander's own complaints; what is left is the help of a group that was called without a subcommand.
-      outputError: () => undefined,
-      writeErr: (text) => deps.stderr(text.trimEnd()),
-      writeOut: (text) => deps.stdout(text.trimEnd()),
-    });
-    command.commands.forEach(quiet);
+  let failing = program;
+  const prepare = (command: Command): void => {
+    command
+      .exitOverride((error) => {
+        failing = command;
+        throw error;
+      })
+      .configureOutput({
+        writeOut: (text) => deps.stdout(text.trimEnd()),
+        writeErr: (text) => deps.stderr(text.trimEnd()),
+        // Commander's own complaints; what is left is the help of a group that was called without a subcommand.
+        outputError: () => undefined,
+      });
+    command.commands.forEach(prepare);
   };
-  quiet(program);
+  prepare(program);
   try {
     await program.parseAsync(argv, { from: 'user' });
     return 0;
   } catch (thrown) {
     if (thrown instanceof CommanderError) {
       if (thrown.exitCode === 0) return 0;
-      const message =
-        thrown.code === 'commander.help'
-          ? 'a subcommand is missing'
-          : thrown.message.replace(/^error: /, '').replaceAll('\n', ' ');
-      deps.stderr(errorLine(new HoldfastError('USAGE', message, { hint: 'see --help' })));
+      deps.stderr(errorLine(usageError(thrown, failing)));
       return errorCodes.USAGE.exit;
     }
     const error = asHoldfastError(thrown);
@@ -101,3 +103,13 @@ export async function runProgram(program: Command, argv: string[], deps: CliDeps
     return errorCodes[error.code].exit;
   }
 }
+
+function usageError({ code, message }: CommanderError, command: Command): HoldfastError {
+  const said = message.replace(/^error: /, '').replaceAll('\n', ' ');
+  return new HoldfastError('USAGE', code === 'commander.help' ? 'a subcommand is missing' : said, {
+    hint: `see ${typed(command)} --help`,
+  });
+}
+
+const typed = (command: Command): string =>
+  command.parent ? `${typed(command.parent)} ${command.name()}` : command.name();

@@ -43,18 +43,20 @@ export function agentProgram(cli: CliContext): Command {
 /** Runs one command line (without node and script). Resolves to the exit code; never throws. */
 export async function runAgentCli(args: readonly string[], cli: CliContext): Promise<number> {
   const program = agentProgram(cli);
+  let failing = program;
   for (const command of commandsBelow(program))
-    command.exitOverride().configureOutput({
-      writeOut: cli.stdout,
-      writeErr: cli.stderr,
-      outputError: () => undefined,
-    });
+    command
+      .exitOverride((error) => {
+        failing = command;
+        throw error;
+      })
+      .configureOutput({ writeOut: cli.stdout, writeErr: cli.stderr, outputError: () => undefined });
   try {
     await program.parseAsync(args, { from: 'user' });
     return 0;
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
-    const error = thrown instanceof CommanderError ? usageError(thrown) : asHoldfastError(thrown);
+    const error = thrown instanceof CommanderError ? usageError(thrown, failing) : asHoldfastError(thrown);
     cli.stderr(`${errorLine(error)}\n`);
     return errorCodes[error.code].exit;
   }
@@ -65,8 +67,12 @@ function* commandsBelow(command: Command): Iterable<Command> {
   for (const child of command.commands) yield* commandsBelow(child);
 }
 
-function usageError(error: CommanderError): HoldfastError {
-  const said = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
-  const message = error.code === 'commander.help' ? 'a subcommand is missing' : said;
-  return new HoldfastError('USAGE', message, { hint: 'see holdfast-agent --help' });
+function usageError({ code, message }: CommanderError, command: Command): HoldfastError {
+  const said = message.replace(/^error: /, '').replaceAll('\n', ' ');
+  return new HoldfastError('USAGE', code === 'commander.help' ? 'a subcommand is missing' : said, {
+    hint: `see ${typed(command)} --help`,
+  });
 }
+
+const typed = (command: Command): string =>
+  command.parent ? `${typed(command.parent)} ${command.name()}` : command.name();

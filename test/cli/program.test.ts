@@ -84,7 +84,7 @@ test('a command without a control plane says where to get one and exits with CON
 test('an unknown command is one line and exits with USAGE', async () => {
   const { code, err, out } = await run(['bogus']);
   expect([code, out]).toEqual([64, '']);
-  expect(err).toBe("error: USAGE: unknown command 'bogus' — see --help\n");
+  expect(err).toBe("error: USAGE: unknown command 'bogus' — see holdfast --help\n");
 });
 
 test('a tenant asks below /v1 with its token, which never stands in the URL', async () => {

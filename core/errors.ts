@@ -17,7 +17,7 @@ export class HoldfastError extends Error {
   }
 }
 
-/** Code → process exit code and HTTP status. Exit codes follow sysexits.h where one fits. */
+/** Code → process exit code (of sysexits.h where one fits) and HTTP status; docs/errors.md explains each. */
 export const errorCodes = {
   USAGE: { exit: 64, http: 400 },
   INVALID_INPUT: { exit: 65, http: 400 },
@@ -52,7 +52,7 @@ export function asHoldfastError(thrown: unknown): HoldfastError {
   return new HoldfastError('INTERNAL', message || 'unknown error', { cause: thrown });
 }
 
-/** `error: CODE: message (hint)`: the one line that a user sees. */
+/** `error: CODE: message — hint`: the one line that a user sees. */
 export function errorLine(error: HoldfastError): string {
   return printableLine(`error: ${error.code}: ${error.message}${error.hint ? ` — ${error.hint}` : ''}`);
 }

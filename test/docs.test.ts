@@ -4,10 +4,16 @@ import { knownTypes } from '../local/template/types.ts';
 
 const page = (name: string): string => readFileSync(new URL(`../docs/${name}`, import.meta.url), 'utf8');
 
-it('docs/errors.md lists every code with its exit code and HTTP status', () => {
-  const rows = [...page('errors.md').matchAll(/^\| `([A-Z_]+)` +\| (\d+) +\| (\d+) +\|/gm)];
+it('docs/errors.md lists every code with its exit code and HTTP status, and what to do', () => {
+  const rows = [...page('errors.md').matchAll(/^\| `([A-Z_]+)` +\| (\d+) +\| (\d+) +\| (.+) \|$/gm)];
   const listed = rows.map(([, code, exit, http]) => [code, { exit: Number(exit), http: Number(http) }]);
-  expect(Object.fromEntries(listed)).toEqual(errorCodes);
+  expect(listed).toEqual(Object.entries(errorCodes));
+  for (const [, code, , , meaning = ''] of rows)
+    expect([code, meaning.trim()]).toEqual([code, expect.stringMatching(/\w{3}.*\.$/)]);
+});
+
+it('README leads to docs/errors.md', () => {
+  expect(page('../README.md').split('## Where to go next')[1]).toContain('](docs/errors.md)');
 });
 
 /** The names of properties in a list of them. */

@@ -1,9 +1,10 @@
-import { open, readdir } from 'node:fs/promises';
+import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { HoldfastError } from '../../core/errors.ts';
+import type { HoldfastError } from '../../core/errors.ts';
 import { sameIdentity, type Descriptor } from '../../core/restore/descriptor.ts';
 import { describeMark } from '../../core/restore/mark.ts';
 import { fileError } from '../nbd/file-device.ts';
+import { noFileOrDevice, openError } from '../nbd/path-errors.ts';
 import { fileDescriptorStore } from '../restore/descriptor-store.ts';
 import { identityAt } from '../restore/file-target.ts';
 import { realPath } from '../restore/standalone-restore.ts';
@@ -37,7 +38,7 @@ export const addInspectCommand: AddCommands = (program, cli) => {
 
 async function inspect(path: string, options: { stateDir?: string }, cli: CliContext) {
   const found = await identityAt(path);
-  if (!found) throw new HoldfastError('NOT_FOUND', `${path} does not exist`);
+  if (!found) throw await whyNothing(path);
   const front = await readFront(path);
   const mark = describeMark(front);
   const folders = options.stateDir
@@ -61,6 +62,12 @@ async function inspect(path: string, options: { stateDir?: string }, cli: CliCon
     },
   };
 }
+
+const whyNothing = (path: string): Promise<HoldfastError> =>
+  stat(path).then(
+    () => noFileOrDevice(path),
+    (cause: unknown) => openError(path, cause),
+  );
 
 async function readFront(path: string): Promise<Uint8Array> {
   try {

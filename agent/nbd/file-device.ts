@@ -3,6 +3,7 @@ import { open, readFile, stat } from 'node:fs/promises';
 import type { BlockDevice, Extent, StatusContext } from '../../core/block-device.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { loadLinuxFile, type LinuxFile } from './linux-file.ts';
+import { noFileOrDevice, openError } from './path-errors.ts';
 
 /** Reads and writes of one open file. Each may do less than asked, as the system calls may. */
 export interface FileIo {
@@ -117,9 +118,7 @@ export async function openFileDevice(path: string, options: FileDeviceOptions = 
   const info = await stat(path).catch((cause) => {
     throw openError(path, cause);
   });
-  if (!info.isFile() && !info.isBlockDevice()) {
-    throw new HoldfastError('INVALID_INPUT', `${path} is neither a file nor a block device`);
-  }
+  if (!info.isFile() && !info.isBlockDevice()) throw noFileOrDevice(path);
   const exclusive = info.isBlockDevice() && !readOnly ? constants.O_EXCL : 0;
   const flags = (readOnly ? constants.O_RDONLY : constants.O_RDWR) | exclusive;
   const handle = await open(path, flags).catch((cause) => {
@@ -233,19 +232,4 @@ async function deviceSizeBytes(rdev: number): Promise<number> {
   const major = (rdev >> 8) & 0xfff;
   const minor = (rdev & 0xff) | ((rdev >> 12) & 0xfff00);
   return Number(await readFile(`/sys/dev/block/${major}:${minor}/size`, 'utf8')) * 512;
-}
-
-function openError(path: string, cause: NodeJS.ErrnoException): HoldfastError {
-  if (cause.code === 'ENOENT')
-    return new HoldfastError('NOT_FOUND', `${path} does not exist`, { hint: 'check the path', cause });
-  if (cause.code === 'EBUSY') {
-    return new HoldfastError('BUSY', `${path} is in use`, { hint: 'unmount it first', cause });
-  }
-  if (['EACCES', 'EPERM', 'EROFS'].includes(cause.code ?? '')) {
-    return new HoldfastError('FORBIDDEN', `${path} cannot be opened: ${cause.message}`, {
-      hint: 'check its owner and mode, or serve it with --read-only',
-      cause,
-    });
-  }
-  return new HoldfastError('IO', `${path} cannot be opened: ${cause.message}`, { cause });
 }

@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import type { TargetIdentity } from '../../core/restore/descriptor.ts';
 import { fileError, fileIo, readFully, writeFully } from '../nbd/file-device.ts';
+import { noDirectory, noFileOrDevice, openError } from '../nbd/path-errors.ts';
 import { loadLinuxFile } from '../nbd/linux-file.ts';
 import { errnoOf, syncDirectory } from '../state/versioned-file.ts';
 import { dropPageCache } from './page-cache.ts';
@@ -75,11 +76,7 @@ async function createFile(path: string): Promise<void> {
     await syncDirectory(dirname(path));
   } catch (cause) {
     if (errnoOf(cause) === 'EEXIST') return;
-    if (errnoOf(cause) === 'ENOENT')
-      throw new HoldfastError('NOT_FOUND', `the directory of ${path} does not exist`, {
-        hint: 'make it first',
-        cause,
-      });
+    if (errnoOf(cause) === 'ENOENT') throw noDirectory(path, cause);
     throw fileError('create', path, cause);
   }
 }
@@ -87,23 +84,10 @@ async function createFile(path: string): Promise<void> {
 async function openHandle(path: string): Promise<FileHandle> {
   try {
     const info = await stat(path);
-    if (!info.isFile() && !info.isBlockDevice())
-      throw new HoldfastError('INVALID_INPUT', `${path} is neither a file nor a block device`, {
-        hint: 'name one of the two',
-      });
+    if (!info.isFile() && !info.isBlockDevice()) throw noFileOrDevice(path);
     return await open(path, constants.O_RDWR | (info.isBlockDevice() ? constants.O_EXCL : 0));
   } catch (cause) {
-    const errno = errnoOf(cause);
-    if (errno === 'ENOENT')
-      throw new HoldfastError('NOT_FOUND', `${path} does not exist`, { hint: 'check the path', cause });
-    if (errno === 'EBUSY')
-      throw new HoldfastError('BUSY', `${path} is in use`, { hint: 'unmount it first', cause });
-    if (errno === 'EACCES' || errno === 'EPERM' || errno === 'EROFS')
-      throw new HoldfastError('FORBIDDEN', `${path} cannot be opened for writing: ${errno}`, {
-        hint: 'check its owner and mode, and whether the file system is mounted read-only',
-        cause,
-      });
-    throw cause instanceof HoldfastError ? cause : fileError('open', path, cause);
+    throw cause instanceof HoldfastError ? cause : openError(path, cause);
   }
 }
 

@@ -5,6 +5,7 @@ import { HoldfastError } from '../../core/errors.ts';
 import { sameIdentity, type Descriptor } from '../../core/restore/descriptor.ts';
 import { makeGeometry } from '../../core/restore/geometry.ts';
 import type { SnapshotSource } from '../../core/snapshot/source.ts';
+import { noDirectory } from '../nbd/path-errors.ts';
 import { ioError, syncDirectory } from '../state/versioned-file.ts';
 import type { ProcessLock } from '../state/process-lock.ts';
 import { geometryFor, newDescriptor, newRestoreId } from './restore-plan.ts';
@@ -92,10 +93,7 @@ export async function realPath(path: string): Promise<string> {
     return await realpath(full);
   } catch {
     const parent = await realpath(dirname(full)).catch((cause: unknown) => {
-      throw new HoldfastError('NOT_FOUND', `the directory of ${path} does not exist`, {
-        hint: 'make it first',
-        cause,
-      });
+      throw noDirectory(path, cause);
     });
     return join(parent, basename(full));
   }

@@ -3,6 +3,7 @@ import { HoldfastError } from '../../core/errors.ts';
 import { sameIdentity, type TargetIdentity } from '../../core/restore/descriptor.ts';
 import { describeMark, markBytes } from '../../core/restore/mark.ts';
 import { fileError } from '../nbd/file-device.ts';
+import { noFileOrDevice, openError } from '../nbd/path-errors.ts';
 import { reserveBytes } from './background-filler.ts';
 import { openFileTarget, prepareFileTarget, type FileTarget } from './file-target.ts';
 import { lockProcess, type ProcessLock } from '../state/process-lock.ts';
@@ -49,17 +50,14 @@ export function lockTarget(target: Pick<FileTarget, 'path' | 'lockName'>): Promi
 }
 
 /**
- * The lock of a file or device that is served or read without being a volume. Throws BUSY, and WRONG_TARGET where its
- * front carries the mark of a restore that is not complete.
+ * The lock of a file or device that is served or read without being a volume. Throws as `openFileDevice`, and
+ * WRONG_TARGET where its front carries the mark of a restore that is not complete.
  */
 export async function lockPath(path: string): Promise<ProcessLock> {
   const info = await stat(path, { bigint: true }).catch((cause: unknown) => {
-    throw new HoldfastError('NOT_FOUND', `${path} does not exist`, { hint: 'check the path', cause });
+    throw openError(path, cause);
   });
-  if (!info.isFile() && !info.isBlockDevice())
-    throw new HoldfastError('INVALID_INPUT', `${path} is neither a file nor a block device`, {
-      hint: 'name one of the two',
-    });
+  if (!info.isFile() && !info.isBlockDevice()) throw noFileOrDevice(path);
   const lockName = info.isBlockDevice() ? `device/${info.rdev}` : `file/${info.dev}:${info.ino}`;
   const lock = await lockTarget({ path, lockName });
   try {
@@ -73,7 +71,7 @@ export async function lockPath(path: string): Promise<ProcessLock> {
 
 async function refuseMarked(path: string): Promise<void> {
   await using file = await open(path, 'r').catch((cause: unknown) => {
-    throw fileError('open', path, cause);
+    throw openError(path, cause);
   });
   const front = new Uint8Array(markBytes);
   const { bytesRead } = await file.read(front, 0, front.length, 0).catch((cause: unknown) => {

@@ -184,8 +184,9 @@ describe('a file as a block device', () => {
   });
 
   it('refuses what cannot be served, by name', async () => {
-    await expect(openFileDevice(join(folder, 'none'))).rejects.toMatchObject({ code: 'NOT_FOUND' });
-    await expect(openFileDevice(folder)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+    const hint = expect.any(String);
+    await expect(openFileDevice(join(folder, 'none'))).rejects.toMatchObject({ code: 'NOT_FOUND', hint });
+    await expect(openFileDevice(folder)).rejects.toMatchObject({ code: 'INVALID_INPUT', hint });
     writeFileSync(path, '');
     await expect(openFileDevice(path)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
   });

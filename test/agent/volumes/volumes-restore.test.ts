@@ -44,7 +44,7 @@ describe('volumes', () => {
       [{ volumeId: 'x', path: join(dir, 'no-such', 'x.img'), sizeBytes: MiB }, 'NOT_FOUND'],
     ] as const;
     for (const [params, code] of refused)
-      await expect(volumes.create(params)).rejects.toMatchObject({ code });
+      await expect(volumes.create(params)).rejects.toMatchObject({ code, hint: expect.any(String) });
     expect(() => volumes.get('nobody')).toThrow(expect.objectContaining({ code: 'NOT_FOUND' }));
     expect(volumes.list().map((volume) => volume.volumeId)).toEqual(['new', 'adopted']);
   });
@@ -279,7 +279,8 @@ describe('a restore of a volume', () => {
     const { path, bytes } = await world.file('cancel', 4 * MiB);
     await volumes.create({ volumeId: 'v', path });
     const { snapshotId } = await volumes.snapshot({ volumeId: 'v' });
-    await expect(volumes.cancelRestore('v')).rejects.toMatchObject({ code: 'CONFLICT' });
+    const refused = { code: 'CONFLICT', hint: expect.any(String) };
+    await expect(volumes.cancelRestore('v')).rejects.toMatchObject(refused);
     await truncate(path, 0);
     await volumes.restore({ volumeId: 'v', snapshotId, bandwidthBytesPerSec: 1024 * 1024 });
     const waiting = volumes.waitRestored('v');

@@ -18,7 +18,7 @@ import { agentMethods, type AgentView } from './control/agent-methods.ts';
 import { serveControl } from './control/control-server.ts';
 import { cellsInOrder, identityFileName, keyFileName, loadIdentity } from './identity/gateway-identity.ts';
 import { loadGatewayKey } from './identity/gateway-key.ts';
-import { controlSocketPath, type StateDirectory } from './state/state-directory.ts';
+import { controlSocketPath, stateDirectories, type StateDirectory } from './state/state-directory.ts';
 import { openSpool } from './status/spool.ts';
 import { makeStatusSource } from './connection/status-source.ts';
 import { agentVersion } from './version.ts';
@@ -117,6 +117,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
   open.defer(() => storage.close());
   const volumes = makeVolumeService({
     directory: state.file('volumes'),
+    stateDirectories: [state.path, ...stateDirectories(options.env)],
     nbdSocket: join(state.path, 'nbd.sock'),
     bucketFor: storage.bucketFor,
     bandwidthBytesPerSec: options.restoreBytesPerSec,

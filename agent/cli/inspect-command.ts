@@ -1,17 +1,14 @@
-import { open, readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open, stat } from 'node:fs/promises';
 import type { HoldfastError } from '../../core/errors.ts';
-import { sameIdentity, type Descriptor } from '../../core/restore/descriptor.ts';
 import { describeMark } from '../../core/restore/mark.ts';
 import { fileError } from '../nbd/file-device.ts';
 import { noFileOrDevice, openError } from '../nbd/path-errors.ts';
-import { fileDescriptorStore } from '../restore/descriptor-store.ts';
 import { identityAt } from '../restore/file-target.ts';
 import { realPath } from '../restore/standalone-restore.ts';
-import { stateDirectoryPath } from '../state/state-directory.ts';
+import { findRestore } from '../restore/unfinished-restores.ts';
+import { stateDirectories } from '../state/state-directory.ts';
 import { signatureOf } from '../volumes/content-samples.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
-import { statePath } from './restore-command.ts';
 
 /** `holdfast-agent volume inspect PATH`: looks, changes nothing, needs no running agent. */
 export const addInspectCommand: AddCommands = (program, cli) => {
@@ -41,11 +38,8 @@ async function inspect(path: string, options: { stateDir?: string }, cli: CliCon
   if (!found) throw await whyNothing(path);
   const front = await readFront(path);
   const mark = describeMark(front);
-  const folders = options.stateDir
-    ? [options.stateDir]
-    : [statePath({}, cli), stateDirectoryPath(undefined, cli.env)];
-  const restores = (await Promise.all(folders.map(descriptorsIn))).flat();
-  const known = restores.find(({ frozen }) => sameIdentity(frozen.identity, found.identity));
+  const folders = options.stateDir ? [options.stateDir] : stateDirectories(cli.env);
+  const known = await findRestore(folders, found.identity);
   return {
     path,
     sizeBytes: found.sizeBytes,
@@ -78,18 +72,4 @@ async function readFront(path: string): Promise<Uint8Array> {
   } catch (cause) {
     throw fileError('read', path, cause);
   }
-}
-
-/** The descriptors below a state directory: those of standalone restores and those of an agent's volumes. */
-async function descriptorsIn(stateDirectory: string): Promise<Descriptor[]> {
-  const found: Descriptor[] = [];
-  for (const kind of ['restores', 'volumes']) {
-    const folder = join(stateDirectory, kind);
-    for (const name of await readdir(folder).catch(() => [])) {
-      const store = fileDescriptorStore(join(folder, name, 'restore.json'));
-      const descriptor = await store.load().catch(() => undefined);
-      if (descriptor) found.push(descriptor);
-    }
-  }
-  return found;
 }

@@ -1,5 +1,4 @@
-import { homedir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { basename } from 'node:path';
 import { Option } from 'commander';
 import { HoldfastError, errorLine } from '../../core/errors.ts';
 import { jsonLog } from '../../core/log.ts';
@@ -12,6 +11,7 @@ import type { Bucket } from '../s3/bucket.ts';
 import { parseSnapshotUrl } from '../s3/s3-url.ts';
 import { openSnapshot } from '../snapshot/open-snapshot.ts';
 import { pinSnapshot, unpinSnapshot } from '../snapshot/pins.ts';
+import { standaloneStatePath, stateDirectories } from '../state/state-directory.ts';
 import { bucketAt } from './bucket-at.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { reportProgress } from './restore-progress.ts';
@@ -125,7 +125,8 @@ function open(
   return openStandaloneRestore({
     path: p.target,
     snapshotId,
-    stateDirectory: statePath(flags, cli),
+    stateDirectory: standaloneStatePath(flags.stateDir, cli.env),
+    otherStateDirectories: stateDirectories(cli.env),
     again: flags.again,
     arity: flags.arity === undefined ? undefined : parseArity(flags.arity),
     bandwidthBytesPerSec: bandwidth || undefined,
@@ -218,9 +219,4 @@ function parseArity(text: string): number {
   throw new HoldfastError('USAGE', `“${text.slice(0, 20)}” is not an arity`, {
     hint: 'write a number from 2 on',
   });
-}
-
-export function statePath(flags: { stateDir?: string }, { env }: Pick<CliContext, 'env'>): string {
-  if (flags.stateDir) return resolve(flags.stateDir);
-  return join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'holdfast');
 }

@@ -9,6 +9,7 @@ import { lockPath } from '../restore/volume-target.ts';
 import { snapshotDevice } from '../nbd/snapshot-device.ts';
 import { parseSnapshotUrl } from '../s3/s3-url.ts';
 import { openSnapshot } from '../snapshot/open-snapshot.ts';
+import { stateDirectories } from '../state/state-directory.ts';
 import { bucketAt } from './bucket-at.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 
@@ -52,7 +53,7 @@ async function serve(source: string, options: ServeOptions, cli: CliContext): Pr
   // One file or device has one process, whether that only reads it or not: what it reads must not change below it.
   await using locked = new AsyncDisposableStack();
   if (!fromS3) {
-    const lock = await lockPath(source);
+    const lock = await lockPath(source, stateDirectories(cli.env));
     locked.defer(() => lock.release());
   }
   const device = await (fromS3

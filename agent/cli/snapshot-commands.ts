@@ -7,6 +7,7 @@ import type { Bucket } from '../s3/bucket.ts';
 import { parseS3Url, parseSnapshotUrl } from '../s3/s3-url.ts';
 import { createSnapshot } from '../snapshot/create-snapshot.ts';
 import { listSnapshots, type ListedSnapshot } from '../snapshot/list-snapshots.ts';
+import { stateDirectories } from '../state/state-directory.ts';
 import { openPathInput } from '../snapshot/path-input.ts';
 import { verifySnapshot } from '../snapshot/verify-snapshot.ts';
 import { bucketAt, quickRetry } from './bucket-at.ts';
@@ -75,7 +76,10 @@ async function create(source: string, flags: CreateFlags, cli: CliContext): Prom
   const bucket = bucketAt(parseS3Url(flags.to), cli);
   const chunkBytes = flags.chunkSize === undefined ? undefined : parseSizeBytes(flags.chunkSize);
   const volumeId = flags.volume ?? volumeIdOf(source);
-  const input = await openPathInput(source, flags);
+  const input = await openPathInput(source, {
+    force: flags.force,
+    stateDirectories: stateDirectories(cli.env),
+  });
   const progress = startProgress(cli, { json: flags.json ?? false });
   try {
     const result = await createSnapshot({

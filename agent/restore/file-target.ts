@@ -1,5 +1,5 @@
 import { constants, writev } from 'node:fs';
-import { open, stat, statfs, unlink, type FileHandle } from 'node:fs/promises';
+import { open, stat, statfs, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import type { TargetIdentity } from '../../core/restore/descriptor.ts';
@@ -40,33 +40,31 @@ export async function openFileTarget(
   }
 }
 
-/**
- * Makes the file, or makes it as long as it has to be, durably with its directory entry, and opens it. A device is
- * opened as it is. Throws as `openFileTarget`, and NO_SPACE, INVALID_INPUT (a device that is too small).
- */
-export async function prepareFileTarget(path: string, diskBytes: number): Promise<FileTarget> {
+/** Opens what is there, or an empty file that it makes, durably with its directory entry. Throws as `openFileTarget`. */
+export async function makeFileTarget(path: string): Promise<{ target: FileTarget; isNew: boolean }> {
   const found = await stat(path).catch(() => undefined);
   if (!found) await createFile(path);
-  const target = await openFileTarget(path, { dropCache: true });
-  if (target.identity.kind === 'device') {
-    if (target.sizeBytes >= diskBytes) return target;
-    await target.close();
-    throw new HoldfastError(
-      'INVALID_INPUT',
-      `${path} has ${target.sizeBytes} bytes, the volume needs ${diskBytes}`,
-      { hint: 'take a larger device' },
-    );
-  }
-  try {
-    if (target.sizeBytes !== diskBytes) await target.resize(diskBytes);
+  return { target: await openFileTarget(path, { dropCache: true }), isNew: !found };
+}
+
+/**
+ * Makes a file as long as it has to be, durably; a device stays as it is. Call it once the target is locked: it may
+ * cut the file. Throws INVALID_INPUT (a device that is too small), NO_SPACE, IO.
+ */
+export async function sizeFileTarget(target: FileTarget, diskBytes: number): Promise<void> {
+  const { path, sizeBytes } = target;
+  if (target.identity.kind === 'file') {
+    if (sizeBytes !== diskBytes) await target.resize(diskBytes);
     await target.barrier();
     await syncDirectory(dirname(path));
-    return target;
-  } catch (thrown) {
-    await target.close();
-    if (!found) await unlink(path).catch(() => undefined);
-    throw thrown instanceof HoldfastError ? thrown : fileError('prepare', path, thrown);
-  }
+  } else if (sizeBytes < diskBytes)
+    throw new HoldfastError(
+      'INVALID_INPUT',
+      `${path} has ${sizeBytes} bytes, the volume needs ${diskBytes}`,
+      {
+        hint: 'take a larger device',
+      },
+    );
 }
 
 async function createFile(path: string): Promise<void> {

@@ -10,10 +10,11 @@ import { ioError, syncDirectory } from '../state/versioned-file.ts';
 import type { ProcessLock } from '../state/process-lock.ts';
 import { geometryFor, newDescriptor, newRestoreId } from './restore-plan.ts';
 import { LazySource } from './lazy-source.ts';
-import { lockTarget } from './volume-target.ts';
+import { lockTarget, prepareVolumeTarget, type LockedTarget } from './volume-target.ts';
+import { refuseUnfinished } from './unfinished-restores.ts';
 import { fileDescriptorStore } from './descriptor-store.ts';
 import type { EngineDeps } from './engine-parts.ts';
-import { identityAt, openFileTarget, prepareFileTarget, type FileTarget } from './file-target.ts';
+import { identityAt, openFileTarget, type FileTarget } from './file-target.ts';
 import { RestoreEngine } from './restore-engine.ts';
 
 /** A restore that needs no agent: one target, one folder below the state directory. */
@@ -21,6 +22,8 @@ export interface StandaloneParams {
   path: string;
   snapshotId: string;
   stateDirectory: string;
+  /** Where else this machine remembers restores: one that is not complete is not restored over. @default none */
+  otherStateDirectories?: readonly string[];
   /** Begin anew whatever was there. */
   again?: boolean;
   arity?: number;
@@ -50,6 +53,8 @@ export async function openStandaloneRestore(p: StandaloneParams): Promise<Standa
   const store = fileDescriptorStore(join(folder, 'restore.json'));
   const stored = p.again ? undefined : await store.load();
   const goesOn = stored && (await mayGoOn(stored, path, p.snapshotId));
+  const found = goesOn || p.again ? undefined : await identityAt(path);
+  if (found) await refuseUnfinished(path, found.identity, p.otherStateDirectories ?? [], { except: stored });
   const restoreId = goesOn ? stored.frozen.restoreId : newRestoreId();
   const source = goesOn
     ? new LazySource(stored, () => p.openSource(restoreId, Buffer.from(stored.frozen.rootHash, 'hex')))
@@ -58,8 +63,7 @@ export async function openStandaloneRestore(p: StandaloneParams): Promise<Standa
   let target: FileTarget | undefined;
   try {
     const made = goesOn ? undefined : await newTarget(path, source);
-    target = made?.target ?? (await reopenTarget(stored as Descriptor, path));
-    lock = await lockTarget(target);
+    ({ target, lock } = made ?? (await reopenTarget(stored as Descriptor, path)));
     const deps: EngineDeps = { ...p.engineDeps, target, source, store };
     const engine = made
       ? await RestoreEngine.begin(deps, describe(p, { path, restoreId, source, ...made }))
@@ -127,32 +131,37 @@ async function mayGoOn(stored: Descriptor, path: string, snapshotId: string): Pr
   return true;
 }
 
-async function reopenTarget({ frozen, moving }: Descriptor, path: string): Promise<FileTarget> {
+async function reopenTarget({ frozen, moving }: Descriptor, path: string): Promise<LockedTarget> {
   const target = await openFileTarget(path, { dropCache: true });
-  const { diskBytes } = makeGeometry(frozen);
-  const isShort = target.sizeBytes < frozen.volumeBytes;
-  if (!isShort) {
+  let lock: ProcessLock | undefined;
+  try {
+    lock = await lockTarget(target);
+    if (target.sizeBytes < frozen.volumeBytes)
+      throw new HoldfastError('WRONG_TARGET', `${path} was truncated since its restore was begun`, {
+        hint: 'begin anew with --again',
+      });
+    const { diskBytes } = makeGeometry(frozen);
     if (moving.phase !== 'restored' && frozen.identity.kind === 'file' && target.sizeBytes < diskBytes)
       await target.resize(diskBytes);
-    return target;
+    return { target, lock };
+  } catch (thrown) {
+    await target.close();
+    await lock?.release();
+    throw thrown;
   }
-  await target.close();
-  throw new HoldfastError('WRONG_TARGET', `${path} was truncated since its restore was begun`, {
-    hint: 'begin anew with --again',
-  });
 }
 
 /** A file that is missing or empty gets the snapshot's size; anything else keeps its own. */
 async function newTarget(
   path: string,
   source: SnapshotSource,
-): Promise<{ target: FileTarget; volumeBytes: number }> {
+): Promise<LockedTarget & { volumeBytes: number }> {
   const info = await stat(path).catch(() => undefined);
   const found = info && (await identityAt(path));
   const volumeBytes = found && found.sizeBytes > 0 ? found.sizeBytes : source.sizeBytes;
   const { diskBytes } = geometryFor(volumeBytes, source);
-  const target = await prepareFileTarget(path, info?.isBlockDevice() ? volumeBytes : diskBytes);
-  return { target, volumeBytes };
+  const locked = await prepareVolumeTarget(path, info?.isBlockDevice() ? volumeBytes : diskBytes);
+  return { ...locked, volumeBytes };
 }
 
 function describe(

@@ -1,11 +1,18 @@
-import { open, stat } from 'node:fs/promises';
+import { open, stat, unlink } from 'node:fs/promises';
 import { HoldfastError } from '../../core/errors.ts';
 import { sameIdentity, type TargetIdentity } from '../../core/restore/descriptor.ts';
 import { describeMark, markBytes } from '../../core/restore/mark.ts';
 import { fileError } from '../nbd/file-device.ts';
 import { noFileOrDevice, openError } from '../nbd/path-errors.ts';
 import { reserveBytes } from './background-filler.ts';
-import { openFileTarget, prepareFileTarget, type FileTarget } from './file-target.ts';
+import {
+  identityAt,
+  makeFileTarget,
+  openFileTarget,
+  sizeFileTarget,
+  type FileTarget,
+} from './file-target.ts';
+import { refuseUnfinished } from './unfinished-restores.ts';
 import { lockProcess, type ProcessLock } from '../state/process-lock.ts';
 
 /** A volume's disk, opened, and the lock that keeps other processes from it. */
@@ -22,7 +29,7 @@ export async function openVolumeTarget(
   p: { path: string; sizeBytes: number; identity: TargetIdentity },
   options?: { dropCache?: boolean },
 ): Promise<LockedTarget> {
-  return locked(await openFileTarget(p.path, options), (target) => {
+  return lockOpened(await openFileTarget(p.path, options), (target) => {
     if (!sameIdentity(target.identity, p.identity))
       throw new HoldfastError('WRONG_TARGET', `${p.path} is another disk or file than the volume's`);
     if (target.sizeBytes < p.sizeBytes)
@@ -30,15 +37,28 @@ export async function openVolumeTarget(
   });
 }
 
-/** What a restore writes to: made or sized as needed. Throws as `prepareFileTarget`, NO_SPACE, BUSY. */
+/**
+ * What a restore writes to: made or sized as needed, once no other process has it. Throws as `openFileTarget`,
+ * INVALID_INPUT (a device that is too small), NO_SPACE, BUSY; a file that it made does not stay then.
+ */
 export async function prepareVolumeTarget(path: string, diskBytes: number): Promise<LockedTarget> {
-  return locked(await prepareFileTarget(path, diskBytes), async (target) => {
+  const { target, isNew } = await makeFileTarget(path);
+  let lock: ProcessLock | undefined;
+  try {
+    lock = await lockTarget(target);
+    await sizeFileTarget(target, diskBytes);
     const free = await target.freeBytes();
-    if (free === undefined || free >= reserveBytes) return;
-    throw new HoldfastError('NO_SPACE', `the file system of ${path} has ${free} bytes left`, {
-      hint: 'make room there first',
-    });
-  });
+    if (free !== undefined && free < reserveBytes)
+      throw new HoldfastError('NO_SPACE', `the file system of ${path} has ${free} bytes left`, {
+        hint: 'make room there first',
+      });
+    return { target, lock };
+  } catch (thrown) {
+    await target.close();
+    if (isNew) await unlink(path).catch(() => undefined);
+    await lock?.release();
+    throw thrown;
+  }
 }
 
 /** Throws BUSY where another process has the same disk, by whatever path. */
@@ -51,9 +71,9 @@ export function lockTarget(target: Pick<FileTarget, 'path' | 'lockName'>): Promi
 
 /**
  * The lock of a file or device that is served or read without being a volume. Throws as `openFileDevice`, and
- * WRONG_TARGET where its front carries the mark of a restore that is not complete.
+ * WRONG_TARGET where a restore of it is not complete, as its front says or what this machine remembers.
  */
-export async function lockPath(path: string): Promise<ProcessLock> {
+export async function lockPath(path: string, stateDirectories: readonly string[]): Promise<ProcessLock> {
   const info = await stat(path, { bigint: true }).catch((cause: unknown) => {
     throw openError(path, cause);
   });
@@ -62,6 +82,8 @@ export async function lockPath(path: string): Promise<ProcessLock> {
   const lock = await lockTarget({ path, lockName });
   try {
     await refuseMarked(path);
+    const found = await identityAt(path);
+    if (found) await refuseUnfinished(path, found.identity, stateDirectories);
     return lock;
   } catch (thrown) {
     await lock.release();
@@ -69,7 +91,8 @@ export async function lockPath(path: string): Promise<ProcessLock> {
   }
 }
 
-async function refuseMarked(path: string): Promise<void> {
+/** Throws WRONG_TARGET where the front of a file or device carries a mark. */
+export async function refuseMarked(path: string): Promise<void> {
   await using file = await open(path, 'r').catch((cause: unknown) => {
     throw openError(path, cause);
   });
@@ -79,16 +102,17 @@ async function refuseMarked(path: string): Promise<void> {
   });
   if (bytesRead < front.length || !describeMark(front)) return;
   throw new HoldfastError('WRONG_TARGET', `${path} carries the mark of a restore that is not complete`, {
-    hint: 'let that restore go on to its end first',
+    hint: 'go on with that restore where it was begun, or restore a snapshot to it with --again',
   });
 }
 
-async function locked(
+/** Closes the target where it cannot be had: BUSY, or what the check throws. */
+export async function lockOpened(
   target: FileTarget,
-  check: (target: FileTarget) => void | Promise<void>,
+  check: (target: FileTarget) => void = () => undefined,
 ): Promise<LockedTarget> {
   try {
-    await check(target);
+    check(target);
     return { target, lock: await lockTarget(target) };
   } catch (thrown) {
     await target.close();

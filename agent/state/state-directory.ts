@@ -26,6 +26,18 @@ export function stateDirectoryPath(option: string | undefined, env: Env): string
   return join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'holdfast-agent');
 }
 
+/** Where `restore` keeps what it has to remember, without an agent. */
+export function standaloneStatePath(option: string | undefined, env: Env): string {
+  if (option) return refuseProcPath(resolve(option), '--state-dir');
+  return join(env.XDG_STATE_HOME || join(homedir(), '.local', 'state'), 'holdfast');
+}
+
+/** Both places where this user's restores are remembered unless told otherwise. */
+export const stateDirectories = (env: Env): string[] => [
+  standaloneStatePath(undefined, env),
+  stateDirectoryPath(undefined, env),
+];
+
 /** The control socket's path: where a running agent answers its own CLI. */
 export const controlSocketPath = (statePath: string): string => join(statePath, 'control.sock');
 

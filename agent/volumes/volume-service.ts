@@ -1,24 +1,25 @@
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
 import { silentLog, type Log } from '../../core/log.ts';
-import { describeMark, markBytes } from '../../core/restore/mark.ts';
 import { serveNbd, type NbdServer } from '../nbd/server.ts';
 import type { BucketFor, VolumeInfo, VolumeService } from '../ports.ts';
 import { Bandwidth } from '../restore/bandwidth.ts';
-import { openFileTarget, prepareFileTarget } from '../restore/file-target.ts';
 import { systemClock } from '../restore/system-clock.ts';
 import type { Clock } from '../restore/target-disk.ts';
 import { ioError, readVersionedFile, syncDirectory, writeVersionedFile } from '../state/versioned-file.ts';
+import { makeRecord } from './make-record.ts';
+import { Mutex } from './mutex.ts';
 import { SnapshotAccess } from './snapshot-access.ts';
 import { unfinished } from './volume-errors.ts';
 import { Volume } from './volume.ts';
-import { lockTarget } from '../restore/volume-target.ts';
 import { volumeFile, type VolumeRecord } from './volume-record.ts';
 
 export interface VolumeServiceDeps {
   /** Each volume gets a folder in it. */
   directory: string;
+  /** Where restores on this machine are remembered: a file of one that is not complete becomes no volume. */
+  stateDirectories?: readonly string[];
   /** Path of the NBD server's Unix socket. */
   nbdSocket: string;
   bucketFor: BucketFor;
@@ -44,8 +45,8 @@ class Volumes implements VolumeService {
   readonly #volumes = new Map<string, Volume>();
   /** Whose record cannot be read. They are shown as failed, and nothing is done to them. */
   readonly #damaged = new Map<string, HoldfastError>();
-  /** Names and paths of volumes that are being made. */
-  readonly #pending = new Set<string>();
+  /** One at a time, so that two of them cannot take one file by two names. */
+  readonly #creating = new Mutex();
   #nbd: NbdServer | undefined;
 
   constructor(deps: VolumeServiceDeps) {
@@ -121,33 +122,28 @@ class Volumes implements VolumeService {
     return this.#nbd ? { ...info, nbdSocket: this.#deps.nbdSocket } : info;
   }
 
-  async create(p: { volumeId: string; path: string; sizeBytes?: number }): Promise<VolumeInfo> {
+  create: VolumeService['create'] = (p) => this.#creating.run(() => this.#create(p));
+
+  async #create(p: { volumeId: string; path: string; sizeBytes?: number }): Promise<VolumeInfo> {
     checkNewVolume(p);
-    const taken = [...this.#volumes.values()].find((volume) => volume.path === p.path);
-    if (this.#volumes.has(p.volumeId) || this.#pending.has(p.volumeId) || this.#damaged.has(p.volumeId))
+    if (this.#volumes.has(p.volumeId) || this.#damaged.has(p.volumeId))
       throw new HoldfastError('CONFLICT', `there is a volume ${p.volumeId} already`, {
         hint: 'choose another id, or forget that one with `holdfast-agent volume delete`',
       });
-    if (taken || this.#pending.has(p.path))
+    if ([...this.#volumes.values()].some((volume) => volume.path === p.path))
       throw new HoldfastError('CONFLICT', `${p.path} is a volume already`, {
         hint: '`holdfast-agent volume list` shows which',
       });
-    this.#pending.add(p.volumeId).add(p.path);
-    try {
-      const record = await makeRecord(p);
-      const folder = join(this.#deps.directory, p.volumeId);
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      await writeVersionedFile(join(folder, 'volume.json'), volumeFile, record);
-      await syncDirectory(this.#deps.directory);
-      const volume = this.#makeVolume(record);
-      await volume.open();
-      this.#volumes.set(p.volumeId, volume);
-      this.#log('info', 'volume.created', { volumeId: p.volumeId, path: p.path });
-      return this.get(p.volumeId);
-    } finally {
-      this.#pending.delete(p.volumeId);
-      this.#pending.delete(p.path);
-    }
+    const record = await makeRecord(p, this.#deps.stateDirectories ?? []);
+    const folder = join(this.#deps.directory, p.volumeId);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await writeVersionedFile(join(folder, 'volume.json'), volumeFile, record);
+    await syncDirectory(this.#deps.directory);
+    const volume = this.#makeVolume(record);
+    await volume.open();
+    this.#volumes.set(p.volumeId, volume);
+    this.#log('info', 'volume.created', { volumeId: p.volumeId, path: p.path });
+    return this.get(p.volumeId);
   }
 
   async remove(volumeId: string): Promise<void> {
@@ -217,37 +213,4 @@ function checkNewVolume(p: { volumeId: string; path: string; sizeBytes?: number 
     throw new HoldfastError('INVALID_INPUT', `a volume cannot have ${sizeBytes} bytes`, {
       hint: 'at least 4096',
     });
-}
-
-/** Adopts what is at the path, or makes a sparse file there. */
-async function makeRecord(p: { volumeId: string; path: string; sizeBytes?: number }): Promise<VolumeRecord> {
-  const found = await stat(p.path).catch(() => undefined);
-  const isEmpty = found?.isFile() && found.size === 0;
-  if ((!found || isEmpty) && p.sizeBytes === undefined)
-    throw new HoldfastError('INVALID_INPUT', `${p.path} ${found ? 'is empty' : 'does not exist'}`, {
-      hint: 'give a size to make it',
-    });
-  const isNew = !found || isEmpty;
-  const target = isNew ? await prepareFileTarget(p.path, p.sizeBytes ?? 0) : await openFileTarget(p.path);
-  try {
-    const { sizeBytes, identity } = target;
-    if (p.sizeBytes !== undefined && p.sizeBytes !== sizeBytes)
-      throw new HoldfastError('INVALID_INPUT', `${p.path} has ${sizeBytes} bytes, not ${p.sizeBytes}`, {
-        hint: 'leave the size out to take it as it is',
-      });
-    await (await lockTarget(target)).release();
-    const front = new Uint8Array(Math.min(markBytes, sizeBytes));
-    await target.read(front, 0);
-    if (describeMark(front))
-      throw new HoldfastError(
-        'WRONG_TARGET',
-        `${p.path} carries the mark of a restore that is not complete`,
-        {
-          hint: 'go on with that restore where it was begun, or restore a snapshot to it with --again',
-        },
-      );
-    return { volumeId: p.volumeId, path: p.path, sizeBytes, identity };
-  } finally {
-    await target.close();
-  }
 }

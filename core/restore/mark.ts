@@ -37,14 +37,14 @@ export interface MarkContext {
   readonly markKey: Uint8Array;
 }
 
-const magic = Buffer.from('HFSTMARK', 'latin1');
+export const markMagic: Readonly<Uint8Array> = Buffer.from('HFSTMARK', 'latin1');
 const version = 1;
 const kindCodes = { tree: 1, pass: 2 } as const;
 const hashOffset = 40;
 
 export function encodeMark(context: MarkContext, block: number, kind: MarkKind): Uint8Array {
   const mark = Buffer.alloc(markBytes);
-  magic.copy(mark, 0);
+  mark.set(markMagic, 0);
   mark[8] = version;
   mark[9] = kindCodes[kind];
   mark.set(context.restoreId, 16);
@@ -56,7 +56,7 @@ export function encodeMark(context: MarkContext, block: number, kind: MarkKind):
 /** What the first bytes of `block` say; `bytes` holds at least 64. */
 export function decodeMark(context: MarkContext, block: number, bytes: Uint8Array): MarkReading {
   const mark = Buffer.from(bytes.buffer, bytes.byteOffset, markBytes);
-  if (!mark.subarray(0, 8).equals(magic)) return 'none';
+  if (!mark.subarray(0, 8).equals(markMagic)) return 'none';
   if (!mark.subarray(16, 32).equals(context.restoreId)) return 'none';
   if (mark.readBigUInt64LE(32) !== BigInt(block)) return 'none';
   const kind = mark[8] === version ? kindOf(mark[9]) : undefined;
@@ -88,7 +88,7 @@ export function describeMark(
   bytes: Uint8Array,
 ): { version: number; kind: MarkKind | undefined; restoreId: string; block: number } | undefined {
   const mark = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (mark.length < markBytes || !mark.subarray(0, 8).equals(magic)) return undefined;
+  if (mark.length < markBytes || !mark.subarray(0, 8).equals(markMagic)) return undefined;
   return {
     version: mark[8] ?? 0,
     kind: kindOf(mark[9]),

@@ -1,5 +1,5 @@
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
-import { mkdir, open, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lockPath } from '../../../agent/restore/volume-target.ts';
 import { MiB, sha, World } from './world.ts';
@@ -56,6 +56,20 @@ describe('volumes', () => {
     await expect(second.create({ volumeId: 'v', path })).rejects.toMatchObject({ code: 'BUSY' });
   });
 
+  it('makes one volume of a file that is named twice at a time', async () => {
+    const volumes = await world.service('links');
+    const { path } = await world.file('links', MiB);
+    const alias = join(world.dir, 'links-alias.img');
+    await link(path, alias);
+    const made = await Promise.allSettled([
+      volumes.create({ volumeId: 'one', path }),
+      volumes.create({ volumeId: 'two', path: alias }),
+    ]);
+    expect(made[0].status).toBe('fulfilled');
+    expect(made[1]).toMatchObject({ reason: { code: 'BUSY' } });
+    expect(volumes.list().map(({ volumeId }) => volumeId)).toEqual(['one']);
+  });
+
   it('that another process has is not lost, and is not restored over once it is free again', async () => {
     const volumes = await world.service('busy');
     const { path } = await world.file('busy', 2 * MiB);
@@ -66,9 +80,9 @@ describe('volumes', () => {
     await nbd.flush();
     nbd.close();
     // What `serve` and `snapshot create` ask for, too.
-    await expect(lockPath(path)).rejects.toMatchObject({ code: 'BUSY' });
+    await expect(lockPath(path, [])).rejects.toMatchObject({ code: 'BUSY' });
     await volumes.close();
-    const lock = await lockPath(path);
+    const lock = await lockPath(path, []);
     const again = await world.service('busy');
     expect(again.get('v')).toMatchObject({ state: 'failed', health: { reason: 'in-use' } });
     await lock.release();

@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import { resolve } from 'node:path';
+import { HoldfastError } from '../../core/errors.ts';
 import { callAgent } from '../control/control-client.ts';
 import type { SnapshotResult, VolumeHealth, VolumeInfo, VolumeSnapshot } from '../ports.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { startProgress } from './progress.ts';
 import { stateDirOption, statePathOf } from './state-option.ts';
 import { formatBytes, formatDuration, parseSizeBytes } from './units.ts';
-import { snapshotTable, volumeDetails, volumeTable } from './volume-table.ts';
+import { snapshotTable, stateText, volumeDetails, volumeTable } from './volume-table.ts';
 
 interface Common {
   stateDir?: string;
@@ -36,6 +37,7 @@ export const addVolumeCommand: AddCommands = (program, cli) => {
   addLooking(volume, cli);
   addChanging(volume, cli);
   addCopying(volume, cli);
+  addSteering(volume, cli);
 };
 
 function addLooking(volume: Command, cli: CliContext): void {
@@ -60,6 +62,7 @@ function addLooking(volume: Command, cli: CliContext): void {
     async (volumeId: string, options: Common) => {
       const health = await call<VolumeHealth>(cli, options, 'volume.check', { volumeId });
       print(cli, options, health, health.ok ? 'healthy\n' : `${health.reason}: ${health.detail}\n`);
+      if (!health.ok) throw unhealthy(volumeId, health);
     },
   );
 }
@@ -123,6 +126,35 @@ function addCopying(volume: Command, cli: CliContext): void {
     .option('--bandwidth <size>', 'limit of the background per second, e.g. 20MiB')
     .option('--wait', 'until the restore has ended')
     .action((volumeId: string, options: RestoreOptions) => restore(cli, volumeId, options));
+}
+
+/** What can be done to a restore that runs. */
+function addSteering(volume: Command, cli: CliContext): void {
+  const steps = [
+    ['pause', 'stop the background of its restore; it stays usable', 'the background is stopped'],
+    ['resume', 'go on with a restore that was paused', 'the restore goes on'],
+    ['cancel', 'give up its restore: it is not usable until it is restored again', 'the restore is canceled'],
+  ] as const;
+  for (const [step, summary, done] of steps)
+    sub(volume, `${step} <volume>`, summary, [`${step} vol1`]).action(
+      async (volumeId: string, options: Common) => {
+        await call(cli, options, `restore.${step}`, { volumeId });
+        const info = await call<VolumeInfo>(cli, options, 'volume.show', { volumeId });
+        print(cli, options, info, `${volumeId}: ${done} (${stateText(info)})\n`);
+      },
+    );
+}
+
+function unhealthy(
+  volumeId: string,
+  { reason, detail }: Extract<VolumeHealth, { ok: false }>,
+): HoldfastError {
+  const isBusy = reason === 'in-use';
+  return new HoldfastError(isBusy ? 'BUSY' : 'IO', `volume ${volumeId} is not served: ${detail}`, {
+    hint: isBusy
+      ? 'stop the other process; the volume comes back by itself'
+      : `bring its disk back, or restore it with \`holdfast-agent volume restore ${volumeId}\``,
+  });
 }
 
 async function restore(cli: CliContext, volumeId: string, options: RestoreOptions): Promise<void> {

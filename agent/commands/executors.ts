@@ -176,6 +176,6 @@ export async function newestSnapshot(
     if (snapshot.damage === undefined) newest = snapshot.snapshotId;
   if (newest !== undefined) return newest;
   throw new HoldfastError('NOT_FOUND', `volume ${volumeId} has no snapshot`, {
-    hint: 'nothing can be restored: `snapshot.create` takes one',
+    hint: `nothing can be restored; \`holdfast-agent volume snapshot ${volumeId}\`, or the command snapshot.create, takes one`,
   });
 }

@@ -16,7 +16,7 @@ const watchMs = 1_000;
 
 /**
  * Looks at each volume's backing file from time to time, and every second at what has changed: a volume that fails,
- * begins or ends a restore, a file system that fills up. How often that may be told is the schedule's business.
+ * begins or ends a restore or has a new snapshot, a file system that fills up. How often that may be told is the schedule's business.
  * Resolves when it has looked once: whatever changes after that is told.
  */
 export async function watchVolumes(deps: VolumeWatchDeps): Promise<{ stop: () => void }> {

@@ -12,7 +12,8 @@ export interface Watched {
 }
 
 /**
- * What is worth a heartbeat out of turn: a volume that changes state, a file system or the memory that crosses a
+ * What is worth a heartbeat out of turn: a volume that changes state or has a new snapshot, a
+ * file system or the memory that crosses a
  * threshold of the condition that the cloud will judge it by. Pure; the caller keeps the levels. Without `before`
  * they are only learned.
  */
@@ -32,8 +33,8 @@ function levelsOf(watched: Watched, before: Levels): Levels {
   };
   if (watched.memoryUtilization !== undefined) grade('memory', 'MemoryHigh', watched.memoryUtilization);
   for (const fs of watched.filesystems) grade(`fs ${fs.mount}`, 'FsFull', usedOf(fs));
-  for (const { volumeId, state, failure } of watched.volumes) {
-    levels[`volume ${volumeId}`] = `${state} ${failure ?? ''}`;
+  for (const { volumeId, state, failure, lastSnapshotId } of watched.volumes) {
+    levels[`volume ${volumeId}`] = `${state} ${failure ?? ''} ${lastSnapshotId ?? ''}`;
   }
   return levels;
 }

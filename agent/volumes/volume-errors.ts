@@ -42,9 +42,12 @@ export function forgotten({ volumeId }: VolumeRecord): HoldfastError {
 export function mustBeIdle(facts: VolumeFacts): void {
   const state = stateOf(facts);
   if (facts.upload) throw busyUploading(facts);
+  const { volumeId } = facts.record;
   if (state === 'restoring' || state === 'paused')
-    throw new HoldfastError('BUSY', `volume ${facts.record.volumeId} cannot be restored: it is ${state}`, {
-      hint: 'cancel the restore, or wait for its end',
+    throw new HoldfastError('BUSY', `volume ${volumeId} cannot be restored: it is ${state}`, {
+      hint:
+        (state === 'paused' ? `\`holdfast-agent volume resume ${volumeId}\` goes on` : 'wait for its end') +
+        `, \`holdfast-agent volume cancel ${volumeId}\` gives that restore up`,
     });
 }
 

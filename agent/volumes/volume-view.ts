@@ -62,7 +62,11 @@ export function infoOf(facts: VolumeFacts): VolumeInfo {
     }),
     ...(engine &&
       isRestoring && {
-        restore: { snapshotId: engine.descriptor.frozen.snapshotId, ...engine.progress() },
+        restore: {
+          snapshotId: engine.descriptor.frozen.snapshotId,
+          ...engine.progress(),
+          ...(state === 'paused' && { etaMs: undefined }),
+        },
       }),
     ...(facts.upload && { upload: facts.upload }),
   };

@@ -177,8 +177,16 @@ it('takes a command that was sent while it was away, and goes on with a restore 
   const before = sha256(readFileSync(image));
   truncateSync(image, 0);
   await agent.until('volume.lost', { volumeId: 'vol1' });
+  const onHost = (step: string) => runCli(['volume', step, 'vol1', '--state-dir', state]);
+  const check = await onHost('check');
+  expect(check.code).not.toBe(0);
+  expect(check.stderr).toContain('volume restore vol1');
   const slow = { volumeId: 'vol1', bandwidthBytesPerSec: 8_000_000 };
   expect(await send('restore.start', slow)).toMatchObject({ state: 'SUCCEEDED' });
+  const paused = await onHost('pause');
+  expect(paused).toMatchObject({ code: 0, stdout: expect.stringMatching(/paused \d+ %\)/) });
+  expect((await onHost('restore')).stderr).toContain('volume resume vol1');
+  expect(await onHost('resume')).toMatchObject({ code: 0, stdout: expect.stringContaining('restoring') });
   await agent.kill('SIGKILL');
   const whileAway = await submit('probe', { echo: 'later' });
   await startAgent();

@@ -21,6 +21,7 @@ describe('heartbeats out of turn', () => {
     ['a volume that fails', watched({ volume: { state: 'failed', failure: 'truncated' } })],
     ['a volume that is being restored', watched({ volume: { state: 'restoring' } })],
     ['a volume that went', watched({ volume: 'none' })],
+    ['a volume’s new snapshot', watched({ volume: { lastSnapshotId: 's-1' } })],
     ['a file system that is nearly full', watched({ used: 0.951 })],
     ['memory that is nearly used up', watched({ memory: 0.96 })],
   ])('goes out for %s', (_what, now) => {

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { callAgent } from '../agent/control/control-client.ts';
+import { noDirectory, openError } from '../agent/nbd/path-errors.ts';
+import { errnoOf } from '../agent/state/versioned-file.ts';
 import { runSteps, writeReport } from '../cli/demo/report.ts';
 import { story } from '../cli/demo/story.ts';
 import { World } from '../cli/demo/world.ts';
@@ -24,17 +26,32 @@ const program = new Command('demo')
       throw new HoldfastError('USAGE', `--kill-at ${flags.killAt} is not between 0 and 1`, {
         hint: '--kill-at 0.5',
       });
+    if (flags.json) await mustBeWritable(flags.json);
     const dir = await mkdtemp(join(tmpdir(), 'holdfast-demo-'));
     const world = new World(dir, dirname(dirname(fileURLToPath(import.meta.url))), callAgent);
-    const interrupt = () => void world.processes.stopAll().finally(() => process.exit(130));
+    let isInterrupted = false;
+    const print = (line: string) => isInterrupted || process.stdout.write(`${line}\n`);
+    const interrupt = (signal: NodeJS.Signals) => {
+      print(`stopped by ${signal}; data and logs: ${dir}`);
+      isInterrupted = true;
+      void world.processes.stopAll().finally(() => process.exit(130));
+    };
     process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-    const print = (line: string) => process.stdout.write(`${line}\n`);
     const report = await runSteps(story(world, killAt), print).finally(() => world.processes.stopAll());
     if (flags.json) await writeReport(flags.json, report);
     if (report.ok && !flags.keep) await rm(dir, { recursive: true });
     else print(`data and logs: ${dir}`);
     if (!report.ok) process.exitCode = 1;
   });
+
+/** Before minutes are spent on a report that has nowhere to go. */
+async function mustBeWritable(file: string): Promise<void> {
+  try {
+    await (await open(file, 'a')).close();
+  } catch (cause) {
+    throw errnoOf(cause) === 'ENOENT' ? noDirectory(file, cause) : openError(file, cause);
+  }
+}
 
 const code = await runProgram(program, process.argv.slice(2), {
   env: process.env,

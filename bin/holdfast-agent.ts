@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 // The thread pool's size is read at its first use: set it before anything else is loaded.
 process.env.UV_THREADPOOL_SIZE ??= '16';
+const { exitWithParent } = await import('./exit-with-parent.ts');
+exitWithParent(process.env);
 const { runAgentCli } = await import('../agent/cli/program.ts');
 
 // Whoever read our output is gone: nothing to say to them, and no reason for an agent to end.

@@ -3,9 +3,11 @@ import { setGlobalProxyFromEnv } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { runProgram } from '../cli/program.ts';
 import { startLocal } from '../local/up.ts';
+import { exitWithParent } from './exit-with-parent.ts';
 import { holdfastProgram } from './holdfast-program.ts';
 
 setGlobalProxyFromEnv();
+exitWithParent(process.env);
 // Whoever read our output is gone: nothing to say to them, and no reason to end in the middle of something.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
 

@@ -12,6 +12,8 @@ export function openError(path: string, cause: unknown): HoldfastError {
         hint: 'check the path, and that its file system is mounted',
         cause,
       });
+    case 'EISDIR':
+      return new HoldfastError('INVALID_INPUT', `${path} is a directory`, { hint: 'name a file in it', cause });
     case 'EBUSY':
       return new HoldfastError('BUSY', `${path} is in use`, { hint: 'unmount it first', cause });
     case 'EROFS':

@@ -20,7 +20,11 @@ export class Processes {
   constructor(logDir: string, env: NodeJS.ProcessEnv) {
     this.#logDir = logDir;
     // mke2fs and its like stand where only root looks by default.
-    this.#env = { ...env, PATH: `${env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/sbin` };
+    this.#env = {
+      ...env,
+      HOLDFAST_EXIT_WITH_PARENT: '1',
+      PATH: `${env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`,
+    };
   }
 
   /** A long-lived process whose output goes to `<logDir>/<name>.log`. */

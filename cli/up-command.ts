@@ -13,6 +13,7 @@ export interface RunningCloud {
   readonly endpoints: Readonly<Record<string, string>>;
   readonly region: string;
   readonly operatorCredentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly storageCredentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
   readonly stopped: Promise<void>;
   stop(): Promise<void>;
 }
@@ -96,8 +97,13 @@ async function up(flags: UpFlags, deps: UpDeps): Promise<void> {
   });
   try {
     const client = clientOf(cloud);
-    writeClient(flags.dataDir, client);
-    deps.stdout(summary(client, scheduleScale));
+    const clientFile = join(flags.dataDir, localClientFile);
+    writeSecret(clientFile, `${JSON.stringify(client, null, 2)}\n`);
+    const bucket = cloud.urls[homeStack]?.['SnapshotBucketName'];
+    const storageFile = join(flags.dataDir, 's3.env');
+    writeSecret(storageFile, storageEnvironment(cloud));
+    const storage = bucket && `s3://${bucket}/standalone (with the variables of ${storageFile})`;
+    deps.stdout(summary(client, scheduleScale, storage));
     if (flags.activationCode) await deps.onReady?.(client, flags.dataDir);
     await Promise.race([deps.interrupted(), cloud.stopped]);
   } finally {
@@ -122,18 +128,31 @@ function clientOf({ urls, endpoints, region, operatorCredentials }: RunningCloud
   };
 }
 
-/** Replaced whole, readable by its owner alone: it holds the operator's key. */
-function writeClient(dataDir: string, client: LocalClient): void {
-  const file = join(dataDir, localClientFile);
-  writeFileSync(`${file}.new`, `${JSON.stringify(client, null, 2)}\n`, { mode: 0o600 });
+/** What `. FILE` gives a shell for the agent's commands that need no agent: the AWS SDK's own variables. */
+function storageEnvironment({ endpoints, region, storageCredentials }: RunningCloud): string {
+  const variables = {
+    AWS_ENDPOINT_URL_S3: endpoints[homeStack] ?? '',
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: storageCredentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: storageCredentials.secretAccessKey,
+  };
+  return Object.entries(variables)
+    .map(([name, value]) => `export ${name}='${value}'\n`)
+    .join('');
+}
+
+/** Replaced whole, readable by its owner alone: it holds a key. */
+function writeSecret(file: string, text: string): void {
+  writeFileSync(`${file}.new`, text, { mode: 0o600 });
   renameSync(`${file}.new`, file);
 }
 
-function summary(client: LocalClient, scheduleScale: number): string {
+function summary(client: LocalClient, scheduleScale: number, storage: string | undefined): string {
   const cells = Object.entries(client.cells).map(([cellId, url]) => `  ${cellId.padEnd(8)} ${url}`);
+  const s3 = storage ? [`  S3       ${storage}`] : [];
   const clock =
     scheduleScale === 1 ? [] : [`  clock    schedules run ${scheduleScale} times as fast as in the template`];
-  return ['Holdfast is up.', `  API      ${client.endpoint}`, ...cells, ...clock].join('\n');
+  return ['Holdfast is up.', `  API      ${client.endpoint}`, ...cells, ...s3, ...clock].join('\n');
 }
 
 function wholeNumber(flag: string, text: string, min: number, max: number): number {

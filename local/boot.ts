@@ -12,7 +12,7 @@ import type { FromStack, StackBoot, ToStack } from './process-messages.ts';
 import { Region, type RegionSettings } from './region.ts';
 import { rootUser } from './services/identities.ts';
 import { readAssembly, type Stack } from './template/assembly.ts';
-import { planStacks } from './template/plan.ts';
+import { planStacks, resourcesOf, type StackPlan } from './template/plan.ts';
 import type { PolicyDocument } from './template/policy-document.ts';
 
 export interface BootOptions {
@@ -38,6 +38,8 @@ export interface LocalCloud {
   /** 0600 JSON: the operator's access key, its secret, region and endpoint. */
   readonly operatorCredentialsFile: string;
   readonly operatorCredentials: Credentials;
+  /** May read and write below `standalone/` in the template's buckets: for the agent's commands that need no agent. */
+  readonly storageCredentials: Credentials;
   /** May do everything; for tests that look into stores. */
   readonly rootCredentials: Credentials;
   /** Stack → process id. */
@@ -49,6 +51,8 @@ export interface LocalCloud {
 
 /** The only account that fauxqs knows. */
 const accountId = '000000000000';
+/** Where the agent's standalone commands may keep snapshots in the local mode. */
+const standalonePrefix = 'standalone';
 const regionWhenOpen = 'us-east-1';
 
 /** What an operator may do on one machine: call the HTTP APIs, and read the queues on which alerts arrive. */
@@ -64,6 +68,26 @@ function operatorPolicy(region: string): PolicyDocument {
         Effect: 'Allow',
         Action: ['sqs:*'],
         Resource: [`arn:aws:sqs:${region}:${accountId}:holdfast-alerts-*`],
+      },
+    ],
+  };
+}
+
+/** Only below one prefix: what gateways keep beside it is their own. */
+function storagePolicy(plans: readonly StackPlan[]): PolicyDocument {
+  const buckets = plans.flatMap((plan) => resourcesOf(plan, 'AWS::S3::Bucket').map(({ name }) => name));
+  return {
+    Statement: [
+      {
+        Effect: 'Allow',
+        Action: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload'],
+        Resource: buckets.map((bucket) => `arn:aws:s3:::${bucket}/${standalonePrefix}/*`),
+      },
+      {
+        Effect: 'Allow',
+        Action: ['s3:ListBucket'],
+        Resource: buckets.map((bucket) => `arn:aws:s3:::${bucket}`),
+        Condition: { StringLike: { 's3:prefix': [`${standalonePrefix}/*`] } },
       },
     ],
   };
@@ -94,7 +118,7 @@ export async function bootLocal(options: BootOptions): Promise<LocalCloud> {
       accountId,
       plans,
       servicesUrls,
-      users: { operator: operatorPolicy(region) },
+      users: { operator: operatorPolicy(region), storage: storagePolicy(plans) },
     };
     const home = new Region(settings).hostStack;
     for (const plan of plans) apisOf(plan);
@@ -125,6 +149,7 @@ export async function bootLocal(options: BootOptions): Promise<LocalCloud> {
       region,
       operatorCredentialsFile,
       operatorCredentials,
+      storageCredentials: keys.userKey('storage'),
       rootCredentials: keys.userKey(rootUser),
       processIds: Object.fromEntries([...children].map(([name, child]) => [name, child.pid ?? 0])),
       ...supervision,

@@ -63,7 +63,7 @@ export function addGcCommand(snapshot: Command, cli: CliContext): void {
 function summaryOf(result: CollectResult, dryRun: boolean): string {
   const lines = [
     `${dryRun ? 'would free' : 'freed'} ${formatBytes(result.freedBytes)} in ${result.removedObjects} objects; ` +
-      `${result.liveSnapshots} snapshots, ${result.uploadsInFlight} uploads in flight`,
+      `${counted(result.liveSnapshots, 'snapshot')}, ${counted(result.uploadsInFlight, 'upload')} in flight`,
     ...result.pinnedSnapshots.map(
       (id) => `${id} is deleted but still in use: its data stays until that ends`,
     ),
@@ -72,3 +72,5 @@ function summaryOf(result: CollectResult, dryRun: boolean): string {
   ];
   return lines.map((line) => `${line}\n`).join('');
 }
+
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -13,7 +13,10 @@ export function openError(path: string, cause: unknown): HoldfastError {
         cause,
       });
     case 'EISDIR':
-      return new HoldfastError('INVALID_INPUT', `${path} is a directory`, { hint: 'name a file in it', cause });
+      return new HoldfastError('INVALID_INPUT', `${path} is a directory`, {
+        hint: 'name a file in it',
+        cause,
+      });
     case 'EBUSY':
       return new HoldfastError('BUSY', `${path} is in use`, { hint: 'unmount it first', cause });
     case 'EROFS':

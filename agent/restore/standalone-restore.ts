@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, realpath, stat } from 'node:fs/promises';
+import { mkdir, realpath, rmdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import { sameIdentity, type Descriptor } from '../../core/restore/descriptor.ts';
@@ -80,6 +80,7 @@ export async function openStandaloneRestore(p: StandaloneParams): Promise<Standa
     await target?.close();
     await lock?.release();
     if (!goesOn) await p.abandon(restoreId);
+    if (!stored) await rmdir(folder).catch(() => undefined);
     throw thrown;
   }
 }

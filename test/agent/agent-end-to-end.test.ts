@@ -88,6 +88,23 @@ afterAll(async () => {
   await cloud?.stop();
 });
 
+it('keeps snapshots that need no agent below a prefix of their own', async () => {
+  const { accessKeyId, secretAccessKey } = cloud.storageCredentials;
+  const env = {
+    AWS_ENDPOINT_URL_S3: cloud.endpoints['holdfast-home']!,
+    AWS_REGION: cloud.region,
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+  };
+  const bucket = `s3://${cloud.urls['holdfast-home']!['SnapshotBucketName']}`;
+  const create = (prefix: string) =>
+    runCli(['snapshot', 'create', image, '--to', `${bucket}/${prefix}`], { env });
+  expect(await create('standalone')).toMatchObject({ code: 0, stderr: '' });
+  expect(await runCli(['snapshot', 'list', `${bucket}/standalone`], { env })).toMatchObject({ code: 0 });
+  expect((await create('acme')).stderr).toContain('FORBIDDEN');
+  expect((await runCli(['snapshot', 'list', `${bucket}/acme`], { env })).stderr).toContain('FORBIDDEN');
+});
+
 it('activates with a code that works once', async () => {
   const { code } = await api.call('createActivationCode', { body: { gatewayName: 'Cellar' } });
   const activate = (stateDir: string) =>

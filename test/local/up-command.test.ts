@@ -28,11 +28,12 @@ async function up(argv: string[], over: Partial<UpDeps> & { stopped?: Promise<vo
   const run: Run = { exitCode: 0, output: [], errors: [], started: [], stops: 0 };
   const cloud: RunningCloud = {
     urls: {
-      'holdfast-home': { ApiUrl: 'http://127.0.0.1:1' },
+      'holdfast-home': { ApiUrl: 'http://127.0.0.1:1', SnapshotBucketName: 'snapshots' },
       'holdfast-cell-1': { ApiUrl: 'http://127.0.0.1:2', WebSocketUrl: 'ws://127.0.0.1:3/v1' },
     },
     endpoints: { 'holdfast-home': 'http://127.0.0.1:4' },
     region: 'eu-west-1',
+    storageCredentials: { accessKeyId: 'AKIB', secretAccessKey: 'kept' },
     operatorCredentials: { accessKeyId: 'AKIA', secretAccessKey: 'well-kept' },
     stopped: over.stopped ?? new Promise(() => undefined),
     stop: async () => void (run.stops += 1),
@@ -68,8 +69,12 @@ describe('holdfast up', () => {
       sqsEndpoint: 'http://127.0.0.1:4',
       operator: { accessKeyId: 'AKIA' },
     });
+    const storage = join(directory.path, 's3.env');
+    expect(statSync(storage).mode & 0o777).toBe(0o600);
+    expect(readFileSync(storage, 'utf8')).toContain("export AWS_ENDPOINT_URL_S3='http://127.0.0.1:4'\n");
+    expect(run.output[0]).toContain(`s3://snapshots/standalone (with the variables of ${storage})`);
     expect(run).toMatchObject({ exitCode: 0, stops: 1 });
-    expect(run.output.join('\n')).not.toContain('well-kept');
+    expect(run.output.join('\n')).not.toContain('kept');
   });
 
   it('hands its flags on', async () => {

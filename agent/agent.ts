@@ -22,6 +22,7 @@ import { controlSocketPath, stateDirectories, type StateDirectory } from './stat
 import { openSpool } from './status/spool.ts';
 import { makeStatusSource } from './connection/status-source.ts';
 import { agentVersion } from './version.ts';
+import { openTransfers } from './transfer/transfers.ts';
 import { makeVolumeService } from './volumes/volume-service.ts';
 import { watchVolumes } from './connection/volume-watch.ts';
 
@@ -115,7 +116,9 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
   });
   const storage = storageAccess({ broker, agent: outbound, clockOffsetMs: () => link.view().clockOffsetMs });
   open.defer(() => storage.close());
+  const transfers = open.use(openTransfers(options.env));
   const volumes = makeVolumeService({
+    transfers,
     directory: state.file('volumes'),
     stateDirectories: [state.path, ...stateDirectories(options.env)],
     nbdSocket: join(state.path, 'nbd.sock'),

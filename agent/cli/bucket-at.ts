@@ -2,6 +2,7 @@ import type { Bucket } from '../s3/bucket.ts';
 import type { RetryPolicy } from '../s3/retry.ts';
 import { openBucket } from '../s3/s3-bucket.ts';
 import { newS3Client } from '../s3/s3-client.ts';
+import type { Transfers } from '../transfer/transfers.ts';
 import type { S3Location } from '../s3/s3-url.ts';
 import type { CliContext } from './cli-context.ts';
 
@@ -12,14 +13,14 @@ export const quickRetry: Partial<RetryPolicy> = { budgetMs: 10_000 };
 export function bucketAt(
   { bucket, prefix }: S3Location,
   cli: Pick<CliContext, 'env' | 'stderr'>,
-  retry: Partial<RetryPolicy> = {},
+  options: { retry?: Partial<RetryPolicy>; transfers?: Transfers } = {},
 ): Bucket {
   let said = '';
   return openBucket({
     client: newS3Client(cli.env),
     bucket,
     prefix,
-    retry,
+    ...options,
     onRetry: ({ code, message }) => {
       if (said !== code) cli.stderr(`waiting: ${code}: ${message}; trying again\n`);
       said = code;

@@ -12,6 +12,7 @@ import { parseSnapshotUrl } from '../s3/s3-url.ts';
 import { openSnapshot } from '../snapshot/open-snapshot.ts';
 import { pinSnapshot, unpinSnapshot } from '../snapshot/pins.ts';
 import { standaloneStatePath, stateDirectories } from '../state/state-directory.ts';
+import { openTransfers, type Transfers } from '../transfer/transfers.ts';
 import { bucketAt } from './bucket-at.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { reportProgress } from './restore-progress.ts';
@@ -80,8 +81,9 @@ async function restore(url: string, target: string, flags: RestoreFlags, cli: Cl
     });
   const listen = flags.nbd === undefined ? undefined : parseNbdListen(flags.nbd);
   const tls = flags.tls === undefined ? undefined : await readTlsFolder(flags.tls);
-  const bucket = bucketAt(location, cli);
-  const opened = await open({ bucket, snapshotId, target, flags }, cli);
+  await using transfers = openTransfers(cli.env);
+  const bucket = bucketAt(location, cli, { transfers });
+  const opened = await open({ bucket, transfers, snapshotId, target, flags }, cli);
   const { engine } = opened;
   const stopped = untilAborted(cli.signal);
   const isDone = () => engine.descriptor.moving.phase === 'restored';
@@ -116,10 +118,10 @@ const untilAborted = (signal: AbortSignal): Promise<void> =>
   });
 
 function open(
-  p: { bucket: Bucket; snapshotId: string; target: string; flags: RestoreFlags },
+  p: { bucket: Bucket; transfers: Transfers; snapshotId: string; target: string; flags: RestoreFlags },
   cli: CliContext,
 ): Promise<StandaloneRestore> {
-  const { bucket, snapshotId, flags } = p;
+  const { bucket, transfers, snapshotId, flags } = p;
   const bandwidth = flags.bandwidth === undefined ? undefined : parseSizeBytes(flags.bandwidth);
   let lastTrouble = '';
   return openStandaloneRestore({
@@ -133,7 +135,7 @@ function open(
     openSource: async (restoreId, rootHash) => {
       const pinId = `restore-${restoreId}`;
       if (!rootHash) await pin(bucket, snapshotId, pinId, cli);
-      return openSnapshot(bucket, snapshotId, { pinId, rootHash, signal: cli.signal });
+      return openSnapshot(bucket, snapshotId, { pinId, rootHash, transfers, signal: cli.signal });
     },
     abandon: (restoreId) => unpinSnapshot(bucket, snapshotId, `restore-${restoreId}`).catch(() => undefined),
     engineDeps: {

@@ -133,7 +133,7 @@ function addListCommand(snapshot: Command, cli: CliContext): void {
     .option('--json', 'print one JSON line a snapshot')
     .addHelpText('after', '\nExample:\n  holdfast-agent snapshot list s3://backups/vol1')
     .action(async (url: string, flags: { json?: boolean }) => {
-      const bucket = bucketAt(parseS3Url(url), cli, quickRetry);
+      const bucket = bucketAt(parseS3Url(url), cli, { retry: quickRetry });
       const rows: ListedSnapshot[] = [];
       for await (const found of listSnapshots(bucket, { signal: cli.signal })) {
         if (flags.json) cli.stdout(`${JSON.stringify(found)}\n`);

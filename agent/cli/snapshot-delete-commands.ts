@@ -22,7 +22,7 @@ export function addDeleteCommand(snapshot: Command, cli: CliContext): void {
     .action(async (url: string, flags: { force?: boolean; gc: boolean; json?: boolean }) => {
       const location = parseSnapshotUrl(url);
       const { snapshotId } = location;
-      const bucket = bucketAt(location, cli, quickRetry);
+      const bucket = bucketAt(location, cli, { retry: quickRetry });
       const { pins } = await deleteSnapshot(bucket, snapshotId, { force: flags.force, signal: cli.signal });
       const collected = flags.gc
         ? await collectGarbage(bucket, { now: cli.now, signal: cli.signal })
@@ -46,7 +46,7 @@ export function addGcCommand(snapshot: Command, cli: CliContext): void {
     .option('--json', 'print the result as JSON')
     .addHelpText('after', '\nExample:\n  holdfast-agent snapshot gc s3://backups/vol1 --dry-run')
     .action(async (url: string, flags: { dryRun?: boolean; abandonAfter: string; json?: boolean }) => {
-      const bucket = bucketAt(parseS3Url(url), cli, quickRetry);
+      const bucket = bucketAt(parseS3Url(url), cli, { retry: quickRetry });
       const abandonAfterMs = parseDurationMs(flags.abandonAfter);
       const dryRun = flags.dryRun ?? false;
       const result = await collectGarbage(bucket, {

@@ -11,7 +11,7 @@ import type { Clock } from './target-disk.ts';
 
 /** Long enough for good use of a range GET, short enough that a client's read of a block in it does not wait long. */
 const runBytesMax = 4 * 1024 * 1024;
-const bytesInFlightMax = 16 * 1024 * 1024;
+const bytesInFlightMax = 32 * 1024 * 1024;
 const retryMsMin = 500;
 const retryMsMax = 30_000;
 /** The background leaves this much room on the file system, for the clients' writes and the descriptor. */
@@ -83,7 +83,7 @@ export class BackgroundFiller {
     const { geometry, states, bandwidths } = this.#deps;
     const runs = new Set<Promise<void>>();
     const runBlocks = Math.max(1, Math.floor(this.#runBytes() / geometry.blockBytes));
-    const concurrency = bandwidths.some((limit) => limit.bytesPerSec) ? 1 : 3;
+    const concurrency = bandwidths.some((limit) => limit.bytesPerSec) ? 1 : 8;
     let troubled = false;
     let ended = false;
     for (let at = states.advanceLow(); at < geometry.tree.blockCount && !ended;) {

@@ -26,6 +26,8 @@ export interface Bucket {
 
 export interface CallOptions {
   signal?: AbortSignal;
+  /** Of a range: whether a client waits for it. @default demand */
+  priority?: 'demand' | 'background';
 }
 
 export interface ListedObject {

@@ -18,6 +18,9 @@ import {
 import { classifyS3Failure, s3Error } from './s3-errors.ts';
 import { s3Url } from './s3-url.ts';
 import { withinTime } from './within-time.ts';
+import { signRange } from '../transfer/sign-range.ts';
+import { objectTooLong, TransferFailure } from '../transfer/transfer.ts';
+import { inlineTransfers, type Transfers } from '../transfer/transfers.ts';
 
 export interface BucketOptions {
   /** A client, or what makes one: it is asked again when S3 says that the credentials have expired. */
@@ -30,6 +33,8 @@ export interface BucketOptions {
   /** One attempt, its whole body included. @default 60 s */
   attemptTimeoutMs?: number;
   retry?: Partial<RetryPolicy>;
+  /** How ranges are fetched. @default in this thread, without a proxy */
+  transfers?: Transfers;
   deps?: RetryDeps;
   /** Told before each wait, so that a person or a log can see what the delay is about. */
   onRetry?: (error: HoldfastError, delayMs: number) => void;
@@ -73,11 +78,13 @@ class S3Bucket implements Bucket {
     options?: CallOptions,
   ): Promise<Uint8Array> {
     const Range = `bytes=${offsetBytes}-${offsetBytes + lengthBytes - 1}`;
+    const { [options?.priority ?? 'demand']: transfer } = this.#options.transfers ?? inlineTransfers;
     return this.#read(key, options, async (client, signal) => {
-      const response = await client.send(new GetObjectCommand({ ...this.#object(key), Range }), {
-        abortSignal: signal,
+      const request = await signRange(client, { ...this.#object(key), Range }, signal);
+      const bytes = await transfer.fetchRange(request, lengthBytes, signal).catch((error: unknown) => {
+        if (!(error instanceof TransferFailure) || error.code !== objectTooLong) throw error;
+        throw new HoldfastError('CORRUPT', `get ${this.#name(key)}: ${error.message}`);
       });
-      const bytes = await collectBody(response, lengthBytes, `get ${this.#name(key)}`);
       if (bytes.length === lengthBytes) return bytes;
       throw new HoldfastError('CORRUPT', `${this.#name(key)} ends before byte ${offsetBytes + lengthBytes}`);
     });

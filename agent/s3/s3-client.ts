@@ -1,14 +1,16 @@
+import { outboundAgent } from '../connection/outbound-agent.ts';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 
 type Env = Record<string, string | undefined>;
 
 /**
  * A client by the SDK's own settings: credentials from the environment, profiles, SSO, container or instance;
- * AWS_REGION; AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL for other stores, which are addressed by path. It does not
+ * AWS_REGION; a proxy by HTTPS_PROXY; AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL for other stores, which are addressed by path. It does not
  * retry by itself: the bucket does.
  */
 export function newS3Client(env: Env): S3Client {
   const endpoint = env['AWS_ENDPOINT_URL_S3'] || env['AWS_ENDPOINT_URL'] || undefined;
+  const agent = outboundAgent(env);
   const region = env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || (endpoint && 'us-east-1');
   return new S3Client({
     maxAttempts: 1,
@@ -16,6 +18,7 @@ export function newS3Client(env: Env): S3Client {
     responseChecksumValidation: 'WHEN_REQUIRED',
     ...(endpoint && { endpoint, forcePathStyle: true }),
     ...(region && { region }),
+    ...(agent && { requestHandler: { httpAgent: agent, httpsAgent: agent } }),
     ...staticCredentials(env),
   });
 }

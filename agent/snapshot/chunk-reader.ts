@@ -1,12 +1,10 @@
-import { promisify } from 'node:util';
-import { zstdDecompress } from 'node:zlib';
 import { HoldfastError } from '../../core/errors.ts';
-import { sha256, type ChunkLocation } from '../../core/snapshot/format.ts';
+import type { ChunkLocation } from '../../core/snapshot/format.ts';
 import { keys } from '../../core/snapshot/names.ts';
 import type { Bucket, CallOptions } from '../s3/bucket.ts';
+import { inlineTransfers, type Transfers } from '../transfer/transfers.ts';
+import type { UnpackedChunk } from '../transfer/transfer.ts';
 import { corruptHint, missingIsCorrupt } from './manifest-reader.ts';
-
-const decompress = promisify(zstdDecompress);
 
 /** A chunk that is stored, and how long its plain bytes are. */
 export interface StoredChunk {
@@ -18,16 +16,20 @@ export interface StoredChunk {
 /** Fetches stored chunks and gives their plain bytes back only where they match the manifest's hash. */
 export class ChunkReader {
   readonly #bucket: Bucket;
+  readonly #transfers: Transfers;
   readonly #label: string;
 
-  constructor(bucket: Bucket, snapshotId: string) {
+  constructor(bucket: Bucket, snapshotId: string, transfers: Transfers = inlineTransfers) {
     this.#bucket = bucket;
+    this.#transfers = transfers;
     this.#label = `snapshot ${snapshotId}`;
   }
 
   async read(chunk: StoredChunk, options?: CallOptions): Promise<Uint8Array> {
     const { offsetBytes, storedBytes } = chunk.location;
-    return this.#verified(chunk, await this.#range(chunk, offsetBytes, storedBytes, options));
+    const stored = await this.#range(chunk, offsetBytes, storedBytes, options);
+    const [unpacked] = await this.#unpack(stored, [chunk], options);
+    return this.#plain(chunk, unpacked);
   }
 
   /**
@@ -42,13 +44,25 @@ export class ChunkReader {
       if (error instanceof HoldfastError && error.code === 'CORRUPT' && run.length > 1) return undefined;
       throw error;
     });
-    const chunks = run.map((chunk) => {
-      if (bytes === undefined) return this.read(chunk, options);
-      const from = chunk.location.offsetBytes - start;
-      return this.#verified(chunk, bytes.subarray(from, from + chunk.location.storedBytes));
-    });
+    const unpacked = bytes && (await this.#unpack(bytes, run, options));
+    const chunks = run.map(async (chunk, i) =>
+      unpacked ? this.#plain(chunk, unpacked[i]) : this.read(chunk, options),
+    );
     for (const chunk of chunks) chunk.catch(() => undefined);
     return chunks;
+  }
+
+  #unpack(stored: Uint8Array, run: StoredChunk[], options?: CallOptions): Promise<UnpackedChunk[]> {
+    const start = run[0]?.location.offsetBytes ?? 0;
+    const packed = run.map(({ plainBytes, location }) => ({
+      offsetBytes: location.offsetBytes - start,
+      storedBytes: location.storedBytes,
+      plainBytes,
+      algorithm: location.algorithm,
+      // A copy: the page that it lies in is not to go along to another thread.
+      hash: Uint8Array.from(location.hash),
+    }));
+    return this.#transfers[options?.priority ?? 'demand'].unpack(stored, packed);
   }
 
   #range(chunk: StoredChunk, offsetBytes: number, lengthBytes: number, options?: CallOptions) {
@@ -61,23 +75,9 @@ export class ChunkReader {
       });
   }
 
-  async #verified(chunk: StoredChunk, stored: Uint8Array): Promise<Uint8Array> {
-    const plain = await this.#plain(chunk, stored);
-    if (plain.length !== chunk.plainBytes) throw this.#corrupt(chunk, 'has a wrong length');
-    if (Buffer.compare(sha256(plain), chunk.location.hash) !== 0)
-      throw this.#corrupt(chunk, 'does not match its hash');
-    return plain;
-  }
-
-  /** Decompression stops at the chunk's length: a hostile object cannot fill the memory. */
-  async #plain(chunk: StoredChunk, stored: Uint8Array): Promise<Uint8Array> {
-    if (chunk.location.algorithm === 'raw') return stored;
-    const { plainBytes } = chunk;
-    try {
-      return await decompress(stored, { maxOutputLength: plainBytes, chunkSize: Math.max(plainBytes, 64) });
-    } catch (error) {
-      throw this.#corrupt(chunk, 'cannot be decompressed', error);
-    }
+  #plain(chunk: StoredChunk, unpacked: UnpackedChunk | undefined): Uint8Array {
+    if (unpacked && 'bytes' in unpacked) return unpacked.bytes;
+    throw this.#corrupt(chunk, unpacked?.fault ?? 'was not unpacked');
   }
 
   #corrupt = (chunk: StoredChunk, why: string, cause?: unknown): HoldfastError =>

@@ -5,6 +5,7 @@ import { checkSnapshotId, keys } from '../../core/snapshot/names.ts';
 import { decodeRoot } from '../../core/snapshot/root-codec.ts';
 import type { ReadChunkOptions, SnapshotSource } from '../../core/snapshot/source.ts';
 import type { Bucket, CallOptions } from '../s3/bucket.ts';
+import type { Transfers } from '../transfer/transfers.ts';
 import { ChunkReader, type StoredChunk } from './chunk-reader.ts';
 import { ManifestReader } from './manifest-reader.ts';
 import { readInOrder } from './read-ahead.ts';
@@ -15,6 +16,8 @@ export interface OpenSnapshotOptions {
   rootHash?: Uint8Array;
   /** A pin that the caller made: the snapshot opens even though it has been deleted meanwhile. */
   pinId?: string;
+  /** How chunks are fetched and unpacked. @default in this thread, without a proxy */
+  transfers?: Transfers;
   /** Manifest pages kept in memory. @default 64, about 20 MiB */
   cachePages?: number;
   signal?: AbortSignal;
@@ -38,7 +41,7 @@ export async function openSnapshot(
   const pinned =
     deleted && pinId !== undefined && (await bucket.has(keys.pin(snapshotId, pinId), { signal }));
   if (deleted && !pinned) throw new HoldfastError('GONE', `snapshot ${snapshotId} was deleted`);
-  return new OpenedSnapshot(bucket, root, options.cachePages ?? 64);
+  return new OpenedSnapshot(bucket, root, options);
 }
 
 export interface ReadRoot extends SnapshotRoot {
@@ -75,10 +78,14 @@ export class OpenedSnapshot implements SnapshotSource {
   readonly #chunks: ChunkReader;
   readonly #closed = new AbortController();
 
-  constructor(bucket: Bucket, root: ReadRoot, cachePages: number) {
+  constructor(
+    bucket: Bucket,
+    root: ReadRoot,
+    { cachePages = 64, transfers }: Pick<OpenSnapshotOptions, 'cachePages' | 'transfers'>,
+  ) {
     this.root = root;
     this.#manifest = new ManifestReader(bucket, root, { cachePages, signal: this.#closed.signal });
-    this.#chunks = new ChunkReader(bucket, root.snapshotId);
+    this.#chunks = new ChunkReader(bucket, root.snapshotId, transfers);
   }
 
   get snapshotId(): string {
@@ -139,12 +146,13 @@ export class OpenedSnapshot implements SnapshotSource {
   }
 
   /** One signal for the caller's and for `close`; refuses chunks that the snapshot has not. */
-  #call(start: number, end: number, { signal }: CallOptions = {}): CallOptions {
+  #call(start: number, end: number, { signal, priority }: CallOptions = {}): CallOptions {
     if (!Number.isSafeInteger(start) || start < 0 || start > end || end > this.chunkCount)
       throw new HoldfastError(
         'INVALID_INPUT',
         `snapshot ${this.snapshotId} has no chunks ${start} to ${end}`,
       );
-    return { signal: signal ? AbortSignal.any([signal, this.#closed.signal]) : this.#closed.signal };
+    const either = signal ? AbortSignal.any([signal, this.#closed.signal]) : this.#closed.signal;
+    return { signal: either, ...(priority && { priority }) };
   }
 }

@@ -3,7 +3,7 @@ import type { ChunkReader, StoredChunk } from './chunk-reader.ts';
 import { inOrder } from './in-order.ts';
 
 /** One request of the background: long enough to fill the line, short enough to hold several in memory. */
-const runBytesMax = 2 * 1024 * 1024;
+const runBytesMax = 1024 * 1024;
 /** Holes are free, but a run of them must still be yielded now and then. */
 const runChunksMax = 256;
 const runsInFlightMax = 4;

@@ -8,14 +8,17 @@ import { listSnapshots } from '../snapshot/list-snapshots.ts';
 import { noSuchSnapshotOf } from '../snapshot/no-such-snapshot.ts';
 import { openSnapshot, type OpenedSnapshot } from '../snapshot/open-snapshot.ts';
 import { pinSnapshot, unpinSnapshot } from '../snapshot/pins.ts';
+import type { Transfers } from '../transfer/transfers.ts';
 import { LazySource } from '../restore/lazy-source.ts';
 
 /** Snapshots in S3, through credentials that are asked for anew when they have expired. */
 export class SnapshotAccess {
   readonly #bucketFor: BucketFor;
+  readonly #transfers: Transfers | undefined;
 
-  constructor(bucketFor: BucketFor) {
+  constructor(bucketFor: BucketFor, transfers?: Transfers) {
     this.#bucketFor = bucketFor;
+    this.#transfers = transfers;
   }
 
   async bucket(purpose: BucketPurpose): Promise<Bucket> {
@@ -24,6 +27,7 @@ export class SnapshotAccess {
     return openBucket({
       bucket: first.bucket,
       prefix: first.prefix,
+      transfers: this.#transfers,
       client: async () => {
         if (!isFirst) return (await this.#bucketFor(purpose)).client;
         isFirst = false;
@@ -60,7 +64,7 @@ export class SnapshotAccess {
       },
     );
     try {
-      return await openSnapshot(bucket, snapshotId, { pinId: pinId(restoreId) });
+      return await openSnapshot(bucket, snapshotId, { pinId: pinId(restoreId), transfers: this.#transfers });
     } catch (thrown) {
       await unpinSnapshot(bucket, snapshotId, pinId(restoreId)).catch(() => undefined);
       throw thrown;
@@ -73,6 +77,7 @@ export class SnapshotAccess {
     return new LazySource(descriptor, async () =>
       openSnapshot(await this.bucket({ kind: 'restore', volumeId, snapshotId }), snapshotId, {
         pinId: pinId(restoreId),
+        transfers: this.#transfers,
         rootHash: Buffer.from(rootHash, 'hex'),
       }),
     );

@@ -8,6 +8,7 @@ import { Bandwidth } from '../restore/bandwidth.ts';
 import { systemClock } from '../restore/system-clock.ts';
 import type { Clock } from '../restore/target-disk.ts';
 import { ioError, readVersionedFile, syncDirectory, writeVersionedFile } from '../state/versioned-file.ts';
+import type { Transfers } from '../transfer/transfers.ts';
 import { makeRecord } from './make-record.ts';
 import { Mutex } from './mutex.ts';
 import { SnapshotAccess } from './snapshot-access.ts';
@@ -23,6 +24,8 @@ export interface VolumeServiceDeps {
   /** Path of the NBD server's Unix socket. */
   nbdSocket: string;
   bucketFor: BucketFor;
+  /** How restores fetch and unpack chunks. @default in this thread, without a proxy */
+  transfers?: Transfers;
   /** Of all restores' backgrounds together. @default no limit */
   bandwidthBytesPerSec?: number;
   clock?: Clock;
@@ -53,7 +56,7 @@ class Volumes implements VolumeService {
     this.#deps = deps;
     this.#log = deps.log ?? silentLog;
     this.#clock = deps.clock ?? systemClock;
-    this.#snapshots = new SnapshotAccess(deps.bucketFor);
+    this.#snapshots = new SnapshotAccess(deps.bucketFor, deps.transfers);
     this.#bandwidth = new Bandwidth(this.#clock, deps.bandwidthBytesPerSec);
   }
 

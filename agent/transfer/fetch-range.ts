@@ -1,0 +1,82 @@
+import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import { Agent as TlsAgent, request as httpsRequest } from 'node:https';
+import { objectTooLong, TransferFailure, type SignedRequest } from './transfer.ts';
+
+/** More than this of an error's body is not worth reading. */
+const errorBodyBytesMax = 64 * 1024;
+const socketsMax = 64;
+
+export type FetchRange = (
+  request: SignedRequest,
+  lengthBytes: number,
+  signal?: AbortSignal,
+) => Promise<Uint8Array>;
+
+/**
+ * GETs over kept connections, without the SDK's layers: those cost more than everything else that happens to the
+ * bytes. The buffer is allocated by our number, never by the server's. `proxy`: the agent that knows the way out.
+ */
+export function rangeFetcher(proxy?: Agent): FetchRange {
+  const plain = proxy ?? new Agent({ keepAlive: true, maxSockets: socketsMax });
+  const secure = proxy ?? new TlsAgent({ keepAlive: true, maxSockets: socketsMax });
+  const send = ({ protocol, ...rest }: SignedRequest, signal?: AbortSignal): ClientRequest =>
+    protocol === 'https:'
+      ? httpsRequest({ ...rest, agent: secure, signal })
+      : httpRequest({ ...rest, agent: plain, signal });
+  return (request, lengthBytes, signal) =>
+    new Promise((resolve, reject) => {
+      const sent = send(request, signal);
+      sent.once('error', (cause) => reject(signal?.aborted ? signal.reason : broken(cause)));
+      sent.once('response', (response) => {
+        const isPart = response.statusCode === 206 || response.statusCode === 200;
+        (isPart ? body(response, lengthBytes) : failure(response)).then(resolve, reject);
+      });
+      sent.end();
+    });
+}
+
+const broken = ({ message, code, name }: NodeJS.ErrnoException): TransferFailure =>
+  new TransferFailure(message, { code: code ?? name });
+
+async function body(response: IncomingMessage, lengthBytes: number): Promise<Uint8Array> {
+  const announced = Number(response.headers['content-length'] ?? lengthBytes);
+  if (!(announced <= lengthBytes)) {
+    response.destroy();
+    throw tooLong(lengthBytes);
+  }
+  const into = new Uint8Array(announced);
+  const length = await collect(response, into);
+  if (length > into.length) throw tooLong(lengthBytes);
+  if (response.headers['content-length'] !== undefined && length < announced)
+    throw new TransferFailure('the connection ended early', { code: 'ECONNRESET' });
+  return into.subarray(0, length);
+}
+
+const tooLong = (lengthBytes: number): TransferFailure =>
+  new TransferFailure(`the answer is longer than ${lengthBytes} bytes`, { code: objectTooLong });
+
+/** What an error's body says, as S3 writes it. */
+async function failure(response: IncomingMessage): Promise<never> {
+  const into = new Uint8Array(errorBodyBytesMax);
+  const length = await collect(response, into).catch(() => 0);
+  const text = Buffer.from(into.subarray(0, Math.min(length, into.length))).toString('utf8');
+  const code = /<Code>([A-Za-z0-9.]{1,80})<\/Code>/.exec(text)?.[1];
+  const status = response.statusCode;
+  throw new TransferFailure(`HTTP ${status}`, { ...(code && { code }), ...(status && { status }) });
+}
+
+/** How many bytes came; where they are more than there is room for, the connection is given up. */
+function collect(response: IncomingMessage, into: Uint8Array): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let length = 0;
+    response.on('data', (part: Buffer) => {
+      if (length + part.length <= into.length) into.set(part, length);
+      length += part.length;
+      if (length <= into.length) return;
+      response.destroy();
+      resolve(length);
+    });
+    response.once('end', () => resolve(length));
+    response.once('error', (cause) => reject(broken(cause)));
+  });
+}

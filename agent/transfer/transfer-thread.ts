@@ -1,0 +1,92 @@
+import { Worker } from 'node:worker_threads';
+import type { Answer, Order, ThreadSettings } from './thread-messages.ts';
+import {
+  TransferFailure,
+  type PackedChunk,
+  type SignedRequest,
+  type Transfer,
+  type UnpackedChunk,
+} from './transfer.ts';
+
+/**
+ * Fetching, hashing and decompressing in a thread of its own, so that the thread that serves clients has its time for
+ * them. It starts with the first order, and again after it died: what it was at fails then as a broken connection
+ * does, which is tried again.
+ */
+export class TransferThread implements Transfer {
+  readonly #env: Record<string, string | undefined>;
+  readonly #waiting = new Map<number, PromiseWithResolvers<Answer>>();
+  #worker: Worker | undefined;
+  #lastId = 0;
+
+  constructor(env: Record<string, string | undefined>) {
+    this.#env = env;
+  }
+
+  async fetchRange(request: SignedRequest, lengthBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
+    signal?.throwIfAborted();
+    const id = ++this.#lastId;
+    const cancel = (): void => this.#post({ kind: 'cancel', id });
+    signal?.addEventListener('abort', cancel, { once: true });
+    try {
+      const answer = await this.#ask({ kind: 'fetch', id, request, lengthBytes });
+      if ('fetched' in answer) return answer.fetched;
+      signal?.throwIfAborted();
+      throw failureOf(answer);
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+    }
+  }
+
+  async unpack(stored: Uint8Array, chunks: readonly PackedChunk[]): Promise<UnpackedChunk[]> {
+    const order: Order = { kind: 'unpack', id: ++this.#lastId, stored, chunks };
+    const answer = await this.#ask(order, [stored.buffer as ArrayBuffer]);
+    if ('unpacked' in answer) return answer.unpacked;
+    throw failureOf(answer);
+  }
+
+  async close(): Promise<void> {
+    await this.#worker?.terminate();
+  }
+
+  #ask(order: Exclude<Order, { kind: 'cancel' }>, transfer: ArrayBuffer[] = []): Promise<Answer> {
+    const waiting = Promise.withResolvers<Answer>();
+    this.#waiting.set(order.id, waiting);
+    this.#post(order, transfer);
+    // The process lives for what it waits for, and not for a thread that has nothing to do.
+    this.#worker?.ref();
+    return waiting.promise.finally(() => {
+      this.#waiting.delete(order.id);
+      if (this.#waiting.size === 0) this.#worker?.unref();
+    });
+  }
+
+  #post(order: Order, transfer: ArrayBuffer[] = []): void {
+    if (order.kind === 'cancel' && !this.#worker) return;
+    this.#worker ??= this.#start();
+    this.#worker.postMessage(order, transfer);
+  }
+
+  #start(): Worker {
+    const settings: ThreadSettings = { env: { ...this.#env } };
+    const worker = new Worker(new URL('./transfer-worker.ts', import.meta.url), { workerData: settings });
+    worker.on('message', (answer: Answer) => this.#waiting.get(answer.id)?.resolve(answer));
+    let why = 'it ended';
+    worker.on('error', (cause) => (why = cause.message));
+    worker.once('exit', () => {
+      if (this.#worker === worker) this.#worker = undefined;
+      const failure = new TransferFailure(`the transfer thread: ${why}`, { code: 'ECONNRESET' });
+      for (const waiting of this.#waiting.values()) waiting.reject(failure);
+    });
+    return worker;
+  }
+}
+
+function failureOf(answer: Answer): TransferFailure {
+  if (!('failed' in answer)) return new TransferFailure('an answer to another question');
+  const { message, code, status } = answer.failed;
+  return new TransferFailure(message, {
+    ...(code !== undefined && { code }),
+    ...(status !== undefined && { status }),
+  });
+}

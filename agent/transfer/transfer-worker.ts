@@ -1,0 +1,51 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { outboundAgent } from '../connection/outbound-agent.ts';
+import { rangeFetcher } from './fetch-range.ts';
+import type { Answer, Order, ThreadSettings } from './thread-messages.ts';
+import { TransferFailure, type UnpackedChunk } from './transfer.ts';
+import { unpack } from './unpack.ts';
+
+const port = parentPort!;
+const { env } = workerData as ThreadSettings;
+const fetchRange = rangeFetcher(outboundAgent(env));
+const running = new Map<number, AbortController>();
+
+port.on('message', (order: Order) => {
+  if (order.kind === 'cancel') return running.get(order.id)?.abort();
+  const work = order.kind === 'fetch' ? fetch(order) : unpackAll(order);
+  work.catch((thrown: unknown) => {
+    const { code, $metadata } = thrown instanceof TransferFailure ? thrown : new TransferFailure('');
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    answer({ id: order.id, failed: { message, code, status: $metadata.httpStatusCode } });
+  });
+});
+
+function answer(message: Answer, buffers: readonly Uint8Array[] = []): void {
+  const transfer = new Set(buffers.map((bytes) => bytes.buffer as ArrayBuffer));
+  port.postMessage(message, [...transfer]);
+}
+
+async function fetch(order: Extract<Order, { kind: 'fetch' }>): Promise<void> {
+  const stop = new AbortController();
+  running.set(order.id, stop);
+  try {
+    const fetched = await fetchRange(order.request, order.lengthBytes, stop.signal);
+    answer({ id: order.id, fetched }, [fetched]);
+  } finally {
+    running.delete(order.id);
+  }
+}
+
+async function unpackAll({ id, stored, chunks }: Extract<Order, { kind: 'unpack' }>): Promise<void> {
+  const unpacked = (await unpack(stored, chunks)).map(own);
+  answer(
+    { id, unpacked },
+    unpacked.flatMap((chunk) => ('bytes' in chunk ? [chunk.bytes] : [])),
+  );
+}
+
+/** Small results of zlib lie in the pool that Node shares among buffers, which cannot be handed over. */
+function own(chunk: UnpackedChunk): UnpackedChunk {
+  if (!('bytes' in chunk) || chunk.bytes.length >= Buffer.poolSize) return chunk;
+  return { bytes: new Uint8Array(chunk.bytes) };
+}

@@ -1,0 +1,51 @@
+import type { ChunkLocation } from '../../core/snapshot/format.ts';
+
+/** A GET of a range, signed and ready to be sent as it is. Its headers are a secret while the signature is good. */
+export interface SignedRequest {
+  protocol: string;
+  hostname: string;
+  port: number | undefined;
+  /** With the query. */
+  path: string;
+  headers: Record<string, string>;
+}
+
+/** What has to be known of a chunk to make plain bytes of stored ones. */
+export interface PackedChunk {
+  /** Where its stored bytes begin within those that were fetched. */
+  offsetBytes: number;
+  storedBytes: number;
+  plainBytes: number;
+  algorithm: ChunkLocation['algorithm'];
+  /** SHA-256 of the plain bytes. */
+  hash: Uint8Array;
+}
+
+/** Plain bytes that match the hash, or why there are none. */
+export type UnpackedChunk = { bytes: Uint8Array } | { fault: string };
+
+/** The part of a restore that costs the processor: a thread of its own can do it, or this one. */
+export interface Transfer {
+  /**
+   * The bytes of the answer's body, at most `lengthBytes`, fewer where the object ends before. Throws
+   * TransferFailure; the signal's reason when aborted.
+   */
+  fetchRange(request: SignedRequest, lengthBytes: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /** One result for each chunk. The stored bytes belong to the callee from then on. */
+  unpack(stored: Uint8Array, chunks: readonly PackedChunk[]): Promise<UnpackedChunk[]>;
+}
+
+/** Why a GET failed, in the terms in which the SDK's errors say it: S3's error code, or the network's, and the status. */
+export class TransferFailure extends Error {
+  readonly code: string | undefined;
+  readonly $metadata: { httpStatusCode: number | undefined };
+
+  constructor(message: string, facts: { code?: string; status?: number } = {}) {
+    super(message);
+    this.code = facts.code;
+    this.$metadata = { httpStatusCode: facts.status };
+  }
+}
+
+/** The code of a failure that no other attempt can mend: the answer is longer than what was asked for. */
+export const objectTooLong = 'ObjectTooLong';

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { createServer, type TlsOptions } from 'node:tls';
 import { asHoldfastError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import type { BufferPool } from './buffer-pool.ts';
 import type { ListExports, NbdExport } from './exports.ts';
 import { afterTls, handleOption, startNegotiation, type Negotiation } from './handshake.ts';
 import { createHandshakeReader, type HandshakeMessage } from './reader.ts';
@@ -18,6 +19,8 @@ export interface ConnectionDeps {
   tls: TlsOptions | undefined;
   /** A client that has not chosen an export by then is cut off. */
   handshakeTimeoutMs: number;
+  /** Shared by the server's connections. */
+  buffers: BufferPool;
   log: Log;
 }
 
@@ -98,6 +101,7 @@ export function serveConnection(accepted: Duplex, deps: ConnectionDeps): Connect
       device: entry.device,
       structured: negotiation!.structured,
       contexts: negotiation!.contexts,
+      buffers: deps.buffers,
     };
     transmission = runTransmission(socket, session, reader.rest(), {
       onViolation: violation,

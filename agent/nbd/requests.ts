@@ -1,5 +1,6 @@
 import type { BlockDevice, Extent, StatusContext } from '../../core/block-device.ts';
 import { asHoldfastError, HoldfastError, type ErrorCode } from '../../core/errors.ts';
+import type { BufferPool } from './buffer-pool.ts';
 import { requestMaxBytes, type MetaContext } from './exports.ts';
 import {
   command,
@@ -25,6 +26,8 @@ export interface Session {
   device: BlockDevice;
   structured: boolean;
   contexts: readonly MetaContext[];
+  /** Where the replies of reads come from. */
+  buffers: BufferPool;
 }
 
 /** A reply to block status holds no more extents a context; the client asks again from where it ends. */
@@ -125,10 +128,14 @@ export async function performRequest(
   }
 }
 
-/** The device reads straight into the reply: no copy, one buffer to send. */
+/**
+ * The device reads straight into the reply: no copy, one buffer to send. One whose read failed is not given back, as
+ * a device may still be at work on it.
+ */
 async function read(session: Session, request: Request): Promise<Buffer> {
   const headerBytes = session.structured ? readChunkBytes : simpleReplyBytes;
-  const reply = Buffer.allocUnsafe(headerBytes + request.lengthBytes);
+  const replyBytes = headerBytes + request.lengthBytes;
+  const reply = session.buffers.take(replyBytes).subarray(0, replyBytes);
   await session.device.read(reply.subarray(headerBytes), request.offsetBytes);
   if (session.structured) encodeReadChunk(reply, request.cookie, request.offsetBytes, request.lengthBytes);
   else encodeSimpleReply(reply, request.cookie, 0);

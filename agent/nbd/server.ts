@@ -1,8 +1,12 @@
 import { createServer } from 'node:net';
 import { silentLog, type Log } from '../../core/log.ts';
+import { BufferPool } from './buffer-pool.ts';
 import { serveConnection, type Connection } from './connection.ts';
 import type { ListExports } from './exports.ts';
 import { listen, type NbdListen } from './listen.ts';
+
+/** Buffers that are kept for the next large reads of any client. */
+const buffersKeptMaxBytes = 32 * 1024 * 1024;
 
 /** PEM texts. Clients must show a certificate that `ca` signed. */
 export interface NbdTls {
@@ -44,6 +48,7 @@ export async function serveNbd(options: NbdServerOptions): Promise<NbdServer> {
   const { exports, tls, log = silentLog } = options;
   const connectionsMax = options.connectionsMax ?? 32;
   const connections = new Set<Connection>();
+  const buffers = new BufferPool(buffersKeptMaxBytes);
   let lastConnectionId = 0;
   const tlsOptions = tls && {
     ...tls,
@@ -64,10 +69,14 @@ export async function serveNbd(options: NbdServerOptions): Promise<NbdServer> {
       exports,
       tls: tlsOptions,
       handshakeTimeoutMs: options.handshakeTimeoutMs ?? 30_000,
+      buffers,
       log,
     });
     connections.add(connection);
-    void connection.done.then(() => connections.delete(connection));
+    void connection.done.then(() => {
+      connections.delete(connection);
+      if (connections.size === 0) buffers.clear();
+    });
   });
   const { address, remove } = await listen(server, options.listen, tls !== undefined);
   server.on('error', (error) => log('error', 'nbd.accept-error', { message: error.message }));

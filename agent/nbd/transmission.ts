@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { requestMaxBytes } from './exports.ts';
 import { createRequestReader } from './reader.ts';
+import { ReplySender } from './reply-sender.ts';
 import { errorReply, performRequest, validateRequest, type Session } from './requests.ts';
 import { command, type Request } from './wire.ts';
 
@@ -29,33 +30,18 @@ export function runTransmission(
   observe: { onViolation(reason: string): void; onFault(thrown: unknown, request: Request): void },
 ): Transmission {
   const reader = createRequestReader(requestMaxBytes(session.device));
+  const replies = new ReplySender(socket, session.buffers);
   let requestsInFlight = 0;
   let bytesInFlight = 0;
   let draining = false;
-  let corked = false;
   let paused = false;
   let closed = socket.destroyed;
   const done = Promise.withResolvers<void>();
 
   /** Bytes that the kernel has not taken yet count too: a client that does not read its replies is not read either. */
   const hasRoom = (): boolean =>
-    requestsInFlight < requestsInFlightMax && bytesInFlight + socket.writableLength < bytesInFlightMax;
+    requestsInFlight < requestsInFlightMax && bytesInFlight + replies.unsentBytes < bytesInFlightMax;
 
-  const uncork = (): void => {
-    corked = false;
-    socket.uncork();
-  };
-  /** The last reply in flight goes out now; with others about to come, all of one turn leave in one system call. */
-  const send = (buffers: readonly Buffer[]): void => {
-    if (closed || !socket.writable) return;
-    if (requestsInFlight > 0 && !corked) {
-      corked = true;
-      socket.cork();
-      setImmediate(uncork);
-    }
-    for (const buffer of buffers) socket.write(buffer);
-    if (requestsInFlight === 0 && corked) socket.uncork(); // the immediate's uncork then does nothing
-  };
   const finishIfIdle = (): void => {
     if (requestsInFlight > 0) return;
     if (closed) done.resolve();
@@ -64,14 +50,14 @@ export function runTransmission(
   const settle = (request: Request, buffers: readonly Buffer[]): void => {
     requestsInFlight--;
     bytesInFlight -= dataBytesOf(request);
-    send(buffers);
+    replies.send(buffers, requestsInFlight > 0);
     pump();
     finishIfIdle();
   };
   const begin = (request: Request, payload: Buffer | undefined): void => {
     const refusal = validateRequest(session, request);
     if (refusal) {
-      send([errorReply(session, request.cookie, refusal)]);
+      replies.send([errorReply(session, request.cookie, refusal)], requestsInFlight > 0);
       return;
     }
     requestsInFlight++;

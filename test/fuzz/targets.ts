@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { BufferPool } from '../../agent/nbd/buffer-pool.ts';
 import { afterTls, handleOption, startNegotiation } from '../../agent/nbd/handshake.ts';
 import { createHandshakeReader, createRequestReader, skippedMaxBytes } from '../../agent/nbd/reader.ts';
 import { validateRequest } from '../../agent/nbd/requests.ts';
@@ -123,7 +124,7 @@ const requests: FuzzTarget = {
   ],
   run: (bytes) => {
     const reader = createRequestReader(1024 * 1024);
-    const session = { device, structured: bytes.length % 2 === 0, contexts: [] };
+    const session = { device, structured: bytes.length % 2 === 0, contexts: [], buffers: new BufferPool(0) };
     for (const piece of pieces(bytes)) {
       reader.push(piece);
       for (let incoming = reader.next(); incoming; incoming = reader.next()) {

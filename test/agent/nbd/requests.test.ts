@@ -1,3 +1,4 @@
+import { BufferPool } from '../../../agent/nbd/buffer-pool.ts';
 import { HoldfastError } from '../../../core/errors.ts';
 import {
   errnoOf,
@@ -19,6 +20,7 @@ const session = (over: Partial<Session> = {}): Session => ({
   device: memoryDevice(sizeBytes, { maxBytes: 4096 }),
   structured: true,
   contexts,
+  buffers: new BufferPool(0),
   ...over,
 });
 const request = (type: number, offsetBytes: number, lengthBytes: number, flags = 0): Request => ({

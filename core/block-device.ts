@@ -10,6 +10,8 @@ export interface BlockDevice {
   readonly blockSize: { minBytes: number; preferredBytes: number; maxBytes: number };
   /** Fills `into` from `offsetBytes`. */
   read(into: Uint8Array, offsetBytes: number): Promise<void>;
+  /** `read` without a promise, where it waits for nothing; false where it would, and `into` holds anything then. */
+  readNow?(into: Uint8Array, offsetBytes: number): boolean;
   /** Resolves when the write survives the process's death; with `fua` when it survives power loss. */
   write(from: Uint8Array, offsetBytes: number, options?: { fua?: boolean }): Promise<void>;
   /** Everything acknowledged before this call survives power loss once it resolves. */

@@ -2,6 +2,7 @@ import { constants, fdatasync, read, write } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import type { BlockDevice, Extent, StatusContext } from '../../core/block-device.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import { fileNow } from './file-now.ts';
 import { loadLinuxFile, type LinuxFile } from './linux-file.ts';
 import { noFileOrDevice, openError } from './path-errors.ts';
 
@@ -14,26 +15,15 @@ export interface FileIo {
   sync(): Promise<void>;
 }
 
-/** Copying more than this out of the page cache would hold everybody else up. */
-const readNowMaxBytes = 128 * 1024;
-
-/**
- * By callbacks: `FileHandle`'s promises cost several microseconds more a call. With `linuxFile` small reads of what
- * is in the page cache do without a thread and its two wake-ups.
- */
-export function fileIo(fd: number, linuxFile?: LinuxFile): FileIo {
-  let canReadNow = linuxFile !== undefined;
-  const readByThread = (into: Uint8Array, offsetBytes: number): Promise<number> =>
-    new Promise((resolve, reject) => {
-      read(fd, into, 0, into.length, offsetBytes, (error, count) => (error ? reject(error) : resolve(count)));
-    });
+/** By callbacks: `FileHandle`'s promises cost several microseconds more a call. */
+export function fileIo(fd: number): FileIo {
   return {
-    read: (into, offsetBytes) => {
-      if (!canReadNow || into.length > readNowMaxBytes) return readByThread(into, offsetBytes);
-      const count = linuxFile!.readNow(fd, into, offsetBytes);
-      canReadNow = count !== undefined;
-      return count ? Promise.resolve(count) : readByThread(into, offsetBytes);
-    },
+    read: (into, offsetBytes) =>
+      new Promise((resolve, reject) => {
+        read(fd, into, 0, into.length, offsetBytes, (error, count) =>
+          error ? reject(error) : resolve(count),
+        );
+      }),
     write: (from, offsetBytes) =>
       new Promise((resolve, reject) => {
         write(fd, from, 0, from.length, offsetBytes, (error, count) =>
@@ -132,7 +122,7 @@ export async function openFileDevice(path: string, options: FileDeviceOptions = 
     });
   }
   const linuxFile = options.linuxFile ?? (await loadLinuxFile());
-  const real = fileIo(handle.fd, linuxFile);
+  const real = fileIo(handle.fd);
   const io = options.wrapIo ? options.wrapIo(real) : real;
   const { fd } = handle;
   const close = () => handle.close();
@@ -179,11 +169,13 @@ function fileDevice({ name, fd, io, linuxFile, sizeBytes, readOnly, close }: Fil
       await writeFully(io, piece, offsetBytes + done, name);
     }
   };
+  const now = fileNow(fd, linuxFile);
   return {
     sizeBytes,
     readOnly,
     blockSize: { minBytes: 1, preferredBytes: 4096, maxBytes: 32 * 1024 * 1024 },
     read: (into, offsetBytes) => readFully(io, into, offsetBytes, name),
+    readNow: now.read,
     write: async (from, offsetBytes, { fua } = {}) => {
       refuseIfLost();
       await writeFully(io, from, offsetBytes, name);

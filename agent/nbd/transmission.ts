@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import { requestMaxBytes } from './exports.ts';
 import { createRequestReader } from './reader.ts';
 import { ReplySender } from './reply-sender.ts';
+import { performNow } from './perform-now.ts';
 import { errorReply, performRequest, validateRequest, type Session } from './requests.ts';
 import { command, type Request } from './wire.ts';
 
@@ -44,6 +45,7 @@ export function runTransmission(
 
   const finishIfIdle = (): void => {
     if (requestsInFlight > 0) return;
+    replies.flush();
     if (closed) done.resolve();
     else if (draining) socket.end(() => socket.destroy());
   };
@@ -54,20 +56,27 @@ export function runTransmission(
     pump();
     finishIfIdle();
   };
+  const failed = (request: Request, thrown: unknown): Buffer[] => {
+    observe.onFault(thrown, request);
+    return [errorReply(session, request.cookie, thrown)];
+  };
   const begin = (request: Request, payload: Buffer | undefined): void => {
     const refusal = validateRequest(session, request);
     if (refusal) {
       replies.send([errorReply(session, request.cookie, refusal)], requestsInFlight > 0);
       return;
     }
+    try {
+      if (performNow(session, request, replies)) return;
+    } catch (thrown) {
+      replies.send(failed(request, thrown), requestsInFlight > 0);
+      return;
+    }
     requestsInFlight++;
     bytesInFlight += dataBytesOf(request);
     performRequest(session, request, payload).then(
       (buffers) => settle(request, buffers),
-      (thrown: unknown) => {
-        observe.onFault(thrown, request);
-        settle(request, [errorReply(session, request.cookie, thrown)]);
-      },
+      (thrown: unknown) => settle(request, failed(request, thrown)),
     );
   };
   const pump = (): void => {
@@ -83,6 +92,7 @@ export function runTransmission(
         finishIfIdle();
       } else begin(incoming.request, incoming.payload);
     }
+    replies.flush();
     const pause = !draining && !hasRoom(); // while draining the client's end must be seen, its data not
     if (pause !== paused) {
       paused = pause;

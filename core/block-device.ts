@@ -1,6 +1,7 @@
 /**
  * What the block server exports and what the restore engine, a plain file and a snapshot each implement.
  * Offsets and lengths are bytes; callers keep them inside `sizeBytes`. Every method may be called concurrently.
+ * Buffers are the caller's again once the promise resolves; after a rejection they may still be in use.
  * Errors are HoldfastErrors: IO → EIO, NO_SPACE → ENOSPC, INVALID_INPUT → EINVAL, FORBIDDEN → EPERM (read-only).
  */
 export interface BlockDevice {
@@ -14,6 +15,8 @@ export interface BlockDevice {
   readNow?(into: Uint8Array, offsetBytes: number): boolean;
   /** Resolves when the write survives the process's death; with `fua` when it survives power loss. */
   write(from: Uint8Array, offsetBytes: number, options?: { fua?: boolean }): Promise<void>;
+  /** `write` without FUA and without a promise; false where it would wait or fail, and then `write` has to follow. */
+  writeNow?(from: Uint8Array, offsetBytes: number): boolean;
   /** Everything acknowledged before this call survives power loss once it resolves. */
   flush(): Promise<void>;
   trim(offsetBytes: number, lengthBytes: number, options?: { fua?: boolean }): Promise<void>;

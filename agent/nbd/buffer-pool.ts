@@ -1,10 +1,10 @@
-/** Larger than what small buffers are cut from anyway, so that none of those is kept. */
-const pooledMinBytes = 64 * 1024;
+/** Smaller ones are cut from a buffer that many share. */
+const pooledMinBytes = Buffer.poolSize >>> 1;
 /** What a class has beyond its power of two: room for a reply's header in front of a round number of bytes. */
 const headerRoomBytes = 4096;
 
 /**
- * Large buffers, used again. Every new one would count as garbage to come, so that V8 collects far too often, and
+ * Buffers that are used again. Every new one would count as garbage to come, so that V8 collects far too often, and
  * the kernel has to find and zero its pages.
  *
  * The one given back last is taken first: its bytes may still be in the processor's cache.

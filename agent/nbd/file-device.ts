@@ -126,7 +126,8 @@ export async function openFileDevice(path: string, options: FileDeviceOptions = 
   const io = options.wrapIo ? options.wrapIo(real) : real;
   const { fd } = handle;
   const close = () => handle.close();
-  return fileDevice({ name: path, fd, io, linuxFile, sizeBytes, readOnly, close });
+  const blockBytes = info.blksize;
+  return fileDevice({ name: path, fd, io, linuxFile, sizeBytes, blockBytes, readOnly, close });
 }
 
 interface FileDeviceParts {
@@ -135,11 +136,22 @@ interface FileDeviceParts {
   io: FileIo;
   linuxFile: LinuxFile | undefined;
   sizeBytes: number;
+  /** Of the file system. */
+  blockBytes: number;
   readOnly: boolean;
   close(): Promise<void>;
 }
 
-function fileDevice({ name, fd, io, linuxFile, sizeBytes, readOnly, close }: FileDeviceParts): BlockDevice {
+function fileDevice({
+  name,
+  fd,
+  io,
+  linuxFile,
+  sizeBytes,
+  blockBytes,
+  readOnly,
+  close,
+}: FileDeviceParts): BlockDevice {
   /**
    * Linux reports a failed write-back once and then forgets it, so a second fdatasync would succeed although data is
    * lost. After the first failure nothing is acknowledged any more until the file is opened anew.
@@ -151,13 +163,17 @@ function fileDevice({ name, fd, io, linuxFile, sizeBytes, readOnly, close }: Fil
         cause: lost,
       });
   };
+  let syncs = 0;
   const flush = async (): Promise<void> => {
     refuseIfLost();
+    syncs++;
     try {
       await io.sync();
     } catch (cause) {
       lost ??= fileError('sync', name, cause);
       throw lost;
+    } finally {
+      syncs--;
     }
     refuseIfLost();
   };
@@ -169,7 +185,7 @@ function fileDevice({ name, fd, io, linuxFile, sizeBytes, readOnly, close }: Fil
       await writeFully(io, piece, offsetBytes + done, name);
     }
   };
-  const now = fileNow(fd, linuxFile);
+  const now = fileNow(fd, { linuxFile, blockBytes });
   return {
     sizeBytes,
     readOnly,
@@ -181,6 +197,8 @@ function fileDevice({ name, fd, io, linuxFile, sizeBytes, readOnly, close }: Fil
       await writeFully(io, from, offsetBytes, name);
       if (fua) await flush();
     },
+    // A write may have to wait for the journal while a sync is under way.
+    writeNow: (from, offsetBytes) => !readOnly && !lost && syncs === 0 && now.write(from, offsetBytes),
     flush,
     trim: async (offsetBytes, lengthBytes, { fua } = {}) => {
       await zero(offsetBytes, lengthBytes, false);

@@ -2,6 +2,7 @@ import type { ReplySender } from './reply-sender.ts';
 import type { Session } from './requests.ts';
 import {
   command,
+  commandFlag,
   encodeReadChunk,
   encodeSimpleReply,
   readChunkBytes,
@@ -16,15 +17,30 @@ const copiedMaxBytes = 128 * 1024;
  * Adds the reply of a valid request to the batch, where the device can perform it without waiting: no promise, and
  * one write for all of what a client has sent. False where not: then it is to be performed as usual.
  */
-export function performNow(session: Session, request: Request, replies: ReplySender): boolean {
+export function performNow(
+  session: Session,
+  request: Request,
+  payload: Buffer | undefined,
+  replies: ReplySender,
+): boolean {
   const { device, structured } = session;
-  const { type, cookie, offsetBytes, lengthBytes } = request;
-  if (type !== command.read || !device.readNow || lengthBytes > copiedMaxBytes) return false;
-  const headerBytes = structured ? readChunkBytes : simpleReplyBytes;
-  const reply = replies.place(headerBytes + lengthBytes);
-  if (!device.readNow(reply.subarray(headerBytes), offsetBytes)) return false;
-  if (structured) encodeReadChunk(reply, cookie, offsetBytes, lengthBytes);
-  else encodeSimpleReply(reply, cookie, 0);
-  replies.add(reply.length);
-  return true;
+  const { type, flags, cookie, offsetBytes, lengthBytes } = request;
+  if (lengthBytes > copiedMaxBytes) return false;
+  if (type === command.read) {
+    if (!device.readNow) return false;
+    const headerBytes = structured ? readChunkBytes : simpleReplyBytes;
+    const reply = replies.place(headerBytes + lengthBytes);
+    if (!device.readNow(reply.subarray(headerBytes), offsetBytes)) return false;
+    if (structured) encodeReadChunk(reply, cookie, offsetBytes, lengthBytes);
+    else encodeSimpleReply(reply, cookie, 0);
+    replies.add(reply.length);
+    return true;
+  }
+  if (type === command.write && (flags & commandFlag.fua) === 0) {
+    if (!device.writeNow?.(payload!, offsetBytes)) return false;
+    encodeSimpleReply(replies.place(simpleReplyBytes), cookie, 0);
+    replies.add(simpleReplyBytes);
+    return true;
+  }
+  return false;
 }

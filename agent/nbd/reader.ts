@@ -1,3 +1,4 @@
+import type { BufferPool } from './buffer-pool.ts';
 import {
   clientFlagsBytes,
   command,
@@ -19,6 +20,8 @@ export const optionMaxBytes = 16 * 1024;
 export const skippedMaxBytes = 64 * 1024 * 1024;
 /** A payload's first buffer at most; larger ones grow with what has arrived. */
 const payloadStartBytes = 1024 * 1024;
+/** Smaller chunks are no burden to the garbage collector. */
+const releasedMinBytes = 4096;
 
 export type HandshakeMessage =
   | { kind: 'client-flags'; flags: number }
@@ -84,7 +87,16 @@ export type Incoming =
   /** `payload` is a write's bytes; a write longer than the limit has none, its bytes were dropped as they came. */
   { kind: 'request'; request: Request; payload: Buffer | undefined } | { kind: 'violation'; reason: string };
 
-export function createRequestReader(payloadLimitBytes: number): Reader<Incoming> {
+export interface RequestReader extends Reader<Incoming> {
+  /**
+   * Frees what was read of the chunks at once; the garbage collector would be kept busy by nothing else. For when
+   * nobody looks at a payload any more, except at those that came from `buffers`.
+   */
+  release(): void;
+}
+
+/** Payloads are views of chunks, or taken from `buffers` where they did not come in one piece. */
+export function createRequestReader(payloadLimitBytes: number, buffers: BufferPool): RequestReader {
   let pending: Buffer = nothing;
   let at = 0; // of pending, to spare a subarray per small request
   let write: { request: Request; payload: Buffer; filledBytes: number } | undefined;
@@ -110,7 +122,7 @@ export function createRequestReader(payloadLimitBytes: number): Reader<Incoming>
       return { kind: 'request', request, payload };
     }
     const startBytes = Math.min(request.lengthBytes, payloadStartBytes);
-    write = { request, payload: Buffer.allocUnsafeSlow(startBytes), filledBytes: 0 };
+    write = { request, payload: buffers.take(startBytes), filledBytes: 0 };
     return filled(write);
   };
   const skipped = (current: { request: Request; leftBytes: number }): Incoming | undefined => {
@@ -129,16 +141,22 @@ export function createRequestReader(payloadLimitBytes: number): Reader<Incoming>
     const totalBytes = current.request.lengthBytes;
     const count = Math.min(totalBytes - current.filledBytes, pending.length - at);
     if (current.filledBytes + count > current.payload.length) {
-      current.payload = grown(current.payload, current.filledBytes, current.filledBytes + count, totalBytes);
+      current.payload = grown(
+        buffers,
+        current.payload,
+        current.filledBytes,
+        current.filledBytes + count,
+        totalBytes,
+      );
     }
     pending.copy(current.payload, current.filledBytes, at, at + count);
     current.filledBytes += count;
     at += count;
     if (current.filledBytes < totalBytes) return undefined;
     write = undefined;
-    return { kind: 'request', request: current.request, payload: current.payload };
+    return { kind: 'request', request: current.request, payload: current.payload.subarray(0, totalBytes) };
   };
-  return untilViolation({
+  const reader = untilViolation<Incoming>({
     push: (chunk) => {
       pending = at === pending.length ? chunk : Buffer.concat([pending.subarray(at), chunk]);
       at = 0;
@@ -151,11 +169,28 @@ export function createRequestReader(payloadLimitBytes: number): Reader<Incoming>
       return rest;
     },
   });
+  return {
+    ...reader,
+    release: () => {
+      if (at < pending.length || at < releasedMinBytes) return;
+      // A chunk of a socket has its memory to itself; part of something larger may be anybody's.
+      if (at === pending.buffer.byteLength) (pending.buffer as ArrayBuffer).transfer(0);
+      pending = nothing;
+      at = 0;
+    },
+  };
 }
 
 /** At least four times as large: a 32 MiB payload is copied 1.3 times and not held before it has come. */
-function grown(payload: Buffer, filledBytes: number, neededBytes: number, totalBytes: number): Buffer {
-  const larger = Buffer.allocUnsafeSlow(Math.min(totalBytes, Math.max(neededBytes, payload.length * 4)));
+function grown(
+  buffers: BufferPool,
+  payload: Buffer,
+  filledBytes: number,
+  neededBytes: number,
+  totalBytes: number,
+): Buffer {
+  const larger = buffers.take(Math.min(totalBytes, Math.max(neededBytes, payload.length * 4)));
   payload.copy(larger, 0, 0, filledBytes);
+  buffers.give(payload);
   return larger;
 }

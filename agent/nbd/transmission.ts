@@ -30,7 +30,7 @@ export function runTransmission(
   firstBytes: Buffer,
   observe: { onViolation(reason: string): void; onFault(thrown: unknown, request: Request): void },
 ): Transmission {
-  const reader = createRequestReader(requestMaxBytes(session.device));
+  const reader = createRequestReader(requestMaxBytes(session.device), session.buffers);
   const replies = new ReplySender(socket, session.buffers);
   let requestsInFlight = 0;
   let bytesInFlight = 0;
@@ -67,7 +67,10 @@ export function runTransmission(
       return;
     }
     try {
-      if (performNow(session, request, replies)) return;
+      if (performNow(session, request, payload, replies)) {
+        if (payload) session.buffers.give(payload);
+        return;
+      }
     } catch (thrown) {
       replies.send(failed(request, thrown), requestsInFlight > 0);
       return;
@@ -75,7 +78,10 @@ export function runTransmission(
     requestsInFlight++;
     bytesInFlight += dataBytesOf(request);
     performRequest(session, request, payload).then(
-      (buffers) => settle(request, buffers),
+      (buffers) => {
+        if (payload) session.buffers.give(payload);
+        settle(request, buffers);
+      },
       (thrown: unknown) => settle(request, failed(request, thrown)),
     );
   };
@@ -105,6 +111,7 @@ export function runTransmission(
     if (draining) return;
     reader.push(chunk);
     pump();
+    if (requestsInFlight === 0) reader.release();
   });
   socket.on('drain', pump);
   socket.on('close', () => {

@@ -77,6 +77,7 @@ assert h.pread(4096, 8192) == bytes(4096)
       wrap: (device) => ({
         ...device,
         readNow: undefined,
+        writeNow: undefined,
         read: (into, offset) =>
           offset === 0
             ? Promise.reject(new HoldfastError('CORRUPT', 'chunk 0 is damaged'))

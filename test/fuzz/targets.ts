@@ -123,7 +123,7 @@ const requests: FuzzTarget = {
     Buffer.concat([requestOf(command.write, 0, 0, 32 * 1024 * 1024), Buffer.alloc(200, 2)]),
   ],
   run: (bytes) => {
-    const reader = createRequestReader(1024 * 1024);
+    const reader = createRequestReader(1024 * 1024, new BufferPool(0));
     const session = { device, structured: bytes.length % 2 === 0, contexts: [], buffers: new BufferPool(0) };
     for (const piece of pieces(bytes)) {
       reader.push(piece);

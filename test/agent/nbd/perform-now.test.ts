@@ -27,6 +27,12 @@ describe('NBD requests that need not wait', () => {
       into.set(device.bytes.subarray(offset, offset + into.length));
       return true;
     };
+    device.writeNow = (from, offset) => {
+      if (cold(offset)) return false;
+      device.calls.push(`now write ${offset}+${from.length}`);
+      device.bytes.set(from, offset);
+      return true;
+    };
     server = await serveNbd({
       listen: { unix: join(folder, 'socket') },
       exports: () => [{ name: 'v', device }],
@@ -74,6 +80,52 @@ describe('NBD requests that need not wait', () => {
     await expectReplies(ranges);
     expect(device.calls.filter((call) => call.startsWith('now')).length).toBeGreaterThan(300);
     expect(device.calls.filter((call) => call.startsWith('read')).length).toBeGreaterThan(150);
+  });
+
+  it.each([1, 4096, 65536, 131072])('performs writes of %i bytes, at once or not', async (lengthBytes) => {
+    cold = (offset) => (offset / lengthBytes) % 5 === 4;
+    const count = 60;
+    const payloads = Array.from({ length: count }, (_, i) => Buffer.alloc(lengthBytes, i + 1));
+    client.send(
+      ...payloads.map((payload, cookie) =>
+        requestBytes({ type: 1, offset: cookie * lengthBytes, length: lengthBytes, cookie, payload }),
+      ),
+    );
+    const left = new Set(payloads.keys());
+    while (left.size > 0) {
+      const { error, cookie } = await simpleReply(client);
+      expect([error, left.delete(cookie)]).toEqual([0, true]);
+    }
+    expect(device.bytes.subarray(0, count * lengthBytes).equals(Buffer.concat(payloads))).toBe(true);
+    expect(device.calls.filter((call) => call.startsWith('write'))).toHaveLength(count / 5);
+  });
+
+  it('performs a FUA write as usual, and one above 128 KiB', async () => {
+    const payload = Buffer.alloc(131073, 1);
+    client.send(
+      requestBytes({ type: 1, flags: 1, length: 4096, payload: payload.subarray(0, 4096), cookie: 1 }),
+      requestBytes({ type: 1, length: payload.length, payload, cookie: 2 }),
+    );
+    const replies = [await simpleReply(client), await simpleReply(client)];
+    expect(replies.map(({ cookie }) => cookie).sort()).toEqual([1, 2]);
+    expect(device.calls).toEqual(['write 0+4096 fua', 'write 0+131073']);
+  });
+
+  it('holds on to the bytes of a write that waits', async () => {
+    cold = (offset) => offset === 0;
+    const gate = Promise.withResolvers<void>();
+    device.hooks.before = () => gate.promise;
+    const first = Buffer.alloc(50_000, 1);
+    client.send(requestBytes({ type: 1, length: first.length, payload: first, cookie: 1 }));
+    while (!device.calls.includes('write 0+50000')) await new Promise(setImmediate);
+    const later = Buffer.alloc(50_000, 2);
+    for (let round = 0; round < 20; round++) {
+      client.send(requestBytes({ type: 1, offset: MiB, length: 50_000, payload: later, cookie: 2 }));
+      expect(await simpleReply(client)).toEqual({ error: 0, cookie: 2 });
+    }
+    gate.resolve();
+    expect(await simpleReply(client)).toEqual({ error: 0, cookie: 1 });
+    expect(device.bytes.subarray(0, 50_000).equals(first)).toBe(true);
   });
 
   it('stops at a client that does not read its replies', async () => {

@@ -13,10 +13,14 @@ export interface FileNow {
   write(from: Uint8Array, offsetBytes: number): boolean;
 }
 
-/** A write that took longer has waited: where the disk does not keep up, the kernel holds writers up by 10 ms and more. */
-const waitedMs = 8;
-/** After a wait writes go by threads for so many times as long: the loop stands still for 1 % of the time at most. */
-const threadsPerWait = 100;
+/** A write to the page cache takes microseconds. One that takes longer has waited, for the disk or a processor. */
+const slowMs = 1;
+/**
+ * A disk that does not keep up makes writers wait nearly all of the time, a busy machine a smaller part of it. So half
+ * of the time that goes by is taken off what slow writes took, and above this much threads take over for a while.
+ */
+const waitedMaxMs = 100;
+const threadsForMs = 10_000;
 /** A part of a page that is not in the cache would have to be read first. */
 const pageBytes = 4096;
 
@@ -30,7 +34,16 @@ export function fileNow(
 ): FileNow {
   const wholeBytes = Math.max(pageBytes, blockBytes);
   let canRead = linuxFile !== undefined;
+  let waitedMs = 0;
+  let waitedAtMs = 0;
   let threadsUntilMs = -Infinity;
+  const noteSlow = (startMs: number, endMs: number): void => {
+    waitedMs = Math.max(0, waitedMs - (startMs - waitedAtMs) / 2) + (endMs - startMs);
+    waitedAtMs = endMs;
+    if (waitedMs <= waitedMaxMs) return;
+    waitedMs = 0;
+    threadsUntilMs = endMs + threadsForMs;
+  };
   return {
     read: (into, offsetBytes) => {
       if (!canRead) return false;
@@ -47,8 +60,8 @@ export function fileNow(
       } catch {
         return false;
       } finally {
-        const tookMs = nowMs() - startMs;
-        if (tookMs > waitedMs) threadsUntilMs = startMs + tookMs * threadsPerWait;
+        const endMs = nowMs();
+        if (endMs - startMs > slowMs) noteSlow(startMs, endMs);
       }
     },
   };

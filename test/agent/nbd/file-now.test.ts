@@ -42,24 +42,40 @@ describe('what a file does at once', () => {
     expect(openFile().read(Buffer.alloc(1), 0)).toBe(false);
   });
 
-  it('leaves writes to threads for a hundred times as long as one had to wait', () => {
-    const startMs = 5000;
-    let atMs = startMs;
-    let tookMs = 0;
-    const clock = () => (atMs += tookMs); // a write looks before and after
-    const file = openFile('r+', 512, clock);
-    tookMs = 7;
-    expect(file.write(page, 0)).toBe(true);
-    expect(file.write(page, 0)).toBe(true);
-    tookMs = 20;
-    expect(file.write(page, 0)).toBe(true);
-    const waitedFromMs = atMs - 20;
-    tookMs = 0;
-    expect(file.write(page, 0)).toBe(false);
-    atMs = waitedFromMs + 1999;
-    expect(file.write(page, 0)).toBe(false);
-    atMs = waitedFromMs + 2000;
-    expect(file.write(page, 0)).toBe(true);
+  describe('where writes are slow', () => {
+    /** Writes, each of which takes `tookMs`, with `pauseMs` in between; how many were done at once. */
+    const writes = (count: number, tookMs: number, pauseMs: number) => {
+      let atMs = 5000;
+      let step = 0;
+      const file = openFile('r+', 512, () => (atMs += step)); // looks before and after a write
+      let done = 0;
+      for (let i = 0; i < count; i++) {
+        atMs += pauseMs;
+        step = 0;
+        const before = atMs;
+        step = tookMs;
+        if (file.write(page, 0)) done++;
+        else atMs = before;
+      }
+      step = 0;
+      return { done, after: (ms: number) => ((atMs += ms), file.write(page, 0)) };
+    };
+
+    it('leaves them to threads for ten seconds once they take most of the time', () => {
+      const { done, after } = writes(1000, 20, 1);
+      expect(done).toBeGreaterThan(4);
+      expect(done).toBeLessThan(15);
+      expect(after(8000)).toBe(false);
+      expect(after(2000)).toBe(true);
+    });
+
+    it('leaves them to threads after a single long wait', () => {
+      expect(writes(2, 150, 0).done).toBe(1);
+    });
+
+    it('goes on where they take less than half of it, as on a machine with much to do', () => {
+      expect(writes(1000, 20, 60).done).toBe(1000);
+    });
   });
 });
 

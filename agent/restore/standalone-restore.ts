@@ -160,9 +160,9 @@ async function newTarget(
   const info = await stat(path).catch(() => undefined);
   const found = info && (await identityAt(path));
   const volumeBytes = found && found.sizeBytes > 0 ? found.sizeBytes : source.sizeBytes;
-  const { diskBytes } = geometryFor(volumeBytes, source);
-  const locked = await prepareVolumeTarget(path, info?.isBlockDevice() ? volumeBytes : diskBytes);
-  return { ...locked, volumeBytes };
+  // Throws where the volume is too small, before anything is touched. Padding comes when the descriptor knows the size.
+  geometryFor(volumeBytes, source);
+  return { ...(await prepareVolumeTarget(path, volumeBytes)), volumeBytes };
 }
 
 function describe(

@@ -1,4 +1,5 @@
 import type { Descriptor } from '../../core/restore/descriptor.ts';
+import { makeGeometry } from '../../core/restore/geometry.ts';
 import { encodeMark, markPageBytes, type MarkContext } from '../../core/restore/mark.ts';
 import type { BarrierOwner } from './barrier-owner.ts';
 import type { DescriptorStore } from './descriptor-store.ts';
@@ -22,6 +23,7 @@ export class Starter {
 
   async start(descriptor: Descriptor): Promise<Descriptor> {
     await this.savePhase(descriptor, 'starting');
+    await this.#pad(descriptor);
     await this.writeRootMark(descriptor);
     await this.seal();
     return this.savePhase(descriptor, 'restoring');
@@ -31,6 +33,13 @@ export class Starter {
     const next = { ...descriptor, moving: { ...descriptor.moving, phase } };
     await this.#store.save(next);
     return next;
+  }
+
+  /** Not before the descriptor knows the volume's own size: a restart would take the padded one for it. */
+  async #pad({ frozen }: Descriptor): Promise<void> {
+    const { diskBytes } = makeGeometry(frozen);
+    if (frozen.identity.kind === 'file' && this.#target.sizeBytes < diskBytes)
+      await this.#target.resize(diskBytes);
   }
 
   protected writeRootMark(descriptor: Descriptor): Promise<void> {

@@ -34,7 +34,7 @@ const env = { ...process.env, PATH: searchPath.join(delimiter), LC_ALL: 'C' };
  * installs it; with HOLDFAST_FAIL_ON_SKIP=1 (the gate) it fails instead.
  */
 export function describeWithClients(needed: readonly Client[], title: string, body: () => void): void {
-  const missing = needed.filter((client) => !isInstalled(client));
+  const missing = missingClients(needed);
   if (missing.length === 0) {
     describe(title, body);
     return;
@@ -51,6 +51,9 @@ export function describeWithClients(needed: readonly Client[], title: string, bo
   process.stderr.write(`skipped: ${title}: ${reason}\n`);
   describe.skip(`${title} (skipped: ${reason})`, body);
 }
+
+export const missingClients = (needed: readonly Client[]): Client[] =>
+  needed.filter((client) => !isInstalled(client));
 
 export interface ClientResult {
   /** Exit code; a process that a signal ended has 128. */

@@ -2,8 +2,9 @@ import { availableParallelism } from 'node:os';
 import { parentPort, Worker, isMainThread, workerData } from 'node:worker_threads';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { asHoldfastError, HoldfastError } from '../../../core/errors.ts';
+import { asHoldfastError } from '../../../core/errors.ts';
 import { runScript } from '../../support/run-script.ts';
+import { wholeNumber } from '../../support/whole-number.ts';
 import { simulate } from './simulation.ts';
 import { emptyTally, type Tally } from './world.ts';
 
@@ -102,12 +103,6 @@ async function main(): Promise<void> {
 function print({ first, ...counts }: Report): void {
   for (const [name, value] of Object.entries(counts)) console.log(`${name.padEnd(16)} ${value}`);
   for (const violation of first) console.log(violation);
-}
-
-function wholeNumber(flag: string, text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value >= min && value <= max) return value;
-  throw new HoldfastError('USAGE', `${flag} ${text} is not a whole number from ${min} to ${max}`);
 }
 
 if (isMainThread) await main();

@@ -112,8 +112,13 @@ export class SimDisk {
 
   /** SIGKILL: the page cache stays; of writes under way some sectors arrive. */
   kill(random: Random): void {
-    for (const write of this.#inFlight)
-      for (const [i, part] of write.parts.entries()) if (random.chance(0.5)) this.#put(write.first + i, part);
+    this.settle(() => random.chance(0.5));
+  }
+
+  /** No write is under way any more: `hasArrived` says of each of their sectors whether it arrived. */
+  settle(hasArrived: (index: number, bytes: Uint8Array) => boolean): void {
+    for (const { first, parts } of this.#inFlight)
+      for (const [i, part] of parts.entries()) if (hasArrived(first + i, part)) this.#put(first + i, part);
     this.#inFlight.clear();
   }
 

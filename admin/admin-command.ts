@@ -10,6 +10,7 @@ import { sqsQueue } from './queue.ts';
 import { runAdmin } from './run-admin.ts';
 import { subscribe } from './subscribe.ts';
 import { defaultPollMs } from './work-case.ts';
+import { typed } from '../core/typed.ts';
 
 export interface ConnectionFlags {
   endpoint?: string;
@@ -40,7 +41,10 @@ export function addAdminCommands(admin: Command, deps: AdminCommandDeps): void {
     .requiredOption('--playbook <file>', 'what to do about which condition (docs/playbooks.md)')
     .option('--state-dir <dir>', 'where it remembers what it has done', '.holdfast-admin')
     .option('--log <form>', 'json or pretty', 'pretty')
-    .addHelpText('after', '\nExamples:\n  $ holdfast admin run --queue $QUEUE_URL --playbook playbook.json')
+    .addHelpText(
+      'after',
+      `\nExamples:\n  $ ${typed('holdfast admin run --queue $QUEUE_URL --playbook playbook.json')}`,
+    )
     .action(async () => {
       const flags = run.opts<ConnectionFlags & RunFlags>();
       const log = logFor(flags.log, deps);
@@ -69,7 +73,10 @@ export function addAdminCommands(admin: Command, deps: AdminCommandDeps): void {
     .description('have a tenant’s alerts sent to a queue; makes the queue if there is none')
     .requiredOption('--queue-name <name>', 'holdfast-alerts-NAME')
     .option('--json', 'print JSON')
-    .addHelpText('after', '\nExamples:\n  $ holdfast admin subscribe --queue-name holdfast-alerts-main')
+    .addHelpText(
+      'after',
+      `\nExamples:\n  $ ${typed('holdfast admin subscribe --queue-name holdfast-alerts-main')}`,
+    )
     .action(async () => {
       const flags = subscription.opts<ConnectionFlags & { queueName: string; json?: boolean }>();
       const connection = deps.connect(flags);
@@ -78,7 +85,7 @@ export function addAdminCommands(admin: Command, deps: AdminCommandDeps): void {
         flags.json
           ? JSON.stringify(answer, null, 2)
           : `subscription ${answer.subscriptionId}: ${answer.state}\nqueue: ${answer.queueUrl}\n` +
-              '`holdfast admin run` with this queue confirms it',
+              `\`${typed(`holdfast admin run --queue ${answer.queueUrl} --playbook FILE`)}\` confirms it`,
       );
     });
 }
@@ -101,7 +108,7 @@ const withConnection = (command: Command): Command =>
       '--token-file <file>',
       'ask as a tenant with this token (default: HOLDFAST_TOKEN_FILE, else as operator)',
     )
-    .option('--data-dir <dir>', 'data directory of a local `holdfast up` (default: .data)');
+    .option('--data-dir <dir>', `data directory of a local \`${typed('holdfast up')}\` (default: .data)`);
 
 function logFor(form: string, { stdout, now }: AdminCommandDeps): Log {
   if (form === 'json') return jsonLog(stdout, now);

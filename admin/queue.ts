@@ -5,6 +5,7 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import { HoldfastError } from '../core/errors.ts';
+import { typed } from '../core/typed.ts';
 
 export interface QueueMessage {
   receipt: string;
@@ -61,7 +62,7 @@ function queueFailure(thrown: unknown, queueUrl: string): HoldfastError {
   const name = thrown instanceof Error ? thrown.name : 'unknown error';
   if (isMissingQueue(thrown))
     return new HoldfastError('NOT_FOUND', `there is no queue ${queueUrl}`, {
-      hint: '`holdfast admin subscribe` makes one and prints its URL',
+      hint: `\`${typed('holdfast admin subscribe')}\` makes one and prints its URL`,
       cause: thrown,
     });
   if (

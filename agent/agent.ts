@@ -25,6 +25,7 @@ import { agentVersion } from './version.ts';
 import { openTransfers } from './transfer/transfers.ts';
 import { makeVolumeService } from './volumes/volume-service.ts';
 import { watchVolumes } from './connection/volume-watch.ts';
+import { typed } from '../core/typed.ts';
 
 export interface AgentOptions {
   state: StateDirectory;
@@ -228,6 +229,6 @@ async function loadWhoWeAre(state: StateDirectory) {
   const key = await loadGatewayKey(state.file(keyFileName));
   if (identity && key) return { identity, key };
   throw new HoldfastError('CONFIG', `the gateway of ${state.path} is not activated`, {
-    hint: 'activate it with `holdfast-agent activate --server URL`',
+    hint: `activate it with \`${typed('holdfast-agent activate --server URL')}\``,
   });
 }

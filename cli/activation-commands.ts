@@ -5,6 +5,7 @@ import { limits } from '../core/limits.ts';
 import { parseDurationMs } from './duration.ts';
 import { fields, time } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps } from './program.ts';
+import { typed } from '../core/typed.ts';
 
 const ttlRange = { minMs: limits.ttlMinMs, maxMs: limits.activationCodeTtlMs };
 
@@ -17,7 +18,7 @@ export function addActivationCommands(program: Command, deps: CliDeps): void {
   );
   const create = apiCommand(group, 'create', 'create a single-use activation code', deps, [
     'activation create --out code.txt',
-    'activation create --name "Oslo 1" --ttl 1h | ssh gateway holdfast-agent activate --server URL',
+    `activation create --name "Oslo 1" --ttl 1h | ssh gateway ${typed('holdfast-agent activate --server URL')}`,
   ]);
   create
     .option('--name <text>', 'name that the gateway gets')

@@ -10,6 +10,7 @@ import { parseJson } from './context.ts';
 import { parseDurationMs, shortDuration } from './duration.ts';
 import { fields, json, table, time } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
+import { typed } from '../core/typed.ts';
 
 interface SendFlags {
   param: string[];
@@ -135,7 +136,7 @@ async function readParams(deps: CliDeps, flags: SendFlags): Promise<Record<strin
         'INVALID_INPUT',
         `the parameters are nested deeper than ${paramLevelsMax} levels`,
         {
-          hint: 'no kind of command takes such parameters: see `holdfast send --help`',
+          hint: `no kind of command takes such parameters: see \`${typed('holdfast send --help')}\``,
         },
       );
     pairs.push(...Object.entries(value));
@@ -159,7 +160,7 @@ export async function follow(session: Session, from: CommandView, timeoutMs: num
   while (!isFinal(command)) {
     if (session.deps.now() > deadline)
       throw new HoldfastError('TIMEOUT', `command ${command.commandId} is still ${command.state}`, {
-        hint: `it goes on: holdfast commands show ${command.gatewayId} ${command.commandId}`,
+        hint: `it goes on: ${typed(`holdfast commands show ${command.gatewayId} ${command.commandId}`)}`,
       });
     await new Promise((resolve) => setTimeout(resolve, pollMs));
     const { gatewayId, commandId } = command;

@@ -5,6 +5,7 @@ import { createApiClient } from './api-client.ts';
 import { defaultDataDir, resolveContext, type LocalClient } from './context.ts';
 import { time } from './output.ts';
 import type { CliDeps } from './program.ts';
+import { typed } from '../core/typed.ts';
 
 /** Makes an activation code and prints what to type next in a second terminal to see a gateway come up. */
 export async function printFirstSteps(client: LocalClient, dataDir: string, deps: CliDeps): Promise<void> {
@@ -20,12 +21,12 @@ export async function printFirstSteps(client: LocalClient, dataDir: string, deps
       `Activation code ${code}, good for one gateway until ${time(expiresAt)} (also in ${file}).`,
       'Next, in a second terminal:',
       '',
-      `  npx holdfast-agent activate --server ${client.endpoint} --code-file ${file}`,
-      '  npx holdfast-agent run',
+      `  ${typed(`holdfast-agent activate --server ${client.endpoint} --code-file ${file}`)}`,
+      `  ${typed('holdfast-agent run')}`,
       '',
       'and in a third:',
       '',
-      `  npx holdfast gateways list${elsewhere}`,
+      `  ${typed(`holdfast gateways list${elsewhere}`)}`,
       '',
       'Ctrl-C stops everything.',
       '',

@@ -3,6 +3,7 @@ import type { GatewayView } from '../core/api.ts';
 import { shortDuration } from './duration.ts';
 import { bytes, fields, table, time } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps } from './program.ts';
+import { typed } from '../core/typed.ts';
 
 export function addGatewayCommands(program: Command, deps: CliDeps): void {
   const group = commandGroup(program, 'gateways', 'the gateways of a tenant', [
@@ -55,7 +56,8 @@ export function addGatewayCommands(program: Command, deps: CliDeps): void {
 
 /** Also for the fleet, where the tenant matters. */
 export function gatewayTable(gateways: GatewayView[], now: number, withTenant = false): string {
-  if (gateways.length === 0) return 'no gateways yet; `holdfast activation create` makes a code for one';
+  if (gateways.length === 0)
+    return `no gateways yet; \`${typed('holdfast activation create')}\` makes a code for one`;
   const tenant = withTenant ? ['TENANT'] : [];
   return table(
     ['GATEWAY', ...tenant, 'CONNECTION', 'LAST SEEN', 'VERSION', 'VOLUMES', 'NAME'],

@@ -4,6 +4,7 @@ import { createApiClient, type ApiClient } from './api-client.ts';
 import { resolveContext, type CliContext, type ContextFlags } from './context.ts';
 import { printable } from '../core/printable.ts';
 import { json } from './output.ts';
+import { typed } from '../core/typed.ts';
 
 /** What every command gets; a test gives its own. */
 export interface CliDeps {
@@ -25,7 +26,7 @@ export interface Session {
 
 /** The end of a command's help. */
 export const exampleText = (examples: readonly string[]): string =>
-  `\nExamples:\n${examples.map((line) => `  $ holdfast ${line}`).join('\n')}`;
+  `\nExamples:\n${examples.map((line) => `  $ ${typed(`holdfast ${line}`)}`).join('\n')}`;
 
 /** A command that only holds others. */
 export const commandGroup = (parent: Command, name: string, summary: string, examples: string[]): Command =>
@@ -55,7 +56,7 @@ export function apiCommand(
       '--operator-token-file <file>',
       'ask as an operator of an OIDC issuer (default: HOLDFAST_OPERATOR_TOKEN_FILE, else by AWS credentials)',
     )
-    .option('--data-dir <dir>', 'data directory of a local `holdfast up` (default: .data)')
+    .option('--data-dir <dir>', `data directory of a local \`${typed('holdfast up')}\` (default: .data)`)
     .option('--json', 'print JSON')
     .addHelpText('after', exampleText(examples));
   const run = (action: (session: Session, ...args: string[]) => Promise<void>): Command =>
@@ -107,9 +108,9 @@ export async function runProgram(program: Command, argv: string[], deps: CliDeps
 function usageError({ code, message }: CommanderError, command: Command): HoldfastError {
   const said = message.replace(/^error: /, '').replaceAll('\n', ' ');
   return new HoldfastError('USAGE', code === 'commander.help' ? 'a subcommand is missing' : said, {
-    hint: `see ${typed(command)} --help`,
+    hint: `see ${typed(`${pathOf(command)} --help`)}`,
   });
 }
 
-const typed = (command: Command): string =>
-  command.parent ? `${typed(command.parent)} ${command.name()}` : command.name();
+const pathOf = (command: Command): string =>
+  command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { HoldfastError } from '../core/errors.ts';
 import { defaultDataDir, localClientFile, type LocalClient } from './context.ts';
-import type { CliDeps } from './program.ts';
+import { exampleText, type CliDeps } from './program.ts';
 
 /** A control plane on this machine: what `local/` gives back, as far as this command uses it. */
 export interface RunningCloud {
@@ -74,10 +74,7 @@ export function addUpCommand(program: Command, deps: UpDeps): void {
     .option('--no-activation-code', 'do not make an activation code to begin with')
     .option('--log <format>', 'json or pretty (default: pretty on a terminal)')
     .option('--verbose', 'log every invocation of a function, not only what it says itself')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  $ holdfast up\n  $ holdfast up --data-dir /var/lib/holdfast --cells 3 --port 5000',
-    )
+    .addHelpText('after', exampleText(['up', 'up --data-dir /var/lib/holdfast --cells 3 --port 5000']))
     .action((flags: UpFlags) => up(flags, deps));
 }
 

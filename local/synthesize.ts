@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { HoldfastError } from '../core/errors.ts';
+import { typed } from '../core/typed.ts';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
 
@@ -45,7 +46,7 @@ export async function synthesize(outDir: string, context: Readonly<Record<string
       'CONFIG',
       `synthesis failed: ${error?.replace(/^error: /, '') ?? `exit code ${code}`}`,
       {
-        hint: 'npx cdk synth shows the whole of it',
+        hint: `${typed('cdk synth')} shows the whole of it`,
       },
     );
   }

@@ -47,3 +47,18 @@ test('dependencies are pinned to one version', () => {
   };
   expect(Object.entries(all).filter(([, range]) => !/^(npm:[^^~]+@)?\d+\.\d+\.\d+$/.test(range))).toEqual([]);
 });
+
+test('command lines that are printed to be typed go through `typed`, which knows how', () => {
+  const commandLine =
+    /\bholdfast(-agent)? (up|activation|gateways|send|commands|alerts|fleet|admin|activate|run|status|volume|snapshot|restore|serve)\b/;
+  const untyped = sources
+    .filter((name) => /^(admin|agent|bin|cli(?!\/demo)|core|lambda|local)\//.test(name))
+    .flatMap((name) =>
+      read(name)
+        .split('\n')
+        .filter((line) => !/^\s*(\*|\/\/|\/\*\*)/.test(line))
+        .filter((line) => commandLine.test(line.replaceAll(/typed\(\s*['`]holdfast/g, '')))
+        .map((line) => `${name}: ${line.trim()}`),
+    );
+  expect(untyped).toEqual([]);
+});

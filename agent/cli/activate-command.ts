@@ -9,6 +9,8 @@ import { openStateDirectory } from '../state/state-directory.ts';
 import { ioError } from '../state/versioned-file.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { stateDirOption, statePathOf } from './state-option.ts';
+import { exampleText } from './example-text.ts';
+import { typed } from '../../core/typed.ts';
 
 interface ActivateOptions {
   server: string;
@@ -36,9 +38,8 @@ export const addActivateCommand: AddCommands = (program, cli) => {
     .addOption(stateDirOption())
     .addHelpText(
       'after',
-      '\nExamples:\n' +
-        '  holdfast-agent activate --server https://holdfast.example.com --code-file code.txt\n' +
-        '  pass show holdfast/code | holdfast-agent activate --server https://holdfast.example.com',
+      exampleText('activate --server https://holdfast.example.com --code-file code.txt') +
+        `  $ pass show holdfast/code | ${typed('holdfast-agent activate --server https://holdfast.example.com')}`,
     )
     .action(async (options: ActivateOptions) => {
       const code = await readCode(options.codeFile, cli);
@@ -59,7 +60,7 @@ export const addActivateCommand: AddCommands = (program, cli) => {
         else
           cli.stdout(
             `activated: gateway ${identity.gatewayId}${identity.name ? ` "${identity.name}"` : ''}` +
-              ` of tenant ${identity.tenantId}\nstate: ${state.path}\nnext: holdfast-agent run\n`,
+              ` of tenant ${identity.tenantId}\nstate: ${state.path}\nnext: ${typed('holdfast-agent run')}\n`,
           );
       } finally {
         await state.close();

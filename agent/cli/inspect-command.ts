@@ -9,6 +9,7 @@ import { findRestore } from '../restore/unfinished-restores.ts';
 import { stateDirectories } from '../state/state-directory.ts';
 import { signatureOf } from '../volumes/content-samples.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
+import { exampleText } from './example-text.ts';
 
 /** `holdfast-agent volume inspect PATH`: looks, changes nothing, needs no running agent. */
 export const addInspectCommand: AddCommands = (program, cli) => {
@@ -23,7 +24,7 @@ export const addInspectCommand: AddCommands = (program, cli) => {
     .argument('<path>', 'file or block device')
     .option('--state-dir <dir>', 'where restores are remembered (default: both places that this user has)')
     .option('--json', 'print as JSON')
-    .addHelpText('after', '\nExample:\n  holdfast-agent volume inspect /data/vol1.img --json')
+    .addHelpText('after', exampleText('volume inspect /data/vol1.img --json'))
     .action(async (path: string, options: { stateDir?: string; json?: boolean }) => {
       const found = await inspect(await realPath(path), options, cli);
       if (options.json) return cli.stdout(`${JSON.stringify(found, null, 2)}\n`);

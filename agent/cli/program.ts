@@ -10,6 +10,8 @@ import { addServeCommand } from './serve-command.ts';
 import { addSnapshotCommands } from './snapshot-commands.ts';
 import { addStatusCommand } from './status-command.ts';
 import { addVolumeCommand } from './volume-command.ts';
+import { exampleText } from './example-text.ts';
+import { typed } from '../../core/typed.ts';
 
 const modules: readonly AddCommands[] = [
   addActivateCommand,
@@ -30,11 +32,12 @@ export function agentProgram(cli: CliContext): Command {
     .showSuggestionAfterError()
     .addHelpText(
       'after',
-      '\nExamples:\n' +
-        '  holdfast-agent activate --server https://holdfast.example.com --code-file code.txt\n' +
-        '  holdfast-agent run\n' +
-        '  holdfast-agent volume create vol1 --path /data/vol1.img --size 10GiB\n' +
-        '  holdfast-agent status',
+      exampleText(
+        'activate --server https://holdfast.example.com --code-file code.txt',
+        'run',
+        'volume create vol1 --path /data/vol1.img --size 10GiB',
+        'status',
+      ),
     );
   for (const add of modules) add(program, cli);
   return program;
@@ -70,9 +73,9 @@ function* commandsBelow(command: Command): Iterable<Command> {
 function usageError({ code, message }: CommanderError, command: Command): HoldfastError {
   const said = message.replace(/^error: /, '').replaceAll('\n', ' ');
   return new HoldfastError('USAGE', code === 'commander.help' ? 'a subcommand is missing' : said, {
-    hint: `see ${typed(command)} --help`,
+    hint: `see ${typed(`${pathOf(command)} --help`)}`,
   });
 }
 
-const typed = (command: Command): string =>
-  command.parent ? `${typed(command.parent)} ${command.name()}` : command.name();
+const pathOf = (command: Command): string =>
+  command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();

@@ -17,6 +17,7 @@ import { bucketAt } from './bucket-at.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { reportProgress } from './restore-progress.ts';
 import { parseSizeBytes } from './units.ts';
+import { exampleText } from './example-text.ts';
 
 interface RestoreFlags {
   nbd?: string;
@@ -64,9 +65,10 @@ export const addRestoreCommand: AddCommands = (program, cli) => {
     .option('--json', 'print events and progress as JSON lines')
     .addHelpText(
       'after',
-      '\nExamples:\n' +
-        '  holdfast-agent restore s3://backups/gw-1/SNAPSHOT-ID /data/vol1.img\n' +
-        '  holdfast-agent restore s3://backups/gw-1/SNAPSHOT-ID /dev/vg0/vol1 --nbd unix:/run/vol1.sock\n' +
+      exampleText(
+        'restore s3://backups/gw-1/SNAPSHOT-ID /data/vol1.img',
+        'restore s3://backups/gw-1/SNAPSHOT-ID /dev/vg0/vol1 --nbd unix:/run/vol1.sock',
+      ) +
         '\nS3 is reached with the AWS SDK’s own settings: AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,\n' +
         'AWS_REGION, and AWS_ENDPOINT_URL_S3 for another store.',
     )

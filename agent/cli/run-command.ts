@@ -6,6 +6,7 @@ import type { AddCommands, CliContext } from './cli-context.ts';
 import { logFormats, logLevels, logTo } from './log-output.ts';
 import { stateDirOption, statePathOf } from './state-option.ts';
 import { parseDurationMs, parseSizeBytes } from './units.ts';
+import { exampleText } from './example-text.ts';
 
 interface RunOptions {
   stateDir?: string;
@@ -33,9 +34,7 @@ export const addRunCommand: AddCommands = (program, cli) => {
     .addHelpText(
       'after',
       '\nBehind a proxy set HTTPS_PROXY; for a certificate authority of your own set NODE_EXTRA_CA_CERTS.\n' +
-        '\nExamples:\n' +
-        '  holdfast-agent run\n' +
-        '  holdfast-agent run --check-interval 10s --log json',
+        exampleText('run', 'run --check-interval 10s --log json'),
     )
     .action((options: RunOptions) => run(options, cli));
 };

@@ -12,6 +12,7 @@ import { openSnapshot } from '../snapshot/open-snapshot.ts';
 import { stateDirectories } from '../state/state-directory.ts';
 import { bucketAt } from './bucket-at.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
+import { exampleText } from './example-text.ts';
 
 interface ServeOptions {
   nbd: string;
@@ -38,9 +39,10 @@ export const addServeCommand: AddCommands = (program, cli) => {
     .option('--json', 'print the address as JSON')
     .addHelpText(
       'after',
-      '\nExamples:\n' +
-        '  holdfast-agent serve disk.img --nbd unix:/tmp/disk.sock\n' +
-        '  holdfast-agent serve s3://backups/gw-1/SNAPSHOT-ID --nbd tcp:127.0.0.1:10809',
+      exampleText(
+        'serve disk.img --nbd unix:/tmp/disk.sock',
+        'serve s3://backups/gw-1/SNAPSHOT-ID --nbd tcp:127.0.0.1:10809',
+      ),
     )
     .action((source: string, options: ServeOptions) => serve(source, options, cli));
 };

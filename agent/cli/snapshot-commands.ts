@@ -15,6 +15,7 @@ import type { AddCommands, CliContext } from './cli-context.ts';
 import { startProgress } from './progress.ts';
 import { addDeleteCommand, addGcCommand } from './snapshot-delete-commands.ts';
 import { formatBytes, formatDuration, parseSizeBytes } from './units.ts';
+import { exampleText } from './example-text.ts';
 
 const settings =
   '\nS3 is reached with the AWS SDK’s own settings: AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,\n' +
@@ -27,10 +28,10 @@ export const addSnapshotCommands: AddCommands = (program, cli) => {
     .description('take, list, verify and delete snapshots in S3')
     .addHelpText(
       'after',
-      '\nExamples:\n' +
-        '  holdfast-agent snapshot create /data/vol1.img --to s3://backups/vol1\n' +
-        '  holdfast-agent snapshot list s3://backups/vol1\n' +
-        settings,
+      exampleText(
+        'snapshot create /data/vol1.img --to s3://backups/vol1',
+        'snapshot list s3://backups/vol1',
+      ) + settings,
     );
   addCreateCommand(snapshot, cli);
   addListCommand(snapshot, cli);
@@ -65,9 +66,10 @@ function addCreateCommand(snapshot: Command, cli: CliContext): void {
     .option('--json', 'print progress and the result as JSON lines')
     .addHelpText(
       'after',
-      '\nExamples:\n' +
-        '  holdfast-agent snapshot create /data/vol1.img --to s3://backups/vol1\n' +
-        '  holdfast-agent snapshot create /dev/vg0/vol1 --to s3://backups/vol1 --parent last',
+      exampleText(
+        'snapshot create /data/vol1.img --to s3://backups/vol1',
+        'snapshot create /dev/vg0/vol1 --to s3://backups/vol1 --parent last',
+      ),
     )
     .action((source: string, flags: CreateFlags) => create(source, flags, cli));
 }
@@ -131,7 +133,7 @@ function addListCommand(snapshot: Command, cli: CliContext): void {
     .summary('list the snapshots of a location, oldest first')
     .argument('<url>', 's3://bucket/prefix')
     .option('--json', 'print one JSON line a snapshot')
-    .addHelpText('after', '\nExample:\n  holdfast-agent snapshot list s3://backups/vol1')
+    .addHelpText('after', exampleText('snapshot list s3://backups/vol1'))
     .action(async (url: string, flags: { json?: boolean }) => {
       const bucket = bucketAt(parseS3Url(url), cli, { retry: quickRetry });
       const rows: ListedSnapshot[] = [];
@@ -169,7 +171,7 @@ function addVerifyCommand(snapshot: Command, cli: CliContext): void {
     .addHelpText(
       'after',
       '\nExits with 65 where something is damaged, and names it.\n' +
-        '\nExample:\n  holdfast-agent snapshot verify s3://backups/vol1/01k9z3v6x0e8m4t2q7c5b1a9hd',
+        exampleText('snapshot verify s3://backups/vol1/01k9z3v6x0e8m4t2q7c5b1a9hd'),
     )
     .action((url: string, flags: { json?: boolean }) => verify(url, flags.json ?? false, cli));
 }

@@ -5,6 +5,7 @@ import { deleteSnapshot } from '../snapshot/delete-snapshot.ts';
 import { bucketAt, quickRetry } from './bucket-at.ts';
 import type { CliContext } from './cli-context.ts';
 import { formatBytes, parseDurationMs } from './units.ts';
+import { exampleText } from './example-text.ts';
 
 export function addDeleteCommand(snapshot: Command, cli: CliContext): void {
   snapshot
@@ -17,7 +18,7 @@ export function addDeleteCommand(snapshot: Command, cli: CliContext): void {
     .addHelpText(
       'after',
       '\nOther snapshots stay whole: what they share with the deleted one is kept.\n' +
-        '\nExample:\n  holdfast-agent snapshot delete s3://backups/vol1/01k9z3v6x0e8m4t2q7c5b1a9hd',
+        exampleText('snapshot delete s3://backups/vol1/01k9z3v6x0e8m4t2q7c5b1a9hd'),
     )
     .action(async (url: string, flags: { force?: boolean; gc: boolean; json?: boolean }) => {
       const location = parseSnapshotUrl(url);
@@ -44,7 +45,7 @@ export function addGcCommand(snapshot: Command, cli: CliContext): void {
     .option('--dry-run', 'only tell what would be deleted')
     .option('--abandon-after <age>', 'take uploads that began longer ago for dead', '7d')
     .option('--json', 'print the result as JSON')
-    .addHelpText('after', '\nExample:\n  holdfast-agent snapshot gc s3://backups/vol1 --dry-run')
+    .addHelpText('after', exampleText('snapshot gc s3://backups/vol1 --dry-run'))
     .action(async (url: string, flags: { dryRun?: boolean; abandonAfter: string; json?: boolean }) => {
       const bucket = bucketAt(parseS3Url(url), cli, { retry: quickRetry });
       const abandonAfterMs = parseDurationMs(flags.abandonAfter);

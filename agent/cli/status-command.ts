@@ -3,6 +3,7 @@ import { callAgent } from '../control/control-client.ts';
 import type { AddCommands } from './cli-context.ts';
 import { stateDirOption, statePathOf } from './state-option.ts';
 import { volumeTable } from './volume-table.ts';
+import { exampleText } from './example-text.ts';
 
 export const addStatusCommand: AddCommands = (program, cli) => {
   program
@@ -10,7 +11,7 @@ export const addStatusCommand: AddCommands = (program, cli) => {
     .summary('what the running agent is doing')
     .option('--json', 'print it as JSON')
     .addOption(stateDirOption())
-    .addHelpText('after', '\nExample:\n  holdfast-agent status --json | jq .connection')
+    .addHelpText('after', exampleText('status --json | jq .connection'))
     .action(async (options: { stateDir?: string; json?: boolean }) => {
       const view = (await callAgent(statePathOf(options, cli), 'status', {}, cli)) as AgentView;
       cli.stdout(options.json ? `${JSON.stringify(view, null, 2)}\n` : statusText(view));

@@ -8,6 +8,7 @@ import { startProgress } from './progress.ts';
 import { stateDirOption, statePathOf } from './state-option.ts';
 import { formatBytes, formatDuration, parseSizeBytes } from './units.ts';
 import { snapshotTable, stateText, volumeDetails, volumeTable } from './volume-table.ts';
+import { exampleText } from './example-text.ts';
 
 interface Common {
   stateDir?: string;
@@ -29,10 +30,11 @@ export const addVolumeCommand: AddCommands = (program, cli) => {
     .description('the volumes of the running agent')
     .addHelpText(
       'after',
-      '\nExamples:\n' +
-        '  holdfast-agent volume create vol1 --path /data/vol1.img --size 10GiB\n' +
-        '  holdfast-agent volume snapshot vol1\n' +
-        '  holdfast-agent volume restore vol1 --wait',
+      exampleText(
+        'volume create vol1 --path /data/vol1.img --size 10GiB',
+        'volume snapshot vol1',
+        'volume restore vol1 --wait',
+      ),
     );
   addLooking(volume, cli);
   addChanging(volume, cli);
@@ -187,10 +189,7 @@ const sub = (volume: Command, usage: string, summary: string, examples: string[]
     .description(summary)
     .option('--json', 'print JSON')
     .addOption(stateDirOption())
-    .addHelpText(
-      'after',
-      `\nExamples:\n${examples.map((line) => `  holdfast-agent volume ${line}`).join('\n')}`,
-    );
+    .addHelpText('after', exampleText(...examples.map((line) => `volume ${line}`)));
 
 async function call<T>(
   cli: CliContext,

@@ -1,6 +1,7 @@
 import Table from 'cli-table3';
 import type { VolumeInfo, VolumeSnapshot } from '../ports.ts';
 import { formatBytes, formatDuration } from './units.ts';
+import { typed } from '../../core/typed.ts';
 
 /** A volume's state in a few words: `restoring 42 %, 1:02 left`, `failed: overwritten`. */
 export function stateText({ state, health, restore }: VolumeInfo): string {
@@ -11,7 +12,7 @@ export function stateText({ state, health, restore }: VolumeInfo): string {
 }
 
 export function volumeTable(volumes: readonly VolumeInfo[]): string {
-  if (volumes.length === 0) return 'no volumes; `holdfast-agent volume create` makes one\n';
+  if (volumes.length === 0) return `no volumes; \`${typed('holdfast-agent volume create')}\` makes one\n`;
   return plainTable(
     ['VOLUME', 'STATE', 'SIZE', 'LAST SNAPSHOT', 'PATH'],
     volumes.map((volume) => [
@@ -25,7 +26,8 @@ export function volumeTable(volumes: readonly VolumeInfo[]): string {
 }
 
 export function snapshotTable(snapshots: readonly VolumeSnapshot[]): string {
-  if (snapshots.length === 0) return 'no snapshots; `holdfast-agent volume snapshot` takes one\n';
+  if (snapshots.length === 0)
+    return `no snapshots; \`${typed('holdfast-agent volume snapshot')}\` takes one\n`;
   return plainTable(
     ['SNAPSHOT', 'TAKEN AT', 'SIZE', 'UPLOADED'],
     snapshots.map(({ snapshotId, createdAtMs, sizeBytes, uploadedBytes, damage }) => [

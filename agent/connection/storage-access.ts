@@ -3,6 +3,7 @@ import { S3Client } from '@aws-sdk/client-s3';
 import { HoldfastError } from '../../core/errors.ts';
 import type { BucketAccess, BucketFor, BucketPurpose } from '../ports.ts';
 import type { CredentialBroker, StorageCredentials } from './credential-broker.ts';
+import { typed } from '../../core/typed.ts';
 
 export interface StorageAccessDeps {
   broker: CredentialBroker;
@@ -78,7 +79,7 @@ async function inTime<T>(waiting: Promise<T>, { kind }: BucketPurpose, waitMs: n
       () =>
         reject(
           new HoldfastError('UNAVAILABLE', `no credentials for S3 after ${waitMs / 1_000} s`, {
-            hint: 'they come over the connection: see `holdfast-agent status`',
+            hint: `they come over the connection: see \`${typed('holdfast-agent status')}\``,
           }),
         ),
       waitMs,

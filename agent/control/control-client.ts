@@ -3,6 +3,7 @@ import { errorCodes, HoldfastError, type ErrorCode } from '../../core/errors.ts'
 import { controlSocketPath } from '../state/state-directory.ts';
 import { errnoOf, ioError } from '../state/versioned-file.ts';
 import { controlAnswerSchema, lineSplitter, type ControlAnswer } from './control-protocol.ts';
+import { typed } from '../../core/typed.ts';
 
 export interface CallOptions {
   /** Aborting it ends the call. */
@@ -68,7 +69,7 @@ function unreachable(statePath: string, path: string, cause: unknown): HoldfastE
   const errno = errnoOf(cause);
   if (errno !== 'ENOENT' && errno !== 'ECONNREFUSED') return ioError('connect to', path, cause);
   return new HoldfastError('UNAVAILABLE', `no holdfast-agent runs on ${statePath}`, {
-    hint: 'start it with `holdfast-agent run`, or name its --state-dir',
+    hint: `start it with \`${typed('holdfast-agent run')}\`, or name its --state-dir`,
     cause,
   });
 }

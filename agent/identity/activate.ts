@@ -15,6 +15,7 @@ import {
   type GatewayIdentity,
 } from './gateway-identity.ts';
 import { postJson, type JsonAnswer } from './http-client.ts';
+import { typed } from '../../core/typed.ts';
 
 export interface ActivationRequest {
   serverUrl: string;
@@ -38,7 +39,7 @@ export async function activate(
   const existing = await loadIdentity(identityPath);
   if (existing)
     throw new HoldfastError('CONFLICT', `${state.path} already belongs to gateway ${existing.gatewayId}`, {
-      hint: 'start it with `holdfast-agent run`, or activate another gateway with its own --state-dir',
+      hint: `start it with \`${typed('holdfast-agent run')}\`, or activate another gateway with its own --state-dir`,
     });
   const server = requireSafeUrl(request.serverUrl, ['https:', 'http:'], '--server');
   const key = await loadOrCreateGatewayKey(state.file(keyFileName));

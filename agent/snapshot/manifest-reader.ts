@@ -11,6 +11,7 @@ import { keys } from '../../core/snapshot/names.ts';
 import { decodeIndex, decodeLeaf } from '../../core/snapshot/page-codec.ts';
 import type { Bucket } from '../s3/bucket.ts';
 import { BoundedCache } from './bounded-cache.ts';
+import { typed } from '../../core/typed.ts';
 
 /** The pages below one root, fetched when they are needed and verified by the hash in their reference. */
 export class ManifestReader {
@@ -85,8 +86,7 @@ export class ManifestReader {
   #subject = (ref: NonNullable<PageRef>): string => `${this.#label}: ${keys.page(ref.name)}`;
 }
 
-export const corruptHint =
-  'the stored object was damaged; `holdfast-agent snapshot verify` names all of them';
+export const corruptHint = `the stored object was damaged; \`${typed('holdfast-agent snapshot verify')}\` names all of them`;
 
 /** An object that a manifest refers to and that is not there is damage, not a wrong name. */
 export function missingIsCorrupt(error: unknown, message: string): unknown {

@@ -1,6 +1,7 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { VolumeRecord } from './volume-record.ts';
 import { stateOf, type VolumeFacts } from './volume-view.ts';
+import { typed } from '../../core/typed.ts';
 
 /** What clients of a volume get that is not served. */
 export function unavailable({ volumeId }: VolumeRecord, why: string): HoldfastError {
@@ -34,7 +35,7 @@ export function unfinished({ volumeId, path }: { volumeId: string; path: string 
 
 export function forgotten({ volumeId }: VolumeRecord): HoldfastError {
   return new HoldfastError('NOT_FOUND', `volume ${volumeId} was deleted meanwhile`, {
-    hint: 'holdfast-agent volume list shows what there is',
+    hint: `\`${typed('holdfast-agent volume list')}\` shows what there is`,
   });
 }
 

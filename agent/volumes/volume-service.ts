@@ -15,6 +15,7 @@ import { SnapshotAccess } from './snapshot-access.ts';
 import { unfinished } from './volume-errors.ts';
 import { Volume } from './volume.ts';
 import { volumeFile, type VolumeRecord } from './volume-record.ts';
+import { typed } from '../../core/typed.ts';
 
 export interface VolumeServiceDeps {
   /** Each volume gets a folder in it. */
@@ -131,11 +132,11 @@ class Volumes implements VolumeService {
     checkNewVolume(p);
     if (this.#volumes.has(p.volumeId) || this.#damaged.has(p.volumeId))
       throw new HoldfastError('CONFLICT', `there is a volume ${p.volumeId} already`, {
-        hint: 'choose another id, or forget that one with `holdfast-agent volume delete`',
+        hint: `choose another id, or forget that one with \`${typed('holdfast-agent volume delete')}\``,
       });
     if ([...this.#volumes.values()].some((volume) => volume.path === p.path))
       throw new HoldfastError('CONFLICT', `${p.path} is a volume already`, {
-        hint: '`holdfast-agent volume list` shows which',
+        hint: `\`${typed('holdfast-agent volume list')}\` shows which`,
       });
     const record = await makeRecord(p, this.#deps.stateDirectories ?? []);
     const folder = join(this.#deps.directory, p.volumeId);
@@ -197,7 +198,7 @@ class Volumes implements VolumeService {
     const damaged = this.#damaged.get(volumeId);
     if (damaged) throw damaged;
     throw new HoldfastError('NOT_FOUND', `there is no volume ${volumeId}`, {
-      hint: 'holdfast-agent volume list shows what there is',
+      hint: `\`${typed('holdfast-agent volume list')}\` shows what there is`,
     });
   }
 }

@@ -8,6 +8,7 @@ import type { ContentSamples } from './content-samples.ts';
 import type { TrackedDevice } from './tracked-device.ts';
 import type { VolumeRecord } from './volume-record.ts';
 import type { LockedTarget } from '../restore/volume-target.ts';
+import { typed } from '../../core/typed.ts';
 
 /** What is open while a volume is served. */
 export interface Opened extends LockedTarget {
@@ -77,6 +78,6 @@ export function engineOf({ opened, record }: VolumeFacts): RestoreEngine {
   const engine = opened?.restore?.engine;
   if (engine) return engine;
   throw new HoldfastError('CONFLICT', `no restore of ${record.volumeId} is running`, {
-    hint: '`holdfast-agent volume list` shows what is',
+    hint: `\`${typed('holdfast-agent volume list')}\` shows what is`,
   });
 }

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../errors.ts';
+import { typed } from '../typed.ts';
 
 /**
  * Names in the repository. A snapshot's id is a ULID in lower case: 48 bits of Unix milliseconds and 80 random
@@ -23,7 +24,7 @@ export const isSnapshotId = (text: string): boolean => idPattern.test(text);
 export function checkSnapshotId(text: string): string {
   if (isSnapshotId(text)) return text;
   throw new HoldfastError('INVALID_INPUT', `“${text.slice(0, 80)}” is not a snapshot id`, {
-    hint: 'an id has 26 lower-case letters and digits; `holdfast-agent snapshot list` shows them',
+    hint: `an id has 26 lower-case letters and digits; \`${typed('holdfast-agent snapshot list')}\` shows them`,
   });
 }
 

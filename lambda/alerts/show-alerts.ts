@@ -9,6 +9,7 @@ import type { ApiRequest } from '../aws/http-handler.ts';
 import type { commandsTable } from '../aws/tables.ts';
 import { collect } from './collect.ts';
 import { putNext, type AlertsTable } from './alert-store.ts';
+import { typed } from '../../core/typed.ts';
 
 export interface AlertsDeps {
   readonly alerts: AlertsTable;
@@ -112,7 +113,7 @@ async function requireAlert(
   const item = /^[0-9a-f]{32}$/.test(alertKey) ? await alerts.get({ alertKey }) : undefined;
   if (item?.tenantId === tenantId) return item;
   throw new HoldfastError('NOT_FOUND', `there is no alert ${alertKey.slice(0, 64)}`, {
-    hint: '`holdfast alerts list --all` shows them',
+    hint: `\`${typed('holdfast alerts list --all')}\` shows them`,
   });
 }
 

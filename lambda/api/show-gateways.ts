@@ -5,6 +5,7 @@ import type { GatewayItem } from '../../core/model.ts';
 import type { ApiRequest } from '../aws/http-handler.ts';
 import type { gatewaysTable, inventoryTable, statusTable } from '../aws/tables.ts';
 import { cursorOf } from './cursor.ts';
+import { typed } from '../../core/typed.ts';
 
 export interface ShowDeps {
   readonly gateways: ReturnType<typeof gatewaysTable>;
@@ -85,4 +86,6 @@ export async function getGateway(
 
 /** Another tenant's gateway answers as one that does not exist. */
 export const noSuchGateway = (gatewayId: string): HoldfastError =>
-  new HoldfastError('NOT_FOUND', `there is no gateway ${gatewayId}`, { hint: 'list the gateways' });
+  new HoldfastError('NOT_FOUND', `there is no gateway ${gatewayId}`, {
+    hint: `\`${typed('holdfast gateways list')}\` shows those there are`,
+  });

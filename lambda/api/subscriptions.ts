@@ -10,6 +10,7 @@ import type { SubscriptionItem } from '../../core/model.ts';
 import type { ApiRequest } from '../aws/http-handler.ts';
 import type { sendToQueue } from '../aws/queues.ts';
 import type { subscriptionsTable } from '../aws/tables.ts';
+import { typed } from '../../core/typed.ts';
 
 export interface SubscriptionDeps {
   readonly subscriptions: ReturnType<typeof subscriptionsTable>;
@@ -109,5 +110,5 @@ function view({ challengeHash: _secret, ...shown }: SubscriptionItem): Subscript
 
 const noSuchSubscription = (subscriptionId: string): HoldfastError =>
   new HoldfastError('NOT_FOUND', `there is no subscription ${subscriptionId}`, {
-    hint: 'list the subscriptions',
+    hint: `\`${typed('holdfast admin subscription list')}\` shows those there are`,
   });

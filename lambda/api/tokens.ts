@@ -5,6 +5,7 @@ import { newToken, newTokenId, type RandomBytes } from '../../core/identity/secr
 import type { TokenItem } from '../../core/model.ts';
 import type { ApiRequest } from '../aws/http-handler.ts';
 import type { tokensTable } from '../aws/tables.ts';
+import { typed } from '../../core/typed.ts';
 
 export interface TokenDeps {
   readonly tokens: ReturnType<typeof tokensTable>;
@@ -52,7 +53,9 @@ export async function deleteToken(
     log('info', 'token.deleted', { tenantId, tokenId, by: principal.id });
     return {};
   }
-  throw new HoldfastError('NOT_FOUND', `there is no token ${tokenId}`, { hint: 'list the tokens' });
+  throw new HoldfastError('NOT_FOUND', `there is no token ${tokenId}`, {
+    hint: `\`${typed('holdfast admin token list')}\` shows those there are`,
+  });
 }
 
 function withoutHash({ tokenHash: _secret, ...shown }: TokenItem): Omit<TokenItem, 'tokenHash'> {

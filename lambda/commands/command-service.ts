@@ -8,6 +8,7 @@ import { countCommand } from '../../core/routes/route-rules.ts';
 import { cursorOf } from '../api/cursor.ts';
 import { applyEvent } from './apply.ts';
 import { deliverOpen, perform, type DeliveryDeps } from './delivery.ts';
+import { typed } from '../../core/typed.ts';
 
 export interface CommandServiceDeps extends DeliveryDeps {
   /** Of the cell whose door this is; undefined: home. */
@@ -148,7 +149,7 @@ async function requireGateway(
   const gateway = gatewayId ? await deps.gateways.get(gatewayId) : undefined;
   if (gateway?.tenantId === tenantId) return gateway;
   throw new HoldfastError('NOT_FOUND', `no gateway ${gatewayId.slice(0, 64)}`, {
-    hint: '`holdfast gateways list` shows those there are',
+    hint: `\`${typed('holdfast gateways list')}\` shows those there are`,
   });
 }
 
@@ -159,15 +160,15 @@ async function requireActive(deps: CommandServiceDeps, caller: Caller, gatewayId
 
 const gone = (gatewayId: string) =>
   new HoldfastError('GONE', `gateway ${gatewayId} was revoked`, {
-    hint: 'activate it again with a new code',
+    hint: `activate it again; \`${typed('holdfast activation create')}\` makes a code`,
   });
 const offline = (gatewayId: string) =>
   new HoldfastError('OFFLINE', `gateway ${gatewayId} is not connected, and the command was not to wait`, {
-    hint: 'submit it with whenOffline "queue", or wait until the gateway is back',
+    hint: 'drop --refuse-offline (in the API: whenOffline "queue"), or wait until the gateway is back',
   });
 const noCommand = (gatewayId: string, commandId: string) =>
   new HoldfastError('NOT_FOUND', `gateway ${gatewayId} has no command ${commandId.slice(0, 64)}`, {
-    hint: '`holdfast commands list` shows those there are',
+    hint: `\`${typed(`holdfast commands list ${gatewayId}`)}\` shows those there are`,
   });
 
 /** What people see of a command. */

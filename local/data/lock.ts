@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { HoldfastError } from '../../core/errors.ts';
+import { typed } from '../../core/typed.ts';
 
 export interface Lock {
   release(): Promise<void>;
@@ -19,7 +20,7 @@ export async function lockDirectory(directory: string, waitMs = 0): Promise<Lock
     if (server) return { release: () => new Promise((resolve) => server.close(() => resolve())) };
     if (Date.now() >= deadlineMs)
       throw new HoldfastError('BUSY', `the data directory ${directory} is in use by another process`, {
-        hint: 'stop the other holdfast up, or choose another --data-dir',
+        hint: `stop the other \`${typed('holdfast up')}\`, or choose another --data-dir`,
       });
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
 import { notKnownHere, templateError } from './template-error.ts';
+import { typed } from '../../core/typed.ts';
 
 /** One synthesized stack: its template as written and where its assets lie on disk. */
 export interface Stack {
@@ -80,7 +81,7 @@ const assetsSchema = z.looseObject({
   dockerImages: z.record(z.string(), z.unknown()).default({}),
 });
 
-const synthAgain = 'synthesize: npx cdk synth, or holdfast up without --no-synth';
+const synthAgain = `synthesize: ${typed('cdk synth')}, or ${typed('holdfast up')} without --no-synth`;
 
 /** Kinds of artifact that describe the assembly itself and have nothing to boot. */
 const passiveArtifacts = new Set(['cdk:tree', 'cdk:feature-flag-report', 'cdk:asset-manifest']);

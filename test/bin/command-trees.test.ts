@@ -11,20 +11,20 @@ describe.each(commandLines)('$name', ({ name, program, run }) => {
     const { code, stdout, stderr } = await run([...path, '--help']);
     expect([code, stderr]).toEqual([0, '']);
     const examples = /^Examples?:\n([^]*)$/m.exec(stdout)?.[1];
-    expect(examples).toContain(` ${typed}`);
+    expect(examples).toContain(` npx ${typed}`);
   });
 
   it.each(groups)('`$typed` alone shows its help and one line, as errors', async ({ path, typed }) => {
     const help = await run([...path, '--help']);
     const { code, stdout, stderr } = await run(path);
     expect([code, stdout]).toEqual([64, '']);
-    const line = `error: USAGE: a subcommand is missing — see ${typed} --help\n`;
+    const line = `error: USAGE: a subcommand is missing — see npx ${typed} --help\n`;
     expect(oneSpaced(stderr)).toBe(oneSpaced(`${help.stdout}${line}`));
   });
 
   it.each(groups)('`$typed` with a command that is none says so in one line', async ({ path, typed }) => {
     const { code, stdout, stderr } = await run([...path, 'bogus']);
     expect([code, stdout]).toEqual([64, '']);
-    expect(stderr).toBe(`error: USAGE: unknown command 'bogus' — see ${typed} --help\n`);
+    expect(stderr).toBe(`error: USAGE: unknown command 'bogus' — see npx ${typed} --help\n`);
   });
 });

@@ -84,13 +84,16 @@ test('a command without a control plane says where to get one and exits with CON
 test('an unknown command is one line and exits with USAGE', async () => {
   const { code, err, out } = await run(['bogus']);
   expect([code, out]).toEqual([64, '']);
-  expect(err).toBe("error: USAGE: unknown command 'bogus' — see holdfast --help\n");
+  expect(err).toBe("error: USAGE: unknown command 'bogus' — see npx holdfast --help\n");
 });
 
 test('a tenant asks below /v1 with its token, which never stands in the URL', async () => {
   answer.body = { gateways: [] };
   const { code, out } = await run(['gateways', 'list', '--endpoint', endpoint, '--token-file', token()]);
-  expect([code, out]).toEqual([0, 'no gateways yet; `holdfast activation create` makes a code for one\n']);
+  expect([code, out]).toEqual([
+    0,
+    'no gateways yet; `npx holdfast activation create` makes a code for one\n',
+  ]);
   expect(requests[0]).toMatchObject({ url: '/v1/gateways', authorization: 'Bearer secret-token' });
 });
 

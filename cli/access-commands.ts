@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { limits } from '../core/limits.ts';
-import { writeNewSecret } from './activation-commands.ts';
 import { parseDurationMs } from './duration.ts';
 import { fields, table, time } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps } from './program.ts';
+import { askIntoNewFile } from './secret-file.ts';
 
 const ttlRange = { minMs: limits.ttlMinMs, maxMs: limits.tokenTtlMaxMs };
 
@@ -28,8 +28,8 @@ export function addAccessCommands(admin: Command, deps: CliDeps): void {
         ttlMs: parseDurationMs('--ttl', flags.ttl, ttlRange),
         ...(flags.description ? { description: flags.description } : {}),
       };
-      const { token, ...made } = await api.call('createToken', { body });
-      writeNewSecret(flags.out, token);
+      const ask = () => api.call('createToken', { body });
+      const { token: _secret, ...made } = await askIntoNewFile(flags.out, ask, ({ token }) => token);
       show({ ...made, file: flags.out }, () =>
         fields({
           token: made.tokenId,

@@ -1,10 +1,9 @@
-import { openSync, closeSync, writeSync, fsyncSync } from 'node:fs';
 import type { Command } from 'commander';
-import { HoldfastError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { parseDurationMs } from './duration.ts';
 import { fields, time } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps } from './program.ts';
+import { askIntoNewFile } from './secret-file.ts';
 import { typed } from '../core/typed.ts';
 
 const ttlRange = { minMs: limits.ttlMinMs, maxMs: limits.activationCodeTtlMs };
@@ -32,33 +31,16 @@ export function addActivationCommands(program: Command, deps: CliDeps): void {
         json?: boolean;
       }>();
       const body = { ttlMs: parseDurationMs('--ttl', ttl, ttlRange), ...(name ? { gatewayName: name } : {}) };
-      const made = await api.call('createActivationCode', { body });
-      if (out) {
-        writeNewSecret(out, made.code);
+      const ask = () => api.call('createActivationCode', { body });
+      if (out !== undefined) {
+        const made = await askIntoNewFile(out, ask, ({ code }) => code);
         show({ file: out, tenantId: made.tenantId, expiresAt: made.expiresAt }, () =>
           fields({ file: out, tenant: made.tenantId, expires: time(made.expiresAt) }),
         );
         return;
       }
+      const made = await ask();
       show(made, () => made.code);
       if (!json) deps.stderr(`tenant ${made.tenantId}, good for one gateway until ${time(made.expiresAt)}`);
     });
-}
-
-/** Writes a file that did not exist, readable by its owner only. Throws CONFLICT, IO. */
-export function writeNewSecret(file: string, secret: string): void {
-  let fd: number;
-  try {
-    fd = openSync(file, 'wx', 0o600);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'EEXIST')
-      throw new HoldfastError('CONFLICT', `${file} exists already`, { hint: 'name a new file', cause });
-    throw new HoldfastError('IO', `${file} cannot be created`, { hint: 'check the directory', cause });
-  }
-  try {
-    writeSync(fd, `${secret}\n`);
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
 }

@@ -1,19 +1,19 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeNewSecret } from './activation-commands.ts';
 import { createApiClient } from './api-client.ts';
 import { defaultDataDir, resolveContext, type LocalClient } from './context.ts';
 import { time } from './output.ts';
 import type { CliDeps } from './program.ts';
+import { askIntoNewFile } from './secret-file.ts';
 import { typed } from '../core/typed.ts';
 
 /** Makes an activation code and prints what to type next in a second terminal to see a gateway come up. */
 export async function printFirstSteps(client: LocalClient, dataDir: string, deps: CliDeps): Promise<void> {
   const api = createApiClient(resolveContext({ dataDir, endpoint: client.endpoint }, {}));
-  const { code, expiresAt } = await api.call('createActivationCode', { body: { gatewayName: 'first' } });
   const file = join(dataDir, 'activation-code');
   rmSync(file, { force: true });
-  writeNewSecret(file, code);
+  const ask = () => api.call('createActivationCode', { body: { gatewayName: 'first' } });
+  const { code, expiresAt } = await askIntoNewFile(file, ask, (made) => made.code);
   const elsewhere = dataDir === defaultDataDir ? '' : ` --data-dir ${dataDir}`;
   deps.stdout(
     [

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -235,6 +235,34 @@ test('what a flag may be at most, the API accepts', async () => {
   expect(apiRequests.createActivationCode.safeParse(JSON.parse(requests[0]?.body ?? ''))).toMatchObject({
     success: true,
   });
+});
+
+test.each(['admin token create', 'activation create'])('`%s --out` makes its file first', async (typed) => {
+  const file = join(dir, 'secret.txt');
+  const argv = (out: string) => [
+    ...typed.split(' '),
+    '--out',
+    out,
+    '--endpoint',
+    endpoint,
+    '--token-file',
+    token(),
+  ];
+  expect(await run(argv(join(dir, 'none', 'file')))).toMatchObject({
+    code: 66,
+    err: expect.stringContaining('its directory does not exist — make the directory'),
+  });
+  expect(requests).toEqual([]);
+  answer = { status: 403, body: { error: { code: 'FORBIDDEN', message: 'not you' } } };
+  expect(await run(argv(file))).toMatchObject({ code: 77 });
+  expect(existsSync(file)).toBe(false);
+  answer = { status: 200, body: { code: 'made-1', token: 'made-1', tenantId: 'acme', expiresAt: 0 } };
+  expect(await run(argv(file))).toMatchObject({ code: 0, out: expect.not.stringContaining('made-1') });
+  expect([readFileSync(file, 'utf8'), statSync(file).mode & 0o777]).toEqual(['made-1\n', 0o600]);
+  requests = [];
+  expect(await run(argv(file))).toMatchObject({ code: 79, err: expect.stringContaining('exists already') });
+  expect([requests, readFileSync(file, 'utf8')]).toEqual([[], 'made-1\n']);
+  rmSync(file);
 });
 
 test('parameters come from flags and standard input, numbers as numbers', async () => {

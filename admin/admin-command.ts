@@ -1,6 +1,7 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { Command } from 'commander';
 import { errorCodes, HoldfastError } from '../core/errors.ts';
+import { requireHttpUrl } from '../core/http-url.ts';
 import { jsonLog, type Log } from '../core/log.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AdminApi } from './admin-api.ts';
@@ -48,6 +49,7 @@ export function addAdminCommands(admin: Command, deps: AdminCommandDeps): void {
     .action(async () => {
       const flags = run.opts<ConnectionFlags & RunFlags>();
       const log = logFor(flags.log, deps);
+      requireHttpUrl(flags.queue, '--queue', 'https://sqs.REGION.amazonaws.com/ACCOUNT/NAME');
       const playbook = await readPlaybook(flags.playbook);
       const book = await CaseBook.open(flags.stateDir);
       const { api, sqs } = deps.connect(flags);

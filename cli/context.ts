@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
 import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
+import { requireHttpUrl } from '../core/http-url.ts';
 import type { AwsKeys } from '../core/sigv4.ts';
 
 /** Where the API is and who asks; resolved once per command from flags, environment and the local data directory. */
@@ -44,10 +45,17 @@ export const localClientSchema = z.object({
 });
 export type LocalClient = z.infer<typeof localClientSchema>;
 
-/** The flags win over the environment, the environment over a running `holdfast up`. Throws CONFIG, NOT_FOUND. */
+/** The flags win over the environment, the environment over a running `holdfast up`. Throws USAGE, CONFIG, NOT_FOUND. */
 export function resolveContext(flags: ContextFlags, env: Environment): CliContext {
   const local = readLocalClient(flags.dataDir ?? env['HOLDFAST_DATA_DIR'] ?? defaultDataDir);
-  const endpoint = flags.endpoint ?? env['HOLDFAST_ENDPOINT'] ?? local?.endpoint;
+  const given = flags.endpoint ?? env['HOLDFAST_ENDPOINT'];
+  if (given)
+    requireHttpUrl(
+      given,
+      flags.endpoint === undefined ? 'HOLDFAST_ENDPOINT' : '--endpoint',
+      'https://holdfast.example.com',
+    );
+  const endpoint = given ?? local?.endpoint;
   if (!endpoint)
     throw new HoldfastError('CONFIG', 'no control plane is known here', {
       hint: 'start one with `npm start`, or name it with --endpoint or HOLDFAST_ENDPOINT',

@@ -55,7 +55,9 @@ export function cellsInOrder(cells: readonly Cell[], preferredCellId: string | u
 export function requireSafeUrl(text: string, [secure, plain]: [string, string], what: string): URL {
   const url = URL.parse(text);
   if (!url || (url.protocol !== secure && url.protocol !== plain))
-    throw new HoldfastError('CONFIG', `${what}: "${text.slice(0, 200)}" is not a ${secure}// URL`);
+    throw new HoldfastError('CONFIG', `${what}: "${text.slice(0, 200)}" is not a ${secure}// URL`, {
+      hint: `write it like ${secure}//holdfast.example.com`,
+    });
   if (url.username || url.password)
     throw new HoldfastError('CONFIG', `${what}: the URL holds a user name or password`, {
       hint: 'leave them out: the agent proves itself with its key',

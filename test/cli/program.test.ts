@@ -1,161 +1,119 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command } from 'commander';
-import { addAccessCommands } from '../../cli/access-commands.ts';
-import { addActivationCommands } from '../../cli/activation-commands.ts';
-import { addCommandCommands } from '../../cli/command-commands.ts';
-import { addGatewayCommands } from '../../cli/gateway-commands.ts';
-import { runProgram, type CliDeps } from '../../cli/program.ts';
 import { requests as apiRequests } from '../../core/api.ts';
+import { startFakeApi, type FakeApi } from './fake-api.ts';
 
-interface Run {
-  code: number;
-  out: string;
-  err: string;
-}
-let dir: string;
-let server: Server;
-let endpoint: string;
-let answer: { status: number; body: unknown };
-let requests: { method: string; url: string; authorization: string; body: string }[];
-
-beforeAll(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'holdfast-cli-'));
-  server = createServer(async (request, response) => {
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-    requests.push({
-      method: request.method ?? '',
-      url: request.url ?? '',
-      authorization: request.headers.authorization ?? '',
-      body: Buffer.concat(chunks).toString(),
-    });
-    response
-      .writeHead(answer.status, { 'content-type': 'application/json' })
-      .end(JSON.stringify(answer.body));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-});
-afterAll(async () => {
-  await new Promise((resolve) => server.close(resolve));
-  rmSync(dir, { recursive: true });
-});
+let api: FakeApi;
+beforeAll(async () => void (api = await startFakeApi()));
+afterAll(() => api.close());
 beforeEach(() => {
-  requests = [];
-  answer = { status: 200, body: {} };
+  api.requests = [];
+  api.answer = { status: 200, body: {} };
 });
-
-async function run(
-  argv: string[],
-  options: { env?: Record<string, string>; stdin?: string } = {},
-): Promise<Run> {
-  const result: Run = { code: -1, out: '', err: '' };
-  const deps: CliDeps = {
-    env: { HOLDFAST_DATA_DIR: join(dir, 'none'), ...options.env },
-    stdout: (text) => (result.out += `${text}\n`),
-    stderr: (text) => (result.err += `${text}\n`),
-    now: () => 1_000_000,
-    readStdin: async () => options.stdin ?? '',
-  };
-  const program = new Command('holdfast').version('0');
-  addGatewayCommands(program, deps);
-  addCommandCommands(program, deps);
-  addActivationCommands(program, deps);
-  addAccessCommands(program.command('admin'), deps);
-  result.code = await runProgram(program, argv, deps);
-  return result;
-}
-function token(mode = 0o600): string {
-  const file = join(dir, `token-${mode}`);
-  writeFileSync(file, 'secret-token\n', { mode });
-  return file;
-}
 
 test('a command without a control plane says where to get one and exits with CONFIG', async () => {
-  const { code, err } = await run(['gateways', 'list']);
+  const { code, err } = await api.run(['gateways', 'list']);
   expect(code).toBe(78);
   expect(err).toMatch(/^error: CONFIG: no control plane is known here — .*npm start/);
 });
 
 test('an unknown command is one line and exits with USAGE', async () => {
-  const { code, err, out } = await run(['bogus']);
+  const { code, err, out } = await api.run(['bogus']);
   expect([code, out]).toEqual([64, '']);
   expect(err).toBe("error: USAGE: unknown command 'bogus' — see npx holdfast --help\n");
 });
 
 test('a tenant asks below /v1 with its token, which never stands in the URL', async () => {
-  answer.body = { gateways: [] };
-  const { code, out } = await run(['gateways', 'list', '--endpoint', endpoint, '--token-file', token()]);
+  api.answer.body = { gateways: [] };
+  const { code, out } = await api.run([
+    'gateways',
+    'list',
+    '--endpoint',
+    api.endpoint,
+    '--token-file',
+    api.token(),
+  ]);
   expect([code, out]).toEqual([
     0,
     'no gateways yet; `npx holdfast activation create` makes a code for one\n',
   ]);
-  expect(requests[0]).toMatchObject({ url: '/v1/gateways', authorization: 'Bearer secret-token' });
+  expect(api.requests[0]).toMatchObject({ url: '/v1/gateways', authorization: 'Bearer secret-token' });
 });
 
 test('a token file that others can read is refused', async () => {
-  const { code, err } = await run(['gateways', 'list', '--endpoint', endpoint, '--token-file', token(0o644)]);
+  const { code, err } = await api.run([
+    'gateways',
+    'list',
+    '--endpoint',
+    api.endpoint,
+    '--token-file',
+    api.token(0o644),
+  ]);
   expect(code).toBe(77);
   expect(err).toContain('can be read by other users — chmod 600');
-  expect(requests).toEqual([]);
+  expect(api.requests).toEqual([]);
 });
 
 test('an operator of the local mode signs for its tenant with the keys of the data directory', async () => {
   const client = {
-    endpoint,
+    endpoint: api.endpoint,
     cells: {},
     region: 'eu-north-1',
     tenantId: 'acme',
     operator: { accessKeyId: 'AKLOCAL', secretAccessKey: 'x' },
   };
-  writeFileSync(join(dir, 'client.json'), JSON.stringify(client));
-  answer.body = { gateways: [] };
-  const { code } = await run(['gateways', 'list'], { env: { HOLDFAST_DATA_DIR: dir } });
+  writeFileSync(join(api.dir, 'client.json'), JSON.stringify(client));
+  api.answer.body = { gateways: [] };
+  const { code } = await api.run(['gateways', 'list'], { env: { HOLDFAST_DATA_DIR: api.dir } });
   expect(code).toBe(0);
-  expect(requests[0]?.url).toBe('/operator/v1/tenants/acme/gateways');
-  expect(requests[0]?.authorization).toMatch(
+  expect(api.requests[0]?.url).toBe('/operator/v1/tenants/acme/gateways');
+  expect(api.requests[0]?.authorization).toMatch(
     /^AWS4-HMAC-SHA256 Credential=AKLOCAL\/\d{8}\/eu-north-1\/execute-api\//,
   );
 });
 
 test('an operator of an OIDC issuer asks below /operator/v1 with the token', async () => {
-  answer.body = { gateways: [] };
-  const file = join(dir, 'jwt');
+  api.answer.body = { gateways: [] };
+  const file = join(api.dir, 'jwt');
   writeFileSync(file, `${'j'.repeat(2000)}\n`, { mode: 0o600 });
-  const as = ['--endpoint', endpoint, '--tenant', 'acme', '--operator-token-file', file];
-  expect((await run(['gateways', 'list', ...as])).code).toBe(0);
-  expect(requests[0]).toMatchObject({
+  const as = ['--endpoint', api.endpoint, '--tenant', 'acme', '--operator-token-file', file];
+  expect((await api.run(['gateways', 'list', ...as])).code).toBe(0);
+  expect(api.requests[0]).toMatchObject({
     url: '/operator/v1/tenants/acme/gateways',
     authorization: `Bearer ${'j'.repeat(2000)}`,
   });
-  const both = await run(['gateways', 'list', ...as, '--token-file', token()]);
+  const both = await api.run(['gateways', 'list', ...as, '--token-file', api.token()]);
   expect(both).toMatchObject({ code: 64, err: expect.stringContaining('exclude each other') });
 });
 
 test('a parameter named __proto__ is sent as one, and parameters nested too deep are not', async () => {
-  const as = ['--endpoint', endpoint, '--token-file', token()];
-  answer.body = { command: { state: 'QUEUED', params: {}, audit: [] } };
-  await run(['send', 'gw-1', 'probe', '-p', '__proto__=1', '--no-wait', '--json', ...as]);
-  expect(requests[0]?.body).toContain('"__proto__":1');
+  const as = ['--endpoint', api.endpoint, '--token-file', api.token()];
+  api.answer.body = { command: { state: 'QUEUED', params: {}, audit: [] } };
+  await api.run(['send', 'gw-1', 'probe', '-p', '__proto__=1', '--no-wait', '--json', ...as]);
+  expect(api.requests[0]?.body).toContain('"__proto__":1');
   const deep = `{"echo":${'['.repeat(5000)}${']'.repeat(5000)}}`;
-  const refused = await run(['send', 'gw-1', 'probe', '--params', '-', ...as], { stdin: deep });
+  const refused = await api.run(['send', 'gw-1', 'probe', '--params', '-', ...as], { stdin: deep });
   expect(refused).toMatchObject({ code: 65, err: expect.stringContaining('nested deeper') });
 });
 
 test('a list of commands is read to its end', async () => {
   const pages = [{ commands: [], next: 'page-2' }, { commands: [] }];
-  answer = {
+  api.answer = {
     status: 200,
     get body() {
       return pages.shift() ?? { commands: [] };
     },
   };
-  const { code } = await run(['commands', 'list', 'gw-1', '--endpoint', endpoint, '--token-file', token()]);
-  expect([code, requests.map(({ url }) => url)]).toEqual([
+  const { code } = await api.run([
+    'commands',
+    'list',
+    'gw-1',
+    '--endpoint',
+    api.endpoint,
+    '--token-file',
+    api.token(),
+  ]);
+  expect([code, api.requests.map(({ url }) => url)]).toEqual([
     0,
     ['/v1/gateways/gw-1/commands', '/v1/gateways/gw-1/commands?next=page-2'],
   ]);
@@ -165,16 +123,16 @@ test('what others wrote neither moves the cursor nor makes a line of its own', a
   const name = 'a\u001b[2J\u009b1A\u202e\nforged';
   const gateway = { gatewayId: 'gw-1', tenantId: 'acme', name, status: 'active', createdAt: 0 };
   const shown = { ...gateway, connection: { state: 'disconnected' } };
-  const as = ['--endpoint', endpoint, '--token-file', token()];
-  answer.body = { gateways: [shown] };
-  const list = await run(['gateways', 'list', ...as]);
+  const as = ['--endpoint', api.endpoint, '--token-file', api.token()];
+  api.answer.body = { gateways: [shown] };
+  const list = await api.run(['gateways', 'list', ...as]);
   expect(list.out.trimEnd().split('\n')).toHaveLength(2);
-  const asJson = await run(['gateways', 'list', '--json', ...as]);
+  const asJson = await api.run(['gateways', 'list', '--json', ...as]);
   expect(JSON.parse(asJson.out)).toEqual({ gateways: [shown] });
-  answer.body = { gateway: shown };
-  const show = await run(['gateways', 'show', 'gw-1', ...as]);
-  answer = { status: 404, body: { error: { code: 'NOT_FOUND', message: name } } };
-  const failed = await run(['gateways', 'show', 'gw-1', ...as]);
+  api.answer.body = { gateway: shown };
+  const show = await api.run(['gateways', 'show', 'gw-1', ...as]);
+  api.answer = { status: 404, body: { error: { code: 'NOT_FOUND', message: name } } };
+  const failed = await api.run(['gateways', 'show', 'gw-1', ...as]);
   const all = [list.out, asJson.out, show.out, failed.err].join('');
   expect(all).not.toMatch(/^forged/m);
   expect(all).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
@@ -182,35 +140,35 @@ test('what others wrote neither moves the cursor nor makes a line of its own', a
 });
 
 test('an error of the API becomes its own line and exit code', async () => {
-  answer = {
+  api.answer = {
     status: 404,
     body: { error: { code: 'NOT_FOUND', message: 'no gateway "gw-1"', hint: 'list them' } },
   };
-  const { code, err } = await run([
+  const { code, err } = await api.run([
     'gateways',
     'show',
     'gw-1',
     '--endpoint',
-    endpoint,
+    api.endpoint,
     '--token-file',
-    token(),
+    api.token(),
   ]);
   expect([code, err]).toEqual([66, 'error: NOT_FOUND: no gateway "gw-1" — list them\n']);
 });
 
 test('an unknown command kind is refused before anything is sent', async () => {
-  const { code, err } = await run([
+  const { code, err } = await api.run([
     'send',
     'gw-1',
     'format.disk',
     '--endpoint',
-    endpoint,
+    api.endpoint,
     '--token-file',
-    token(),
+    api.token(),
   ]);
   expect(code).toBe(65);
   expect(err).toMatch(/no command "format.disk" — kinds: probe, /);
-  expect(requests).toEqual([]);
+  expect(api.requests).toEqual([]);
 });
 
 test.each([
@@ -222,51 +180,54 @@ test.each([
   ['send gw-1 probe --expires 0s', '--expires is at least 1s — write --expires 1s'],
   ['send gw-1 probe --timeout 1w', '--timeout "1w" is not a duration — write it like 90s, 15m, 24h or 7d'],
 ])('`%s` names the flag, and nothing is sent', async (typed, message) => {
-  const argv = [...typed.split(' '), '--endpoint', endpoint, '--token-file', token()];
-  const { code, err } = await run(argv);
+  const argv = [...typed.split(' '), '--endpoint', api.endpoint, '--token-file', api.token()];
+  const { code, err } = await api.run(argv);
   expect([code, err]).toEqual([64, `error: USAGE: ${message}\n`]);
-  expect(requests).toEqual([]);
+  expect(api.requests).toEqual([]);
 });
 
 test('what a flag may be at most, the API accepts', async () => {
-  answer.body = { code: 'hfa_1', tenantId: 'acme', expiresAt: 0 };
-  const as = ['--endpoint', endpoint, '--token-file', token()];
-  expect(await run(['activation', 'create', '--ttl', '24h', ...as])).toMatchObject({ code: 0 });
-  expect(apiRequests.createActivationCode.safeParse(JSON.parse(requests[0]?.body ?? ''))).toMatchObject({
+  api.answer.body = { code: 'hfa_1', tenantId: 'acme', expiresAt: 0 };
+  const as = ['--endpoint', api.endpoint, '--token-file', api.token()];
+  expect(await api.run(['activation', 'create', '--ttl', '24h', ...as])).toMatchObject({ code: 0 });
+  expect(apiRequests.createActivationCode.safeParse(JSON.parse(api.requests[0]?.body ?? ''))).toMatchObject({
     success: true,
   });
 });
 
 test.each(['admin token create', 'activation create'])('`%s --out` makes its file first', async (typed) => {
-  const file = join(dir, 'secret.txt');
+  const file = join(api.dir, 'secret.txt');
   const argv = (out: string) => [
     ...typed.split(' '),
     '--out',
     out,
     '--endpoint',
-    endpoint,
+    api.endpoint,
     '--token-file',
-    token(),
+    api.token(),
   ];
-  expect(await run(argv(join(dir, 'none', 'file')))).toMatchObject({
+  expect(await api.run(argv(join(api.dir, 'none', 'file')))).toMatchObject({
     code: 66,
     err: expect.stringContaining('its directory does not exist — make the directory'),
   });
-  expect(requests).toEqual([]);
-  answer = { status: 403, body: { error: { code: 'FORBIDDEN', message: 'not you' } } };
-  expect(await run(argv(file))).toMatchObject({ code: 77 });
+  expect(api.requests).toEqual([]);
+  api.answer = { status: 403, body: { error: { code: 'FORBIDDEN', message: 'not you' } } };
+  expect(await api.run(argv(file))).toMatchObject({ code: 77 });
   expect(existsSync(file)).toBe(false);
-  answer = { status: 200, body: { code: 'made-1', token: 'made-1', tenantId: 'acme', expiresAt: 0 } };
-  expect(await run(argv(file))).toMatchObject({ code: 0, out: expect.not.stringContaining('made-1') });
+  api.answer = { status: 200, body: { code: 'made-1', token: 'made-1', tenantId: 'acme', expiresAt: 0 } };
+  expect(await api.run(argv(file))).toMatchObject({ code: 0, out: expect.not.stringContaining('made-1') });
   expect([readFileSync(file, 'utf8'), statSync(file).mode & 0o777]).toEqual(['made-1\n', 0o600]);
-  requests = [];
-  expect(await run(argv(file))).toMatchObject({ code: 79, err: expect.stringContaining('exists already') });
-  expect([requests, readFileSync(file, 'utf8')]).toEqual([[], 'made-1\n']);
+  api.requests = [];
+  expect(await api.run(argv(file))).toMatchObject({
+    code: 79,
+    err: expect.stringContaining('exists already'),
+  });
+  expect([api.requests, readFileSync(file, 'utf8')]).toEqual([[], 'made-1\n']);
   rmSync(file);
 });
 
 test('parameters come from flags and standard input, numbers as numbers', async () => {
-  answer.body = {
+  api.answer.body = {
     command: { commandId: 'c', state: 'QUEUED', audit: [], submittedBy: { id: 'me' }, params: {} },
   };
   const argv = [
@@ -280,11 +241,11 @@ test('parameters come from flags and standard input, numbers as numbers', async 
     '-',
     '--json',
   ];
-  const { code } = await run([...argv, '--endpoint', endpoint, '--token-file', token()], {
+  const { code } = await api.run([...argv, '--endpoint', api.endpoint, '--token-file', api.token()], {
     stdin: '{"volumeId":"v"}',
   });
   expect(code).toBe(0);
-  expect(JSON.parse(requests[0]?.body ?? '')).toEqual({
+  expect(JSON.parse(api.requests[0]?.body ?? '')).toEqual({
     kind: 'volume.create',
     params: { volumeId: 'v', sizeBytes: 4096 },
     whenOffline: 'queue',
@@ -292,7 +253,7 @@ test('parameters come from flags and standard input, numbers as numbers', async 
 });
 
 test('a command that failed exits non-zero with the gateway’s own reason', async () => {
-  answer.body = {
+  api.answer.body = {
     command: {
       commandId: 'c',
       gatewayId: 'gw-1',
@@ -304,14 +265,14 @@ test('a command that failed exits non-zero with the gateway’s own reason', asy
       outcome: { status: 'FAILED', error: { code: 'NOT_FOUND', message: 'no volume "v"' } },
     },
   };
-  const { code, err } = await run([
+  const { code, err } = await api.run([
     'send',
     'gw-1',
     'volume.check',
     '--endpoint',
-    endpoint,
+    api.endpoint,
     '--token-file',
-    token(),
+    api.token(),
   ]);
   expect(code).toBe(1);
   expect(err).toBe('error: STEP_FAILED: volume.check FAILED: NOT_FOUND: no volume "v"\n');

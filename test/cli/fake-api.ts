@@ -1,0 +1,84 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { holdfastProgram } from '../../bin/holdfast-program.ts';
+import { runProgram } from '../../cli/program.ts';
+
+export interface Run {
+  code: number;
+  out: string;
+  err: string;
+}
+
+/** An HTTP API that answers what a test tells it to, and the command line that asks it. */
+export interface FakeApi {
+  readonly endpoint: string;
+  /** A directory for the test's files. */
+  readonly dir: string;
+  answer: { status: number; body: unknown };
+  requests: { method: string; url: string; authorization: string; body: string }[];
+  /** Types one command line, without a local control plane. */
+  run(argv: string[], options?: { env?: Record<string, string>; stdin?: string }): Promise<Run>;
+  /** The flags that ask this API as a tenant. */
+  asTenant(): string[];
+  /** A file with a tenant's token. */
+  token(mode?: number): string;
+  close(): Promise<void>;
+}
+
+const unused = (what: string) => () => {
+  throw new Error(`${what} was not to be used`);
+};
+
+export async function startFakeApi(): Promise<FakeApi> {
+  const dir = mkdtempSync(join(tmpdir(), 'holdfast-cli-'));
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    api.requests.push({
+      method: request.method ?? '',
+      url: request.url ?? '',
+      authorization: request.headers.authorization ?? '',
+      body: Buffer.concat(chunks).toString(),
+    });
+    const { status, body } = api.answer;
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const api: FakeApi = {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    dir,
+    answer: { status: 200, body: {} },
+    requests: [],
+    run: async (argv, { env, stdin } = {}) => {
+      const result: Run = { code: -1, out: '', err: '' };
+      const deps = {
+        env: { HOLDFAST_DATA_DIR: join(dir, 'none'), ...env },
+        stdout: (text: string) => void (result.out += `${text}\n`),
+        stderr: (text: string) => void (result.err += `${text}\n`),
+        now: () => 1_000_000,
+        readStdin: async () => stdin ?? '',
+        start: unused('the local control plane'),
+        interrupted: unused('a signal'),
+        isTerminal: false,
+        stopSignal: unused('a signal'),
+        setExitCode: unused('the exit code'),
+      };
+      result.code = await runProgram(holdfastProgram(deps), argv, deps);
+      return result;
+    },
+    asTenant: () => ['--endpoint', api.endpoint, '--token-file', api.token()],
+    token: (mode = 0o600) => {
+      const file = join(dir, `token-${mode}`);
+      writeFileSync(file, 'secret-token\n', { mode });
+      return file;
+    },
+    close: async () => {
+      await new Promise((resolve) => server.close(resolve));
+      rmSync(dir, { recursive: true });
+    },
+  };
+  return api;
+}

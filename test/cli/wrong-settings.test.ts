@@ -1,0 +1,43 @@
+import { startFakeApi, type FakeApi } from './fake-api.ts';
+
+/** What cannot be right is said before anything is asked, with the flag or variable that holds it. */
+let api: FakeApi;
+beforeAll(async () => void (api = await startFakeApi()));
+afterAll(() => api.close());
+
+test.each(['foo', 'ftp://host/', 'http://host:99999', 'localhost:4700'])(
+  '--endpoint %s is no URL',
+  async (url) => {
+    const { code, err } = await api.run(['gateways', 'list', '--endpoint', url]);
+    expect([code, err]).toEqual([
+      64,
+      `error: USAGE: --endpoint: "${url}" is not an http:// or https:// URL — write it like https://holdfast.example.com\n`,
+    ]);
+  },
+);
+
+test('HOLDFAST_ENDPOINT that is no URL is named', async () => {
+  const { code, err } = await api.run(['gateways', 'list'], { env: { HOLDFAST_ENDPOINT: 'foo' } });
+  expect(code).toBe(78);
+  expect(err).toMatch(
+    /^error: CONFIG: HOLDFAST_ENDPOINT: "foo" is not an http:\/\/ or https:\/\/ URL — write it/,
+  );
+});
+
+test('a user name in --endpoint is refused', async () => {
+  const { code, err } = await api.run(['gateways', 'list', '--endpoint', 'https://me:secret@host']);
+  expect([code, err]).toEqual([
+    64,
+    expect.stringContaining('holds a user name or password — leave them out'),
+  ]);
+  expect(err).not.toContain('secret');
+});
+
+test('admin run refuses a --queue that is no URL', async () => {
+  const argv = ['admin', 'run', '--queue', 'foo', '--playbook', 'admin/playbooks/default.json'];
+  const { code, err } = await api.run([...argv, '--endpoint', api.endpoint]);
+  expect([code, err]).toEqual([
+    64,
+    expect.stringMatching(/--queue: "foo" is not .* — write it like https:\/\/sqs/),
+  ]);
+});

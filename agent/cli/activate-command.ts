@@ -3,10 +3,11 @@ import { hostname } from 'node:os';
 import type { Readable } from 'node:stream';
 import { HoldfastError } from '../../core/errors.ts';
 import { agentVersion } from '../version.ts';
+import { openError } from '../nbd/path-errors.ts';
 import { outboundAgent } from '../connection/outbound-agent.ts';
 import { activate } from '../identity/activate.ts';
 import { openStateDirectory } from '../state/state-directory.ts';
-import { ioError } from '../state/versioned-file.ts';
+import { errnoOf } from '../state/versioned-file.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { stateDirOption, statePathOf } from './state-option.ts';
 import { exampleText } from './example-text.ts';
@@ -77,7 +78,11 @@ async function readCode(file: string | undefined, cli: CliContext): Promise<stri
     return await firstLine(createReadStream(file));
   } catch (cause) {
     if (cause instanceof HoldfastError) throw cause;
-    throw ioError('read', file, cause);
+    if (errnoOf(cause) === 'EISDIR')
+      throw new HoldfastError('INVALID_INPUT', `${file} is a directory`, {
+        hint: 'name the file that holds the code with --code-file',
+      });
+    throw openError(file, cause);
   }
 }
 
@@ -89,8 +94,8 @@ async function firstLine(input: Readable): Promise<string> {
   }
   const code = text.split('\n', 1)[0]!.trim();
   if (code === '')
-    throw new HoldfastError('INVALID_INPUT', 'there is no activation code on standard input', {
-      hint: 'pipe the code in, or name a file with --code-file',
+    throw new HoldfastError('INVALID_INPUT', 'no activation code was given', {
+      hint: 'pipe the code in, or name a file that holds it with --code-file',
     });
   return code;
 }

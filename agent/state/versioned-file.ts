@@ -118,5 +118,19 @@ export function ioError(action: string, path: string, cause: unknown): HoldfastE
       hint: 'run as the user who owns the state directory',
       cause,
     });
-  return new HoldfastError('IO', text, { cause });
+  return new HoldfastError('IO', text, {
+    hint: ioHints[errno ?? ''] ?? 'check the disk; dmesg may say more',
+    cause,
+  });
 }
+
+const ioHints: Record<string, string> = {
+  EISDIR: 'a directory stands where a file belongs: move it away',
+  ENOTDIR:
+    'a file stands where a directory belongs: move it away, or name another directory with --state-dir',
+  EEXIST: 'a file stands where a directory belongs: move it away, or name another directory with --state-dir',
+  ENOENT: 'check that the state directory is still there',
+  EROFS: 'mount its file system for writing, or name another directory with --state-dir',
+  ENAMETOOLONG: 'name a shorter directory with --state-dir',
+  EMFILE: 'raise the limit of open files (ulimit -n)',
+};

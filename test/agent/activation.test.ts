@@ -99,8 +99,12 @@ describe('activate', () => {
     writeFileSync(file, `  ${code}  \n`);
     expect(await activate(temporaryDirectory(), '', '--code-file', file)).toMatchObject({ code: 0 });
     expect(await activate(temporaryDirectory(), '', '--code-file', '/nowhere')).toMatchObject({
-      code: 74,
-      stderr: expect.stringContaining('/nowhere'),
+      code: 66,
+      stderr: expect.stringMatching(/NOT_FOUND: \/nowhere does not exist — check the path/),
+    });
+    expect(await activate(temporaryDirectory(), '', '--code-file', temporaryDirectory())).toMatchObject({
+      code: 65,
+      stderr: expect.stringMatching(/is a directory — name the file that holds the code/),
     });
   });
 
@@ -149,6 +153,12 @@ describe('activate', () => {
       { stdin: code },
     );
     expect(run).toMatchObject({ code: 78, stderr: expect.stringContaining('not encrypted') });
+    expect(
+      await runCli(['activate', '--server', 'foo', '--state-dir', temporaryDirectory()], { stdin: code }),
+    ).toMatchObject({
+      code: 78,
+      stderr: expect.stringContaining('"foo" is not a https:// URL — write it like https://'),
+    });
   });
 
   it('has no option that takes the code itself', async () => {

@@ -41,6 +41,13 @@ describe('a versioned file', () => {
     }
   });
 
+  it('says what to do where a directory stands in its place', async () => {
+    await expect(readVersionedFile(temporaryDirectory(), format)).rejects.toMatchObject({
+      code: 'IO',
+      hint: expect.stringContaining('move it away'),
+    });
+  });
+
   it('refuses another format, a newer version and a wrong field', async () => {
     const path = join(temporaryDirectory(), 'a.json');
     const read = (json: unknown) => {
@@ -81,7 +88,10 @@ describe('the state directory', () => {
   it('refuses a file and a path that is too long for sockets', async () => {
     const base = temporaryDirectory();
     writeFileSync(join(base, 'file'), '');
-    await expect(openStateDirectory(join(base, 'file'))).rejects.toMatchObject({ code: 'IO' });
+    await expect(openStateDirectory(join(base, 'file'))).rejects.toMatchObject({
+      code: 'IO',
+      hint: expect.stringContaining('--state-dir'),
+    });
     await expect(openStateDirectory(join(base, 'x'.repeat(80)))).rejects.toMatchObject({ code: 'CONFIG' });
   });
 

@@ -114,7 +114,10 @@ const withConnection = (command: Command): Command =>
 
 function logFor(form: string, { stdout, now }: AdminCommandDeps): Log {
   if (form === 'json') return jsonLog(stdout, now);
-  if (form !== 'pretty') throw new HoldfastError('USAGE', `--log ${form} is neither json nor pretty`);
+  if (form !== 'pretty')
+    throw new HoldfastError('USAGE', `--log ${form} is neither json nor pretty`, {
+      hint: 'write --log json',
+    });
   return (level, event, fields = {}) => {
     const shown = Object.entries(fields).filter(([, value]) => value !== undefined && value !== '');
     const text = shown.map(([name, value]) => `${name}=${String(value)}`).join(' ');

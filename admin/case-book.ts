@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
 import { refuseProcPath } from '../core/file-path.ts';
 import { caseKey, caseSchema, type Case } from './decide.ts';
+import { plainIssues } from '../core/plain-issues.ts';
 
 const fileName = 'cases.json';
 /** Closed cases are kept this long, for the cooldown and for those who ask. */
@@ -39,11 +40,12 @@ export class CaseBook {
         cause,
       });
     }
-    const parsed = bookSchema.safeParse(parseJson(text));
+    const json = parseJson(text);
+    const parsed = bookSchema.safeParse(json);
     if (!parsed.success)
       throw new HoldfastError(
         'CORRUPT',
-        `${file} is damaged: ${z.prettifyError(parsed.error).slice(0, 300)}`,
+        `${file} is damaged: ${json === undefined ? 'it is not JSON' : plainIssues(parsed.error, json)}`,
         {
           hint: 'move it away; alerts that fire are then answered anew, under the same idempotency keys',
         },

@@ -5,6 +5,7 @@ import { commandKinds, commandSpecs, type CommandKind } from '../core/command-ki
 import { conditionById } from '../core/conditions/conditions.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { severities } from '../core/model.ts';
+import { plainIssues } from '../core/plain-issues.ts';
 
 /**
  * A playbook: condition → command. A parameter is a literal, or the whole of one field of the alert: `$component` or
@@ -70,7 +71,7 @@ const playSchema = z
       context.addIssue({
         code: 'custom',
         path: ['command', 'params'],
-        message: z.prettifyError(parsed.error),
+        message: plainIssues(parsed.error, sample),
       });
   });
 export const playbookSchema = z.strictObject({
@@ -99,13 +100,9 @@ export async function readPlaybook(file: string): Promise<Playbook> {
   }
   const parsed = playbookSchema.safeParse(json);
   if (parsed.success) return parsed.data;
-  throw new HoldfastError(
-    'CONFIG',
-    `playbook ${file}: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}`,
-    {
-      hint: 'see docs/playbooks.md',
-    },
-  );
+  throw new HoldfastError('CONFIG', `playbook ${file}: ${plainIssues(parsed.error, json)}`, {
+    hint: 'see docs/playbooks.md',
+  });
 }
 
 /** The first play for this alert. */
@@ -138,7 +135,7 @@ export function commandFor({ command }: Play, alert: AlertView): PlannedCommand 
   if (parsed.success) return { kind: command.kind, params };
   throw new HoldfastError(
     'INVALID_INPUT',
-    `alert ${alert.alertKey} does not fit ${command.kind}: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}`,
+    `alert ${alert.alertKey} does not fit ${command.kind}: ${plainIssues(parsed.error, params)}`,
     { hint: 'act by hand: the gateway reported a name that is none' },
   );
 }

@@ -1,9 +1,10 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { limits } from '../core/limits.ts';
 import { parseDurationMs } from './duration.ts';
 import { fields, table, time } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps } from './program.ts';
 import { askIntoNewFile } from './secret-file.ts';
+import { tenantRoles } from '../core/model.ts';
 
 const ttlRange = { minMs: limits.ttlMinMs, maxMs: limits.tokenTtlMaxMs };
 
@@ -17,7 +18,7 @@ export function addAccessCommands(admin: Command, deps: CliDeps): void {
     'admin token create --role tenant-admin --out admin.token',
   ]);
   create
-    .option('--role <role>', 'tenant-admin or tenant-read', 'tenant-read')
+    .addOption(new Option('--role <role>', 'what it may do').choices(tenantRoles).default('tenant-read'))
     .option('--ttl <duration>', 'how long it is good for', '90d')
     .option('--description <text>', 'what it is for')
     .requiredOption('--out <file>', 'write the token to this new file (mode 0600)')

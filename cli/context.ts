@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
 import { requireHttpUrl } from '../core/http-url.ts';
 import type { AwsKeys } from '../core/sigv4.ts';
+import { plainIssues } from '../core/plain-issues.ts';
 
 /** Where the API is and who asks; resolved once per command from flags, environment and the local data directory. */
 export interface CliContext {
@@ -115,11 +116,16 @@ export function readLocalClient(dataDir: string): LocalClient | undefined {
       cause,
     });
   }
-  const parsed = localClientSchema.safeParse(parseJson(text));
+  const json = parseJson(text);
+  const parsed = localClientSchema.safeParse(json);
   if (parsed.success) return parsed.data;
-  throw new HoldfastError('CONFIG', `${file} is damaged: ${z.prettifyError(parsed.error)}`, {
-    hint: '`npm start` writes it anew',
-  });
+  throw new HoldfastError(
+    'CONFIG',
+    `${file} is damaged: ${json === undefined ? 'it is not JSON' : plainIssues(parsed.error, json)}`,
+    {
+      hint: '`npm start` writes it anew',
+    },
+  );
 }
 
 /** What API Gateway takes in a header. */

@@ -155,11 +155,13 @@ function summary(client: LocalClient, scheduleScale: number, storage: string | u
 function wholeNumber(flag: string, text: string, min: number, max: number): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= min && value <= max) return value;
-  throw new HoldfastError('USAGE', `${flag} ${text} is not a whole number from ${min} to ${max}`);
+  throw new HoldfastError('USAGE', `${flag} ${text} is not a whole number from ${min} to ${max}`, {
+    hint: `write it like ${flag} ${min}`,
+  });
 }
 
 function logFormat(given: string | undefined, isTerminal: boolean): 'json' | 'pretty' {
   if (given === undefined) return isTerminal ? 'pretty' : 'json';
   if (given === 'json' || given === 'pretty') return given;
-  throw new HoldfastError('USAGE', `--log ${given} is neither json nor pretty`);
+  throw new HoldfastError('USAGE', `--log ${given} is neither json nor pretty`, { hint: 'write --log json' });
 }

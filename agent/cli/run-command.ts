@@ -80,7 +80,9 @@ function parsed(
     metricsPort !== undefined &&
     !(Number.isInteger(metricsPort) && metricsPort >= 0 && metricsPort < 65_536)
   )
-    throw new HoldfastError('USAGE', `“${options.metricsPort}” is not a port`);
+    throw new HoldfastError('USAGE', `--metrics-port “${options.metricsPort}” is not a port`, {
+      hint: 'a whole number from 0 to 65535, e.g. 9101',
+    });
   const { restoreBandwidth } = options;
   const restoreBytesPerSec = restoreBandwidth === undefined ? undefined : parseSizeBytes(restoreBandwidth);
   return { checkIntervalMs, metricsPort, restoreBytesPerSec };

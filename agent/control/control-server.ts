@@ -1,6 +1,6 @@
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import { ioError } from '../state/versioned-file.ts';
@@ -11,6 +11,7 @@ import {
   type ControlCall,
   type ControlMethods,
 } from './control-protocol.ts';
+import { plainIssues } from '../../core/plain-issues.ts';
 
 const connectionsMax = 32;
 
@@ -88,7 +89,9 @@ async function answerTo(
     if (!found) throw new HoldfastError('UNSUPPORTED', `this agent knows no “${method}”`);
     const checked = found.params.safeParse(params);
     if (!checked.success)
-      throw new HoldfastError('INVALID_INPUT', z.prettifyError(checked.error).replaceAll('\n', ' '));
+      throw new HoldfastError('INVALID_INPUT', plainIssues(checked.error, params, method), {
+        hint: 'nothing was changed; correct the value and try again',
+      });
     const result = await found.run(checked.data, call);
     return result === undefined ? {} : { result: JSON.parse(JSON.stringify(result)) };
   } catch (thrown) {

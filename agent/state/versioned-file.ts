@@ -3,6 +3,7 @@ import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
+import { plainIssues } from '../../core/plain-issues.ts';
 
 /** A kind of JSON file in the state directory: `{format, version, …data}`, at most `maxBytes`. */
 export interface FileFormat<S extends z.ZodObject> {
@@ -41,7 +42,7 @@ export async function readVersionedFile<S extends z.ZodObject>(
       hint: `this agent knows versions up to ${version}: run the newer agent that wrote it`,
     });
   const data = schema.safeParse(json);
-  if (!data.success) throw damaged(z.prettifyError(data.error).replaceAll('\n', ' '), data.error);
+  if (!data.success) throw damaged(plainIssues(data.error, json), data.error);
   return data.data;
 }
 

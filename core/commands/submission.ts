@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import type { z } from 'zod';
 import { commandKinds, commandSpecs, isCommandKind, type CommandKind } from '../command-kinds.ts';
 import { HoldfastError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { CommandItem, Principal } from '../model.ts';
 import { dueAt } from './states.ts';
+import { plainIssues } from '../plain-issues.ts';
 
 export const commandShards = 8;
 export const defaultExpiryMs = 24 * 3600_000;
@@ -33,7 +33,7 @@ export function checkedParams(
     });
   const parsed = commandSpecs[kind].params.safeParse(params);
   if (!parsed.success)
-    throw new HoldfastError('INVALID_INPUT', `parameters of ${kind}: ${oneLine(parsed.error)}`, {
+    throw new HoldfastError('INVALID_INPUT', `parameters of ${kind}: ${plainIssues(parsed.error, params)}`, {
       hint: `${kind} takes ${Object.keys(commandSpecs[kind].params.shape).join(', ') || 'no parameters'}`,
     });
   return { kind, params: parsed.data };
@@ -104,10 +104,3 @@ function sorted(value: unknown): unknown {
       .map(([name, inner]) => [name, sorted(inner)]),
   );
 }
-
-const oneLine = (error: z.ZodError): string =>
-  error.issues
-    .slice(0, 3)
-    .map((issue) => (issue.path.length > 0 ? `${issue.path.join('.')}: ${issue.message}` : issue.message))
-    .join('; ')
-    .slice(0, 300);

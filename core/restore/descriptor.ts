@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { HoldfastError } from '../errors.ts';
 import { markKeyBytes, restoreIdBytes } from './mark.ts';
 import { arityMax } from './tree.ts';
+import { plainIssues } from '../plain-issues.ts';
 
 /**
  * The one small file that a restore keeps beside the volume. `frozen` is fixed when the restore begins, `moving`
@@ -98,11 +99,11 @@ export function decodeDescriptor(text: string, name: string): Descriptor {
     throw corrupt('no JSON', cause);
   }
   const file = fileSchema.safeParse(json);
-  if (!file.success) throw corrupt(z.prettifyError(file.error).split('\n')[0] ?? 'wrong shape');
+  if (!file.success) throw corrupt(plainIssues(file.error, json));
   if (sha256(JSON.stringify(file.data.descriptor)) !== file.data.sha256)
     throw corrupt('its checksum is wrong');
   const parsed = descriptorSchema.safeParse(file.data.descriptor);
-  if (!parsed.success) throw corrupt(z.prettifyError(parsed.error).split('\n')[0] ?? 'wrong shape');
+  if (!parsed.success) throw corrupt(plainIssues(parsed.error, file.data.descriptor));
   const { frozen, moving } = parsed.data;
   if (frozen.blockCount !== Math.ceil(frozen.volumeBytes / frozen.blockBytes))
     throw corrupt(`${frozen.blockCount} blocks are not what ${frozen.volumeBytes} bytes make`);

@@ -20,6 +20,7 @@ import { once } from './client-options.ts';
 import { readEnv } from './env.ts';
 import { errorFields, runInvocation, type Invocation, type LambdaContext } from './invocation.ts';
 import { principalOf } from './principal.ts';
+import { plainIssues } from '../../core/plain-issues.ts';
 
 /** The parts of an API Gateway HTTP API event (payload format 2.0) that are used. */
 export interface HttpEvent {
@@ -153,7 +154,7 @@ function tenantOf(
   if (name in operatorRoutes) return undefined;
   const tenantId = tenantIdSchema.safeParse(params['tenantId']);
   if (!tenantId.success)
-    throw new HoldfastError('INVALID_INPUT', `tenantId: ${tenantId.error.issues[0]?.message}`, {
+    throw new HoldfastError('INVALID_INPUT', plainIssues(tenantId.error, params['tenantId'], 'the tenant'), {
       hint: correctIt,
     });
   return tenantId.data;
@@ -191,10 +192,7 @@ function parseBody(name: RouteName, { body, isBase64Encoded }: HttpEvent): unkno
     });
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new HoldfastError('INVALID_INPUT', `${issue?.path.join('.') || 'body'}: ${issue?.message}`, {
-    hint: correctIt,
-  });
+  throw new HoldfastError('INVALID_INPUT', plainIssues(parsed.error, json, 'the body'), { hint: correctIt });
 }
 
 function failed(thrown: unknown, { log, note }: Invocation, context: LambdaContext): HttpResponse {

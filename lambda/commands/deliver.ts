@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
 import { deliverRequestSchema, type DeliverAnswer } from '../../core/routes/frames.ts';
 import { apiGatewayConnections } from '../aws/connections.ts';
@@ -7,6 +6,7 @@ import { connectionsTable } from '../aws/tables.ts';
 import { systemClock } from './aws-deps.ts';
 import { dynamoHolders } from './dynamo-stores.ts';
 import { handOver, type HandOverDeps } from './hand-over.ts';
+import { plainIssues } from '../../core/plain-issues.ts';
 
 export const env = ['CONNECTIONS_TABLE', 'CALLBACK_URL'] as const;
 
@@ -22,7 +22,7 @@ export const handler = eventHandler<typeof env, Omit<HandOverDeps, 'log'>, unkno
   handle: (deps, event, { log }) => {
     const request = deliverRequestSchema.safeParse(event);
     if (!request.success)
-      throw new HoldfastError('INVALID_INPUT', `not a deliver request: ${z.prettifyError(request.error)}`);
+      throw new HoldfastError('INVALID_INPUT', `not a deliver request: ${plainIssues(request.error, event)}`);
     return handOver({ ...deps, log }, request.data);
   },
 });

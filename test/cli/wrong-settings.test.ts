@@ -41,3 +41,13 @@ test('admin run refuses a --queue that is no URL', async () => {
     expect.stringMatching(/--queue: "foo" is not .* — write it like https:\/\/sqs/),
   ]);
 });
+
+test('admin token create names the roles that there are', async () => {
+  const argv = ['admin', 'token', 'create', '--role', 'boss', '--out', 'x', '--endpoint', api.endpoint];
+  const { code, err } = await api.run(argv);
+  expect([code, err]).toEqual([
+    64,
+    expect.stringContaining('Allowed choices are tenant-admin, tenant-read.'),
+  ]);
+  expect(api.requests).toEqual([]);
+});

@@ -5,7 +5,7 @@ describe('a submission', () => {
     expect(() => checkedParams('volume.check', { volumeId: 'UPPER' })).toThrow(
       expect.objectContaining({
         code: 'INVALID_INPUT',
-        message: expect.stringMatching(/^parameters of volume\.check: volumeId: .*lower-case/),
+        message: expect.stringMatching(/^parameters of volume\.check: volumeId is "UPPER", not lower-case/),
         hint: 'volume.check takes volumeId',
       }),
     );

@@ -96,9 +96,9 @@ describe('what is asked', () => {
 
   it.each([
     ['not json', 'the body is not JSON'],
-    ['{"name":""}', 'name: '],
+    ['{"name":""}', 'name is '],
     ['{"name":"x","admin":true}', 'admin'],
-    [undefined, 'name: '],
+    [undefined, 'name is '],
     ['['.repeat(200_000) + ']'.repeat(200_000), 'nests deeper'],
   ])('is refused: %s', async (body, message) => {
     const refused = await call(at(rename, { authorizer, body }));

@@ -1,7 +1,8 @@
 import { Option, type Command } from 'commander';
+import { timeText } from '../core/readable.ts';
 import { limits } from '../core/limits.ts';
 import { parseDurationMs } from './duration.ts';
-import { fields, table, time } from './output.ts';
+import { fields, table } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps } from './program.ts';
 import { askIntoNewFile } from './secret-file.ts';
 import { tenantRoles } from '../core/model.ts';
@@ -36,7 +37,7 @@ export function addAccessCommands(admin: Command, deps: CliDeps): void {
           token: made.tokenId,
           tenant: made.tenantId,
           role: made.role,
-          expires: time(made.expiresAt),
+          expires: timeText(made.expiresAt),
           file: flags.out,
         }),
       );
@@ -44,14 +45,8 @@ export function addAccessCommands(admin: Command, deps: CliDeps): void {
   apiCommand(tokens, 'list', 'list a tenant’s tokens', deps, ['admin token list']).run(
     async ({ api, show }) => {
       const { tokens } = await api.call('listTokens');
-      const rows = tokens.map((t) => [
-        t.tokenId,
-        t.role,
-        time(t.createdAt),
-        time(t.expiresAt),
-        t.description ?? '-',
-      ]);
-      show({ tokens }, () => table(['TOKEN', 'ROLE', 'CREATED', 'EXPIRES', 'FOR'], rows));
+      const rows = tokens.map((t) => [t.tokenId, t.role, timeText(t.expiresAt), t.description ?? '-']);
+      show({ tokens }, () => table(['TOKEN', 'ROLE', 'EXPIRES', 'FOR'], rows));
     },
   );
   apiCommand(tokens, 'delete <token>', 'end a token at once', deps, ['admin token delete t-19ab']).run(

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
+import { timeText } from '../core/readable.ts';
 import { limits } from '../core/limits.ts';
 import { parseDurationMs } from './duration.ts';
-import { fields, time } from './output.ts';
+import { fields } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps } from './program.ts';
 import { askIntoNewFile } from './secret-file.ts';
 import { typed } from '../core/typed.ts';
@@ -35,12 +36,13 @@ export function addActivationCommands(program: Command, deps: CliDeps): void {
       if (out !== undefined) {
         const made = await askIntoNewFile(out, ask, ({ code }) => code);
         show({ file: out, tenantId: made.tenantId, expiresAt: made.expiresAt }, () =>
-          fields({ file: out, tenant: made.tenantId, expires: time(made.expiresAt) }),
+          fields({ file: out, tenant: made.tenantId, expires: timeText(made.expiresAt) }),
         );
         return;
       }
       const made = await ask();
       show(made, () => made.code);
-      if (!json) deps.stderr(`tenant ${made.tenantId}, good for one gateway until ${time(made.expiresAt)}`);
+      if (!json)
+        deps.stderr(`tenant ${made.tenantId}, good for one gateway until ${timeText(made.expiresAt)}`);
     });
 }

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
+import { durationText, timeText } from '../core/readable.ts';
 import type { AlertTrail, AlertView } from '../core/api.ts';
 import { printableLine } from '../core/printable.ts';
-import { shortDuration } from './duration.ts';
-import { fields, table, time } from './output.ts';
+import { fields, table } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps } from './program.ts';
 
 export function addAlertCommands(program: Command, deps: CliDeps): void {
@@ -47,26 +47,13 @@ export function addAlertCommands(program: Command, deps: CliDeps): void {
 export function alertTable(alerts: AlertView[], now: number, withTenant = false): string {
   if (alerts.length === 0) return 'no alerts';
   return table(
-    [
-      'ALERT',
-      ...(withTenant ? ['TENANT'] : []),
-      'SEVERITY',
-      'STATE',
-      'GATEWAY',
-      'CONDITION',
-      'AGE',
-      'SUMMARY',
-    ],
-    alerts.map((alert) => [
-      alert.alertKey,
-      ...(withTenant ? [alert.tenantId] : []),
-      alert.severity,
-      alert.state,
-      alert.gatewayId,
-      alert.component ? `${alert.conditionId} ${alert.component}` : alert.conditionId,
-      shortDuration(now - (alert.firedAt ?? alert.changedAt)),
-      alert.summary,
-    ]),
+    ['ALERT', 'SEVERITY', 'STATE', 'GATEWAY'],
+    alerts.map(({ alertKey, severity, state, gatewayId }) => [alertKey, severity, state, gatewayId]),
+    alerts.map((alert) => {
+      const what = alert.component ? `${alert.conditionId} ${alert.component}` : alert.conditionId;
+      const since = `${durationText(now - (alert.firedAt ?? alert.changedAt))} ago`;
+      return `${what}, ${since}${withTenant ? `, tenant ${alert.tenantId}` : ''}: ${alert.summary}`;
+    }),
   );
 }
 
@@ -80,17 +67,17 @@ const alertText = (alert: AlertView): string =>
     state: alert.state,
     episode: alert.episode,
     summary: alert.summary,
-    fired: alert.firedAt && time(alert.firedAt),
-    acknowledged: alert.ackedAt && `${time(alert.ackedAt)} by ${alert.ackedBy}`,
-    resolved: alert.resolvedAt && time(alert.resolvedAt),
+    fired: alert.firedAt && timeText(alert.firedAt),
+    acknowledged: alert.ackedAt && `${timeText(alert.ackedAt)} by ${alert.ackedBy}`,
+    resolved: alert.resolvedAt && timeText(alert.resolvedAt),
     suggested: alert.suggested && `${alert.suggested.kind} ${JSON.stringify(alert.suggested.params)}`,
-  })}\naudit:\n${alert.audit.map((e) => `  ${time(e.at)}  ${e.state}${e.note ? `  ${printableLine(e.note)}` : ''}`).join('\n')}`;
+  })}\naudit:\n${alert.audit.map((e) => `  ${timeText(e.at)}  ${e.state}${e.note ? `  ${printableLine(e.note)}` : ''}`).join('\n')}`;
 
 /** One line per transition of the alert and of the commands that answer it, oldest first. */
 export const trailText = (trail: AlertTrail): string =>
   trail.entries
     .map((entry) => {
       const subject = entry.what === 'alert' ? trail.alert.conditionId : `${entry.kind} ${entry.commandId}`;
-      return `${time(entry.at)}  ${entry.what.padEnd(7)}  ${entry.state.padEnd(13)}  ${subject}${entry.note ? `  (${printableLine(entry.note)})` : ''}`;
+      return `${timeText(entry.at)}  ${entry.what.padEnd(7)}  ${entry.state.padEnd(13)}  ${subject}${entry.note ? `  (${printableLine(entry.note)})` : ''}`;
     })
     .join('\n');

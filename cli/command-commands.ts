@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { durationText, percentText, timeText } from '../core/readable.ts';
 import type { CommandView } from '../core/api.ts';
 import { commandKinds, commandSpecs, isCommandKind } from '../core/command-kinds.ts';
 import { HoldfastError, type ErrorCode } from '../core/errors.ts';
@@ -7,8 +8,8 @@ import { finalCommandStates } from '../core/model.ts';
 import { isDeeperThan } from '../core/json-depth.ts';
 import { printableLine } from '../core/printable.ts';
 import { parseJson } from './context.ts';
-import { parseDurationMs, shortDuration } from './duration.ts';
-import { fields, json, table, time } from './output.ts';
+import { parseDurationMs } from './duration.ts';
+import { fields, json, table } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
 import { typed } from '../core/typed.ts';
 
@@ -187,9 +188,10 @@ function failUnlessSucceeded(command: CommandView): void {
 
 function commandTable(commands: CommandView[], now: number): string {
   if (commands.length === 0) return 'no commands yet';
+  // Who submitted it is shown by `commands show`.
   return table(
-    ['COMMAND', 'KIND', 'STATE', 'AGE', 'BY'],
-    commands.map((c) => [c.commandId, c.kind, c.state, shortDuration(now - c.createdAt), c.submittedBy.id]),
+    ['COMMAND', 'KIND', 'STATE', 'AGE'],
+    commands.map((c) => [c.commandId, c.kind, c.state, durationText(now - c.createdAt)]),
   );
 }
 
@@ -203,10 +205,10 @@ function commandText(command: CommandView): string {
     'submitted by': command.submittedBy.id,
     'submitted via': command.viaCellId,
     alert: command.cause && `${command.cause.alertKey} episode ${command.cause.episode}`,
-    progress: command.progress && `${Math.round(command.progress.fraction * 100)} %`,
+    progress: isFinal(command) ? undefined : command.progress && percentText(command.progress.fraction),
   });
   const audit = command.audit.map(
-    (entry) => `  ${time(entry.at)}  ${entry.state}${entry.note ? `  ${printableLine(entry.note)}` : ''}`,
+    (entry) => `  ${timeText(entry.at)}  ${entry.state}${entry.note ? `  ${printableLine(entry.note)}` : ''}`,
   );
   const output = command.outcome?.output ? `\nresult:\n${json(command.outcome.output)}` : '';
   return `${head}\naudit:\n${audit.join('\n')}${output}`;

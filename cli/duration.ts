@@ -32,11 +32,3 @@ function writtenDuration(ms: number): string {
   const [unit, length] = units.find(([, each]) => ms % each === 0 && ms > each) ?? ['s', unitMs.s];
   return `${ms / length}${unit}`;
 }
-
-/** How long ago, or how long: `4s`, `12m`, `3h`, `9d`. */
-export function shortDuration(ms: number): string {
-  const abs = Math.abs(ms);
-  if (abs < 60_000) return `${Math.round(abs / 1_000)}s`;
-  if (abs < 3_600_000) return `${Math.round(abs / 60_000)}m`;
-  return abs < 86_400_000 ? `${Math.round(abs / 3_600_000)}h` : `${Math.round(abs / 86_400_000)}d`;
-}

@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { timeText } from '../core/readable.ts';
 import { createApiClient } from './api-client.ts';
 import { defaultDataDir, resolveContext, type LocalClient } from './context.ts';
-import { time } from './output.ts';
 import type { CliDeps } from './program.ts';
 import { askIntoNewFile } from './secret-file.ts';
 import { typed } from '../core/typed.ts';
@@ -18,7 +18,7 @@ export async function printFirstSteps(client: LocalClient, dataDir: string, deps
   deps.stdout(
     [
       '',
-      `Activation code ${code}, good for one gateway until ${time(expiresAt)} (also in ${file}).`,
+      `Activation code ${code}, good for one gateway until ${timeText(expiresAt)} (also in ${file}).`,
       'Next, in a second terminal:',
       '',
       `  ${typed(`holdfast-agent activate --server ${client.endpoint} --code-file ${file}`)}`,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
+import { bytesText, durationText, percentText, timeText } from '../core/readable.ts';
 import type { GatewayView } from '../core/api.ts';
-import { shortDuration } from './duration.ts';
-import { bytes, fields, table, time } from './output.ts';
+import { fields, table } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps } from './program.ts';
 import { typed } from '../core/typed.ts';
 
@@ -65,11 +65,12 @@ export function gatewayTable(gateways: GatewayView[], now: number, withTenant = 
       gateway.gatewayId,
       ...(withTenant ? [gateway.tenantId] : []),
       connection(gateway),
-      gateway.lastSeenAt ? `${shortDuration(now - gateway.lastSeenAt)} ago` : 'never',
+      gateway.lastSeenAt ? `${durationText(now - gateway.lastSeenAt)} ago` : 'never',
       gateway.heartbeat?.agentVersion ?? '-',
-      volumeSummary(gateway),
+      `${gateway.heartbeat?.volumes.length ?? 0}`,
       gateway.name ?? '-',
     ]),
+    gateways.map(illVolumes),
   );
 }
 
@@ -80,12 +81,10 @@ const connection = (gateway: GatewayView): string => {
     : 'disconnected';
 };
 
-function volumeSummary(gateway: GatewayView): string {
-  const volumes = gateway.heartbeat?.volumes ?? [];
-  const ill = volumes.filter((volume) => volume.state !== 'healthy');
-  return ill.length
-    ? `${volumes.length} (${ill.map((v) => `${v.volumeId} ${v.state}`).join(', ')})`
-    : `${volumes.length}`;
+/** `vol-a lost, vol-b restoring`; undefined where all are healthy. */
+function illVolumes({ heartbeat }: GatewayView): string | undefined {
+  const ill = (heartbeat?.volumes ?? []).filter(({ state }) => state !== 'healthy');
+  return ill.length ? ill.map(({ volumeId, state }) => `${volumeId} ${state}`).join(', ') : undefined;
 }
 
 function gatewayText(gateway: GatewayView, now: number): string {
@@ -94,26 +93,26 @@ function gatewayText(gateway: GatewayView, now: number): string {
     gateway: gateway.gatewayId,
     name: gateway.name,
     tenant: gateway.tenantId,
-    created: time(gateway.createdAt),
+    created: timeText(gateway.createdAt),
     connection: connection(gateway),
-    'last seen': gateway.lastSeenAt ? `${shortDuration(now - gateway.lastSeenAt)} ago` : 'never',
+    'last seen': gateway.lastSeenAt ? `${durationText(now - gateway.lastSeenAt)} ago` : 'never',
     'clock skew': gateway.clockSkewMs === undefined ? undefined : `${gateway.clockSkewMs} ms`,
     agent: heartbeat?.agentVersion,
     host:
       inventory &&
-      `${inventory.hostname} (${inventory.os}, ${inventory.cpuCount} CPUs, ${bytes(inventory.memoryBytes)})`,
+      `${inventory.hostname} (${inventory.os}, ${inventory.cpuCount} CPUs, ${bytesText(inventory.memoryBytes)})`,
   });
   const volumes = (heartbeat?.volumes ?? []).map((volume) => [
     volume.volumeId,
     volume.failure ? `${volume.state}: ${volume.failure}` : volume.state,
-    bytes(volume.sizeBytes),
-    volume.lastSnapshotAt ? `${shortDuration(now - volume.lastSnapshotAt)} ago` : 'never',
-    volume.restore ? `${Math.round(volume.restore.fraction * 100)} %` : '-',
+    bytesText(volume.sizeBytes),
+    volume.lastSnapshotAt ? `${durationText(now - volume.lastSnapshotAt)} ago` : 'never',
+    volume.restore ? percentText(volume.restore.fraction) : '-',
   ]);
   const filesystems = (heartbeat?.filesystems ?? []).map((fs) => [
     fs.mount,
-    bytes(fs.sizeBytes),
-    `${Math.round((fs.freeBytes / Math.max(1, fs.sizeBytes)) * 100)} %`,
+    bytesText(fs.sizeBytes),
+    percentText(fs.freeBytes / Math.max(1, fs.sizeBytes)),
   ]);
   const parts = [head];
   if (volumes.length) parts.push(table(['VOLUME', 'STATE', 'SIZE', 'SNAPSHOT', 'RESTORED'], volumes));

@@ -1,46 +1,12 @@
-import Table from 'cli-table3';
 import { printableLine } from '../core/printable.ts';
+import { textTable } from '../core/text-table.ts';
 
-const noBorders = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '  ',
-};
+/** Of a terminal; what is read by a program is laid out for a narrow one. */
+const columnsOf = (): number => process.stdout.columns ?? 80;
 
-/** A table without borders that fits the terminal: the last column is cut where it must be. */
-export function table(head: string[], given: string[][], columns = process.stdout.columns ?? 100): string {
-  const rows = given.map((row) => row.map(printableLine));
-  const widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => (row[i] ?? '').length)));
-  const used = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0);
-  const lastWidth = Math.max(10, columns - used - 1);
-  const view = new Table({
-    head,
-    chars: noBorders,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-  });
-  for (const row of rows)
-    view.push(row.map((cell, i) => (i === row.length - 1 ? cut(cell, lastWidth) : cell)));
-  return view
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n');
-}
-
-const cut = (text: string, width: number): string =>
-  text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+/** A table that fits the terminal; `details` stand below their rows. */
+export const table = (head: string[], rows: string[][], details?: (string | undefined)[]): string =>
+  textTable(head, rows, { width: columnsOf(), details });
 
 /** One object as `name  value` lines; undefined values are left out. */
 export function fields(values: Record<string, string | number | boolean | undefined>): string {
@@ -50,19 +16,3 @@ export function fields(values: Record<string, string | number | boolean | undefi
 }
 
 export const json = (value: unknown): string => JSON.stringify(value, null, 2);
-
-/** Unix ms as `2026-11-22 10:15:36Z`. */
-export const time = (ms: number | undefined): string =>
-  ms === undefined
-    ? '-'
-    : new Date(ms)
-        .toISOString()
-        .replace('T', ' ')
-        .replace(/\.\d+Z$/, 'Z');
-
-/** Bytes with a binary unit. */
-export function bytes(count: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  const unit = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, count)) / 10)));
-  return `${unit === 0 ? count : (count / 1024 ** unit).toFixed(1)} ${units[unit]}`;
-}

@@ -1,4 +1,4 @@
-import { formatBytes, formatDuration } from './units.ts';
+import { bytesText, durationText, percentText } from '../../core/readable.ts';
 
 /** Time between two lines of progress: a terminal is redrawn often, a log is not flooded. */
 const redrawMs = 100;
@@ -13,7 +13,10 @@ interface ProgressOutput {
 }
 
 export interface Progress {
-  /** `done` of `total` in bytes; `fields` go into the JSON line, `note` behind the bar. */
+  /**
+   * `done` of `total` in bytes; `fields` go into the JSON line, `note` behind the bar. A field `bytesPerSec` is the
+   * rate; without one it is what was done since the start.
+   */
   update(done: number, total: number, fields: Record<string, number>, note: string): void;
   /** Removes the bar, so that the next line stands alone. */
   end(): void;
@@ -31,7 +34,9 @@ export function startProgress(output: ProgressOutput, { json }: { json: boolean 
       shownAtMs = nowMs;
       if (json) output.stdout(`${JSON.stringify({ event: 'progress', ...fields })}\n`);
       else if (output.interactive) {
-        output.stderr(`\r${progressLine(done, total, nowMs - startedAtMs)}  ${note}\u001b[K`);
+        const { bytesPerSec } = fields;
+        const elapsedMs = bytesPerSec === undefined ? nowMs - startedAtMs : timeFor(done, bytesPerSec);
+        output.stderr(`\r${progressLine(done, total, elapsedMs)}  ${note}\u001b[K`);
         drawn = true;
       }
     },
@@ -42,14 +47,18 @@ export function startProgress(output: ProgressOutput, { json }: { json: boolean 
   };
 }
 
-/** `[██████      ]  25 %  1.0 GiB of 4.0 GiB  120 MiB/s  0:26 left`. */
+/** How long it takes at that rate; 0, which is no rate, where nothing moves. */
+export const timeFor = (doneBytes: number, bytesPerSec: number): number =>
+  bytesPerSec > 0 ? (doneBytes * 1_000) / bytesPerSec : 0;
+
+/** `[██████      ]  25 %  1.0 GiB of 4.0 GiB  120.0 MiB/s  26s left`; without a time no rate and no end. */
 export function progressLine(done: number, total: number, elapsedMs: number): string {
   const share = total > 0 ? Math.min(1, done / total) : 1;
   const full = Math.floor(share * barWidth);
   const bar = `[${'█'.repeat(full)}${' '.repeat(barWidth - full)}]`;
-  const percent = `${Math.floor(share * 100)} %`.padStart(5);
-  const amounts = `${formatBytes(done)} of ${formatBytes(total)}`;
+  const percent = percentText(share).padStart(5);
+  const amounts = `${bytesText(done)} of ${bytesText(total)}`;
   if (elapsedMs <= 0 || done <= 0) return `${bar} ${percent}  ${amounts}`;
   const leftMs = (elapsedMs * (total - done)) / done;
-  return `${bar} ${percent}  ${amounts}  ${formatBytes((done * 1000) / elapsedMs)}/s  ${formatDuration(leftMs)} left`;
+  return `${bar} ${percent}  ${amounts}  ${bytesText((done * 1000) / elapsedMs)}/s  ${durationText(leftMs)} left`;
 }

@@ -1,5 +1,5 @@
 import type { EngineState, RestoreEngine } from '../restore/restore-engine.ts';
-import { progressLine } from './progress.ts';
+import { progressLine, timeFor } from './progress.ts';
 
 const redrawMs = 200;
 const jsonLineMs = 1000;
@@ -30,5 +30,5 @@ export async function reportProgress(
 /** The rate is that of the last seconds, also after a restart that found much of it done. */
 function barOf(progress: { restoredBytes: number; totalBytes: number; bytesPerSec: number }): string {
   const { restoredBytes, totalBytes, bytesPerSec } = progress;
-  return progressLine(restoredBytes, totalBytes, bytesPerSec > 0 ? (restoredBytes * 1000) / bytesPerSec : 0);
+  return progressLine(restoredBytes, totalBytes, timeFor(restoredBytes, bytesPerSec));
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { basename } from 'node:path';
-import Table from 'cli-table3';
 import { Option, type Command } from 'commander';
+import { bytesText, durationText, timeText } from '../../core/readable.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Bucket } from '../s3/bucket.ts';
 import { parseS3Url, parseSnapshotUrl } from '../s3/s3-url.ts';
@@ -14,7 +14,8 @@ import { bucketAt, quickRetry } from './bucket-at.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { startProgress } from './progress.ts';
 import { addDeleteCommand, addGcCommand } from './snapshot-delete-commands.ts';
-import { formatBytes, formatDuration, parseSizeBytes } from './units.ts';
+import { parseSizeBytes } from './units.ts';
+import { plainTable } from './volume-table.ts';
 import { exampleText } from './example-text.ts';
 
 const settings =
@@ -95,7 +96,7 @@ async function create(source: string, flags: CreateFlags, cli: CliContext): Prom
       random: randomBytes,
       onProgress: ({ doneBytes, totalBytes, uploadedBytes }) => {
         const fields = { doneBytes, totalBytes, uploadedBytes };
-        progress.update(doneBytes, totalBytes, fields, `${formatBytes(uploadedBytes)} uploaded`);
+        progress.update(doneBytes, totalBytes, fields, `${bytesText(uploadedBytes)} uploaded`);
       },
     });
     progress.end();
@@ -103,8 +104,8 @@ async function create(source: string, flags: CreateFlags, cli: CliContext): Prom
     if (flags.json) return cli.stdout(`${JSON.stringify({ event: 'created', ...result, rootHash })}\n`);
     cli.stdout(
       `snapshot ${result.snapshotId}\n` +
-        `  ${formatBytes(result.sizeBytes)} read and hashed in ${formatDuration(result.durationMs)}, ` +
-        `${result.newChunks} of ${result.chunkCount} chunks new, ${formatBytes(result.uploadedBytes)} uploaded\n` +
+        `  ${bytesText(result.sizeBytes)} read and hashed in ${durationText(result.durationMs)}, ` +
+        `${result.newChunks} of ${result.chunkCount} chunks new, ${bytesText(result.uploadedBytes)} uploaded\n` +
         `  ${bucket.url}/${result.snapshotId}\n`,
     );
   } finally {
@@ -141,26 +142,27 @@ function addListCommand(snapshot: Command, cli: CliContext): void {
         if (flags.json) cli.stdout(`${JSON.stringify(found)}\n`);
         else rows.push(found);
       }
-      if (!flags.json) cli.stdout(rows.length > 0 ? `${tableOf(rows)}\n` : `no snapshots in ${bucket.url}\n`);
+      if (!flags.json) cli.stdout(rows.length > 0 ? tableOf(rows) : `no snapshots in ${bucket.url}\n`);
     });
 }
 
-function tableOf(rows: ListedSnapshot[]): string {
-  const table = new Table({
-    head: ['SNAPSHOT', 'TAKEN AT', 'VOLUME', 'SIZE', 'UPLOADED', 'PARENT'],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const row of rows) {
-    const at = new Date(row.createdAtMs).toISOString();
-    if (row.damage !== undefined) table.push([row.snapshotId, at, `damaged: ${row.damage}`, '', '', '']);
-    else
-      table.push([
-        ...[row.snapshotId, at, row.volumeId],
-        ...[formatBytes(row.sizeBytes), formatBytes(row.uploadedBytes), row.parentId ?? ''],
-      ]);
-  }
-  return table.toString();
-}
+/** Each is complete in itself, so which one it was uploaded on top of is left to `--json`. */
+const tableOf = (rows: ListedSnapshot[]): string =>
+  plainTable(
+    ['SNAPSHOT', 'TAKEN AT', 'SIZE', 'UPLOADED', 'VOLUME'],
+    rows.map((row) =>
+      row.damage === undefined
+        ? [
+            row.snapshotId,
+            timeText(row.createdAtMs),
+            bytesText(row.sizeBytes),
+            bytesText(row.uploadedBytes),
+            row.volumeId,
+          ]
+        : [row.snapshotId, timeText(row.createdAtMs), 'damaged', '-', '-'],
+    ),
+    rows.map(({ damage }) => damage),
+  );
 
 function addVerifyCommand(snapshot: Command, cli: CliContext): void {
   snapshot
@@ -195,5 +197,5 @@ async function verify(url: string, json: boolean, cli: CliContext): Promise<void
       hint: 'take a new snapshot without a parent: it stores them again',
     });
   if (!json)
-    cli.stdout(`${location.snapshotId} is whole: ${dataChunks} chunks, ${formatBytes(readBytes)} verified\n`);
+    cli.stdout(`${location.snapshotId} is whole: ${dataChunks} chunks, ${bytesText(readBytes)} verified\n`);
 }

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
+import { bytesText } from '../../core/readable.ts';
 import { parseS3Url, parseSnapshotUrl } from '../s3/s3-url.ts';
 import { collectGarbage, type CollectResult } from '../snapshot/collect-garbage.ts';
 import { deleteSnapshot } from '../snapshot/delete-snapshot.ts';
 import { bucketAt, quickRetry } from './bucket-at.ts';
 import type { CliContext } from './cli-context.ts';
-import { formatBytes, parseDurationMs } from './units.ts';
+import { parseDurationMs } from './units.ts';
 import { exampleText } from './example-text.ts';
 
 export function addDeleteCommand(snapshot: Command, cli: CliContext): void {
@@ -63,7 +64,7 @@ export function addGcCommand(snapshot: Command, cli: CliContext): void {
 
 function summaryOf(result: CollectResult, dryRun: boolean): string {
   const lines = [
-    `${dryRun ? 'would free' : 'freed'} ${formatBytes(result.freedBytes)} in ${result.removedObjects} objects; ` +
+    `${dryRun ? 'would free' : 'freed'} ${bytesText(result.freedBytes)} in ${result.removedObjects} objects; ` +
       `${counted(result.liveSnapshots, 'snapshot')}, ${counted(result.uploadsInFlight, 'upload')} in flight`,
     ...result.pinnedSnapshots.map(
       (id) => `${id} is deleted but still in use: its data stays until that ends`,

@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import { resolve } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
+import { bytesText, durationText } from '../../core/readable.ts';
 import { callAgent } from '../control/control-client.ts';
 import type { SnapshotResult, VolumeHealth, VolumeInfo, VolumeSnapshot } from '../ports.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { startProgress } from './progress.ts';
 import { stateDirOption, statePathOf } from './state-option.ts';
-import { formatBytes, formatDuration, parseSizeBytes } from './units.ts';
+import { parseSizeBytes } from './units.ts';
 import { snapshotTable, stateText, volumeDetails, volumeTable } from './volume-table.ts';
 import { exampleText } from './example-text.ts';
 
@@ -101,7 +102,7 @@ function addCopying(volume: Command, cli: CliContext): void {
       const onProgress = (at: Record<string, unknown>) => {
         const fields = numbers(at);
         const { doneBytes = 0, totalBytes = 0, uploadedBytes = 0 } = fields;
-        progress.update(doneBytes, totalBytes, fields, `${formatBytes(uploadedBytes)} uploaded`);
+        progress.update(doneBytes, totalBytes, fields, `${bytesText(uploadedBytes)} uploaded`);
       };
       const result = await call<SnapshotResult>(
         cli,
@@ -115,8 +116,8 @@ function addCopying(volume: Command, cli: CliContext): void {
         cli,
         options,
         result,
-        `${result.snapshotId}: ${formatBytes(result.sizeBytes)}, ${kind}, ` +
-          `${formatBytes(result.uploadedBytes)} uploaded in ${formatDuration(result.durationMs)}\n`,
+        `${result.snapshotId}: ${bytesText(result.sizeBytes)}, ${kind}, ` +
+          `${bytesText(result.uploadedBytes)} uploaded in ${durationText(result.durationMs)}\n`,
       );
     },
   );

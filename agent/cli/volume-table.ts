@@ -1,14 +1,17 @@
-import Table from 'cli-table3';
+import { textTable } from '../../core/text-table.ts';
+import { bytesText, durationText, percentText, timeText } from '../../core/readable.ts';
 import type { VolumeInfo, VolumeSnapshot } from '../ports.ts';
-import { formatBytes, formatDuration } from './units.ts';
 import { typed } from '../../core/typed.ts';
 
-/** A volume's state in a few words: `restoring 42 %, 1:02 left`, `failed: overwritten`. */
+/** A volume's state in a few words: `restoring 42 %, 1m 2s left`, `failed: overwritten`. */
 export function stateText({ state, health, restore }: VolumeInfo): string {
   if (!health.ok) return `${state}: ${health.reason}`;
   if (!restore) return state;
-  const percent = `${Math.floor(restore.fraction * 100)} %`;
-  return `${state} ${percent}${restore.etaMs === undefined ? '' : `, ${formatDuration(restore.etaMs)} left`}`;
+  const percent = percentText(restore.fraction);
+  // A pause has no end that could be foretold.
+  const left =
+    state === 'paused' || restore.etaMs === undefined ? '' : `, ${durationText(restore.etaMs)} left`;
+  return `${state} ${percent}${left}`;
 }
 
 export function volumeTable(volumes: readonly VolumeInfo[]): string {
@@ -18,8 +21,8 @@ export function volumeTable(volumes: readonly VolumeInfo[]): string {
     volumes.map((volume) => [
       volume.volumeId,
       stateText(volume),
-      formatBytes(volume.sizeBytes),
-      volume.lastSnapshot ? new Date(volume.lastSnapshot.at).toISOString() : '–',
+      bytesText(volume.sizeBytes),
+      timeText(volume.lastSnapshot?.at),
       volume.path,
     ]),
   );
@@ -32,24 +35,17 @@ export function snapshotTable(snapshots: readonly VolumeSnapshot[]): string {
     ['SNAPSHOT', 'TAKEN AT', 'SIZE', 'UPLOADED'],
     snapshots.map(({ snapshotId, createdAtMs, sizeBytes, uploadedBytes, damage }) => [
       snapshotId,
-      new Date(createdAtMs).toISOString(),
-      damage === undefined ? formatBytes(sizeBytes ?? 0) : `damaged: ${damage}`,
-      formatBytes(uploadedBytes ?? 0),
+      timeText(createdAtMs),
+      damage === undefined ? bytesText(sizeBytes ?? 0) : 'damaged',
+      bytesText(uploadedBytes ?? 0),
     ]),
+    snapshots.map(({ damage }) => damage),
   );
 }
 
-function plainTable(head: string[], rows: string[][]): string {
-  const blank = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '', top: '', bottom: '' };
-  const rest = { 'top-mid': '', 'top-left': '', 'top-right': '', 'bottom-mid': '', 'bottom-left': '' };
-  const table = new Table({
-    head,
-    chars: { ...blank, ...rest, 'bottom-right': '', left: '', right: '', middle: '  ' },
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-  });
-  for (const row of rows) table.push(row);
-  return `${table.toString()}\n`;
-}
+/** Laid out for the terminal, or for a narrow one where there is none. */
+export const plainTable = (head: string[], rows: string[][], details?: (string | undefined)[]): string =>
+  `${textTable(head, rows, { width: process.stdout.columns ?? 80, details })}\n`;
 
 export function volumeDetails(volume: VolumeInfo): string {
   const { lastSnapshot, restore, upload, nbdSocket, volumeId } = volume;
@@ -58,13 +54,14 @@ export function volumeDetails(volume: VolumeInfo): string {
     ['state', stateText(volume)],
     ['problem', volume.health.ok ? undefined : volume.health.detail],
     ['path', volume.path],
-    ['size', `${volume.sizeBytes} bytes (${formatBytes(volume.sizeBytes)})`],
+    ['size', `${volume.sizeBytes} bytes (${bytesText(volume.sizeBytes)})`],
+    ['last snapshot', lastSnapshot && `${lastSnapshot.snapshotId} (${timeText(lastSnapshot.at)})`],
     [
-      'last snapshot',
-      lastSnapshot && `${lastSnapshot.snapshotId} (${new Date(lastSnapshot.at).toISOString()})`,
+      'restoring',
+      restore &&
+        `${restore.snapshotId}${volume.state === 'paused' ? '' : ` at ${bytesText(restore.bytesPerSec)}/s`}`,
     ],
-    ['restoring', restore && `${restore.snapshotId} at ${formatBytes(restore.bytesPerSec)}/s`],
-    ['uploading', upload && `${Math.floor(upload.fraction * 100)} %`],
+    ['uploading', upload && percentText(upload.fraction)],
     ['nbd', nbdSocket && `nbd+unix:///${volumeId}?socket=${nbdSocket}`],
   ];
   return lines

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bytes } from '../output.ts';
+import { bytesText } from '../../core/readable.ts';
 import type { Details } from './report.ts';
 import { broken, changedFiles, fileBytes, gatewayId, imageBytes, volumeId, type Scene } from './scene.ts';
 import { blockHashes, buildImage, fsBlockBytes, type ImageFile } from './volume-image.ts';
@@ -22,9 +22,9 @@ export async function snapshot(scene: Scene): Promise<Details> {
   if (!(increment > 0 && increment * 5 < whole))
     throw broken(`the second snapshot uploaded ${increment} bytes, the first ${whole}`);
   return {
-    volume: `${volumeId}, ext4, ${bytes(imageBytes)} with ${bytes(fileBytes)} of this machine’s files`,
-    'first snapshot': `${String(first?.['snapshotId'])}, ${bytes(whole)} uploaded`,
-    'second, incremental': `${String(second?.['snapshotId'])}, ${bytes(increment)} uploaded`,
+    volume: `${volumeId}, ext4, ${bytesText(imageBytes)} with ${bytesText(fileBytes)} of this machine’s files`,
+    'first snapshot': `${String(first?.['snapshotId'])}, ${bytesText(whole)} uploaded`,
+    'second, incremental': `${String(second?.['snapshotId'])}, ${bytesText(increment)} uploaded`,
   };
 }
 

@@ -126,7 +126,11 @@ test('what others wrote neither moves the cursor nor makes a line of its own', a
   const as = ['--endpoint', api.endpoint, '--token-file', api.token()];
   api.answer.body = { gateways: [shown] };
   const list = await api.run(['gateways', 'list', ...as]);
-  expect(list.out.trimEnd().split('\n')).toHaveLength(2);
+  expect(list.out.trimEnd().split('\n')).toEqual([
+    expect.anything(),
+    expect.anything(),
+    expect.stringMatching(/^ {2}a/),
+  ]);
   const asJson = await api.run(['gateways', 'list', '--json', ...as]);
   expect(JSON.parse(asJson.out)).toEqual({ gateways: [shown] });
   api.answer.body = { gateway: shown };

@@ -1,0 +1,100 @@
+import { alertTable } from '../../cli/alert-commands.ts';
+import { gatewayTable } from '../../cli/gateway-commands.ts';
+import type { AlertView, GatewayView } from '../../core/api.ts';
+import { startFakeApi, type FakeApi } from './fake-api.ts';
+
+/** Lists are read in a terminal of 80 columns: nothing of them is cut, and no line is longer. */
+let api: FakeApi;
+beforeAll(async () => void (api = await startFakeApi()));
+afterAll(() => api.close());
+
+const gatewayId = 'gw-8c09f5cd3c94dda14112';
+const summary = 'volume vol-a is lost and must be restored from a snapshot before anybody can use it again';
+
+const longest = (text: string): number => Math.max(...text.split('\n').map((line) => line.length));
+
+test.each([true, false])('alerts keep their whole summary below their line (fleet: %s)', (fleet) => {
+  const alert: Partial<AlertView> = {
+    alertKey: 'a'.repeat(32),
+    tenantId: 'tenant-with-a-long-name',
+    severity: 'critical',
+    state: 'RESOLVED',
+    gatewayId,
+    conditionId: 'VolumeIrrecoverable',
+    component: 'vol-a',
+    firedAt: 0,
+    summary,
+  };
+  const text = alertTable([alert as AlertView], 65_000, fleet);
+  expect(longest(text)).toBeLessThanOrEqual(80);
+  const below = text
+    .split('\n')
+    .slice(2)
+    .map((line) => line.trim())
+    .join(' ');
+  const tenant = fleet ? ', tenant tenant-with-a-long-name' : '';
+  expect(below).toBe(`VolumeIrrecoverable vol-a, 1m 5s ago${tenant}: ${summary}`);
+});
+
+test.each([true, false])('gateways name the volumes that are not healthy (fleet: %s)', (fleet) => {
+  const volumes = ['vol-a', 'vol-b'].map((volumeId) => ({ volumeId, state: 'lost' }));
+  const gateway = {
+    gatewayId,
+    tenantId: 'default',
+    name: 'Oslo, the one in the second cellar',
+    status: 'active',
+    createdAt: 0,
+    lastSeenAt: 1,
+    connection: { state: 'disconnected' },
+    heartbeat: { agentVersion: '0.1.0', volumes },
+  };
+  const text = gatewayTable([gateway as unknown as GatewayView], 599_001, fleet);
+  expect(longest(text)).toBeLessThanOrEqual(80);
+  for (const whole of ['9m 59s ago', gateway.name, 'vol-a lost, vol-b lost']) expect(text).toContain(whole);
+});
+
+const command = {
+  commandId: 'c'.repeat(32),
+  gatewayId,
+  kind: 'snapshot.create',
+  state: 'INDETERMINATE',
+  createdAt: 0,
+  params: {},
+  audit: [],
+  submittedBy: { kind: 'tenant', id: 't-1af1ade1eda60c5c' },
+  progress: { fraction: 0.859 },
+};
+
+test('commands fit, and who submitted one is shown with it', async () => {
+  api.answer.body = { commands: [command] };
+  const { out } = await api.run(['commands', 'list', gatewayId, ...api.asTenant()]);
+  expect(out.split('\n')[1]).toBe(`${command.commandId}  snapshot.create  INDETERMINATE  16m`);
+  api.answer.body = { command };
+  const shown = await api.run(['commands', 'show', gatewayId, command.commandId, ...api.asTenant()]);
+  expect(shown.out).toContain('t-1af1ade1eda60c5c');
+});
+
+test.each([
+  ['RUNNING', true],
+  ['SUCCEEDED', false],
+  ['FAILED', false],
+])('a command that is %s shows progress: %s', async (state, isShown) => {
+  api.answer.body = { command: { ...command, state } };
+  const { out } = await api.run(['commands', 'show', gatewayId, command.commandId, ...api.asTenant()]);
+  expect(/^progress +85 %$/m.test(out)).toBe(isShown);
+});
+
+test('tokens say what they are for', async () => {
+  const description = 'the admin process in the second cellar of the house in Oslo';
+  const token = {
+    tokenId: 't-1af1ade1eda60c5c',
+    role: 'tenant-admin',
+    createdAt: 0,
+    expiresAt: 0,
+    description,
+  };
+  api.answer.body = { tokens: [token] };
+  const { out } = await api.run(['admin', 'token', 'list', ...api.asTenant()]);
+  expect(longest(out)).toBeLessThanOrEqual(80);
+  expect(out).toContain(`\n  ${description}\n`);
+});

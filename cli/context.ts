@@ -82,6 +82,14 @@ function identityOf(
       hint: 'the first asks as a tenant, the second as an operator',
     });
   const tenantFile = flags.tokenFile ?? (flags.operatorTokenFile ? undefined : env['HOLDFAST_TOKEN_FILE']);
+  if (tenantFile && flags.tenant !== undefined)
+    throw new HoldfastError(
+      'USAGE',
+      '--tenant is for operators; a tenant’s token stands for its own tenant',
+      {
+        hint: `leave --tenant away, or ask as an operator without ${flags.tokenFile ? '--token-file' : 'HOLDFAST_TOKEN_FILE'}`,
+      },
+    );
   if (tenantFile) return { kind: 'tenant', token: readSecret(tenantFile) };
   const operatorFile = flags.operatorTokenFile ?? env['HOLDFAST_OPERATOR_TOKEN_FILE'];
   if (operatorFile)

@@ -13,17 +13,18 @@ export function addFleetCommands(program: Command, deps: CliDeps): void {
     'fleet gateways',
     'fleet alerts --json',
   ]);
-  apiCommand(group, 'gateways', 'list the gateways of every tenant', deps, ['fleet gateways --json']).run(
-    async (session) => {
-      const gateways = await pages<GatewayView>(
-        session,
-        below(operatorRoutes.fleetGateways.path),
-        'gateways',
-      );
-      session.show({ gateways }, () => gatewayTable(gateways, session.deps.now(), true));
-    },
-  );
-  apiCommand(group, 'alerts', 'list the open alerts of every tenant', deps, ['fleet alerts']).run(
+  apiCommand(
+    group,
+    'gateways',
+    'list the gateways of every tenant',
+    deps,
+    ['fleet gateways --json'],
+    false,
+  ).run(async (session) => {
+    const gateways = await pages<GatewayView>(session, below(operatorRoutes.fleetGateways.path), 'gateways');
+    session.show({ gateways }, () => gatewayTable(gateways, session.deps.now(), true));
+  });
+  apiCommand(group, 'alerts', 'list the open alerts of every tenant', deps, ['fleet alerts'], false).run(
     async (session) => {
       const alerts = await pages<AlertView>(session, below(operatorRoutes.fleetAlerts.path), 'alerts');
       session.show({ alerts }, () => alertTable(alerts, session.deps.now(), true));
@@ -33,7 +34,9 @@ export function addFleetCommands(program: Command, deps: CliDeps): void {
 
 async function pages<T>({ api, context }: Session, path: string, list: string): Promise<T[]> {
   if (context.identity.kind === 'tenant')
-    throw new HoldfastError('FORBIDDEN', 'the fleet is for operators', { hint: 'leave --token-file away' });
+    throw new HoldfastError('FORBIDDEN', 'the fleet is for operators', {
+      hint: 'leave --token-file and HOLDFAST_TOKEN_FILE away',
+    });
   const all: T[] = [];
   let next: string | undefined;
   do {

@@ -1,4 +1,4 @@
-import { CommanderError, type Command } from 'commander';
+import { CommanderError, Help, type Command, type Option } from 'commander';
 import { asHoldfastError, errorCodes, errorLine, HoldfastError } from '../core/errors.ts';
 import { createApiClient, type ApiClient } from './api-client.ts';
 import { resolveContext, type CliContext, type ContextFlags } from './context.ts';
@@ -39,11 +39,12 @@ export function apiCommand(
   summary: string,
   deps: CliDeps,
   examples: string[],
+  /** False: it asks for no tenant, or for all of them. */
+  ofTenant = true,
 ): Command & { run: (action: (session: Session, ...args: string[]) => Promise<void>) => Command } {
   const command = parent
     .command(signature)
     .description(summary)
-    .option('--tenant <id>', 'the tenant (default: HOLDFAST_TENANT, else "default")')
     .option(
       '--endpoint <url>',
       'the control plane’s HTTP API (default: HOLDFAST_ENDPOINT, else the local one)',
@@ -59,6 +60,7 @@ export function apiCommand(
     .option('--data-dir <dir>', `data directory of a local \`${typed('holdfast up')}\` (default: .data)`)
     .option('--json', 'print JSON')
     .addHelpText('after', exampleText(examples));
+  if (ofTenant) command.option('--tenant <id>', 'the tenant (default: HOLDFAST_TENANT, else "default")');
   const run = (action: (session: Session, ...args: string[]) => Promise<void>): Command =>
     command.action(async (...args: unknown[]) => {
       const flags = command.opts<ContextFlags & { json?: boolean }>();
@@ -80,6 +82,7 @@ export async function runProgram(program: Command, argv: string[], deps: CliDeps
         failing = command;
         throw error;
       })
+      .configureHelp({ optionDescription })
       .configureOutput({
         writeOut: (text) => deps.stdout(text.trimEnd()),
         writeErr: (text) => deps.stderr(text.trimEnd()),
@@ -104,6 +107,9 @@ export async function runProgram(program: Command, argv: string[], deps: CliDeps
     return errorCodes[error.code].exit;
   }
 }
+
+const optionDescription = (option: Option): string =>
+  `${new Help().optionDescription(option)}${option.mandatory ? ' (required)' : ''}`;
 
 function usageError({ code, message }: CommanderError, command: Command): HoldfastError {
   const said = message.replace(/^error: /, '').replaceAll('\n', ' ');

@@ -3,5 +3,5 @@ import { typed } from '../../core/typed.ts';
 /** The examples in a command's help; each is what follows `holdfast-agent`. */
 export function exampleText(...examples: string[]): string {
   const lines = examples.map((line) => `  $ ${typed(`holdfast-agent ${line}`)}`);
-  return `\n${lines.length > 1 ? 'Examples' : 'Example'}:\n${lines.join('\n')}\n`;
+  return `\nExamples:\n${lines.join('\n')}\n`;
 }

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help, type Option } from 'commander';
 import { asHoldfastError, errorCodes, errorLine, HoldfastError } from '../../core/errors.ts';
 import { agentVersion } from '../version.ts';
 import { addActivateCommand } from './activate-command.ts';
@@ -53,6 +53,7 @@ export async function runAgentCli(args: readonly string[], cli: CliContext): Pro
         failing = command;
         throw error;
       })
+      .configureHelp({ optionDescription, commandDescription })
       .configureOutput({ writeOut: cli.stdout, writeErr: cli.stderr, outputError: () => undefined });
   try {
     await program.parseAsync(args, { from: 'user' });
@@ -69,6 +70,12 @@ function* commandsBelow(command: Command): Iterable<Command> {
   yield command;
   for (const child of command.commands) yield* commandsBelow(child);
 }
+
+/** Wrapped for the terminal alone, not where our source has its line ends. */
+const commandDescription = (command: Command): string => command.description().replaceAll('\n', ' ');
+
+const optionDescription = (option: Option): string =>
+  `${new Help().optionDescription(option)}${option.mandatory ? ' (required)' : ''}`;
 
 function usageError({ code, message }: CommanderError, command: Command): HoldfastError {
   const said = message.replace(/^error: /, '').replaceAll('\n', ' ');

@@ -14,6 +14,12 @@ describe.each(commandLines)('$name', ({ name, program, run }) => {
     expect(examples).toContain(` npx ${typed}`);
   });
 
+  it.each(commands)('`$typed --help` marks what is required', async ({ path, required }) => {
+    const { stdout } = await run([...path, '--help']);
+    expect(stdout.split('(required)')).toHaveLength(required.length + 1);
+    for (const option of required) expect(oneSpaced(stdout)).toContain(`${option} (required)`);
+  });
+
   it.each(groups)('`$typed` alone shows its help and one line, as errors', async ({ path, typed }) => {
     const help = await run([...path, '--help']);
     const { code, stdout, stderr } = await run(path);

@@ -64,10 +64,22 @@ export const commandLines: CommandLine[] = [
   },
 ];
 
-/** Every command of a tree as what is typed after the program's name; the root is []. */
-export function pathsOf(command: Command, path: string[] = []): { path: string[]; isGroup: boolean }[] {
+export interface Found {
+  /** What is typed after the program's name; the root is []. */
+  path: string[];
+  isGroup: boolean;
+  /** `--out <file> write it to this file`, of each option that must be given. */
+  required: string[];
+}
+
+export function pathsOf(command: Command, path: string[] = []): Found[] {
+  const required = command.options.filter(({ mandatory }) => mandatory);
   return [
-    { path, isGroup: command.commands.length > 0 },
+    {
+      path,
+      isGroup: command.commands.length > 0,
+      required: required.map(({ flags, description }) => `${flags} ${description}`),
+    },
     ...command.commands.flatMap((child) => pathsOf(child, [...path, child.name()])),
   ];
 }

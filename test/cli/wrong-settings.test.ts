@@ -51,3 +51,27 @@ test('admin token create names the roles that there are', async () => {
   ]);
   expect(api.requests).toEqual([]);
 });
+
+test.each([
+  ['--token-file', {}],
+  ['HOLDFAST_TOKEN_FILE', { HOLDFAST_TOKEN_FILE: 'yes' }],
+])('--tenant beside the token of a tenant (%s) is refused', async (name, env) => {
+  const file = api.token();
+  const as = name === '--token-file' ? [name, file] : [];
+  const { code, err } = await api.run(
+    ['gateways', 'list', '--endpoint', api.endpoint, '--tenant', 'b', ...as],
+    {
+      env: name in env ? { [name]: file } : {},
+    },
+  );
+  expect([code, err]).toEqual([
+    64,
+    expect.stringMatching(new RegExp(`^error: USAGE: --tenant .* without ${name}\n$`)),
+  ]);
+  expect(api.requests).toEqual([]);
+});
+
+test('the fleet has no --tenant', async () => {
+  const { code, err } = await api.run(['fleet', 'gateways', '--tenant', 'acme', '--endpoint', api.endpoint]);
+  expect([code, err]).toEqual([64, expect.stringContaining("unknown option '--tenant'")]);
+});

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addAdminCommands, type AdminCommandDeps } from '../admin/admin-command.ts';
+import { agentVersion } from '../agent/version.ts';
 import { addAccessCommands } from '../cli/access-commands.ts';
 import { addActivationCommands } from '../cli/activation-commands.ts';
 import { adminConnection } from '../cli/admin-connection.ts';
@@ -20,7 +21,8 @@ type HoldfastDeps = CliDeps &
 export function holdfastProgram(deps: HoldfastDeps): Command {
   const program = new Command('holdfast')
     .description('the control plane of a fleet of storage gateways')
-    .version('0.1.0')
+    // One package, one version.
+    .version(agentVersion)
     .addHelpText(
       'after',
       exampleText([

@@ -2,14 +2,28 @@
 import { setGlobalProxyFromEnv } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { runProgram } from '../cli/program.ts';
+import { errorCodes, errorLine, HoldfastError } from '../core/errors.ts';
 import { startLocal } from '../local/up.ts';
 import { exitWithParent } from './exit-with-parent.ts';
 import { holdfastProgram } from './holdfast-program.ts';
 
-setGlobalProxyFromEnv();
 exitWithParent(process.env);
 // Whoever read our output is gone: nothing to say to them, and no reason to end in the middle of something.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+
+/** As HTTPS_PROXY and its like say. */
+function useProxies(): void {
+  try {
+    setGlobalProxyFromEnv();
+  } catch (cause) {
+    const error = new HoldfastError('CONFIG', `a proxy is not a URL: ${(cause as Error).message}`, {
+      hint: 'correct HTTPS_PROXY or HTTP_PROXY: http://proxy.example.com:3128',
+      cause,
+    });
+    process.stderr.write(`${errorLine(error)}\n`);
+    process.exit(errorCodes[error.code].exit);
+  }
+}
 
 /** Of a command that ran to its end and has something to say by it. */
 let exitCode = 0;
@@ -34,5 +48,6 @@ const deps = {
   setExitCode: (code: number) => void (exitCode = code),
 };
 
+useProxies();
 const failed = await runProgram(holdfastProgram(deps), process.argv.slice(2), deps);
 process.exitCode = failed || exitCode;

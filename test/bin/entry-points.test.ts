@@ -1,0 +1,52 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+
+/** Before the entry point runs, the process takes itself for an older one. */
+const olderNode = `data:text/javascript,Object.defineProperty(process, 'versions', {value: {node: '20.19.0'}})`;
+
+function run(
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number; out: string; err: string }> {
+  return new Promise((resolve) => {
+    const done = (error: { code?: unknown } | null, out: string, err: string) =>
+      resolve({ code: error === null ? 0 : Number(error.code), out, err });
+    execFile(process.execPath, args, { cwd: root, env: { PATH: process.env['PATH'], ...env } }, done);
+  });
+}
+
+describe.each(['holdfast', 'holdfast-agent'])('%s', (name) => {
+  const entry = `bin/${name}.js`;
+
+  it('is what npm links', () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    expect(scripts['prepare']).toContain(`../../${entry} node_modules/.bin/${name}`);
+  });
+
+  it('has the version of the package', async () => {
+    expect(await run([entry, '--version'])).toEqual({ code: 0, out: `${version}\n`, err: '' });
+  });
+
+  it('says on an older Node which one it needs and how to get it', async () => {
+    const { code, out, err } = await run(['--import', olderNode, entry, '--version']);
+    expect([code, out]).toEqual([78, '']);
+    expect(err).toMatch(
+      new RegExp(`^error: CONFIG: .* Node 24, and this is Node 20\\.19\\.0 — type \`npx ${name}\` .*\\n$`),
+    );
+  });
+});
+
+it('a proxy that is no URL is one line', async () => {
+  const { code, err } = await run(['bin/holdfast.js', '--version'], { HTTPS_PROXY: 'foo' });
+  expect([code, err]).toEqual([
+    78,
+    expect.stringMatching(/^error: CONFIG: a proxy .*foo — correct HTTPS_PROXY .*\n$/),
+  ]);
+});

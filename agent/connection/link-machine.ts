@@ -1,4 +1,5 @@
 import type { Downstream } from '../../core/messages.ts';
+import { typed } from '../../core/typed.ts';
 import type { Attempt, LinkEffect, LinkEvent, LinkState, Live, Welcome } from './link-state.ts';
 import { LinkStep } from './link-step.ts';
 
@@ -18,8 +19,18 @@ const earlyFramesMax = 32;
 /** A refusal with a clock further off than this is taken for the clock's fault. */
 const clockFaultMs = 30_000;
 const takenOver = 'another agent connected with this gateway’s key';
+const takenOverHint =
+  'this agent waits before it tries again; once no other one has this key, a restart of it connects at once';
+/** A gateway that was revoked stays so: nothing that its agent does by itself helps. */
+const revokedHint =
+  'stop this agent, and activate the gateway again with a new code: ' +
+  typed('holdfast-agent activate --server URL --state-dir NEW');
+/** Rejects that end the gateway's identity. */
+const disowning = new Set(['REVOKED', 'KEY_REPLACED', 'UNKNOWN_GATEWAY']);
 /** Rejects after which this connection is of no use. */
-const endingRejects = new Set(['REVOKED', 'KEY_REPLACED', 'UNKNOWN_GATEWAY', 'WRONG_EPOCH']);
+const endingRejects = new Set([...disowning, 'WRONG_EPOCH']);
+
+type Reject = Pick<Extract<Downstream, { t: 'reject' }>['body'], 'code' | 'message'>;
 
 class Rules extends LinkStep {
   run(): void {
@@ -87,8 +98,10 @@ class Rules extends LinkStep {
       this.retryIn(1_000 + event.random * 1_000, cellIndex);
       return;
     }
-    const why = denied ? ': the gateway is revoked or unknown there, or this token was used' : '';
-    this.failAttempt(`refused with status ${status}${why}`, denied ? state.times.refusalCapMs : undefined);
+    if (!denied) return this.failAttempt(`refused with status ${status}`);
+    const why = state.disowned ?? 'the gateway is revoked or unknown there, or this token was used';
+    const hint = state.disowned === undefined ? `where it was revoked, ${revokedHint}` : revokedHint;
+    this.failAttempt(`refused with status ${status}: ${why}`, state.times.refusalCapMs, hint);
   }
 
   private closed(dialId: number, reason: string): void {
@@ -112,7 +125,7 @@ class Rules extends LinkStep {
   private frameOfAttempt(attempt: Attempt, message: Downstream): void {
     if (message.t === 'welcome') this.welcomed(attempt, message.body);
     else if (message.t === 'superseded') this.superseded(message.body.byEpoch, attempt.seq);
-    else if (message.t === 'reject') this.helloRejected(attempt, message.body.code);
+    else if (message.t === 'reject') this.helloRejected(attempt, message.body);
     else if (attempt.early.length < earlyFramesMax)
       this.state.attempt = { ...attempt, early: [...attempt.early, message] };
   }
@@ -135,12 +148,20 @@ class Rules extends LinkStep {
   }
 
   /** NO_ROUTE: routes changed too fast for the server; it asks for the hello again. */
-  private helloRejected(attempt: Attempt, code: string): void {
-    if (code === 'NO_ROUTE') this.effects.push({ do: 'hello', dialId: attempt.dialId });
-    else this.failAttempt(`hello rejected: ${code}`, this.state.times.refusalCapMs);
+  private helloRejected(attempt: Attempt, { code, message }: Reject): void {
+    if (code === 'NO_ROUTE') return void this.effects.push({ do: 'hello', dialId: attempt.dialId });
+    const hint = this.disown(code, message);
+    this.failAttempt(`hello rejected: ${code}: ${message}`, this.state.times.refusalCapMs, hint);
   }
 
-  private rejected(live: Live, { code, message }: { code: string; message: string }): void {
+  /** What to do about it, where the reject says that this gateway's identity has come to its end. */
+  private disown(code: string, message: string): string | undefined {
+    if (!disowning.has(code)) return undefined;
+    this.state.disowned = message;
+    return revokedHint;
+  }
+
+  private rejected(live: Live, { code, message }: Reject): void {
     const { now } = this.event;
     if (code === 'NO_ROUTE') {
       // Several frames may be answered so before the route is there.
@@ -149,9 +170,10 @@ class Rules extends LinkStep {
       this.effects.push({ do: 'hello', dialId: live.dialId });
       return;
     }
-    this.log('warn', 'link.rejected', { code, message });
+    const hint = this.disown(code, message);
+    this.log(hint === undefined ? 'warn' : 'error', 'link.rejected', { code, message, hint });
     if (!endingRejects.has(code)) return;
-    this.dropLive(`rejected: ${code}`);
+    this.dropLive(hint === undefined ? `rejected: ${code}` : `${message}; ${hint}`);
     if (this.state.attempt) return;
     this.state.failures = 1;
     this.retryIn(this.event.random * this.state.times.refusalCapMs, 0);
@@ -182,6 +204,7 @@ class Rules extends LinkStep {
     state.attempt = undefined;
     state.failures = 0;
     state.trouble = undefined;
+    state.disowned = undefined;
     state.nextCell = 0;
     state.clockOffsetMs = welcome.serverTime - event.unixMs;
     state.welcomedSeq = Math.max(state.welcomedSeq, attempt.seq);
@@ -206,7 +229,7 @@ class Rules extends LinkStep {
     state.takeOvers = settled ? 1 : state.takeOvers + 1;
     const { supersededMs, supersededCapMs } = state.times;
     const base = Math.min(supersededMs * 2 ** (state.takeOvers - 1), supersededCapMs);
-    this.log('error', 'link.taken-over', { byEpoch, takeOvers: state.takeOvers });
+    this.log('error', 'link.taken-over', { byEpoch, takeOvers: state.takeOvers, hint: takenOverHint });
     if (state.attempt) this.close(state.attempt.dialId, 'superseded', 0);
     if (state.live) {
       this.close(state.live.dialId, 'superseded', 0);

@@ -97,6 +97,8 @@ export interface LinkState extends LinkMemory {
   retryAt: number | undefined;
   attempt: Attempt | undefined;
   live: Live | undefined;
+  /** What the control plane said when it would have nothing more to do with this gateway; a welcome clears it. */
+  disowned: string | undefined;
   /** Why there is no connection, in words. */
   trouble: string | undefined;
 }
@@ -146,6 +148,7 @@ export function initialLink(
     retryAt: undefined,
     attempt: undefined,
     live: undefined,
+    disowned: undefined,
     trouble: undefined,
   };
 }

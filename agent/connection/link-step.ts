@@ -33,7 +33,7 @@ export class LinkStep {
     this.effects.push({ do: 'dial', dialId, cellIndex, seq, issuedAt });
   }
 
-  protected failAttempt(reason: string, capMs = this.state.times.failureCapMs): void {
+  protected failAttempt(reason: string, capMs = this.state.times.failureCapMs, hint?: string): void {
     const { state, event } = this;
     const { attempt } = state;
     if (!attempt) return;
@@ -42,7 +42,7 @@ export class LinkStep {
     if (!state.live) state.trouble = `${state.cellIds[attempt.cellIndex]}: ${reason}`;
     this.close(attempt.dialId, reason, 0);
     const cellId = state.cellIds[attempt.cellIndex];
-    this.log('warn', 'link.attempt-failed', { cellId, reason, failures: state.failures });
+    this.log('warn', 'link.attempt-failed', { cellId, reason, failures: state.failures, hint });
     const nextCell = (attempt.cellIndex + 1) % state.cellIds.length;
     if (state.live?.outdated) this.dropLive(reason);
     if (state.live) {

@@ -320,6 +320,41 @@ describe('being rejected', () => {
     expect(bench.now - from).toBe(2.5 * minute);
   });
 
+  it('says that the gateway was revoked and what to do, then and at each refusal', () => {
+    const { bench, dialId, epoch } = connected();
+    bench.frame('reject', { code: 'REVOKED', message: 'this gateway was revoked' }, dialId, epoch);
+    expect(bench.only('log')).toMatchObject({
+      level: 'error',
+      fields: {
+        code: 'REVOKED',
+        hint: expect.stringMatching(/activate the gateway again .*npx holdfast-agent activate/),
+      },
+    });
+    expect(bench.state.trouble).toMatch(/^this gateway was revoked; stop this agent/);
+    bench.wake();
+    bench.give({ type: 'refused', dialId: bench.state.dials, status: 403, serverTime: t0 + bench.now });
+    expect(bench.only('log').fields).toMatchObject({
+      reason: 'refused with status 403: this gateway was revoked',
+      hint: expect.stringContaining('npx holdfast-agent activate'),
+    });
+  });
+
+  it('says after a restart what a refusal may mean', () => {
+    const bench = new Bench();
+    bench.give({ type: 'start' });
+    bench.give({ type: 'refused', dialId: 1, status: 403, serverTime: t0 });
+    expect(bench.only('log').fields).toMatchObject({
+      reason: expect.stringContaining('revoked or unknown'),
+      hint: expect.stringMatching(/^where it was revoked, stop this agent/),
+    });
+  });
+
+  it('says of a stranger with its key that a restart connects at once', () => {
+    const { bench, dialId, epoch } = connected();
+    bench.frame('superseded', { byEpoch: epoch + 1 }, dialId, epoch);
+    expect(bench.only('log').fields).toMatchObject({ hint: expect.stringContaining('a restart') });
+  });
+
   it('does not mind that one frame was not understood', () => {
     const { bench, dialId, epoch } = connected();
     bench.frame('reject', reject('BAD_BODY'), dialId, epoch);

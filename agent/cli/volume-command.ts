@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { resolve } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
+import { typed } from '../../core/typed.ts';
 import { bytesText, durationText } from '../../core/readable.ts';
 import { callAgent } from '../control/control-client.ts';
 import type { SnapshotResult, VolumeHealth, VolumeInfo, VolumeSnapshot } from '../ports.ts';
@@ -156,7 +157,7 @@ function unhealthy(
   return new HoldfastError(isBusy ? 'BUSY' : 'IO', `volume ${volumeId} is not served: ${detail}`, {
     hint: isBusy
       ? 'stop the other process; the volume comes back by itself'
-      : `bring its disk back, or restore it with \`holdfast-agent volume restore ${volumeId}\``,
+      : `bring its disk back, or restore it with \`${typed(`holdfast-agent volume restore ${volumeId}`)}\``,
   });
 }
 

@@ -1,3 +1,4 @@
+import { typed } from '../../core/typed.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Heartbeat } from '../../core/status.ts';
 import type { BucketFor, VolumeInfo, VolumeService } from '../ports.ts';
@@ -176,6 +177,6 @@ export async function newestSnapshot(
     if (snapshot.damage === undefined) newest = snapshot.snapshotId;
   if (newest !== undefined) return newest;
   throw new HoldfastError('NOT_FOUND', `volume ${volumeId} has no snapshot`, {
-    hint: `nothing can be restored; \`holdfast-agent volume snapshot ${volumeId}\`, or the command snapshot.create, takes one`,
+    hint: `nothing can be restored; \`${typed(`holdfast-agent volume snapshot ${volumeId}`)}\`, or the command snapshot.create, takes one`,
   });
 }

@@ -47,8 +47,10 @@ export function mustBeIdle(facts: VolumeFacts): void {
   if (state === 'restoring' || state === 'paused')
     throw new HoldfastError('BUSY', `volume ${volumeId} cannot be restored: it is ${state}`, {
       hint:
-        (state === 'paused' ? `\`holdfast-agent volume resume ${volumeId}\` goes on` : 'wait for its end') +
-        `, \`holdfast-agent volume cancel ${volumeId}\` gives that restore up`,
+        (state === 'paused'
+          ? `\`${typed(`holdfast-agent volume resume ${volumeId}`)}\` goes on`
+          : 'wait for its end') +
+        `, \`${typed(`holdfast-agent volume cancel ${volumeId}`)}\` gives that restore up`,
     });
 }
 

@@ -86,7 +86,7 @@ it('makes, shows, checks and forgets a volume; each change goes up at once', asy
   writeFileSync(image, '');
   await cell.untilFrame('status', ({ body }) => body.heartbeat.volumes[0]?.failure === 'truncated');
   expect(await cli('volume', 'check', 'vol1')).toMatchObject({
-    code: 0,
+    code: 74,
     stdout: expect.stringContaining('truncated'),
   });
   expect(await cli('volume', 'list')).toMatchObject({ stdout: expect.stringContaining('failed: truncated') });

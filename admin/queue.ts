@@ -74,7 +74,16 @@ function queueFailure(thrown: unknown, queueUrl: string): HoldfastError {
       hint: 'check the AWS credentials; they need sqs:ReceiveMessage, DeleteMessage and ChangeMessageVisibility',
       cause: thrown,
     });
-  return new HoldfastError('UNAVAILABLE', `the queue ${queueUrl} does not answer: ${name}`, {
+  return new HoldfastError('UNAVAILABLE', `the queue ${queueUrl} does not answer: ${reasonOf(thrown)}`, {
+    hint: 'check the address and the network; it is asked again',
     cause: thrown,
   });
+}
+
+/** `TimeoutError: no answer in 5 s`, `connect ECONNREFUSED 127.0.0.1:4709`: the name `Error` alone says nothing. */
+function reasonOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  const errno = 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : '';
+  const parts = [thrown.name === 'Error' ? '' : thrown.name, thrown.message.includes(errno) ? '' : errno];
+  return [...parts, thrown.message].filter(Boolean).join(': ') || 'unknown error';
 }

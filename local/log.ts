@@ -36,13 +36,33 @@ export function jsonLog(write: (line: string) => void): Log {
 
 const colours = { debug: 90, info: 36, warn: 33, error: 31 } as const;
 
+/**
+ * For people: `12:34:56.789 info  holdfast-home/Sweeper sweeper.tick finished=true`. What a function says about itself
+ * once more (its time, its name, its request) is left out, and CloudFormation's suffixes too; `--log json` has all.
+ */
 export function prettyLog(write: (line: string) => void, colour: boolean): Log {
-  return ({ ts, source, level, event, message, requestId: _requestId, ...fields }) => {
+  return ({
+    ts,
+    source,
+    level,
+    event,
+    message,
+    requestId: _requestId,
+    at: _at,
+    function: _function,
+    ...fields
+  }) => {
     const shown = [event === 'function.output' ? '' : event, message ?? ''].filter(Boolean).join(' ');
     const rest = Object.entries(fields).map(
       ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
     );
-    const tag = colour ? `\u001b[${colours[level] ?? 36}m${source}\u001b[0m` : source;
-    write(`${ts.slice(11, 23)} ${tag} ${printableLine([shown, ...rest].filter(Boolean).join(' '))}\n`);
+    const name = shortSource(source);
+    const tag = colour ? `\u001b[${colours[level] ?? 36}m${name}\u001b[0m` : name;
+    const text = printableLine([shown, ...rest].filter(Boolean).join(' '));
+    write(`${ts.slice(11, 23)} ${level.padEnd(5)} ${tag} ${text}\n`);
   };
 }
+
+/** `holdfast-home/holdfast-home-SweeperFunction15FDF226-6epmojx5grgd` as `holdfast-home/Sweeper`. */
+const shortSource = (source: string): string =>
+  source.replace(/^([^/]+)\/\1-(\w+?)(Function)?[0-9A-F]{8}(-[a-z0-9]+)?$/, '$1/$2');

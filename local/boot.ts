@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { asHoldfastError, HoldfastError } from '../core/errors.ts';
 import { lockDirectory, type Lock } from './data/lock.ts';
-import { masterKey, openDataDirectory, writeAtomically } from './data/directory.ts';
-import { assignPorts } from './data/ports.ts';
+import { masterKey, openDataDirectory, removeEmptyDirectory, writeAtomically } from './data/directory.ts';
+import { assignPorts, requireFreePorts } from './data/ports.ts';
 import { apisOf } from './gateway/api-model.ts';
 import { KeyRing, type Credentials } from './iam/keys.ts';
 import type { Log } from './log.ts';
@@ -27,6 +27,8 @@ export interface BootOptions {
   readonly log: Log;
   /** Runs while the data directory is this call's alone, before anything is read: makes `cdkOutDir` anew. */
   readonly prepare?: () => Promise<void>;
+  /** How many stacks `prepare` will make: with a `portBase` their ports are looked at before it. */
+  readonly stackCount?: number;
 }
 
 export interface LocalCloud {
@@ -96,10 +98,14 @@ function storagePolicy(plans: readonly StackPlan[]): PolicyDocument {
 /** Boots what a cloud assembly declares, one process per stack. Throws HoldfastError; then nothing is left running. */
 export async function bootLocal(options: BootOptions): Promise<LocalCloud> {
   const { cdkOutDir, dataDir, scheduleScale = 1, log } = options;
-  openDataDirectory(dataDir);
+  const isNew = openDataDirectory(dataDir);
   const lock = await lockDirectory(dataDir);
   const children = new Map<string, ChildProcess>();
   try {
+    await requirePorts(options).catch((error: unknown) => {
+      if (isNew) removeEmptyDirectory(dataDir);
+      throw error;
+    });
     await options.prepare?.();
     const stacks = readAssembly(cdkOutDir);
     const region = regionOf(stacks);
@@ -159,6 +165,10 @@ export async function bootLocal(options: BootOptions): Promise<LocalCloud> {
     await lock.release();
     throw error;
   }
+}
+
+async function requirePorts({ portBase, stackCount = 0 }: BootOptions): Promise<void> {
+  if (portBase !== undefined) await requireFreePorts(portBase, stackCount);
 }
 
 function regionOf(stacks: readonly Stack[]): string {

@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../core/errors.ts';
+import { portInUse } from './data/ports.ts';
 import { checkDestinations, Deliveries } from './deliveries.ts';
 import { EventRules } from './events/bus.ts';
 import { AsyncInvocations } from './functions/async-invocations.ts';
@@ -226,11 +227,7 @@ async function ensureTables({ plan, region, keys, servicesUrl }: Context): Promi
 function listen(server: Server, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const busy = new HoldfastError('BUSY', `port ${port} is in use`, {
-        hint: 'stop what uses it, or choose another --port',
-        cause: error,
-      });
-      reject(error.code === 'EADDRINUSE' ? busy : error);
+      reject(error.code === 'EADDRINUSE' ? portInUse(port, error) : error);
     });
     server.listen(port, '127.0.0.1', () => resolve());
   });

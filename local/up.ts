@@ -26,5 +26,7 @@ export async function startLocal(options: UpOptions): Promise<LocalCloud> {
     if (record.level !== 'debug' || options.verbose) print(record);
   };
   const prepare = options.synth ? () => synthesize(cdkOutDir, options.context) : undefined;
-  return bootLocal({ cdkOutDir, dataDir, portBase, scheduleScale, log, prepare });
+  const { cells } = options.context;
+  const stackCount = 1 + (Array.isArray(cells) ? cells.length : 0);
+  return bootLocal({ cdkOutDir, dataDir, portBase, stackCount, scheduleScale, log, prepare });
 }

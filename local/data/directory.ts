@@ -1,5 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  rmdirSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
@@ -12,11 +22,15 @@ const formatSchema = z.looseObject({ format: z.literal('holdfast-local'), versio
 
 /**
  * Makes the directory ready: there, writable, with room, and of this format. Throws IO, NO_SPACE or CONFIG with the
- * path. Nothing in a directory of another format is touched.
+ * path. Nothing in a directory of another format is touched. True where the directory itself is new.
  */
-export function openDataDirectory(dataDir: string, freeBytes: (path: string) => number = freeBytesOf): void {
+export function openDataDirectory(
+  dataDir: string,
+  freeBytes: (path: string) => number = freeBytesOf,
+): boolean {
   refuseProcPath(resolve(dataDir), '--data-dir');
   const formatFile = join(dataDir, 'format.json');
+  const isNew = !existsSync(dataDir);
   attempt(dataDir, () => mkdirSync(dataDir, { recursive: true, mode: 0o700 }));
   const format = readFormat(formatFile);
   if (format === undefined) {
@@ -57,6 +71,18 @@ export function openDataDirectory(dataDir: string, freeBytes: (path: string) => 
         hint: 'make room or choose another --data-dir',
       },
     );
+  return isNew;
+}
+
+/** Takes back a directory that was made for nothing; one that holds anything else stays. */
+export function removeEmptyDirectory(dataDir: string): void {
+  try {
+    if (readdirSync(dataDir).join() !== 'format.json') return;
+    rmSync(join(dataDir, 'format.json'));
+    rmdirSync(dataDir);
+  } catch {
+    // The error on the way tells more.
+  }
 }
 
 function freeBytesOf(path: string): number {

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
 import { HoldfastError } from '../../core/errors.ts';
 import { typed } from '../../core/typed.ts';
 
@@ -14,21 +14,28 @@ export interface Lock {
  */
 export async function lockDirectory(directory: string, waitMs = 0): Promise<Lock> {
   const { dev, ino } = statSync(directory, { bigint: true });
+  const name = `\0holdfast-data-${dev}-${ino}`;
   const deadlineMs = Date.now() + waitMs;
   for (;;) {
-    const server = await tryListen(`\0holdfast-data-${dev}-${ino}`);
+    const server = await tryListen(name);
     if (server) return { release: () => new Promise((resolve) => server.close(() => resolve())) };
-    if (Date.now() >= deadlineMs)
-      throw new HoldfastError('BUSY', `the data directory ${directory} is in use by another process`, {
+    if (Date.now() >= deadlineMs) {
+      const pid = await holderOf(name);
+      const holder = pid === undefined ? 'another process' : `process ${pid}`;
+      throw new HoldfastError('BUSY', `the data directory ${directory} is in use by ${holder}`, {
         hint: `stop the other \`${typed('holdfast up')}\`, or choose another --data-dir`,
       });
+    }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 
 function tryListen(path: string): Promise<Server | undefined> {
   return new Promise((resolve, reject) => {
-    const server = createServer((socket) => socket.destroy());
+    const server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.end(`${process.pid}\n`);
+    });
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE') resolve(undefined);
       else reject(error);
@@ -38,4 +45,20 @@ function tryListen(path: string): Promise<Server | undefined> {
       resolve(server);
     });
   });
+}
+
+/** How long the holder may take to say who it is: it may be busy, or stopped. */
+const answerMs = 500;
+
+/** The process id that the holder of the lock says it has; undefined where it says none. */
+async function holderOf(name: string): Promise<number | undefined> {
+  const socket = connect(name);
+  socket.setTimeout(answerMs, () => socket.destroy());
+  let said = '';
+  try {
+    for await (const part of socket) said += String(part);
+  } catch {
+    return undefined;
+  }
+  return /^\d{1,10}$/.test(said.trim()) ? Number(said) : undefined;
 }

@@ -55,6 +55,31 @@ export async function assignPorts(
   return ports;
 }
 
+/**
+ * Looks, before anything is made, whether the ports that every stack has are free: its first API's and its services'.
+ * Throws BUSY with the port.
+ */
+export async function requireFreePorts(portBase: number, stackCount: number): Promise<void> {
+  for (let first = portBase; first < portBase + stackCount * portsPerStack; first += portsPerStack)
+    for (const port of [first, first + portsPerStack - 1]) if (!(await isFree(port))) throw portInUse(port);
+}
+
+export const portInUse = (port: number, cause?: unknown): HoldfastError =>
+  new HoldfastError('BUSY', `port ${port} is in use`, {
+    hint: 'stop what uses it, or choose another --port',
+    cause,
+  });
+
+/** Beyond the last port there is another error, with a better hint. */
+function isFree(port: number): Promise<boolean> {
+  if (port > 65_535) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'EADDRINUSE'));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
 function readKept(file: string): z.infer<typeof fileSchema> {
   try {
     return fileSchema.parse(JSON.parse(readFileSync(file, 'utf8')));

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -145,7 +145,7 @@ describe('a local cloud', () => {
     const second = boot({ prepare: async () => void (prepared += 1) });
     await expect(second).rejects.toMatchObject({
       code: 'BUSY',
-      message: expect.stringContaining(dataDir) as unknown,
+      message: `the data directory ${dataDir} is in use by process ${process.pid}`,
     });
     // Synthesis would replace the assembly from which the first one runs.
     expect(prepared).toBe(0);
@@ -162,6 +162,17 @@ describe('a local cloud', () => {
     });
     occupier.close();
     await boot({ portBase });
+  });
+
+  it('looks at the ports before anything is prepared, and leaves no directory for nothing', async () => {
+    const occupier = createServer().listen(0, '127.0.0.1');
+    await once(occupier, 'listening');
+    const { port } = occupier.address() as { port: number };
+    let prepared = 0;
+    const options = { portBase: port - 10, stackCount: 2, prepare: async () => void (prepared += 1) };
+    await expect(boot(options)).rejects.toMatchObject({ code: 'BUSY', message: `port ${port} is in use` });
+    expect([prepared, existsSync(dataDir)]).toEqual([0, false]);
+    occupier.close();
   });
 
   it('stops at a table whose keys are not those of the stored one', async () => {

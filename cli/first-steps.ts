@@ -1,27 +1,26 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { timeText } from '../core/readable.ts';
-import { createApiClient } from './api-client.ts';
+import { typed } from '../core/typed.ts';
+import { createApiClient, type ApiClient } from './api-client.ts';
 import { defaultDataDir, resolveContext, type LocalClient } from './context.ts';
 import type { CliDeps } from './program.ts';
 import { askIntoNewFile } from './secret-file.ts';
-import { typed } from '../core/typed.ts';
 
-/** Makes an activation code and prints what to type next in a second terminal to see a gateway come up. */
+/**
+ * Prints what to type next to see a gateway come up: with a new activation code where there is none yet, else how to
+ * start the one that there is.
+ */
 export async function printFirstSteps(client: LocalClient, dataDir: string, deps: CliDeps): Promise<void> {
   const api = createApiClient(resolveContext({ dataDir, endpoint: client.endpoint }, {}));
-  const file = join(dataDir, 'activation-code');
-  rmSync(file, { force: true });
-  const ask = () => api.call('createActivationCode', { body: { gatewayName: 'first' } });
-  const { code, expiresAt } = await askIntoNewFile(file, ask, (made) => made.code);
   const elsewhere = dataDir === defaultDataDir ? '' : ` --data-dir ${dataDir}`;
+  const { gateways } = await api.call('listGateways');
+  const isFirst = !gateways.some(({ status }) => status === 'active');
+  const begin = isFirst ? await activateFirst(api, client.endpoint, dataDir) : startAgain(elsewhere);
   deps.stdout(
     [
       '',
-      `Activation code ${code}, good for one gateway until ${timeText(expiresAt)} (also in ${file}).`,
-      'Next, in a second terminal:',
-      '',
-      `  ${typed(`holdfast-agent activate --server ${client.endpoint} --code-file ${file}`)}`,
+      ...begin,
       `  ${typed('holdfast-agent run')}`,
       '',
       'and in a third:',
@@ -33,3 +32,25 @@ export async function printFirstSteps(client: LocalClient, dataDir: string, deps
     ].join('\n'),
   );
 }
+
+async function activateFirst(api: ApiClient, endpoint: string, dataDir: string): Promise<string[]> {
+  const file = join(dataDir, 'activation-code');
+  rmSync(file, { force: true });
+  const ask = () => api.call('createActivationCode', { body: { gatewayName: 'first' } });
+  const { code, expiresAt } = await askIntoNewFile(file, ask, (made) => made.code);
+  return [
+    `Activation code ${code}, good for one gateway until ${timeText(expiresAt)} (also in ${file}).`,
+    'Next, in a second terminal:',
+    '',
+    `  ${typed(`holdfast-agent activate --server ${endpoint} --code-file ${file}`)}`,
+  ];
+}
+
+const startAgain = (elsewhere: string): string[] => [
+  'A gateway is activated already. A code for another one:',
+  '',
+  `  ${typed(`holdfast activation create --out code.txt${elsewhere}`)}`,
+  '',
+  'Next, in a second terminal:',
+  '',
+];

@@ -46,7 +46,6 @@ export class Guest {
   #replies = 0;
   #cookie = 0;
   #writes = 0;
-  #isStopped = false;
 
   constructor(p: GuestParams) {
     this.#p = p;
@@ -56,25 +55,19 @@ export class Guest {
     return this.#p.model;
   }
 
-  /** Nothing new is asked from now on. */
-  stop(): void {
-    this.#isStopped = true;
-  }
-
   /**
    * Asks until it is stopped or the server is gone. Resolves with whether every request was answered; what was not
    * may have been done or not. Throws where a read is wrong or a request failed.
    */
-  async drive(connection: RawClient): Promise<boolean> {
+  async drive(connection: RawClient, stop: AbortSignal): Promise<boolean> {
     this.requests = new Map();
     this.#busy.clear();
     this.#inFlight = this.#replies = 0;
-    this.#isStopped = false;
     for (;;) {
       // A draw that collides with what is in flight is not drawn again before something came back.
       for (let draws = 0; draws < 4 && this.#inFlight < this.#p.requestsInFlightMax; draws++)
-        if (!this.#isStopped) this.#ask(connection);
-      if (this.#inFlight === 0 && this.#isStopped) return true;
+        if (!stop.aborted) this.#ask(connection);
+      if (this.#inFlight === 0 && stop.aborted) return true;
       if (this.#inFlight > 0 && !(await this.#answer(connection))) return false;
     }
   }

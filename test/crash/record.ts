@@ -112,12 +112,13 @@ async function live(
   if (!(await restore.event('open'))) return;
   const connection = await restore.connect();
   const last = 1 + random.below(requestsMax);
+  const stop = new AbortController();
   guest.onReply = (count) => {
     if (count !== last) return;
     if (ending === 'kill') restore.kill('SIGKILL');
-    else guest.stop();
+    else stop.abort();
   };
-  await guest.drive(connection);
+  await guest.drive(connection, stop.signal);
   if (ending === 'restored') await restore.event('restored');
   connection.socket.destroy();
   if (ending !== 'kill') restore.kill('SIGTERM');

@@ -93,6 +93,8 @@ export interface RequestReader extends Reader<Incoming> {
    * nobody looks at a payload any more, except at those that came from `buffers`.
    */
   release(): void;
+  /** What has come and is no message yet. */
+  readonly unreadBytes: number;
 }
 
 /** Payloads are views of chunks, or taken from `buffers` where they did not come in one piece. */
@@ -171,6 +173,9 @@ export function createRequestReader(payloadLimitBytes: number, buffers: BufferPo
   });
   return {
     ...reader,
+    get unreadBytes() {
+      return pending.length - at;
+    },
     release: () => {
       if (at < pending.length || at < releasedMinBytes) return;
       // A chunk of a socket has its memory to itself; part of something larger may be anybody's.

@@ -13,9 +13,13 @@ export class ReplySender {
   #batchedBytes = 0;
   #corked = false;
 
-  constructor(socket: Duplex, buffers: BufferPool) {
+  readonly #onSent: () => void;
+
+  /** `onSent` is called when the kernel has taken something. */
+  constructor(socket: Duplex, buffers: BufferPool, onSent: () => void) {
     this.#socket = socket;
     this.#buffers = buffers;
+    this.#onSent = onSent;
   }
 
   /** What the kernel has not taken yet. */
@@ -48,7 +52,9 @@ export class ReplySender {
     if (!this.#socket.writable) return;
     let isKept = false;
     this.#socket.write(bytes, (error) => {
-      if (!error && !isKept) this.#buffers.give(batch);
+      if (error) return;
+      if (!isKept) this.#buffers.give(batch);
+      this.#onSent();
     });
     // Mostly the kernel has taken all of it by now.
     isKept = this.#socket.writableLength === 0 && batch.length < 2 * batchBytes;
@@ -79,7 +85,9 @@ export class ReplySender {
   /** A write that failed may still be with the kernel: its buffer is not used again. */
   #write(buffer: Buffer): void {
     this.#socket.write(buffer, (error) => {
-      if (!error) this.#buffers.give(buffer);
+      if (error) return;
+      this.#buffers.give(buffer);
+      this.#onSent();
     });
   }
 }

@@ -12,6 +12,13 @@ import { command, type Request } from './wire.ts';
  */
 const requestsInFlightMax = 128;
 const bytesInFlightMax = 16 * 1024 * 1024;
+/**
+ * What is read at once is read when its turn to be sent has nearly come: until then it would only push other replies
+ * out of the processor's cache. This is twice what a socket takes, so that there is always something to send.
+ */
+const unsentReadsMaxBytes = 512 * 1024;
+/** A socket with fewer requests that wait their turn need not be stopped and started. */
+const unreadMaxBytes = 16 * 1024;
 
 export interface Transmission {
   /** Takes no further request, answers those in flight, then ends the connection. */
@@ -31,17 +38,23 @@ export function runTransmission(
   observe: { onViolation(reason: string): void; onFault(thrown: unknown, request: Request): void },
 ): Transmission {
   const reader = createRequestReader(requestMaxBytes(session.device), session.buffers);
-  const replies = new ReplySender(socket, session.buffers);
+  const replies = new ReplySender(socket, session.buffers, () => pump());
   let requestsInFlight = 0;
   let bytesInFlight = 0;
   let draining = false;
   let paused = false;
+  /** Not any more after a write that failed: the device may still be at work on its bytes. */
+  let isReleasing = true;
   let closed = socket.destroyed;
   const done = Promise.withResolvers<void>();
 
+  const unsentMaxBytes = session.device.readNow ? unsentReadsMaxBytes : bytesInFlightMax;
+
   /** Bytes that the kernel has not taken yet count too: a client that does not read its replies is not read either. */
   const hasRoom = (): boolean =>
-    requestsInFlight < requestsInFlightMax && bytesInFlight + replies.unsentBytes < bytesInFlightMax;
+    requestsInFlight < requestsInFlightMax &&
+    replies.unsentBytes < unsentMaxBytes &&
+    bytesInFlight + replies.unsentBytes < bytesInFlightMax;
 
   const finishIfIdle = (): void => {
     if (requestsInFlight > 0) return;
@@ -58,6 +71,7 @@ export function runTransmission(
   };
   const failed = (request: Request, thrown: unknown): Buffer[] => {
     observe.onFault(thrown, request);
+    if (request.type === command.write) isReleasing = false;
     return [errorReply(session, request.cookie, thrown)];
   };
   const begin = (request: Request, payload: Buffer | undefined): void => {
@@ -99,7 +113,9 @@ export function runTransmission(
       } else begin(incoming.request, incoming.payload);
     }
     replies.flush();
-    const pause = !draining && !hasRoom(); // while draining the client's end must be seen, its data not
+    if (requestsInFlight === 0 && isReleasing) reader.release();
+    // While draining the client's end must be seen, its data not.
+    const pause = !draining && reader.unreadBytes >= unreadMaxBytes && !hasRoom();
     if (pause !== paused) {
       paused = pause;
       if (pause) socket.pause();
@@ -111,7 +127,6 @@ export function runTransmission(
     if (draining) return;
     reader.push(chunk);
     pump();
-    if (requestsInFlight === 0) reader.release();
   });
   socket.on('drain', pump);
   socket.on('close', () => {

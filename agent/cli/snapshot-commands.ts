@@ -12,7 +12,9 @@ import { openPathInput } from '../snapshot/path-input.ts';
 import { verifySnapshot } from '../snapshot/verify-snapshot.ts';
 import { bucketAt, quickRetry } from './bucket-at.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
+import { newestOf } from './newest-snapshot.ts';
 import { startProgress } from './progress.ts';
+import { addCopyCommand } from './snapshot-copy-command.ts';
 import { addDeleteCommand, addGcCommand } from './snapshot-delete-commands.ts';
 import { parseSizeBytes } from './units.ts';
 import { plainTable } from './volume-table.ts';
@@ -26,7 +28,7 @@ const settings =
 export const addSnapshotCommands: AddCommands = (program, cli) => {
   const snapshot = program
     .command('snapshot')
-    .description('take, list, verify and delete snapshots in S3')
+    .description('take, list, verify, copy and delete snapshots in S3')
     .addHelpText(
       'after',
       exampleText(
@@ -37,6 +39,7 @@ export const addSnapshotCommands: AddCommands = (program, cli) => {
   addCreateCommand(snapshot, cli);
   addListCommand(snapshot, cli);
   addVerifyCommand(snapshot, cli);
+  addCopyCommand(snapshot, cli);
   addDeleteCommand(snapshot, cli);
   addGcCommand(snapshot, cli);
 };
@@ -120,13 +123,8 @@ const volumeIdOf = (source: string): string =>
     .replace(/[^A-Za-z0-9._-]/g, '-')
     .slice(0, 64) || 'volume';
 
-async function parentIdOf(flags: CreateFlags, volumeId: string, bucket: Bucket, signal: AbortSignal) {
-  if (flags.parent !== 'last') return flags.parent;
-  let last: string | undefined;
-  for await (const snapshot of listSnapshots(bucket, { signal }))
-    if (snapshot.damage === undefined && snapshot.volumeId === volumeId) last = snapshot.snapshotId;
-  return last;
-}
+const parentIdOf = (flags: CreateFlags, volumeId: string, bucket: Bucket, signal: AbortSignal) =>
+  flags.parent === 'last' ? newestOf(bucket, volumeId, signal) : flags.parent;
 
 function addListCommand(snapshot: Command, cli: CliContext): void {
   snapshot

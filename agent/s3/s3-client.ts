@@ -19,6 +19,7 @@ export function newS3Client(env: Env): S3Client {
     ...(endpoint && { endpoint, forcePathStyle: true }),
     ...(region && { region }),
     ...(agent && { requestHandler: { httpAgent: agent, httpsAgent: agent } }),
+    ...(env['AWS_PROFILE'] && { profile: env['AWS_PROFILE'] }),
     ...staticCredentials(env),
   });
 }

@@ -23,6 +23,8 @@ export interface CreateSnapshotOptions {
    * compared by hash. Needs a parent.
    */
   changed?: (chunkIndex: number) => boolean;
+  /** Unix milliseconds of the point in time. @default now */
+  takenAtMs?: number;
   /** Chunks that are read, hashed and compressed at the same time. @default 8 */
   chunksInFlightMax?: number;
   /** Objects uploaded at the same time, each up to 8 MiB in memory. @default 4 */
@@ -65,7 +67,8 @@ export async function createSnapshot(options: CreateSnapshotOptions): Promise<Cr
   checkVolumeId(options.volumeId);
   geometryOf(options.source.sizeBytes, options.chunkBytes ?? defaultChunkBytes);
   const startedAtMs = now();
-  const snapshotId = newSnapshotId(startedAtMs, random);
+  const takenAtMs = options.takenAtMs ?? startedAtMs;
+  const snapshotId = newSnapshotId(takenAtMs, random);
   const protocol = new UploadProtocol(bucket, { snapshotId, parentId });
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
@@ -73,7 +76,7 @@ export async function createSnapshot(options: CreateSnapshotOptions): Promise<Cr
   try {
     await protocol.begin({ volumeId: options.volumeId, startedAtMs }, { signal });
     const parent = parentId === undefined ? undefined : await openParent(options, parentId, snapshotId);
-    const upload = new Upload(options, { snapshotId, parent, pool, signal, startedAtMs });
+    const upload = new Upload(options, { snapshotId, parent, pool, signal, takenAtMs });
     const { rootBytes, result } = await upload.run();
     await options.source.finish?.();
     await protocol.commit(rootBytes, { signal });

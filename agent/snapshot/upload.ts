@@ -22,7 +22,7 @@ export interface UploadState {
   parent: OpenedSnapshot | undefined;
   pool: UploadPool;
   signal: AbortSignal;
-  startedAtMs: number;
+  takenAtMs: number;
 }
 
 /** A whole leaf that is the parent's, or has holes alone. */
@@ -125,11 +125,11 @@ export class Upload {
   }
 
   #result(refs: PageRef[]) {
-    const { snapshotId, parent, startedAtMs } = this.#state;
+    const { snapshotId, parent, takenAtMs } = this.#state;
     const result = {
       snapshotId,
       parentId: parent?.snapshotId,
-      createdAtMs: startedAtMs,
+      createdAtMs: takenAtMs,
       sizeBytes: this.#geometry.sizeBytes,
       uploadedBytes: this.#uploadedBytes,
       chunkCount: this.#geometry.chunkCount,

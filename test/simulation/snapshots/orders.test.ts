@@ -1,0 +1,21 @@
+import { mutants, mutated } from './mutants.ts';
+import { scenarios, searchScenario, titleOf } from './scenarios.ts';
+
+describe('in every order of their requests nothing that is listed or pinned is lost', () => {
+  const short = scenarios.filter(({ isLong }) => !isLong);
+  test.each(short.map((scenario) => [titleOf(scenario), scenario] as const))('%s', async (_, scenario) => {
+    const result = await searchScenario(scenario);
+    expect(result).toMatchObject({ isComplete: true });
+    expect(result.states).toBeGreaterThan(result.ends);
+    expect(result.ends).toBeGreaterThan(0);
+  });
+});
+
+describe('the search notices when a rule is broken', () => {
+  test.each(mutants.map((mutant) => [mutant.rule, mutant] as const))('%s', async (_, mutant) => {
+    const search = searchScenario({ programs: [mutant.of, ...mutant.beside] }, (program, name) =>
+      name === mutant.of ? mutated(program, mutant.mutation) : program,
+    );
+    await expect(search).rejects.toThrow(/is listed and lacks|is not there|failed: /);
+  });
+});

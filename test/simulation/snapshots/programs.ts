@@ -1,0 +1,94 @@
+import { collectGarbage } from '../../../agent/snapshot/collect-garbage.ts';
+import { createSnapshot } from '../../../agent/snapshot/create-snapshot.ts';
+import { deleteSnapshot } from '../../../agent/snapshot/delete-snapshot.ts';
+import { openSnapshot } from '../../../agent/snapshot/open-snapshot.ts';
+import { pinSnapshot, unpinSnapshot } from '../../../agent/snapshot/pins.ts';
+import { HoldfastError } from '../../../core/errors.ts';
+import { inputOf } from '../../support/snapshots.ts';
+import type { Program } from './machine.ts';
+import { labelOf, type Step } from './program-run.ts';
+
+/** The real programs of agent/snapshot/, each with names of its own that are the same in every run. */
+
+/** Two chunks; a child changes the second, so that it needs the parent's pack for the first. */
+export const parentBytes = new Uint8Array(2 * 4096).fill(1);
+
+export const bytesOf = (seed: number) => {
+  let count = 0;
+  return (lengthBytes: number) => new Uint8Array(lengthBytes).fill(seed).fill((count += 1), lengthBytes - 1);
+};
+
+/** `timeMs` sorts its snapshot before or after the parent, whose time is 1. */
+export const uploader = (p: {
+  seed: number;
+  parentId: string;
+  timeMs?: number;
+  mayLoseAnswers?: boolean;
+}): Program => ({
+  name: `uploader ${p.seed}`,
+  mayLoseAnswers: p.mayLoseAnswers,
+  run: async (bucket) => {
+    const source = inputOf(parentBytes.slice().fill(p.seed, 4096));
+    const options = {
+      volumeId: 'v',
+      parentId: p.parentId,
+      now: () => p.timeMs ?? 2,
+      random: bytesOf(p.seed),
+    };
+    await createSnapshot({ bucket, source, ...options });
+  },
+});
+
+export const deleter = (snapshotId: string): Program => ({
+  name: 'deleter',
+  run: async (bucket) => void (await deleteSnapshot(bucket, snapshotId, { force: true })),
+});
+
+/** Fails only if something is missing that the pin has to keep. */
+export const restorer = (snapshotId: string): Program => ({
+  name: 'restorer',
+  run: async (bucket) => {
+    try {
+      await pinSnapshot(bucket, snapshotId, 'restore');
+    } catch (thrown) {
+      if (thrown instanceof HoldfastError && ['GONE', 'NOT_FOUND'].includes(thrown.code)) return;
+      throw thrown;
+    }
+    const snapshot = await openSnapshot(bucket, snapshotId, { pinId: 'restore' });
+    for (const index of [0, 1]) await snapshot.readChunk(index);
+    await unpinSnapshot(bucket, snapshotId, 'restore');
+  },
+});
+
+/** A hasty one takes every upload that it sees for dead: the hardest case. */
+export const collector = (p: { isHasty: boolean }): Program => ({
+  name: p.isHasty ? 'hasty collector' : 'collector',
+  run: async (bucket) =>
+    void (await collectGarbage(bucket, { now: () => 1, ...(p.isHasty && { abandonAfterMs: 0 }) })),
+  knowledge: collectorKnowledge,
+});
+
+/**
+ * Before a survey a collector knows how often it has begun one, in it what was listed, behind it what is left to do:
+ * to read the live roots and their pages, and to delete. Of intents it knows which uploads are unfinished.
+ */
+async function collectorKnowledge(
+  history: Step[],
+  requests: string[],
+  onwards: () => Promise<string[]>,
+): Promise<string> {
+  const labels = history.map(({ request }) => labelOf(request));
+  const surveys = labels.filter((label) => label === 'list packs/').length;
+  if (requests[0] === 'list packs/') return `survey ${surveys}`;
+  const since = history.slice(Math.max(0, labels.lastIndexOf('list packs/')));
+  const rootListings = since.filter(({ request }) => labelOf(request) === 'list snapshots/').length;
+  if (surveys > 0 && rootListings === 2) return `after survey ${surveys}: ${(await onwards()).join('; ')}`;
+  return `in survey ${surveys}: ${JSON.stringify(since.map(told))}`;
+}
+
+function told({ request, answer }: Step): unknown {
+  const label = labelOf(request);
+  if (label !== 'list intents/') return [label, answer ?? null];
+  const unfinished = (answer as string[]).filter((key) => !key.endsWith('/abandoned'));
+  return [label, [...new Set(unfinished.map((key) => key.split('/')[1]))]];
+}

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { basename } from 'node:path';
 import { Option, type Command } from 'commander';
-import { bytesText, durationText, timeText } from '../../core/readable.ts';
+import { bytesText, timeText } from '../../core/readable.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Bucket } from '../s3/bucket.ts';
 import { parseS3Url, parseSnapshotUrl } from '../s3/s3-url.ts';
@@ -17,6 +17,7 @@ import { startProgress } from './progress.ts';
 import { addCopyCommand } from './snapshot-copy-command.ts';
 import { addDeleteCommand, addGcCommand } from './snapshot-delete-commands.ts';
 import { parseSizeBytes } from './units.ts';
+import { printUploaded, showUpload } from './upload-output.ts';
 import { plainTable } from './volume-table.ts';
 import { exampleText } from './example-text.ts';
 
@@ -97,20 +98,11 @@ async function create(source: string, flags: CreateFlags, cli: CliContext): Prom
       signal: cli.signal,
       now: cli.now,
       random: randomBytes,
-      onProgress: ({ doneBytes, totalBytes, uploadedBytes }) => {
-        const fields = { doneBytes, totalBytes, uploadedBytes };
-        progress.update(doneBytes, totalBytes, fields, `${bytesText(uploadedBytes)} uploaded`);
-      },
+      onProgress: showUpload(progress),
     });
     progress.end();
-    const rootHash = Buffer.from(result.rootHash).toString('hex');
-    if (flags.json) return cli.stdout(`${JSON.stringify({ event: 'created', ...result, rootHash })}\n`);
-    cli.stdout(
-      `snapshot ${result.snapshotId}\n` +
-        `  ${bytesText(result.sizeBytes)} read and hashed in ${durationText(result.durationMs)}, ` +
-        `${result.newChunks} of ${result.chunkCount} chunks new, ${bytesText(result.uploadedBytes)} uploaded\n` +
-        `  ${bucket.url}/${result.snapshotId}\n`,
-    );
+    const json = flags.json ?? false;
+    printUploaded(cli, result, { url: bucket.url, json, event: 'created', done: 'read and hashed' });
   } finally {
     progress.end();
     await input.close();

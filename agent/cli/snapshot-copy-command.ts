@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import type { Command } from 'commander';
-import { bytesText, durationText } from '../../core/readable.ts';
 import { parseS3Url, parseSnapshotUrl } from '../s3/s3-url.ts';
 import { copySnapshot } from '../snapshot/copy-snapshot.ts';
 import { readRoot } from '../snapshot/open-snapshot.ts';
@@ -10,6 +9,7 @@ import type { CliContext } from './cli-context.ts';
 import { exampleText } from './example-text.ts';
 import { newestOf } from './newest-snapshot.ts';
 import { startProgress } from './progress.ts';
+import { printUploaded, showUpload } from './upload-output.ts';
 
 interface CopyFlags {
   to: string;
@@ -62,20 +62,11 @@ async function copy(url: string, flags: CopyFlags, cli: CliContext): Promise<voi
       ...(parentId !== undefined && { parentId }),
       onUnpinned: () =>
         cli.stderr(`note: nothing may be written to ${from.url}; do not delete the snapshot meanwhile\n`),
-      onProgress: ({ doneBytes, totalBytes, uploadedBytes }) => {
-        const fields = { doneBytes, totalBytes, uploadedBytes };
-        progress.update(doneBytes, totalBytes, fields, `${bytesText(uploadedBytes)} uploaded`);
-      },
+      onProgress: showUpload(progress),
     });
     progress.end();
-    const rootHash = Buffer.from(result.rootHash).toString('hex');
-    if (flags.json) return cli.stdout(`${JSON.stringify({ event: 'copied', ...result, rootHash })}\n`);
-    cli.stdout(
-      `snapshot ${result.snapshotId}\n` +
-        `  ${bytesText(result.sizeBytes)} verified and copied in ${durationText(result.durationMs)}, ` +
-        `${result.newChunks} of ${result.chunkCount} chunks new, ${bytesText(result.uploadedBytes)} uploaded\n` +
-        `  ${to.url}/${result.snapshotId}\n`,
-    );
+    const json = flags.json ?? false;
+    printUploaded(cli, result, { url: to.url, json, event: 'copied', done: 'verified and copied' });
   } finally {
     progress.end();
   }

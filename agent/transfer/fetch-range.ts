@@ -26,7 +26,7 @@ export function rangeFetcher(proxy?: Agent): FetchRange {
   return (request, lengthBytes, signal) =>
     new Promise((resolve, reject) => {
       const sent = send(request, signal);
-      sent.once('error', (cause) => reject(signal?.aborted ? signal.reason : broken(cause)));
+      sent.on('error', (cause) => reject(signal?.aborted ? signal.reason : broken(cause)));
       sent.once('response', (response) => {
         const isPart = response.statusCode === 206 || response.statusCode === 200;
         (isPart ? body(response, lengthBytes) : failure(response)).then(resolve, reject);
@@ -77,6 +77,6 @@ function collect(response: IncomingMessage, into: Uint8Array): Promise<number> {
       resolve(length);
     });
     response.once('end', () => resolve(length));
-    response.once('error', (cause) => reject(broken(cause)));
+    response.on('error', (cause) => reject(broken(cause)));
   });
 }

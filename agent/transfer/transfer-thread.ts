@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { HoldfastError } from '../../core/errors.ts';
 import type { Answer, Order, ThreadSettings } from './thread-messages.ts';
 import {
   TransferFailure,
@@ -40,9 +41,11 @@ export class TransferThread implements Transfer {
 
   async unpack(stored: Uint8Array, chunks: readonly PackedChunk[]): Promise<UnpackedChunk[]> {
     const order: Order = { kind: 'unpack', id: ++this.#lastId, stored, chunks };
-    const answer = await this.#ask(order, [stored.buffer as ArrayBuffer]);
+    const answer = await this.#ask(order, [stored.buffer as ArrayBuffer]).catch(asFailed(order.id));
     if ('unpacked' in answer) return answer.unpacked;
-    throw failureOf(answer);
+    throw new HoldfastError('UNAVAILABLE', `chunks cannot be unpacked: ${failureOf(answer).message}`, {
+      hint: 'a restore tries again by itself; start any other command again',
+    });
   }
 
   async close(): Promise<void> {
@@ -81,6 +84,10 @@ export class TransferThread implements Transfer {
     return worker;
   }
 }
+
+const asFailed =
+  (id: number) =>
+  (cause: Error): Answer => ({ id, failed: { message: cause.message, code: undefined, status: undefined } });
 
 function failureOf(answer: Answer): TransferFailure {
   if (!('failed' in answer)) return new TransferFailure('an answer to another question');

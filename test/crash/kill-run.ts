@@ -45,14 +45,7 @@ const chunkBytes = 16 * 1024;
 /** One volume, restored by the real process, which is killed again and again under a guest that goes on. */
 export class KillRun {
   readonly guest: Guest;
-  readonly #p: {
-    s3: TestS3;
-    root: string;
-    url: string;
-    random: Random;
-    volume: TestVolume;
-    contents: Contents;
-  };
+  readonly #p: KillRunParams;
   readonly #target: string;
   readonly #folder: string;
   readonly #closedForm = new ClosedForm();

@@ -105,7 +105,11 @@ it('a transfer thread that dies fails what it was at like a broken connection, a
   const hanging = thread.fetchRange(get('/hangs'), 100);
   hanging.catch(() => undefined);
   await reached;
+  const unpacking = expect(thread.unpack(new Uint8Array(1), [])).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+  });
   await thread.close();
+  await unpacking;
   await expect(hanging).rejects.toMatchObject({ code: 'ECONNRESET' });
   expect(text(await thread.fetchRange(get('/object'), object.length))).toBe(object.toString());
 });

@@ -1,7 +1,7 @@
 import { ListObjectsV2Command } from '@aws-sdk/client-s3';
-import { link, mkdir, open, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { lockPath } from '../../../agent/restore/volume-target.ts';
+import { lockPath, prepareVolumeTarget } from '../../../agent/restore/volume-target.ts';
 import { MiB, sha, World } from './world.ts';
 
 let world: World;
@@ -54,6 +54,9 @@ describe('volumes', () => {
     await (await world.service('first')).create({ volumeId: 'v', path });
     const second = await world.service('second');
     await expect(second.create({ volumeId: 'v', path })).rejects.toMatchObject({ code: 'BUSY' });
+    // Nor cut or lengthen it: a restore asks for the lock first.
+    await expect(prepareVolumeTarget(path, 4096)).rejects.toMatchObject({ code: 'BUSY' });
+    expect((await stat(path)).size).toBe(MiB);
   });
 
   it('makes one volume of a file that is named twice at a time', async () => {

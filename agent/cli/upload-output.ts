@@ -1,0 +1,29 @@
+import { bytesText, durationText } from '../../core/readable.ts';
+import type { CreateProgress, CreateResult } from '../snapshot/create-snapshot.ts';
+import type { CliContext } from './cli-context.ts';
+import type { startProgress } from './progress.ts';
+
+/** Shows how far an upload is. */
+export const showUpload =
+  (progress: ReturnType<typeof startProgress>) =>
+  ({ doneBytes, totalBytes, uploadedBytes }: CreateProgress): void => {
+    const fields = { doneBytes, totalBytes, uploadedBytes };
+    progress.update(doneBytes, totalBytes, fields, `${bytesText(uploadedBytes)} uploaded`);
+  };
+
+/** What came of it, for people or as the last JSON line. */
+export function printUploaded(
+  cli: Pick<CliContext, 'stdout'>,
+  result: CreateResult,
+  { url, json, event, done }: { url: string; json: boolean; event: string; done: string },
+): void {
+  const { snapshotId, sizeBytes, durationMs, newChunks, chunkCount, uploadedBytes } = result;
+  const rootHash = Buffer.from(result.rootHash).toString('hex');
+  if (json) return cli.stdout(`${JSON.stringify({ event, ...result, rootHash })}\n`);
+  cli.stdout(
+    `snapshot ${snapshotId}\n` +
+      `  ${bytesText(sizeBytes)} ${done} in ${durationText(durationMs)}, ` +
+      `${newChunks} of ${chunkCount} chunks new, ${bytesText(uploadedBytes)} uploaded\n` +
+      `  ${url}/${snapshotId}\n`,
+  );
+}

@@ -105,7 +105,14 @@ it('a transfer thread that dies fails what it was at like a broken connection, a
   const hanging = thread.fetchRange(get('/hangs'), 100);
   hanging.catch(() => undefined);
   await reached;
-  const unpacking = expect(thread.unpack(new Uint8Array(1), [])).rejects.toMatchObject({
+  // Many minutes of hashing, so that the thread is at it whenever its end comes.
+  const storedBytes = 1024 * 1024;
+  const wrong = {
+    ...{ offsetBytes: 0, storedBytes, plainBytes: storedBytes },
+    ...{ algorithm: 'raw' as const, hash: new Uint8Array(32) },
+  };
+  const chunks = new Array<typeof wrong>(1_000_000).fill(wrong);
+  const unpacking = expect(thread.unpack(new Uint8Array(storedBytes), chunks)).rejects.toMatchObject({
     code: 'UNAVAILABLE',
   });
   await thread.close();

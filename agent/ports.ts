@@ -28,6 +28,16 @@ export interface VolumeService {
     signal?: AbortSignal;
     onProgress?: (progress: SnapshotProgress) => void;
   }): Promise<SnapshotResult>;
+  /**
+   * Compares every block with a snapshot of the volume: by default the one that it is restored from, else its last
+   * one. Writes nothing. Throws IO (not served), NOT_FOUND, GONE (snapshot) and what S3 does.
+   */
+  verify(params: {
+    volumeId: string;
+    snapshotId?: string;
+    signal?: AbortSignal;
+    onProgress?: (progress: VerifyVolumeProgress) => void;
+  }): Promise<VolumeVerification>;
   /** The volume's snapshots in S3, oldest first. Throws what S3 does. */
   snapshots(volumeId: string, signal?: AbortSignal): Promise<VolumeSnapshot[]>;
   /**
@@ -100,6 +110,36 @@ export interface VolumeSnapshot {
   uploadedBytes?: number;
   /** What is wrong with it. */
   damage?: string;
+}
+
+export interface VerifyVolumeProgress {
+  doneBytes: number;
+  totalBytes: number;
+  damagedBlocks: number;
+}
+
+export interface VolumeVerification {
+  volumeId: string;
+  snapshotId: string;
+  blockBytes: number;
+  blockCount: number;
+  /** As in the snapshot. */
+  sameBlocks: number;
+  /** Other than in the snapshot: clients wrote to them, or may have. */
+  changedBlocks: number;
+  /** Not restored yet; the snapshot's chunks are whole. */
+  unrestoredBlocks: number;
+  damagedBlocks: number;
+  /** The first 200. */
+  damage: BlockDamage[];
+}
+
+export interface BlockDamage {
+  block: number;
+  offsetBytes: number;
+  /** `snapshot`: a chunk that is still to be restored is damaged; `volume`: the disk has something else, or nothing. */
+  where: 'snapshot' | 'volume';
+  message: string;
 }
 
 export interface SnapshotProgress {

@@ -4,11 +4,18 @@ import { HoldfastError } from '../../core/errors.ts';
 import { typed } from '../../core/typed.ts';
 import { bytesText, durationText } from '../../core/readable.ts';
 import { callAgent } from '../control/control-client.ts';
-import type { SnapshotResult, VolumeHealth, VolumeInfo, VolumeSnapshot } from '../ports.ts';
+import type {
+  SnapshotResult,
+  VolumeHealth,
+  VolumeInfo,
+  VolumeSnapshot,
+  VolumeVerification,
+} from '../ports.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { startProgress } from './progress.ts';
 import { stateDirOption, statePathOf } from './state-option.ts';
 import { parseSizeBytes } from './units.ts';
+import { damagedVolume, verificationText } from './verification-text.ts';
 import { snapshotTable, stateText, volumeDetails, volumeTable } from './volume-table.ts';
 import { exampleText } from './example-text.ts';
 
@@ -39,6 +46,7 @@ export const addVolumeCommand: AddCommands = (program, cli) => {
       ),
     );
   addLooking(volume, cli);
+  addVerifying(volume, cli);
   addChanging(volume, cli);
   addCopying(volume, cli);
   addSteering(volume, cli);
@@ -113,9 +121,10 @@ function addCopying(volume: Command, cli: CliContext): void {
         onProgress,
       ).finally(() => progress.end());
       const kind = result.incremental ? 'incremental' : 'full';
-      print(
+      printEnd(
         cli,
         options,
+        'created',
         result,
         `${result.snapshotId}: ${bytesText(result.sizeBytes)}, ${kind}, ` +
           `${bytesText(result.uploadedBytes)} uploaded in ${durationText(result.durationMs)}\n`,
@@ -130,6 +139,30 @@ function addCopying(volume: Command, cli: CliContext): void {
     .option('--bandwidth <size>', 'limit of the background per second, e.g. 20MiB')
     .option('--wait', 'until the restore has ended')
     .action((volumeId: string, options: RestoreOptions) => restore(cli, volumeId, options));
+}
+
+function addVerifying(volume: Command, cli: CliContext): void {
+  sub(volume, 'verify <volume>', 'compare every block with a snapshot, also while it is restored', [
+    'verify vol1',
+    'verify vol1 --snapshot 01k9z3v6x0e8m4t2q7c5b1a9hd --json',
+  ])
+    .option('--snapshot <id>', 'default: the one that it is restored from, else its last one')
+    .action((volumeId: string, options: RestoreOptions) => verify(cli, volumeId, options));
+}
+
+async function verify(cli: CliContext, volumeId: string, options: RestoreOptions): Promise<void> {
+  const progress = startProgress(cli, { json: options.json === true });
+  const onProgress = (at: Record<string, unknown>) => {
+    const fields = numbers(at);
+    const { doneBytes = 0, totalBytes = 0, damagedBlocks = 0 } = fields;
+    progress.update(doneBytes, totalBytes, fields, damagedBlocks > 0 ? `${damagedBlocks} damaged` : '');
+  };
+  const params = { volumeId, ...(options.snapshot !== undefined && { snapshotId: options.snapshot }) };
+  const found = await call<VolumeVerification>(cli, options, 'volume.verify', params, onProgress).finally(
+    () => progress.end(),
+  );
+  printEnd(cli, options, 'verified', found, verificationText(found));
+  if (found.damagedBlocks > 0) throw damagedVolume(found);
 }
 
 /** What can be done to a restore that runs. */
@@ -182,14 +215,15 @@ async function restore(cli: CliContext, volumeId: string, options: RestoreOption
     onProgress,
   ).finally(() => progress.end());
   const text = result.outcome ?? 'is usable; the rest is restored in the background';
-  print(cli, options, result, `${volumeId} from ${result.snapshotId}: ${text}\n`);
+  const event = result.outcome ?? 'usable';
+  printEnd(cli, options, event, result, `${volumeId} from ${result.snapshotId}: ${text}\n`);
 }
 
 const sub = (volume: Command, usage: string, summary: string, examples: string[]): Command =>
   volume
     .command(usage)
     .description(summary)
-    .option('--json', 'print JSON')
+    .option('--json', 'print JSON; JSON lines where it takes long')
     .addOption(stateDirOption())
     .addHelpText('after', exampleText(...examples.map((line) => `volume ${line}`)));
 
@@ -204,6 +238,11 @@ async function call<T>(
     signal: cli.signal,
     onProgress,
   })) as T;
+}
+
+/** The last of the JSON lines that a long command prints. */
+function printEnd(cli: CliContext, { json }: Common, event: string, value: object, text: string): void {
+  cli.stdout(json ? `${JSON.stringify({ event, ...value })}\n` : text);
 }
 
 function print(cli: CliContext, { json }: Common, value: unknown, text: string): void {

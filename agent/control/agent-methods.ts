@@ -3,7 +3,7 @@ import { commandSpecs } from '../../core/command-kinds.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { newestSnapshot } from '../commands/executors.ts';
 import type { LinkView } from '../connection/link.ts';
-import type { BucketFor, VolumeInfo, VolumeService } from '../ports.ts';
+import type { BucketFor, VerifyVolumeProgress, VolumeInfo, VolumeService } from '../ports.ts';
 import type { ControlCall, ControlMethod, ControlMethods } from './control-protocol.ts';
 
 /** What `holdfast-agent status` shows. */
@@ -32,6 +32,7 @@ const method = <S extends z.ZodType>(
   run: (params: z.infer<S>, call: ControlCall) => Promise<unknown> | unknown,
 ): ControlMethod => ({ params, run: (given, call) => run(given as z.infer<S>, call) });
 
+const restoreSpec = commandSpecs['restore.start'].params;
 const onVolume = commandSpecs['volume.check'].params;
 
 /** What the agent's own CLI can ask of it: the same things, with the same limits, as the control plane's commands. */
@@ -44,6 +45,7 @@ export function agentMethods({ volumes, bucketFor, view }: AgentMethodDeps): Con
     ['volume.delete', method(onVolume, ({ volumeId }) => volumes.remove(volumeId))],
     ['volume.snapshots', method(onVolume, ({ volumeId }, { signal }) => volumes.snapshots(volumeId, signal))],
     ['volume.check', method(onVolume, ({ volumeId }) => volumes.check(volumeId))],
+    ['volume.verify', method(verifyParams, (params, call) => verify(volumes, params, call))],
     ['volume.snapshot', method(onVolume, ({ volumeId }, call) => snapshot(volumes, volumeId, call))],
     [
       'volume.restore',
@@ -68,7 +70,19 @@ function snapshot(
   });
 }
 
-const restoreParams = commandSpecs['restore.start'].params.extend({
+const verifyParams = onVolume.extend({ snapshotId: restoreSpec.shape.snapshotId });
+
+function verify(
+  volumes: VolumeService,
+  { volumeId, snapshotId }: z.infer<typeof verifyParams>,
+  { signal, progress }: ControlCall,
+): Promise<unknown> {
+  const onProgress = ({ doneBytes, totalBytes, damagedBlocks }: VerifyVolumeProgress) =>
+    progress({ doneBytes, totalBytes, damagedBlocks });
+  return volumes.verify({ volumeId, snapshotId, signal, onProgress });
+}
+
+const restoreParams = restoreSpec.extend({
   /** True: answers when the restore has ended; false: as soon as the volume is usable. */
   wait: z.boolean().default(false),
 });

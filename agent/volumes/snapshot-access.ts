@@ -71,6 +71,15 @@ export class SnapshotAccess {
     }
   }
 
+  /** Opens a snapshot to look at it; one that was deleted only where the restore of that id holds on to it. */
+  async open(volumeId: string, snapshotId: string, restoreId?: string): Promise<OpenedSnapshot> {
+    const bucket = await this.bucket({ kind: 'restore', volumeId, snapshotId });
+    return openSnapshot(bucket, snapshotId, {
+      ...(restoreId !== undefined && { pinId: pinId(restoreId) }),
+      transfers: this.#transfers,
+    });
+  }
+
   /** The snapshot of a restore that goes on: opened when its first chunk is wanted. */
   reopen(descriptor: Descriptor): SnapshotSource {
     const { volumeId, snapshotId, restoreId, rootHash } = descriptor.frozen;

@@ -1,7 +1,9 @@
 import type { HoldfastError } from '../../core/errors.ts';
 import type { SnapshotProgress, SnapshotResult } from '../ports.ts';
 import { takeSnapshot, type TakeSnapshotParams } from './take-snapshot.ts';
+import { mustBeReadable } from './volume-errors.ts';
 import type { VolumeRecord } from './volume-record.ts';
+import type { Opened, VolumeFacts } from './volume-view.ts';
 
 /** A snapshot of a volume on its way to S3: its progress, and the means to stop it. */
 export class Upload {
@@ -29,4 +31,9 @@ export class Upload {
     };
     return takeSnapshot({ ...p, signal, onProgress, now: this.#now });
   }
+}
+
+/** Throws BUSY while another snapshot is being taken, IO where the volume cannot be read. */
+export function beginUpload(facts: VolumeFacts, now: () => number): { opened: Opened; upload: Upload } {
+  return { opened: mustBeReadable(facts), upload: new Upload(now) };
 }

@@ -5,7 +5,7 @@ import type { Bandwidth } from '../restore/bandwidth.ts';
 import type { DescriptorStore } from '../restore/descriptor-store.ts';
 import { identityAt } from '../restore/file-target.ts';
 import type { Clock } from '../restore/target-disk.ts';
-import type { Loss } from './inspection.ts';
+import { passingFaults, type Loss } from './inspection.ts';
 import type { SnapshotAccess } from './snapshot-access.ts';
 import type { VolumeRecord } from './volume-record.ts';
 import type { VolumeFacts } from './volume-view.ts';
@@ -35,6 +35,14 @@ export async function loadDescriptor(
       ? { descriptor: undefined }
       : { loss: { reason: 'io-error', detail: message } };
   }
+}
+
+/** A restore that began after the loss mends it; one in whose course the loss came does not. */
+export function isStillLost({ fault }: VolumeRecord, descriptor: Descriptor | undefined): boolean {
+  if (!fault || passingFaults.has(fault.reason)) return false;
+  const phase = descriptor?.moving.phase;
+  if (phase === undefined || phase === 'restored') return true;
+  return fault.restoreId === descriptor?.frozen.restoreId;
 }
 
 /** True where a restore was begun, is not complete, and its disk is still there. */

@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { VolumeRecord } from './volume-record.ts';
-import { stateOf, type VolumeFacts } from './volume-view.ts';
+import { stateOf, type Opened, type VolumeFacts } from './volume-view.ts';
 import { typed } from '../../core/typed.ts';
 
 /** What clients of a volume get that is not served. */
@@ -58,11 +58,17 @@ export function mustBeIdle(facts: VolumeFacts): void {
  * Throws BUSY while a snapshot is being taken, IO where the volume cannot be read. One that is being restored can: what
  * is not there yet comes from the snapshot that it is restored from.
  */
-export function mustBeReadable(facts: VolumeFacts): void {
-  const state = stateOf(facts);
+export function mustBeReadable(facts: VolumeFacts): Opened {
   if (facts.upload) throw busyUploading(facts);
-  if (facts.opened && (state === 'healthy' || state === 'restoring' || state === 'paused')) return;
-  throw new HoldfastError('IO', `volume ${facts.record.volumeId} is ${state}`, { hint: 'restore it first' });
+  return mustBeServed(facts);
+}
+
+/** Throws IO where the volume cannot be read. */
+export function mustBeServed(facts: VolumeFacts): Opened {
+  const { opened, record } = facts;
+  const state = stateOf(facts);
+  if (opened && (state === 'healthy' || state === 'restoring' || state === 'paused')) return opened;
+  throw new HoldfastError('IO', `volume ${record.volumeId} is ${state}`, { hint: 'restore it first' });
 }
 
 function busyUploading({ record }: VolumeFacts): HoldfastError {

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import type { TargetIdentity } from '../../core/restore/descriptor.ts';
+import { snapshotIdTimeMs } from '../../core/snapshot/names.ts';
+import type { SnapshotSource } from '../../core/snapshot/source.ts';
 import type { FileFormat } from '../state/versioned-file.ts';
 
 const count = z.number().int().nonnegative();
@@ -47,4 +49,14 @@ export const volumeFile: FileFormat<typeof schema> = { format: 'holdfast-volume'
 
 export interface VolumeRecord extends z.infer<typeof schema> {
   identity: TargetIdentity;
+}
+
+/** From the begin of a restore on the volume is the snapshot and what clients change: the next snapshot builds on it. */
+export function afterRestore(
+  identity: TargetIdentity,
+  restoreId: string,
+  { snapshotId, sizeBytes, chunkBytes }: SnapshotSource,
+): Partial<VolumeRecord> {
+  const lastSnapshot = { snapshotId, at: snapshotIdTimeMs(snapshotId), sizeBytes, chunkBytes };
+  return { identity, restoreId, lastSnapshot, fault: undefined, stopped: undefined, signature: undefined };
 }

@@ -177,6 +177,7 @@ class Volumes implements VolumeService {
     this.#volume(volumeId);
     return this.#snapshots.list(volumeId, signal);
   };
+  verify: VolumeService['verify'] = async ({ volumeId, ...p }) => this.#volume(volumeId).verify(p);
   restore: VolumeService['restore'] = (p) => this.#volume(p.volumeId).restore(p);
 
   #makeVolume(record: VolumeRecord): Volume {

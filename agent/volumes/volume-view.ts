@@ -5,6 +5,7 @@ import type { VolumeHealth, VolumeInfo, VolumeState } from '../ports.ts';
 import type { BarrierOwner } from '../restore/barrier-owner.ts';
 import type { RestoreEngine } from '../restore/restore-engine.ts';
 import type { ContentSamples } from './content-samples.ts';
+import type { Loss } from './inspection.ts';
 import type { TrackedDevice } from './tracked-device.ts';
 import type { VolumeRecord } from './volume-record.ts';
 import type { LockedTarget } from '../restore/volume-target.ts';
@@ -71,6 +72,14 @@ export function infoOf(facts: VolumeFacts): VolumeInfo {
       }),
     ...(facts.upload && { upload: facts.upload }),
   };
+}
+
+/** What is noted of a volume that was lost just now: why, and in the course of which restore. */
+export function faultIn({ record, opened }: VolumeFacts, { reason, detail }: Loss): VolumeRecord['fault'] {
+  const engine = opened?.restore?.engine;
+  const during = engine && engine.state !== 'restored' ? engine.descriptor.frozen : undefined;
+  const { restoreId, snapshotId } = during ?? record.fault ?? {};
+  return { reason, detail: detail.slice(0, 1000), restoreId, snapshotId };
 }
 
 /** Throws CONFLICT where no restore runs. */

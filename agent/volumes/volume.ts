@@ -1,6 +1,5 @@
 import { asHoldfastError, type HoldfastError } from '../../core/errors.ts';
 import type { Descriptor } from '../../core/restore/descriptor.ts';
-import { snapshotIdTimeMs } from '../../core/snapshot/names.ts';
 import type { RestoreOutcome, SnapshotResult, VolumeHealth, VolumeInfo, VolumeService } from '../ports.ts';
 import { fileDescriptorStore, type DescriptorStore } from '../restore/descriptor-store.ts';
 import type { RestoreEngine } from '../restore/restore-engine.ts';
@@ -15,19 +14,26 @@ import { openHealthy, stopOf } from './open-healthy.ts';
 import { outcomeOf } from './restore-outcome.ts';
 import { geometryFor, newRestoreId, type RestoreParams } from '../restore/restore-plan.ts';
 import { TrackedDevice } from './tracked-device.ts';
-import { Upload } from './upload.ts';
+import { beginUpload, type Upload } from './upload.ts';
+import { canceled, forgotten, isBack, lost, mustBeIdle, unavailable } from './volume-errors.ts';
 import {
-  canceled,
-  forgotten,
-  isBack,
-  lost,
-  mustBeIdle,
-  mustBeReadable,
-  unavailable,
-} from './volume-errors.ts';
-import { isUnfinished, loadDescriptor, releaseSnapshot, type VolumeDeps } from './volume-descriptor.ts';
-import { volumeFile, type VolumeRecord } from './volume-record.ts';
-import { engineOf, healthOf, infoOf, stateOf, type Opened, type VolumeFacts } from './volume-view.ts';
+  isStillLost,
+  isUnfinished,
+  loadDescriptor,
+  releaseSnapshot,
+  type VolumeDeps,
+} from './volume-descriptor.ts';
+import { verifyServed, type VerifyParams } from './verify-served.ts';
+import { afterRestore, volumeFile, type VolumeRecord } from './volume-record.ts';
+import {
+  engineOf,
+  faultIn,
+  healthOf,
+  infoOf,
+  stateOf,
+  type Opened,
+  type VolumeFacts,
+} from './volume-view.ts';
 
 type SnapshotParams = Parameters<VolumeService['snapshot']>[0];
 
@@ -88,6 +94,9 @@ export class Volume {
     }
   }
 
+  verify = (p: VerifyParams): ReturnType<VolumeService['verify']> =>
+    verifyServed({ facts: () => this.#facts(), device: this.served, ...this.#deps }, p);
+
   restore = (p: RestoreParams): Promise<void> => this.#run(() => this.#restore(p));
   pause = (): Promise<void> => this.#run(() => this.#engine().pause());
   resume = (): Promise<void> => this.#run(() => this.#engine().resumeBackground());
@@ -136,11 +145,7 @@ export class Volume {
       if ('loss' in stored) return await this.#lose(stored.loss);
       const { descriptor } = stored;
       const phase = descriptor?.moving.phase;
-      const { fault } = this.#record;
-      // A restore that began after the loss mends it; one in whose course the loss came does not.
-      const isLost =
-        phase === undefined || phase === 'restored' || fault?.restoreId === descriptor?.frozen.restoreId;
-      if (fault && isLost && !passingFaults.has(fault.reason)) await this.served.replace(lost(this.#record));
+      if (isStillLost(this.#record, descriptor)) await this.served.replace(lost(this.#record));
       else if (descriptor && phase === 'canceled') await this.#refuseCanceled(descriptor);
       else if (descriptor && phase !== 'restored') {
         const source = this.#deps.snapshots.reopen(descriptor);
@@ -176,11 +181,7 @@ export class Volume {
       this.#canceled = undefined;
       await this.#serveRestore(opened, new ChangedGrains(sizeBytes));
       // From now on the volume is the snapshot and what clients changed since: the next one builds on it.
-      const { sizeBytes: snapshotBytes, chunkBytes } = source;
-      const at = snapshotIdTimeMs(p.snapshotId);
-      const lastSnapshot = { snapshotId: p.snapshotId, at, sizeBytes: snapshotBytes, chunkBytes };
-      const forgotten = { fault: undefined, stopped: undefined, signature: undefined };
-      await this.#save({ identity: opened.target.identity, restoreId, lastSnapshot, ...forgotten });
+      await this.#save(afterRestore(opened.target.identity, restoreId, source));
     } catch (thrown) {
       await source.close();
       await this.#deps.snapshots.release(volumeId, p.snapshotId, restoreId).catch(() => undefined);
@@ -257,13 +258,10 @@ export class Volume {
     return !('loss' in found);
   }
 
-  async #lose({ reason, detail }: Loss): Promise<void> {
+  async #lose(loss: Loss): Promise<void> {
     const { volumeId, fault: before } = this.#record;
-    const engine = this.#opened?.restore?.engine;
-    const during = engine && engine.state !== 'restored' ? engine.descriptor.frozen : undefined;
-    const { restoreId, snapshotId } = during ?? before ?? {};
-    const fault = { reason, detail: detail.slice(0, 1000), restoreId, snapshotId };
-    this.#record = { ...this.#record, fault };
+    const { reason, detail } = loss;
+    this.#record = { ...this.#record, fault: faultIn(this.#facts(), loss) };
     await this.#closeDevice(lost(this.#record));
     if (before?.reason === reason) return;
     this.#deps.log('error', 'volume.lost', { volumeId, reason, detail });
@@ -285,11 +283,10 @@ export class Volume {
 
   #engine = (): RestoreEngine => engineOf(this.#facts());
 
-  #beginUpload(): { opened: Opened; upload: Upload } {
-    mustBeReadable(this.#facts());
-    const opened = this.#opened!;
-    this.#upload = new Upload(this.#deps.clock.now);
-    return { opened, upload: this.#upload };
+  #beginUpload(): ReturnType<typeof beginUpload> {
+    const begun = beginUpload(this.#facts(), this.#deps.clock.now);
+    this.#upload = begun.upload;
+    return begun;
   }
 
   async #save(change: Partial<VolumeRecord>): Promise<void> {

@@ -159,6 +159,15 @@ it('makes a volume, takes its snapshot, loses it and restores it, all by command
   });
   await agent.until('restore.restored', { volumeId: 'vol1' });
   expect(sha256(readFileSync(image))).toBe(before);
+  const onHost = (...args: string[]) => runCli(['volume', 'verify', 'vol1', '--state-dir', state, ...args]);
+  expect(await onHost()).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(
+      /^vol1: of (\d+) blocks \1 as in \S+, 0 changed since, 0 damaged\n$/,
+    ) as string,
+  });
+  const lines = (await onHost('--json')).stdout.trimEnd().split('\n');
+  expect(JSON.parse(lines.at(-1)!)).toMatchObject({ event: 'verified', changedBlocks: 0, damagedBlocks: 0 });
 });
 
 it('says what is wrong with a command that cannot be done', async () => {

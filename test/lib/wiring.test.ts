@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { alertEventSource } from '../../core/alert-event.ts';
-import type { EnvName } from '../../core/env.ts';
+import type { CellEntry, EnvName } from '../../core/env.ts';
 import { readConfig } from '../../lib/config.ts';
 import { readable } from './readable.ts';
 import { homeAndCell, ofType, type SynthesizedStack } from './synthesis.ts';
@@ -109,5 +109,23 @@ describe('a rule', () => {
       row('SweeperTick', config.schedules.sweeper, 'Sweeper'),
     ]);
     expect(rules(cell)).toEqual([]);
+  });
+});
+
+describe('the directory of the cells', () => {
+  it('has an entry of each cell with the addresses by which it is found', () => {
+    const entries = Object.values(ofType(cell, 'AWS::SSM::Parameter')).map(({ Properties }) => ({
+      name: readable(cell, Properties['Name'], [home, cell]),
+      value: JSON.parse(readable(cell, Properties['Value'], [home, cell])) as unknown,
+    }));
+    const value: CellEntry = {
+      cellId: 'cell-1',
+      webSocketUrl: 'wss://{cell-1/WebSocketApi}/v1',
+      apiUrl: 'https://{cell-1/HttpApi}',
+      deliverFunctionName: 'holdfast-cell-1-deliver',
+    };
+    expect(entries).toEqual([{ name: '/holdfast/cells/cell-1', value }]);
+    const deliver = cell.functions.find(({ handler }) => handler === 'Deliver');
+    expect(deliver?.resource.Properties['FunctionName']).toBe(value.deliverFunctionName);
   });
 });

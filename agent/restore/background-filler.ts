@@ -4,7 +4,7 @@ import type { Geometry } from '../../core/restore/geometry.ts';
 import type { SnapshotSource } from '../../core/snapshot/source.ts';
 import type { Bandwidth } from './bandwidth.ts';
 import { ByteBudget } from './byte-budget.ts';
-import { checkChunk } from './chunk-loader.ts';
+import { wrongLength } from './chunk-loader.ts';
 import type { Persister } from './persister.ts';
 import type { StateFinder } from './state-finder.ts';
 import type { Clock } from './target-disk.ts';
@@ -200,27 +200,23 @@ export class BackgroundFiller {
   ): Promise<void> {
     const { source, bandwidths } = this.#deps;
     const inSnapshot = Math.min(start + chunks.length, source.chunkCount);
+    const options = { signal, priority: 'background' as const };
     let next = start;
-    while (next < inSnapshot) {
-      try {
-        for await (const { index, bytes } of source.readChunks(next, inSnapshot, {
-          signal,
-          priority: 'background',
-        })) {
-          checkChunk(source, index, bytes);
-          for (const limit of bandwidths) limit.spend(bytes?.length ?? 0);
-          chunks[index - start]?.resolve(bytes);
-          next = index + 1;
+    try {
+      for await (const read of source.readChunks(next, inSnapshot, options)) {
+        const chunk = chunks[read.index - start];
+        const damage = read.damage ?? wrongLength(source, read.index, read.bytes);
+        if (read.damage || damage) chunk?.reject(damage);
+        else {
+          for (const limit of bandwidths) limit.spend(read.bytes?.length ?? 0);
+          chunk?.resolve(read.bytes);
         }
-        if (next < inSnapshot) throw new Error(`the snapshot ended at chunk ${next}`);
-      } catch (thrown) {
-        chunks[next - start]?.reject(thrown);
-        if (signal.aborted || asHoldfastError(thrown).code !== 'CORRUPT') {
-          for (const chunk of chunks.slice(next - start)) chunk.reject(thrown);
-          return;
-        }
-        next++;
+        next = read.index + 1;
       }
+      if (next < inSnapshot) throw new Error(`the snapshot ended at chunk ${next}`);
+    } catch (thrown) {
+      for (const chunk of chunks.slice(next - start)) chunk.reject(thrown);
+      return;
     }
     for (const chunk of chunks.slice(Math.max(0, inSnapshot - start))) chunk.resolve(undefined);
   }

@@ -45,7 +45,8 @@ export class ChunkLoader {
     for (let waitMs = retryMsMin; ; waitMs = Math.min(waitMs * 2, retryMsMax)) {
       try {
         const chunk = await this.#source.readChunk(block, { priority: 'demand', signal });
-        checkChunk(this.#source, block, chunk);
+        const damage = wrongLength(this.#source, block, chunk);
+        if (damage) throw damage;
         return chunk;
       } catch (thrown) {
         if (this.#policy === 'eio' || signal?.aborted) throw thrown;
@@ -55,12 +56,16 @@ export class ChunkLoader {
   }
 }
 
-/** Throws CORRUPT where the source breaks its word about a chunk's length. */
-export function checkChunk(source: SnapshotSource, index: number, chunk: Uint8Array | undefined): void {
+/** CORRUPT where the source breaks its word about a chunk's length. */
+export function wrongLength(
+  source: SnapshotSource,
+  index: number,
+  chunk: Uint8Array | undefined,
+): HoldfastError | undefined {
   const expected = Math.min(source.chunkBytes, source.sizeBytes - index * source.chunkBytes);
-  if (chunk && chunk.length !== expected)
-    throw new HoldfastError(
-      'CORRUPT',
-      `chunk ${index} of snapshot ${source.snapshotId} has ${chunk.length} bytes, not ${expected}`,
-    );
+  if (!chunk || chunk.length === expected) return undefined;
+  return new HoldfastError(
+    'CORRUPT',
+    `chunk ${index} of snapshot ${source.snapshotId} has ${chunk.length} bytes, not ${expected}`,
+  );
 }

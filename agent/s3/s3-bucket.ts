@@ -83,7 +83,10 @@ class S3Bucket implements Bucket {
       const request = await signRange(client, { ...this.#object(key), Range }, signal);
       const bytes = await transfer.fetchRange(request, lengthBytes, signal).catch((error: unknown) => {
         if (!(error instanceof TransferFailure) || error.code !== objectTooLong) throw error;
-        throw new HoldfastError('CORRUPT', `get ${this.#name(key)}: ${error.message}`);
+        throw new HoldfastError('IO', `get ${this.#name(key)}: ${error.message}`, {
+          hint: 'something between here and S3 disregards the Range of a request, or S3’s stand-in does',
+          cause: error,
+        });
       });
       if (bytes.length === lengthBytes) return bytes;
       throw new HoldfastError('CORRUPT', `${this.#name(key)} ends before byte ${offsetBytes + lengthBytes}`);

@@ -99,7 +99,8 @@ export function classifyS3Failure(error: unknown): S3Failure {
     transient: row?.transient ?? false,
     expired: row?.expired ?? false,
     code: row?.code ?? 'IO',
-    why: status === undefined || names.length > 1 ? why : `${why}, HTTP ${status}`,
+    why:
+      status === undefined || names.length > 1 || why === `HTTP ${status}` ? why : `${why}, HTTP ${status}`,
     hint: row?.hint,
   };
 }

@@ -4,7 +4,7 @@ import { keys } from '../../core/snapshot/names.ts';
 import type { Bucket, CallOptions } from '../s3/bucket.ts';
 import { inlineTransfers, type Transfers } from '../transfer/transfers.ts';
 import type { UnpackedChunk } from '../transfer/transfer.ts';
-import { corruptHint, missingIsCorrupt } from './manifest-reader.ts';
+import { corruptHint } from './manifest-reader.ts';
 
 /** A chunk that is stored, and how long its plain bytes are. */
 export interface StoredChunk {
@@ -34,20 +34,23 @@ export class ChunkReader {
 
   /**
    * Chunks whose stored bytes are neighbours in one pack, with one request. Each promise settles for itself, so
-   * that a damaged chunk is named and leaves its neighbours readable.
+   * that a damaged chunk is named and leaves its neighbours readable: where the request as a whole finds damage and the
+   * pack is there, each chunk is asked for alone.
    */
   async readRun(run: StoredChunk[], options?: CallOptions): Promise<Promise<Uint8Array>[]> {
     const [first, last] = [run[0]!, run.at(-1)!];
     const start = first.location.offsetBytes;
     const lengthBytes = last.location.offsetBytes + last.location.storedBytes - start;
-    const bytes = await this.#range(first, start, lengthBytes, options).catch((error: unknown) => {
-      if (error instanceof HoldfastError && error.code === 'CORRUPT' && run.length > 1) return undefined;
-      throw error;
+    const key = keys.pack(first.location.pack);
+    const bytes = await this.#bucket
+      .getRange(key, { offsetBytes: start, lengthBytes }, options)
+      .catch((error: unknown) => damageOf(error));
+    const isMissing = bytes instanceof HoldfastError && bytes.code === 'NOT_FOUND';
+    const unpacked = bytes instanceof HoldfastError ? undefined : await this.#unpack(bytes, run, options);
+    const chunks = run.map(async (chunk, i) => {
+      if (isMissing) throw this.#corrupt(chunk, 'is missing', bytes);
+      return unpacked ? this.#plain(chunk, unpacked[i]) : this.read(chunk, options);
     });
-    const unpacked = bytes && (await this.#unpack(bytes, run, options));
-    const chunks = run.map(async (chunk, i) =>
-      unpacked ? this.#plain(chunk, unpacked[i]) : this.read(chunk, options),
-    );
     for (const chunk of chunks) chunk.catch(() => undefined);
     return chunks;
   }
@@ -69,9 +72,8 @@ export class ChunkReader {
     return this.#bucket
       .getRange(keys.pack(chunk.location.pack), { offsetBytes, lengthBytes }, options)
       .catch((error: unknown) => {
-        if (error instanceof HoldfastError && error.code === 'CORRUPT')
-          throw this.#corrupt(chunk, 'ends too early', error);
-        throw missingIsCorrupt(error, this.#message(chunk, 'is missing'));
+        const damage = damageOf(error);
+        throw this.#corrupt(chunk, damage.code === 'CORRUPT' ? 'ends too early' : 'is missing', damage);
       });
   }
 
@@ -87,4 +89,10 @@ export class ChunkReader {
     const { pack, offsetBytes, storedBytes } = location;
     return `${this.#label}: chunk ${index} (${keys.pack(pack)}, ${storedBytes} bytes at ${offsetBytes}) ${why}`;
   }
+}
+
+/** CORRUPT (the pack ends too early) or NOT_FOUND; throws what says nothing about the pack. */
+function damageOf(error: unknown): HoldfastError {
+  if (error instanceof HoldfastError && ['CORRUPT', 'NOT_FOUND'].includes(error.code)) return error;
+  throw error;
 }

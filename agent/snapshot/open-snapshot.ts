@@ -3,7 +3,7 @@ import { sha256, type ChunkEntry, type PageRef, type SnapshotRoot } from '../../
 import { formatLimits, plainBytesOf, type Geometry } from '../../core/snapshot/geometry.ts';
 import { checkSnapshotId, keys } from '../../core/snapshot/names.ts';
 import { decodeRoot } from '../../core/snapshot/root-codec.ts';
-import type { ReadChunkOptions, SnapshotSource } from '../../core/snapshot/source.ts';
+import type { ReadChunk, ReadChunkOptions, SnapshotSource } from '../../core/snapshot/source.ts';
 import type { Bucket, CallOptions } from '../s3/bucket.ts';
 import type { Transfers } from '../transfer/transfers.ts';
 import { ChunkReader, type StoredChunk } from './chunk-reader.ts';
@@ -114,11 +114,7 @@ export class OpenedSnapshot implements SnapshotSource {
     return (await this.entry(index)) === undefined;
   }
 
-  readChunks(
-    start: number,
-    end: number,
-    options: ReadChunkOptions = {},
-  ): AsyncIterable<{ index: number; bytes: Uint8Array | undefined }> {
+  readChunks(start: number, end: number, options: ReadChunkOptions = {}): AsyncIterable<ReadChunk> {
     const call = this.#call(start, end, options);
     return readInOrder(start, end, (index) => this.#stored(index, call), this.#chunks, call);
   }

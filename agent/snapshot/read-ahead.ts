@@ -1,5 +1,8 @@
+import { HoldfastError } from '../../core/errors.ts';
 import type { CallOptions } from '../s3/bucket.ts';
 import type { ChunkReader, StoredChunk } from './chunk-reader.ts';
+import type { ReadChunk } from '../../core/snapshot/source.ts';
+import { asCorrupt } from './damage.ts';
 import { inOrder } from './in-order.ts';
 
 /** One request of the background: long enough to fill the line, short enough to hold several in memory. */
@@ -8,7 +11,8 @@ const runBytesMax = 1024 * 1024;
 const runChunksMax = 256;
 const runsInFlightMax = 4;
 
-type Run = { start: number; end: number; stored: StoredChunk[] };
+/** `damage`: of the manifest's page, which does not say where its one chunk is. */
+type Run = { start: number; end: number; stored: StoredChunk[]; damage?: HoldfastError };
 
 /** The chunks of [start, end) in order; stored neighbours share a request, and some requests are ahead. */
 export async function* readInOrder(
@@ -17,14 +21,23 @@ export async function* readInOrder(
   storedChunk: (index: number) => Promise<StoredChunk | undefined>,
   reader: ChunkReader,
   call: CallOptions,
-): AsyncGenerator<{ index: number; bytes: Uint8Array | undefined }> {
+): AsyncGenerator<ReadChunk> {
   const runs = findRuns(start, end, storedChunk);
   const fetched = inOrder(runs, runsInFlightMax, async (run) => {
     const bytes = run.stored.length > 0 ? await reader.readRun(run.stored, call) : [];
     return { run, bytes: new Map(run.stored.map((chunk, position) => [chunk.index, bytes[position]!])) };
   });
   for await (const { run, bytes } of fetched)
-    for (let index = run.start; index < run.end; index += 1) yield { index, bytes: await bytes.get(index) };
+    for (let index = run.start; index < run.end; index += 1)
+      yield run.damage ? { index, damage: run.damage } : await readChunk(index, bytes.get(index));
+}
+
+async function readChunk(index: number, bytes: Promise<Uint8Array> | undefined): Promise<ReadChunk> {
+  try {
+    return { index, bytes: await bytes };
+  } catch (thrown) {
+    return { index, damage: asCorrupt(thrown) };
+  }
 }
 
 async function* findRuns(
@@ -34,7 +47,13 @@ async function* findRuns(
 ): AsyncGenerator<Run> {
   let run: Run = { start, end: start, stored: [] };
   for (let index = start; index < end; index += 1) {
-    const chunk = await storedChunk(index);
+    const chunk = await storedChunk(index).catch(asCorrupt);
+    if (chunk instanceof HoldfastError) {
+      if (run.end > run.start) yield run;
+      yield { start: index, end: index + 1, stored: [], damage: chunk };
+      run = { start: index + 1, end: index + 1, stored: [] };
+      continue;
+    }
     if (run.end - run.start >= runChunksMax || (chunk && !continues(run, chunk))) {
       yield run;
       run = { start: index, end: index, stored: [] };

@@ -78,24 +78,11 @@ class Verification {
       this.#record(start, end - start, error);
       return this.#report(end);
     }
-    for (let next = start; next < end;) next = await this.#chunks(next, end);
-  }
-
-  /** Reads on until the end or the first damaged chunk; returns the index to go on with. */
-  async #chunks(start: number, end: number): Promise<number> {
-    let next = start;
-    try {
-      for await (const { index, bytes } of this.#snapshot.readChunks(start, end, this.#options)) {
-        next = index + 1;
-        this.result.readBytes += bytes?.length ?? 0;
-        this.#report(next);
-      }
-    } catch (error) {
-      this.#record(next, 1, error);
-      next += 1;
-      this.#report(next);
+    for await (const read of this.#snapshot.readChunks(start, end, this.#options)) {
+      if (read.damage) this.#record(read.index, 1, read.damage);
+      else this.result.readBytes += read.bytes?.length ?? 0;
+      this.#report(read.index + 1);
     }
-    return next;
   }
 
   #record(firstChunk: number, chunkCount: number, error: unknown): void {

@@ -35,8 +35,11 @@ export function rangeFetcher(proxy?: Agent): FetchRange {
     });
 }
 
+/** What breaks the rules of HTTP is a broken connection: what speaks at the other end is not S3, or not well. */
 const broken = ({ message, code, name }: NodeJS.ErrnoException): TransferFailure =>
-  new TransferFailure(message, { code: code ?? name });
+  code?.startsWith('HPE_')
+    ? new TransferFailure(`the answer is not HTTP: ${message}`, { code: 'ECONNRESET' })
+    : new TransferFailure(message, { code: code ?? name });
 
 async function body(response: IncomingMessage, lengthBytes: number): Promise<Uint8Array> {
   const announced = Number(response.headers['content-length'] ?? lengthBytes);
@@ -53,7 +56,9 @@ async function body(response: IncomingMessage, lengthBytes: number): Promise<Uin
 }
 
 const tooLong = (lengthBytes: number): TransferFailure =>
-  new TransferFailure(`the answer is longer than ${lengthBytes} bytes`, { code: objectTooLong });
+  new TransferFailure(`the answer is longer than the ${lengthBytes} bytes that were asked for`, {
+    code: objectTooLong,
+  });
 
 /** What an error's body says, as S3 writes it. */
 async function failure(response: IncomingMessage): Promise<never> {

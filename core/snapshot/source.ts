@@ -1,3 +1,5 @@
+import type { HoldfastError } from '../errors.ts';
+
 /** A snapshot opened for reading: what the restore engine and the read-only export consume. */
 export interface SnapshotSource {
   readonly snapshotId: string;
@@ -16,15 +18,16 @@ export interface SnapshotSource {
   isHole(index: number): Promise<boolean>;
   /**
    * The chunks of [start, end) for the background, merged into ranges that are longer than one chunk where packs
-   * allow it. Yields in index order; holes yield undefined.
+   * allow it. Yields in index order, damaged chunks among them. Throws what else `readChunk` does.
    */
-  readChunks(
-    start: number,
-    end: number,
-    options?: ReadChunkOptions,
-  ): AsyncIterable<{ index: number; bytes: Uint8Array | undefined }>;
+  readChunks(start: number, end: number, options?: ReadChunkOptions): AsyncIterable<ReadChunk>;
   close(): Promise<void>;
 }
+
+/** A chunk as it was read: its bytes (undefined: a hole), or why it cannot be had, which is CORRUPT. */
+export type ReadChunk =
+  | { index: number; bytes: Uint8Array | undefined; damage?: undefined }
+  | { index: number; damage: HoldfastError };
 
 export interface ReadChunkOptions {
   signal?: AbortSignal;

@@ -8,6 +8,10 @@ export type Fault =
   | { kind: 'reset' }
   /** The request arrives, its answer does not. */
   | { kind: 'reset-after' }
+  /** The answer is not HTTP. */
+  | { kind: 'garbage' }
+  /** As if the request had asked for no range. */
+  | { kind: 'no-range' }
   /** The answer ends early. */
   | { kind: 'truncate' };
 
@@ -28,6 +32,8 @@ export async function startFlakyProxy(targetUrl: string): Promise<FlakyProxy> {
     proxy.requests.push(label);
     const fault = proxy.faultFor(label, proxy.requests.filter((each) => each === label).length);
     if (fault?.kind === 'reset') return void incoming.socket.destroy();
+    if (fault?.kind === 'garbage') return void incoming.socket.end('\0garbage\r\n\r\n');
+    if (fault?.kind === 'no-range') delete incoming.headers.range;
     if (fault?.kind === 'answer') return void answer(incoming, outgoing, fault);
     forward(incoming, outgoing, target, fault);
   });

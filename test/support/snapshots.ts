@@ -40,8 +40,10 @@ export const snapshotOf = (
 /** All plain bytes of a snapshot, holes as zeroes. */
 export async function plainBytesIn(snapshot: SnapshotSource): Promise<Uint8Array> {
   const plain = new Uint8Array(snapshot.sizeBytes);
-  for await (const { index, bytes } of snapshot.readChunks(0, snapshot.chunkCount))
-    if (bytes) plain.set(bytes, index * snapshot.chunkBytes);
+  for await (const read of snapshot.readChunks(0, snapshot.chunkCount)) {
+    if (read.damage) throw read.damage;
+    if (read.bytes) plain.set(read.bytes, read.index * snapshot.chunkBytes);
+  }
   return plain;
 }
 

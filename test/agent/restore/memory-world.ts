@@ -1,3 +1,4 @@
+import { asCorrupt } from '../../../agent/snapshot/damage.ts';
 import type { Clock, TargetDisk } from '../../../agent/restore/target-disk.ts';
 import type { DescriptorStore } from '../../../agent/restore/descriptor-store.ts';
 import type { EngineDeps } from '../../../agent/restore/engine-parts.ts';
@@ -113,7 +114,11 @@ export class MemorySnapshot implements SnapshotSource {
   isHole = async (index: number) => this.#chunk(index) === undefined;
 
   async *readChunks(start: number, end: number) {
-    for (let index = start; index < end; index++) yield { index, bytes: await this.readChunk(index) };
+    for (let index = start; index < end; index++)
+      yield await this.readChunk(index).then(
+        (bytes) => ({ index, bytes }),
+        (thrown: unknown) => ({ index, damage: asCorrupt(thrown) }),
+      );
   }
 
   close = () => Promise.resolve();

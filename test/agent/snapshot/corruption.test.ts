@@ -1,6 +1,7 @@
 import { openSnapshot } from '../../../agent/snapshot/open-snapshot.ts';
 import { verifySnapshot } from '../../../agent/snapshot/verify-snapshot.ts';
 import { HoldfastError } from '../../../core/errors.ts';
+import type { ReadChunk } from '../../../core/snapshot/source.ts';
 import { MemoryBucket } from '../../support/memory-bucket.ts';
 import { seeded } from '../../support/random.ts';
 import { plainBytesIn, snapshotOf, someBytes } from '../../support/snapshots.ts';
@@ -98,17 +99,25 @@ test('one damaged chunk leaves its neighbours in the same request readable, and 
   const stored = (await snapshot.leaf(0))!.flatMap((entry, index) => (entry ? [{ ...entry, index }] : []));
   const victim = stored[2]!;
   bucket.objects.get(`packs/${victim.pack}`)![victim.offsetBytes]! ^= 0x10;
-  const got: number[] = [];
-  const reading = (async () => {
-    for await (const { index } of snapshot.readChunks(0, snapshot.chunkCount)) got.push(index);
-  })();
-  await expect(reading).rejects.toMatchObject({
-    code: 'CORRUPT',
-    message: expect.stringContaining(`chunk ${victim.index} `),
-  });
-  expect(got).toEqual(Array.from({ length: victim.index }, (_, index) => index));
-  for await (const { index } of snapshot.readChunks(victim.index + 1, snapshot.chunkCount)) got.push(index);
-  expect(got).toHaveLength(snapshot.chunkCount - 1);
+  const got: ReadChunk[] = [];
+  for await (const read of snapshot.readChunks(0, snapshot.chunkCount)) got.push(read);
+  expect(got.map(({ index }) => index)).toEqual(
+    Array.from({ length: snapshot.chunkCount }, (_, index) => index),
+  );
+  expect(got.flatMap(({ index, damage }) => (damage ? [[index, damage.code, damage.message]] : []))).toEqual([
+    [victim.index, 'CORRUPT', expect.stringContaining(`chunk ${victim.index} `)],
+  ]);
+});
+
+test('asks once for a run of chunks whose pack is gone', async () => {
+  const packs = bucket.keys('packs/');
+  for (const pack of packs) bucket.objects.delete(pack);
+  bucket.counts.getRange = 0;
+  const { damagedChunks, dataChunks, damage } = await verifySnapshot(bucket, snapshotId);
+  expect(damagedChunks).toBe(dataChunks);
+  for (const { message } of damage) expect(message).toMatch(/ is missing$/);
+  // Neighbours share a request; a hole between them does not part them.
+  expect(bucket.counts.getRange).toBe(packs.length);
 });
 
 test('verify goes on after damage and names all of it', async () => {

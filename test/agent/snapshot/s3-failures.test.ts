@@ -136,6 +136,27 @@ test('an attempt that hangs is ended and tried again', async () => {
   expect(delays).toHaveLength(1);
 });
 
+test('a server that disregards the range that was asked for does not make the object a damaged one', async () => {
+  const bucket = flakyBucket();
+  await bucket.put('key', Buffer.alloc(100));
+  proxy.faultFor = () => ({ kind: 'no-range' });
+  await expect(bucket.getRange('key', { offsetBytes: 10, lengthBytes: 10 })).rejects.toMatchObject({
+    code: 'IO',
+    message: expect.stringContaining('longer than the 10 bytes that were asked for'),
+    hint: expect.stringContaining('Range'),
+  });
+});
+
+test('what is no HTTP is tried again like a broken connection', async () => {
+  const bucket = flakyBucket({ retry: { attemptsMax: 2 } });
+  await bucket.put('key', Buffer.alloc(100));
+  proxy.faultFor = () => ({ kind: 'garbage' });
+  await expect(bucket.getRange('key', { offsetBytes: 0, lengthBytes: 10 })).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+  });
+  expect(delays).toHaveLength(1);
+});
+
 test('an aborted call rejects with the signal’s reason', async () => {
   const reason = new Error('the user went home');
   const call = flakyBucket().put('key', Buffer.alloc(1), { signal: AbortSignal.abort(reason) });

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../../core/errors.ts';
+import { asCorrupt } from '../../../agent/snapshot/damage.ts';
 import type { SnapshotSource } from '../../../core/snapshot/source.ts';
 import type { Random } from './random.ts';
 import type { Scheduler, Session } from './scheduler.ts';
@@ -40,7 +41,11 @@ export function simSource(
     isHole: (index) => Promise.resolve(isHole(index)),
     readChunks: async function* (start, end, options) {
       for (let index = start; index < end; index++)
-        yield { index, bytes: await fetch(index, options?.signal) };
+        try {
+          yield { index, bytes: await fetch(index, options?.signal) };
+        } catch (thrown) {
+          yield { index, damage: asCorrupt(thrown) };
+        }
     },
     close: () => Promise.resolve(),
   };

@@ -1,5 +1,6 @@
 import type { Agent } from 'node:http';
 import { S3Client } from '@aws-sdk/client-s3';
+import { withBoundedAnswers } from '../s3/bounded-answers.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { BucketAccess, BucketFor, BucketPurpose } from '../ports.ts';
 import type { CredentialBroker, StorageCredentials } from './credential-broker.ts';
@@ -50,7 +51,7 @@ function newClient(
   purpose: BucketPurpose,
   { region, endpoint }: StorageCredentials,
 ): S3Client {
-  return new S3Client({
+  const client = new S3Client({
     region,
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
     // The bucket repeats by itself; chunks and pages are verified by their own SHA-256.
@@ -68,6 +69,7 @@ function newClient(
       };
     },
   });
+  return withBoundedAnswers(client);
 }
 
 /** A restore has all the time in the world; whoever asks for a snapshot wants to know that there is no way now. */

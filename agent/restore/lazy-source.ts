@@ -1,6 +1,6 @@
 import type { Descriptor } from '../../core/restore/descriptor.ts';
 import type { ReadChunkOptions, SnapshotSource } from '../../core/snapshot/source.ts';
-import { raceSignal } from './race-signal.ts';
+import { raceSignal } from '../s3/race-signal.ts';
 
 /**
  * A snapshot of which the descriptor says enough to serve what is restored already: S3 is asked when the first chunk

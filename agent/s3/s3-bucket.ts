@@ -110,6 +110,7 @@ class S3Bucket implements Bucket {
   async *list(keyPrefix: string, options?: CallOptions): AsyncGenerator<ListedObject> {
     const { bucket, prefix } = this.#options;
     let ContinuationToken: string | undefined;
+    const tokens = new Set<string>();
     do {
       const token = ContinuationToken;
       const page = await this.#call('list', keyPrefix, options, (client, signal) =>
@@ -128,6 +129,11 @@ class S3Bucket implements Bucket {
         yield { key: Key.slice(prefix.length), sizeBytes: Size, modifiedAtMs: LastModified?.getTime() ?? 0 };
       }
       ContinuationToken = page.IsTruncated ? page.NextContinuationToken : undefined;
+      if (ContinuationToken !== undefined && tokens.has(ContinuationToken))
+        throw new HoldfastError('IO', `list ${this.#name(keyPrefix)}: the listing goes in circles`, {
+          hint: 'check AWS_ENDPOINT_URL_S3: what answers there is not S3',
+        });
+      if (ContinuationToken !== undefined) tokens.add(ContinuationToken);
     } while (ContinuationToken !== undefined);
   }
 

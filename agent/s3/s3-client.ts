@@ -1,4 +1,5 @@
 import { outboundAgent } from '../connection/outbound-agent.ts';
+import { withBoundedAnswers } from './bounded-answers.ts';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 
 type Env = Record<string, string | undefined>;
@@ -12,7 +13,7 @@ export function newS3Client(env: Env): S3Client {
   const endpoint = env['AWS_ENDPOINT_URL_S3'] || env['AWS_ENDPOINT_URL'] || undefined;
   const agent = outboundAgent(env);
   const region = env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || (endpoint && 'us-east-1');
-  return new S3Client({
+  const client = new S3Client({
     maxAttempts: 1,
     // Chunks and pages are verified by their own SHA-256; a second checksum would only cost time.
     responseChecksumValidation: 'WHEN_REQUIRED',
@@ -22,6 +23,7 @@ export function newS3Client(env: Env): S3Client {
     ...(env['AWS_PROFILE'] && { profile: env['AWS_PROFILE'] }),
     ...staticCredentials(env),
   });
+  return withBoundedAnswers(client);
 }
 
 function staticCredentials(env: Env): Pick<S3ClientConfig, 'credentials'> {

@@ -43,7 +43,7 @@ const rows: Row[] = [
       ...['PermanentRedirect', 'AuthorizationHeaderMalformed', 'IllegalLocationConstraintException'],
       'Region is missing',
     ],
-    statuses: [301],
+    statuses: [301, 302, 307, 308],
     code: 'CONFIG',
     hint: 'set AWS_REGION to the bucket’s region',
   },
@@ -94,7 +94,9 @@ export function classifyS3Failure(error: unknown): S3Failure {
     rows.find((each) => each.names.some((name) => names.includes(name))) ??
     rows.find((each) => status !== undefined && each.statuses?.includes(status)) ??
     (status !== undefined && status >= 500 ? rows.at(-1) : undefined);
-  const why = names[0] ?? (error instanceof Error ? error.message : String(error));
+  const message = error instanceof Error ? error.message : String(error);
+  // What the SDK says then is for its own developers.
+  const why = message.includes('Deserialization error') ? 'the answer is not S3’s' : (names[0] ?? message);
   return {
     transient: row?.transient ?? false,
     expired: row?.expired ?? false,
@@ -125,6 +127,8 @@ function describe(error: unknown): { names: string[]; status: number | undefined
     const { name, Code, code, $metadata, cause } = current as Record<string, unknown>;
     for (const each of [Code, code, name])
       if (typeof each === 'string' && each !== 'Error' && each !== 'AggregateError') names.push(each);
+    // Node's HTTP parser: a broken connection, as what speaks there is not S3, or not well.
+    if (typeof code === 'string' && code.startsWith('HPE_')) names.push('ECONNRESET');
     const found = ($metadata as { httpStatusCode?: unknown } | undefined)?.httpStatusCode;
     if (typeof found === 'number') status ??= found;
     current = cause;

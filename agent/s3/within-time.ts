@@ -1,3 +1,5 @@
+import { raceSignal } from './race-signal.ts';
+
 /**
  * Runs one attempt with a signal that fires when the caller's does or the time is up; rejects with the signal's reason
  * then. Timer and listener go when the attempt ends: `AbortSignal.timeout` would keep thousands of them for a minute.
@@ -14,7 +16,8 @@ export async function withinTime<T>(
   signal?.addEventListener('abort', onAbort);
   if (signal?.aborted) onAbort();
   try {
-    return await attempt(stop.signal);
+    // An attempt that does not heed its signal, as the SDK after an answer that it did not understand, is left behind.
+    return await raceSignal(attempt(stop.signal), stop.signal);
   } catch (error) {
     throw stop.signal.aborted ? stop.signal.reason : error;
   } finally {

@@ -27,7 +27,18 @@ export function rangeFetcher(proxy?: Agent): FetchRange {
     new Promise((resolve, reject) => {
       const sent = send(request, signal);
       sent.on('error', (cause) => reject(signal?.aborted ? signal.reason : broken(cause)));
+      let isAnswered = false;
+      // Also after an answer that is none, such as 101: Node tells only that it has closed the connection.
+      sent.once('close', () => {
+        if (!isAnswered)
+          reject(
+            signal?.aborted
+              ? signal.reason
+              : new TransferFailure('closed without an answer', { code: 'ECONNRESET' }),
+          );
+      });
       sent.once('response', (response) => {
+        isAnswered = true;
         const isPart = response.statusCode === 206 || response.statusCode === 200;
         (isPart ? body(response, lengthBytes) : failure(response)).then(resolve, reject);
       });
@@ -35,11 +46,9 @@ export function rangeFetcher(proxy?: Agent): FetchRange {
     });
 }
 
-/** What breaks the rules of HTTP is a broken connection: what speaks at the other end is not S3, or not well. */
 const broken = ({ message, code, name }: NodeJS.ErrnoException): TransferFailure =>
-  code?.startsWith('HPE_')
-    ? new TransferFailure(`the answer is not HTTP: ${message}`, { code: 'ECONNRESET' })
-    : new TransferFailure(message, { code: code ?? name });
+  // As a name and a code: what is not HTTP is a broken connection.
+  new TransferFailure(message, { code: code?.startsWith('HPE_') ? 'ECONNRESET' : (code ?? name) });
 
 async function body(response: IncomingMessage, lengthBytes: number): Promise<Uint8Array> {
   const announced = Number(response.headers['content-length'] ?? lengthBytes);

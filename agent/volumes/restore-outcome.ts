@@ -1,5 +1,5 @@
 import type { RestoreOutcome } from '../ports.ts';
-import { raceSignal } from '../restore/race-signal.ts';
+import { raceSignal } from '../s3/race-signal.ts';
 import type { RestoreEngine } from '../restore/restore-engine.ts';
 import type { VolumeFacts } from './volume-view.ts';
 

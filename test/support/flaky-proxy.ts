@@ -12,6 +12,12 @@ export type Fault =
   | { kind: 'garbage' }
   /** As if the request had asked for no range. */
   | { kind: 'no-range' }
+  /** Another protocol from here on. */
+  | { kind: 'switch' }
+  /** A body that has no end. */
+  | { kind: 'endless'; status: number }
+  /** A whole answer of somebody else. */
+  | { kind: 'body'; text: string }
   /** The answer ends early. */
   | { kind: 'truncate' };
 
@@ -33,6 +39,10 @@ export async function startFlakyProxy(targetUrl: string): Promise<FlakyProxy> {
     const fault = proxy.faultFor(label, proxy.requests.filter((each) => each === label).length);
     if (fault?.kind === 'reset') return void incoming.socket.destroy();
     if (fault?.kind === 'garbage') return void incoming.socket.end('\0garbage\r\n\r\n');
+    if (fault?.kind === 'switch')
+      return void incoming.socket.end('HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n');
+    if (fault?.kind === 'endless') return endless(outgoing.writeHead(fault.status));
+    if (fault?.kind === 'body') return void outgoing.end(fault.text);
     if (fault?.kind === 'no-range') delete incoming.headers.range;
     if (fault?.kind === 'answer') return void answer(incoming, outgoing, fault);
     forward(incoming, outgoing, target, fault);
@@ -49,6 +59,15 @@ export async function startFlakyProxy(targetUrl: string): Promise<FlakyProxy> {
       }),
   };
   return proxy;
+}
+
+function endless(outgoing: ServerResponse): void {
+  const part = Buffer.alloc(1024 * 1024, 'x');
+  const go = (): void => {
+    while (!outgoing.destroyed && outgoing.write(part));
+  };
+  outgoing.on('drain', go);
+  go();
 }
 
 function answer(

@@ -1,3 +1,4 @@
+import { withBoundedAnswers } from '../../../agent/s3/bounded-answers.ts';
 import { openBucket, type BucketOptions } from '../../../agent/s3/s3-bucket.ts';
 import { collectGarbage } from '../../../agent/snapshot/collect-garbage.ts';
 import { listSnapshots } from '../../../agent/snapshot/list-snapshots.ts';
@@ -155,6 +156,41 @@ test('what is no HTTP is tried again like a broken connection', async () => {
     code: 'UNAVAILABLE',
   });
   expect(delays).toHaveLength(1);
+});
+
+test('another protocol in place of an answer is a broken connection, and does not hang', async () => {
+  const bucket = flakyBucket({ retry: { attemptsMax: 2 }, attemptTimeoutMs: 200 });
+  await bucket.put('key', Buffer.alloc(100));
+  proxy.faultFor = () => ({ kind: 'switch' });
+  const range = bucket.getRange('key', { offsetBytes: 0, lengthBytes: 10 });
+  await expect(range).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    message: expect.stringContaining('ECONNRESET'),
+  });
+  await expect(toArray(bucket.list(''))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+});
+
+test.each([200, 503])('an answer that does not end is given up (HTTP %i)', async (status) => {
+  const client = withBoundedAnswers(s3.newClient(proxy.endpoint));
+  const bucket = flakyBucket({ client, retry: { attemptsMax: 1 } });
+  proxy.faultFor = () => ({ kind: 'endless', status });
+  const given = expect.stringContaining('more than 32.0 MiB') as string;
+  await expect(toArray(bucket.list(''))).rejects.toMatchObject({ code: 'IO', message: given });
+});
+
+test('a listing that goes in circles, or is none, ends with a line that says so', async () => {
+  const bucket = flakyBucket();
+  const page = '<IsTruncated>true</IsTruncated><NextContinuationToken>same</NextContinuationToken>';
+  proxy.faultFor = () => ({ kind: 'body', text: `<ListBucketResult>${page}</ListBucketResult>` });
+  await expect(toArray(bucket.list(''))).rejects.toMatchObject({
+    code: 'IO',
+    message: expect.stringContaining('in circles'),
+  });
+  proxy.faultFor = () => ({ kind: 'body', text: '<html><br></body>' });
+  await expect(toArray(bucket.list(''))).rejects.toMatchObject({
+    code: 'IO',
+    message: expect.stringMatching(/: the answer is not S3’s, HTTP 200$/),
+  });
 });
 
 test('an aborted call rejects with the signal’s reason', async () => {

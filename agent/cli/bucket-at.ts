@@ -2,7 +2,7 @@ import type { Bucket } from '../s3/bucket.ts';
 import type { RetryPolicy } from '../s3/retry.ts';
 import { openBucket } from '../s3/s3-bucket.ts';
 import { newS3Client } from '../s3/s3-client.ts';
-import type { Transfers } from '../transfer/transfers.ts';
+import { inlineTransfersBy, type Transfers } from '../transfer/transfers.ts';
 import type { S3Location } from '../s3/s3-url.ts';
 import type { CliContext } from './cli-context.ts';
 
@@ -21,6 +21,7 @@ export function bucketAt(
     bucket,
     prefix,
     ...options,
+    transfers: options.transfers ?? inlineTransfersBy(cli.env),
     onRetry: ({ code, message }) => {
       if (said !== code) cli.stderr(`waiting: ${code}: ${message}; trying again\n`);
       said = code;

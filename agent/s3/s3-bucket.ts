@@ -3,6 +3,8 @@ import {
   GetObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
+  type _Object as S3Object,
+  type ListObjectsV2CommandOutput,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { HoldfastError } from '../../core/errors.ts';
@@ -104,7 +106,7 @@ class S3Bucket implements Bucket {
         abortSignal: signal,
       }),
     );
-    return page.Contents?.[0]?.Key === prefix + key;
+    return this.#listed(page, key)[0]?.Key === prefix + key;
   }
 
   async *list(keyPrefix: string, options?: CallOptions): AsyncGenerator<ListedObject> {
@@ -124,7 +126,7 @@ class S3Bucket implements Bucket {
           { abortSignal: signal },
         ),
       );
-      for (const { Key, Size = 0, LastModified } of page.Contents ?? []) {
+      for (const { Key, Size = 0, LastModified } of this.#listed(page, keyPrefix)) {
         if (!Key?.startsWith(prefix)) continue;
         yield { key: Key.slice(prefix.length), sizeBytes: Size, modifiedAtMs: LastModified?.getTime() ?? 0 };
       }
@@ -150,6 +152,18 @@ class S3Bucket implements Bucket {
         if (failed) throw Object.assign(new Error(failed.Message ?? 'not deleted'), { Code: failed.Code });
       });
     }
+  }
+
+  /**
+   * What a page lists. An answer that only looks like an empty listing, as of a proxy that wants a login, must not
+   * pass for one: garbage collection deletes what it does not see.
+   */
+  #listed(page: ListObjectsV2CommandOutput, keyPrefix: string): S3Object[] {
+    const { Contents = [], IsTruncated, NextContinuationToken } = page;
+    if (IsTruncated === false || (IsTruncated && NextContinuationToken !== undefined)) return Contents;
+    throw new HoldfastError('IO', `list ${this.#name(keyPrefix)}: the answer is no listing of S3`, {
+      hint: 'check AWS_ENDPOINT_URL_S3 and the proxy: what answers there is not S3',
+    });
   }
 
   /** A missing object is NOT_FOUND also where S3 says 403 for the reason given at `has`. */

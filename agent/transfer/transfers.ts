@@ -15,9 +15,15 @@ const inline: Transfer = { fetchRange: rangeFetcher(), unpack };
 /** Both in this thread and straight out. */
 export const inlineTransfers: Transfers = { demand: inline, background: inline };
 
+/** Both in this thread; the environment says whether there is a proxy. */
+export function inlineTransfersBy(env: Record<string, string | undefined>): Transfers {
+  const transfer: Transfer = { fetchRange: rangeFetcher(outboundAgent(env)), unpack };
+  return { demand: transfer, background: transfer };
+}
+
 /** The background has a thread of its own; the environment says whether there is a proxy. Dispose of it at the end. */
 export function openTransfers(env: Record<string, string | undefined>): Transfers & AsyncDisposable {
   const background = new TransferThread(env);
-  const demand: Transfer = { fetchRange: rangeFetcher(outboundAgent(env)), unpack };
+  const { demand } = inlineTransfersBy(env);
   return { demand, background, [Symbol.asyncDispose]: () => background.close() };
 }

@@ -193,6 +193,27 @@ test('a listing that goes in circles, or is none, ends with a line that says so'
   });
 });
 
+test.each([
+  '',
+  '<html><body>please log in</body></html>',
+  '<ListBucketResult></ListBucketResult>',
+  '<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>',
+])(
+  '“%s” is not taken for a listing without objects: a collector would delete what it does not see',
+  async (text) => {
+    const bucket = flakyBucket();
+    const { snapshotId } = await snapshotOf(bucket, someBytes(10_000, 1));
+    const before = await toArray(bucket.list(''));
+    proxy.faultFor = (label) => (label.endsWith(`/${s3.bucket}/`) ? { kind: 'body', text } : undefined);
+    await expect(bucket.has(`snapshots/${snapshotId}`)).rejects.toMatchObject({ code: 'IO' });
+    await expect(collectGarbage(bucket, { now: () => Number.MAX_SAFE_INTEGER })).rejects.toMatchObject({
+      code: 'IO',
+    });
+    proxy.faultFor = () => undefined;
+    expect(await toArray(bucket.list(''))).toEqual(expect.arrayContaining(before));
+  },
+);
+
 test('an aborted call rejects with the signal’s reason', async () => {
   const reason = new Error('the user went home');
   const call = flakyBucket().put('key', Buffer.alloc(1), { signal: AbortSignal.abort(reason) });

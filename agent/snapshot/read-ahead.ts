@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { HoldfastError } from '../../core/errors.ts';
 import type { CallOptions } from '../s3/bucket.ts';
 import type { ChunkReader, StoredChunk } from './chunk-reader.ts';
@@ -7,6 +8,10 @@ import { inOrder } from './in-order.ts';
 
 /** One request of the background: long enough to fill the line, short enough to hold several in memory. */
 const runBytesMax = 1024 * 1024;
+/** What compresses well is many times as long when it is unpacked. */
+const runPlainBytesMax = 4 * 1024 * 1024;
+/** Holes cost nothing, not even a wait; signals and progress need their turn all the same. */
+const chunksPerTurn = 256;
 /** Holes are free, but a run of them must still be yielded now and then. */
 const runChunksMax = 256;
 const runsInFlightMax = 4;
@@ -47,6 +52,7 @@ async function* findRuns(
 ): AsyncGenerator<Run> {
   let run: Run = { start, end: start, stored: [] };
   for (let index = start; index < end; index += 1) {
+    if ((index - start) % chunksPerTurn === chunksPerTurn - 1) await setImmediate();
     const chunk = await storedChunk(index).catch(asCorrupt);
     if (chunk instanceof HoldfastError) {
       if (run.end > run.start) yield run;
@@ -65,10 +71,13 @@ async function* findRuns(
 }
 
 /** True where the chunk's stored bytes follow the run's, in the same pack. */
-function continues(run: Run, { location }: StoredChunk): boolean {
+function continues(run: Run, chunk: StoredChunk): boolean {
   const first = run.stored[0]?.location;
   const last = run.stored.at(-1)?.location;
   if (first === undefined || last === undefined) return true;
+  const plainBytes = run.stored.reduce((sum, stored) => sum + stored.plainBytes, chunk.plainBytes);
+  if (plainBytes > runPlainBytesMax) return false;
+  const { location } = chunk;
   const follows = last.pack === location.pack && last.offsetBytes + last.storedBytes === location.offsetBytes;
   return follows && location.offsetBytes + location.storedBytes - first.offsetBytes <= runBytesMax;
 }

@@ -91,3 +91,11 @@ test.each([true, false])(
     expect(verified).toMatchObject({ dataChunks: 32, damagedChunks: 0 });
   },
 );
+
+it('a verification of nothing but holes gives signals their turn', async () => {
+  const bucket = new MemoryBucket();
+  const { snapshotId } = await snapshotOf(bucket, new Uint8Array(4096 * 2000));
+  const stop = new AbortController();
+  setImmediate(() => stop.abort(new Error('enough')));
+  await expect(verifySnapshot(bucket, snapshotId, { signal: stop.signal })).rejects.toThrow('enough');
+});

@@ -43,8 +43,8 @@ export async function openFileTarget(
 /** Opens what is there, or an empty file that it makes, durably with its directory entry. Throws as `openFileTarget`. */
 export async function makeFileTarget(path: string): Promise<{ target: FileTarget; isNew: boolean }> {
   const found = await stat(path).catch(() => undefined);
-  if (!found) await createFile(path);
-  return { target: await openFileTarget(path, { dropCache: true }), isNew: !found };
+  const isNew = !found && (await createFile(path));
+  return { target: await openFileTarget(path, { dropCache: true }), isNew };
 }
 
 /**
@@ -67,13 +67,15 @@ export async function sizeFileTarget(target: FileTarget, diskBytes: number): Pro
     );
 }
 
-async function createFile(path: string): Promise<void> {
+/** False where another process was faster. */
+async function createFile(path: string): Promise<boolean> {
   try {
     await using handle = await open(path, 'wx', 0o600);
     await handle.sync();
     await syncDirectory(dirname(path));
+    return true;
   } catch (cause) {
-    if (errnoOf(cause) === 'EEXIST') return;
+    if (errnoOf(cause) === 'EEXIST') return false;
     if (errnoOf(cause) === 'ENOENT') throw noDirectory(path, cause);
     throw fileError('create', path, cause);
   }
@@ -179,7 +181,8 @@ class OpenTarget implements FileTarget {
     if (this.identity.kind === 'device') return undefined;
     const { blocks, size } = await this.#handle.stat();
     if (blocks * 512 >= size) return undefined;
-    const { bavail, bsize } = await statfs(this.path);
+    // Of the file that is open, whatever its path names by now.
+    const { bavail, bsize } = await statfs(`/proc/self/fd/${this.fd}`);
     return bavail * bsize;
   }
 

@@ -46,6 +46,7 @@ export async function prepareVolumeTarget(path: string, diskBytes: number): Prom
   let lock: ProcessLock | undefined;
   try {
     lock = await lockTarget(target);
+    await mustStillBe(path, target);
     await sizeFileTarget(target, diskBytes);
     const free = await target.freeBytes();
     if (free !== undefined && free < reserveBytes)
@@ -55,10 +56,18 @@ export async function prepareVolumeTarget(path: string, diskBytes: number): Prom
     return { target, lock };
   } catch (thrown) {
     await target.close();
-    if (isNew) await unlink(path).catch(() => undefined);
+    // Without the lock it may be another process's by now.
+    if (isNew && lock) await unlink(path).catch(() => undefined);
     await lock?.release();
     throw thrown;
   }
+}
+
+/** Throws BUSY where the path names another file than the one that was opened: its maker may have taken it away. */
+async function mustStillBe(path: string, { identity }: FileTarget): Promise<void> {
+  const found = await identityAt(path);
+  if (found && sameIdentity(found.identity, identity)) return;
+  throw new HoldfastError('BUSY', `${path} was replaced while it was opened`, { hint: 'try again' });
 }
 
 /** Throws BUSY where another process has the same disk, by whatever path. */

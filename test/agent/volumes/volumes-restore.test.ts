@@ -59,6 +59,22 @@ describe('volumes', () => {
     expect((await stat(path)).size).toBe(MiB);
   });
 
+  it('is made by one of many restores that begin at once, and the others take nothing away', async () => {
+    for (let round = 0; round < 10; round++) {
+      const path = join(world.dir, `at-once-${round}.img`);
+      const begun = await Promise.allSettled(
+        Array.from({ length: 6 }, () => prepareVolumeTarget(path, 4096)),
+      );
+      const had = begun.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+      expect(had).toHaveLength(1);
+      for (const one of begun)
+        if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'BUSY' });
+      expect((await stat(path)).size).toBe(4096);
+      await had[0]!.target.close();
+      await had[0]!.lock.release();
+    }
+  });
+
   it('makes one volume of a file that is named twice at a time', async () => {
     const volumes = await world.service('links');
     const { path } = await world.file('links', MiB);

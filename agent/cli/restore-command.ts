@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { Option } from 'commander';
-import { HoldfastError, errorLine } from '../../core/errors.ts';
+import { asHoldfastError, HoldfastError, errorLine } from '../../core/errors.ts';
 import { jsonLog } from '../../core/log.ts';
 import { parseNbdListen, readTlsFolder } from '../nbd/serve-address.ts';
 import { serveNbd, type NbdServer } from '../nbd/server.ts';
@@ -103,8 +103,14 @@ async function restore(url: string, target: string, flags: RestoreFlags, cli: Cl
     if (isDone()) {
       // The snapshot is not needed any more, however long the volume is served.
       await unpinSnapshot(bucket, snapshotId, pinIdOf(engine)).catch(() => undefined);
-      report(engine, flags, cli);
-      if (server && !flags.exitWhenDone) await stopped;
+      const misplaced = await opened.mustBeInPlace().catch(asHoldfastError);
+      if (!misplaced) report(engine, flags, cli);
+      // Clients still use what is open: whoever serves it goes on until it is told to end.
+      if (server && !flags.exitWhenDone) {
+        if (misplaced) cli.stderr(`${errorLine(misplaced)}\n`);
+        await stopped;
+      }
+      if (misplaced) throw misplaced;
     }
   } finally {
     await server?.close();

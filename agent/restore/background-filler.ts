@@ -44,17 +44,14 @@ export class BackgroundFiller {
     this.#deps = deps;
   }
 
-  /** `done` is called if it ends by itself: because everything is restored, or because the volume stopped. */
-  start(done: (error?: HoldfastError) => void): void {
+  /** Ends by itself only when everything is restored or the volume has stopped. */
+  start(): void {
     if (this.#running) return;
     const stop = new AbortController();
     this.#stop = stop;
-    this.#running = this.#run(stop.signal).then(
-      () => done(),
-      (thrown: unknown) => {
-        if (!stop.signal.aborted) done(asHoldfastError(thrown));
-      },
-    );
+    this.#running = this.#run(stop.signal).catch((thrown: unknown) => {
+      if (!stop.signal.aborted) throw thrown;
+    });
   }
 
   async stop(): Promise<void> {
@@ -64,17 +61,27 @@ export class BackgroundFiller {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { states, clock, finish } = this.#deps;
-    for (let waitMs = retryMsMin; ;) {
+    const { states, clock } = this.#deps;
+    for (let waitMs = retryMsMin; ; waitMs = Math.min(waitMs * 2, retryMsMax)) {
       const before = states.restoredCount;
-      const troubled = await this.#pass(signal);
+      const result = await this.#attempt(signal);
       signal.throwIfAborted();
-      const failure = this.#deps.failure();
-      if (failure) throw failure;
-      if (!troubled && (await finish())) return;
+      if (result === 'done' || this.#deps.failure()) return;
       if (states.restoredCount > before) waitMs = retryMsMin;
-      if (troubled) await clock.sleep(waitMs, signal);
-      waitMs = Math.min(waitMs * 2, retryMsMax);
+      if (result === 'troubled') await clock.sleep(waitMs, signal);
+    }
+  }
+
+  /** Whatever goes wrong, also where nothing was expected to, is said and tried again. */
+  async #attempt(signal: AbortSignal): Promise<'done' | 'troubled' | 'again'> {
+    const { finish, failure, states, onTrouble } = this.#deps;
+    try {
+      if (await this.#pass(signal)) return 'troubled';
+      signal.throwIfAborted();
+      return !failure() && (await finish()) ? 'done' : 'again';
+    } catch (thrown) {
+      if (!signal.aborted && !failure()) onTrouble(asHoldfastError(thrown), states.advanceLow());
+      return 'troubled';
     }
   }
 
@@ -83,39 +90,44 @@ export class BackgroundFiller {
     const { geometry, states, bandwidths } = this.#deps;
     const runs = new Set<Promise<void>>();
     const runBlocks = Math.max(1, Math.floor(this.#runBytes() / geometry.blockBytes));
+    const runBytes = runBlocks * geometry.blockBytes;
     const concurrency = bandwidths.some((limit) => limit.bytesPerSec) ? 1 : 8;
     let troubled = false;
     let ended = false;
-    for (let at = states.advanceLow(); at < geometry.tree.blockCount && !ended;) {
-      for (const limit of bandwidths) await limit.ready(signal);
-      await this.#keepReserve();
-      await this.#budget.acquire(runBlocks * geometry.blockBytes);
-      const release = () => this.#budget.release(runBlocks * geometry.blockBytes);
-      try {
-        signal.throwIfAborted();
+    const broken: unknown[] = [];
+    try {
+      for (let at = states.advanceLow(); at < geometry.tree.blockCount && !ended;) {
+        for (const limit of bandwidths) await limit.ready(signal);
+        await this.#keepReserve();
         at = await this.#skipRestored(at, signal);
         await this.#learn(at, at + runBlocks);
+        await this.#budget.acquire(runBytes);
         // From here to the items nothing is awaited: what is free now stays free.
-        const end = this.#runEnd(at, at + runBlocks);
+        const end = signal.aborted ? at : this.#runEnd(at, at + runBlocks);
         const run: Promise<void> = this.#restoreRun(at, end, signal)
-          .then((result) => {
-            troubled ||= result !== 'ok';
-            ended ||= result === 'stop';
-          })
+          .then(
+            (result) => {
+              troubled ||= result !== 'ok';
+              ended ||= result === 'stop';
+            },
+            (thrown: unknown) => {
+              broken.push(thrown);
+              ended = true;
+            },
+          )
           .finally(() => {
-            release();
+            this.#budget.release(runBytes);
             runs.delete(run);
           });
         runs.add(run);
+        signal.throwIfAborted();
         at = Math.max(end, at + 1);
-      } catch (thrown) {
-        release();
-        await Promise.all(runs);
-        throw thrown;
+        if (runs.size >= concurrency) await Promise.race(runs);
       }
-      if (runs.size >= concurrency) await Promise.race(runs);
+    } finally {
+      await Promise.all(runs);
     }
-    await Promise.all(runs);
+    if (broken.length > 0) throw broken[0];
     // On-demand work that was skipped has to be through before this pass can count as complete.
     if (!troubled) await this.#deps.persister.settled();
     return troubled;

@@ -71,6 +71,8 @@ function stopped(thrown: unknown): HoldfastError {
   const code = cause.code === 'NO_SPACE' ? 'NO_SPACE' : 'IO';
   return new HoldfastError(code, `the disk failed and the volume has stopped: ${cause.message}`, {
     cause,
-    hint: 'look at the disk; the volume is served again after a restart, with what had been flushed',
+    hint:
+      cause.hint ??
+      'look at the disk; the volume is served again after a restart, with what had been flushed',
   });
 }

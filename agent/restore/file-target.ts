@@ -168,6 +168,16 @@ class OpenTarget implements FileTarget {
     await this.#io.sync().catch((cause: unknown) => {
       throw fileError('sync', this.path, cause);
     });
+    if (this.identity.kind === 'file') await this.#refuseCut();
+  }
+
+  /** What somebody cut off reads as zeroes once a write behind it makes the file long again. */
+  async #refuseCut(): Promise<void> {
+    const { size } = await this.#handle.stat();
+    if (size >= this.#sizeBytes) return;
+    throw new HoldfastError('IO', `somebody else cut ${this.path} to ${size} of ${this.#sizeBytes} bytes`, {
+      hint: 'what was cut off is lost; restore a snapshot to it',
+    });
   }
 
   async resize(sizeBytes: number): Promise<void> {

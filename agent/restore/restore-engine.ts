@@ -94,9 +94,7 @@ export class RestoreEngine {
   /** Starts the background, unless the restore is paused or over. */
   startBackground(): void {
     if (this.#state !== 'restoring') return;
-    this.#parts.filler.start((error) => {
-      if (error) this.#noteTrouble(error, 0);
-    });
+    this.#parts.filler.start();
   }
 
   /** Throws CONFLICT where no restore is running; so do the next two. */

@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
-import { mkdir, realpath, rmdir, stat } from 'node:fs/promises';
+import { mkdir, readlink, realpath, rmdir, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import { sameIdentity, type Descriptor } from '../../core/restore/descriptor.ts';
 import { makeGeometry } from '../../core/restore/geometry.ts';
 import type { SnapshotSource } from '../../core/snapshot/source.ts';
 import { noDirectory } from '../nbd/path-errors.ts';
-import { ioError, syncDirectory } from '../state/versioned-file.ts';
-import type { ProcessLock } from '../state/process-lock.ts';
+import { errnoOf, ioError, syncDirectory } from '../state/versioned-file.ts';
+import { lockProcess, type ProcessLock } from '../state/process-lock.ts';
 import { geometryFor, newDescriptor, newRestoreId } from './restore-plan.ts';
 import { LazySource } from './lazy-source.ts';
-import { lockTarget, prepareVolumeTarget, type LockedTarget } from './volume-target.ts';
+import { lockTarget, prepareVolumeTarget, type LockedTarget, type PreparedTarget } from './volume-target.ts';
 import { refuseUnfinished } from './unfinished-restores.ts';
 import { fileDescriptorStore } from './descriptor-store.ts';
 import type { EngineDeps } from './engine-parts.ts';
@@ -39,6 +39,8 @@ export interface StandaloneRestore {
   engine: RestoreEngine;
   /** True where an earlier run's restore goes on. */
   isResumed: boolean;
+  /** Throws WRONG_TARGET where the path names another file by now, or none: the restored one is not found there. */
+  mustBeInPlace(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -49,7 +51,23 @@ export interface StandaloneRestore {
  */
 export async function openStandaloneRestore(p: StandaloneParams): Promise<StandaloneRestore> {
   const path = await realPath(p.path);
-  const folder = await makeFolder(restoreFolder(p.stateDirectory, path));
+  // Before anything is read or made: of several restores to one path the others must not see this one's half.
+  const lock = await lockProcess(`holdfast-restore/${nameOf(path)}`, {
+    message: `another process restores ${path}`,
+    hint: 'wait until it is done, or stop it first',
+  });
+  try {
+    const folder = await makeFolder(restoreFolder(p.stateDirectory, path));
+    const opened = await openLocked(p, path, folder);
+    const close = () => opened.close().finally(() => lock.release());
+    return { ...opened, close };
+  } catch (thrown) {
+    await lock.release();
+    throw thrown;
+  }
+}
+
+async function openLocked(p: StandaloneParams, path: string, folder: string): Promise<StandaloneRestore> {
   const store = fileDescriptorStore(join(folder, 'restore.json'));
   const stored = p.again ? undefined : await store.load();
   const goesOn = stored && (await mayGoOn(stored, path, p.snapshotId));
@@ -61,8 +79,9 @@ export async function openStandaloneRestore(p: StandaloneParams): Promise<Standa
     : await p.openSource(restoreId);
   let lock: ProcessLock | undefined;
   let target: FileTarget | undefined;
+  let made: Awaited<ReturnType<typeof newTarget>> | undefined;
   try {
-    const made = goesOn ? undefined : await newTarget(path, source);
+    made = goesOn ? undefined : await newTarget(path, source);
     ({ target, lock } = made ?? (await reopenTarget(stored as Descriptor, path)));
     const deps: EngineDeps = { ...p.engineDeps, target, source, store };
     const engine = made
@@ -74,10 +93,12 @@ export async function openStandaloneRestore(p: StandaloneParams): Promise<Standa
       await source.close();
       await held.release();
     };
-    return { engine, isResumed: !made, close };
+    return { engine, isResumed: !made, mustBeInPlace: () => mustBeInPlace(engine.descriptor), close };
   } catch (thrown) {
     await source.close();
     await target?.close();
+    // Nothing remembers a file that was made and whose descriptor could not be stored.
+    if (made?.isNew && !(await store.load().catch(() => true))) await unlink(path).catch(() => undefined);
     await lock?.release();
     if (!goesOn) await p.abandon(restoreId);
     if (!stored) await rmdir(folder).catch(() => undefined);
@@ -87,16 +108,20 @@ export async function openStandaloneRestore(p: StandaloneParams): Promise<Standa
 
 /** The folder of a target's restore below a state directory. */
 export function restoreFolder(stateDirectory: string, path: string): string {
-  const name = createHash('sha256').update(path).digest('hex').slice(0, 24);
-  return join(stateDirectory, 'restores', name);
+  return join(stateDirectory, 'restores', nameOf(path));
 }
 
-/** The target may not exist yet; the folder that it is in must. */
+const nameOf = (path: string): string => createHash('sha256').update(path).digest('hex').slice(0, 24);
+
+/** The target may not exist yet, also where a link leads to it; the folder that it is in must. */
 export async function realPath(path: string): Promise<string> {
   const full = resolve(path);
   try {
     return await realpath(full);
-  } catch {
+  } catch (cause) {
+    const link = errnoOf(cause) === 'ENOENT' ? await readlink(full).catch(() => undefined) : undefined;
+    // Links in a circle are ELOOP, so this ends.
+    if (link !== undefined) return realPath(resolve(dirname(full), link));
     const parent = await realpath(dirname(full)).catch((cause: unknown) => {
       throw noDirectory(path, cause);
     });
@@ -132,6 +157,16 @@ async function mayGoOn(stored: Descriptor, path: string, snapshotId: string): Pr
   return true;
 }
 
+async function mustBeInPlace({ frozen: { path, identity } }: Descriptor): Promise<void> {
+  const found = await identityAt(path);
+  if (found && sameIdentity(found.identity, identity)) return;
+  throw new HoldfastError(
+    'WRONG_TARGET',
+    `${path} was ${found ? 'replaced' : 'moved or deleted'} while it was restored; what was restored is not there`,
+    { hint: 'bring the restored file back, or run the same command again with --again' },
+  );
+}
+
 async function reopenTarget({ frozen, moving }: Descriptor, path: string): Promise<LockedTarget> {
   const target = await openFileTarget(path, { dropCache: true });
   let lock: ProcessLock | undefined;
@@ -156,7 +191,7 @@ async function reopenTarget({ frozen, moving }: Descriptor, path: string): Promi
 async function newTarget(
   path: string,
   source: SnapshotSource,
-): Promise<LockedTarget & { volumeBytes: number }> {
+): Promise<PreparedTarget & { volumeBytes: number }> {
   const info = await stat(path).catch(() => undefined);
   const found = info && (await identityAt(path));
   const volumeBytes = found && found.sizeBytes > 0 ? found.sizeBytes : source.sizeBytes;

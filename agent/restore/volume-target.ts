@@ -37,11 +37,16 @@ export async function openVolumeTarget(
   });
 }
 
+export interface PreparedTarget extends LockedTarget {
+  /** True where the file was not there before. */
+  isNew: boolean;
+}
+
 /**
  * What a restore writes to: made or sized as needed, once no other process has it. Throws as `openFileTarget`,
  * INVALID_INPUT (a device that is too small), NO_SPACE, BUSY; a file that it made does not stay then.
  */
-export async function prepareVolumeTarget(path: string, diskBytes: number): Promise<LockedTarget> {
+export async function prepareVolumeTarget(path: string, diskBytes: number): Promise<PreparedTarget> {
   const { target, isNew } = await makeFileTarget(path);
   let lock: ProcessLock | undefined;
   try {
@@ -53,7 +58,7 @@ export async function prepareVolumeTarget(path: string, diskBytes: number): Prom
       throw new HoldfastError('NO_SPACE', `the file system of ${path} has ${free} bytes left`, {
         hint: 'make room there first',
       });
-    return { target, lock };
+    return { target, lock, isNew };
   } catch (thrown) {
     await target.close();
     // Without the lock it may be another process's by now.

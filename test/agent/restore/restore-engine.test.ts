@@ -213,6 +213,26 @@ describe('a disk that fails', () => {
   });
 });
 
+describe('a background that meets what it does not know', () => {
+  it('says so, tries again and comes to its end', async () => {
+    const troubles: string[] = [];
+    const setup = await begin(snapshotOf(40), { onTrouble: (error) => troubles.push(error.message) });
+    let looks = 0;
+    setup.disk.freeBytes = () =>
+      looks++ === 0 ? Promise.reject(new Error('statfs failed')) : Promise.resolve(undefined);
+    const { save } = setup.store;
+    let endings = 0;
+    setup.store.save = async (descriptor) => {
+      if (descriptor.moving.phase === 'restored' && endings++ === 0)
+        throw new HoldfastError('NO_SPACE', 'the state directory is full');
+      return save(descriptor);
+    };
+    await restoreAll(setup);
+    expect(troubles).toEqual(['statfs failed', 'the state directory is full']);
+    expectSame(await readAll(setup), await plain(setup.snapshot));
+  });
+});
+
 describe('a write that is a mark', () => {
   const markOf = (setup: Setup, block: number) =>
     Buffer.from(encodeMark(markContextOf(setup.engine.descriptor), block, 'tree'));

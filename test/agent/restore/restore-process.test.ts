@@ -184,6 +184,27 @@ describe('holdfast-agent restore', () => {
     expect(await agent(['restore', url, target, '--again']).exit).toMatchObject({ code: 0 });
     expect(sha(await readFile(target))).toBe(sha(bytes));
   });
+
+  it('never says “restored” of a target that somebody else cut or deleted meanwhile', async () => {
+    const cut = join(dir, 'cut.img');
+    const socket = join(dir, 'cut.sock');
+    const serving = agent(['restore', url, cut, '--bandwidth', '8MiB', '--nbd', `unix:${socket}`]);
+    await serving.event('progress', (event) => Number(event['fraction']) > 0.1);
+    await truncate(cut, 0);
+    const ended = await serving.exit;
+    expect([ended.code, ended.stderr]).toEqual([74, expect.stringContaining(`somebody else cut ${cut} to `)]);
+    const again = await agent(['restore', url, cut]).exit;
+    expect([again.code, again.stderr]).toEqual([83, expect.stringContaining('was truncated since')]);
+
+    const deleted = join(dir, 'deleted.img');
+    const run = agent(['restore', url, deleted, '--bandwidth', '16MiB']);
+    await run.event('progress', (event) => Number(event['fraction']) > 0.1);
+    await rm(deleted);
+    const refused = await run.exit;
+    expect([refused.code, refused.stderr]).toEqual([83, expect.stringContaining('moved or deleted')]);
+    expect(await agent(['restore', url, deleted]).exit).toMatchObject({ code: 0, stderr: '' });
+    expect(sha(await readFile(deleted))).toBe(sha(bytes));
+  });
 });
 
 async function overwrite(nbd: NbdClient, expected: Buffer, offsets: number[]): Promise<void> {

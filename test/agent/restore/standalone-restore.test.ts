@@ -1,4 +1,4 @@
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openStandaloneRestore, realPath, restoreFolder } from '../../../agent/restore/standalone-restore.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
@@ -6,28 +6,66 @@ import { MemorySnapshot, testClock } from './memory-world.ts';
 
 const volumeBytes = 2 * 4096 + 512;
 
+const source = new MemorySnapshot(Buffer.alloc(volumeBytes, 1), 4096);
+const open = (path: string, stateDirectory: string, again = false) =>
+  openStandaloneRestore({
+    path,
+    snapshotId: source.snapshotId,
+    stateDirectory,
+    again,
+    openSource: () => Promise.resolve(source),
+    abandon: () => Promise.resolve(),
+    engineDeps: { clock: testClock() },
+  });
+
+/** A folder is where the descriptor's temporary file goes: it cannot be written. */
+const spoil = (stateDirectory: string, path: string) =>
+  mkdir(join(restoreFolder(stateDirectory, path), 'restore.json.tmp'), { recursive: true });
+
 it('leaves a file its size until it is written down that its restore has begun, then pads it to whole pages', async () => {
   const dir = temporaryDirectory();
   const path = await realPath(join(dir, 'v.img'));
   await writeFile(path, Buffer.alloc(volumeBytes, 0xee));
-  const source = new MemorySnapshot(Buffer.alloc(volumeBytes, 1), 4096);
-  const open = (stateDirectory: string) =>
-    openStandaloneRestore({
-      path,
-      snapshotId: source.snapshotId,
-      stateDirectory,
-      openSource: () => Promise.resolve(source),
-      abandon: () => Promise.resolve(),
-      engineDeps: { clock: testClock() },
-    });
-  // The descriptor cannot be written: a folder is where its temporary file goes.
   const state = join(dir, 'state');
-  await mkdir(join(restoreFolder(state, path), 'restore.json.tmp'), { recursive: true });
-  await expect(open(state)).rejects.toMatchObject({ code: 'IO' });
+  await spoil(state, path);
+  await expect(open(path, state)).rejects.toMatchObject({ code: 'IO' });
+  await expect(open(path, state, true)).rejects.toMatchObject({ code: 'IO' });
   expect((await stat(path)).size).toBe(volumeBytes);
 
-  const { engine, close } = await open(join(dir, 'another'));
+  const { engine, close } = await open(path, join(dir, 'another'));
   expect(engine.device.sizeBytes).toBe(volumeBytes);
   expect((await stat(path)).size).toBe(3 * 4096);
   await close();
+});
+
+it('takes away a file that it made where it cannot be written down that its restore has begun', async () => {
+  const dir = temporaryDirectory();
+  const path = await realPath(join(dir, 'v.img'));
+  await spoil(join(dir, 'state'), path);
+  await expect(open(path, join(dir, 'state'))).rejects.toMatchObject({ code: 'IO' });
+  expect(await readdir(dir)).toEqual(['state']);
+});
+
+it('makes the file that a link leads to', async () => {
+  const dir = temporaryDirectory();
+  await symlink('v.img', join(dir, 'link'));
+  await symlink('link', join(dir, 'linked'));
+  const { engine, close } = await open(join(dir, 'linked'), join(dir, 'state'));
+  expect(engine.descriptor.frozen.path).toBe(await realPath(join(dir, 'v.img')));
+  await close();
+});
+
+it('lets one of several restores to the same path begin, whose folder the others leave alone', async () => {
+  const dir = temporaryDirectory();
+  const path = join(dir, 'v.img');
+  for (let round = 0; round < 10; round++) {
+    const state = join(dir, `state-${round}`);
+    const opened = await Promise.allSettled(Array.from({ length: 4 }, () => open(path, state, round > 0)));
+    const [winner, ...others] = opened.filter((one) => one.status === 'fulfilled');
+    expect(others).toEqual([]);
+    for (const one of opened)
+      if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'BUSY' });
+    expect(await readdir(restoreFolder(state, await realPath(path)))).toEqual(['restore.json']);
+    await winner?.value.close();
+  }
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { HoldfastError } from '../core/errors.ts';
 import { portInUse } from './data/ports.ts';
+import { checkStores, rememberStores, storePaths } from './data/stores.ts';
 import { checkDestinations, Deliveries } from './deliveries.ts';
 import { EventRules } from './events/bus.ts';
 import { AsyncInvocations } from './functions/async-invocations.ts';
@@ -62,6 +63,7 @@ export async function bootStack(boot: StackBoot, log: Log): Promise<RunningStack
   ];
   await Promise.all(servers.map(([server, port]) => listen(server, port)));
   await ensureTables(context);
+  rememberStores(boot.dataDir);
   return {
     start: () => {
       compute.later.resume();
@@ -123,10 +125,19 @@ interface Stores {
 /** Opens what is on disk and makes the buckets, topics and queues that the template declares. */
 async function openStores(
   { stackName, dataDir, settings }: StackBoot,
-  { plan, region, servicesUrl }: Context,
+  { plan, region, servicesUrl, log }: Context,
 ): Promise<Stores> {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const state = new DatabaseSync(join(dataDir, 'state.sqlite'));
+  await checkStores(dataDir, (file, lostBytes) =>
+    log({
+      ts: now().toISOString(),
+      source: stackName,
+      level: 'warn',
+      event: 'local.store-cut',
+      message: `the last write to the tables is not all there and was dropped: ${lostBytes} bytes at the end of ${file}`,
+    }),
+  );
+  const state = new DatabaseSync(join(dataDir, storePaths.state));
   state.exec('PRAGMA journal_mode = WAL');
   const tables = openTables(dataDir, region);
   const place = { region: settings.region, accountId: settings.accountId, servicesUrl };

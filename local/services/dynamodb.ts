@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events';
 import type { Server, ServerResponse } from 'node:http';
 import dynalite from 'dynalite';
 import { HoldfastError } from '../../core/errors.ts';
+import { storePaths } from '../data/stores.ts';
 import type { Question } from '../iam/policy.ts';
 import type { Region } from '../region.ts';
 import type { PropertiesOf } from '../template/types.ts';
@@ -25,7 +26,8 @@ export function openTables(dataDir: string, region: Region): Server {
   // Read by dynalite for the ARNs that it answers with.
   process.env.AWS_ACCOUNT_ID = region.settings.accountId;
   process.env.AWS_REGION = region.settings.region;
-  return dynalite({ path: join(dataDir, 'dynamodb'), createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
+  const path = join(dataDir, storePaths.tables);
+  return dynalite({ path, createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
 }
 
 export function dynamodbService(region: Region, store: Server): Service {

@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
+import { storePaths } from '../data/stores.ts';
 import type { PropertiesOf } from '../template/types.ts';
 import { arn, type Identity } from '../template/resource-type.ts';
 
@@ -84,7 +85,7 @@ export class MessageStores {
     const s3 = construct<S3Store>(s3Module.S3Store);
     const persistence = construct<Persistence>(
       persistenceModule.PersistenceManager,
-      join(dataDir, 'messages'),
+      join(dataDir, storePaths.messages),
     );
     persistence.load(sqs, sns, s3);
     for (const store of [sqs, sns, s3, ...sqs.allQueues()]) store.persistence = persistence;

@@ -126,10 +126,8 @@ class S3Bucket implements Bucket {
           { abortSignal: signal },
         ),
       );
-      for (const { Key, Size = 0, LastModified } of this.#listed(page, keyPrefix)) {
-        if (!Key?.startsWith(prefix)) continue;
+      for (const { Key = '', Size = 0, LastModified } of this.#listed(page, keyPrefix))
         yield { key: Key.slice(prefix.length), sizeBytes: Size, modifiedAtMs: LastModified?.getTime() ?? 0 };
-      }
       ContinuationToken = page.IsTruncated ? page.NextContinuationToken : undefined;
       if (ContinuationToken !== undefined && tokens.has(ContinuationToken))
         throw new HoldfastError('IO', `list ${this.#name(keyPrefix)}: the listing goes in circles`, {
@@ -160,7 +158,9 @@ class S3Bucket implements Bucket {
    */
   #listed(page: ListObjectsV2CommandOutput, keyPrefix: string): S3Object[] {
     const { Contents = [], IsTruncated, NextContinuationToken } = page;
-    if (IsTruncated === false || (IsTruncated && NextContinuationToken !== undefined)) return Contents;
+    const isEnd = IsTruncated === false || (IsTruncated && NextContinuationToken !== undefined);
+    const asked = this.#options.prefix + keyPrefix;
+    if (isEnd && Contents.every(({ Key }) => Key?.startsWith(asked))) return Contents;
     throw new HoldfastError('IO', `list ${this.#name(keyPrefix)}: the answer is no listing of S3`, {
       hint: 'check AWS_ENDPOINT_URL_S3 and the proxy: what answers there is not S3',
     });

@@ -19,8 +19,12 @@ interface Row {
   hint?: string;
 }
 
+const proxyHint = 'the proxy has to let this host through: check HTTPS_PROXY and NO_PROXY';
+
 /** First match wins; names are S3's error codes, Node's errno names and the SDK's own errors. */
 const rows: Row[] = [
+  { names: ['PROXY_REFUSED'], code: 'UNAVAILABLE', hint: proxyHint },
+  { names: ['PROXY_UNAVAILABLE'], code: 'UNAVAILABLE', transient: true, hint: proxyHint },
   { names: ['NoSuchBucket'], code: 'NOT_FOUND', hint: 'check the bucket’s name and region' },
   {
     names: ['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired', 'RequestExpired'],
@@ -95,8 +99,10 @@ export function classifyS3Failure(error: unknown): S3Failure {
     rows.find((each) => status !== undefined && each.statuses?.includes(status)) ??
     (status !== undefined && status >= 500 ? rows.at(-1) : undefined);
   const message = error instanceof Error ? error.message : String(error);
+  let why = names[0] ?? message;
   // What the SDK says then is for its own developers.
-  const why = message.includes('Deserialization error') ? 'the answer is not S3’s' : (names[0] ?? message);
+  if (message.includes('Deserialization error')) why = 'the answer is not S3’s';
+  if (why.startsWith('PROXY_')) why = message;
   return {
     transient: row?.transient ?? false,
     expired: row?.expired ?? false,

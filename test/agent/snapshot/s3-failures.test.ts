@@ -198,6 +198,7 @@ test.each([
   '<html><body>please log in</body></html>',
   '<ListBucketResult></ListBucketResult>',
   '<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>',
+  '<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>elsewhere</Key></Contents></ListBucketResult>',
 ])(
   '“%s” is not taken for a listing without objects: a collector would delete what it does not see',
   async (text) => {

@@ -11,12 +11,16 @@ import { askIntoNewFile } from './secret-file.ts';
  * Prints what to type next to see a gateway come up: with a new activation code where there is none yet, else how to
  * start the one that there is.
  */
-export async function printFirstSteps(client: LocalClient, dataDir: string, deps: CliDeps): Promise<void> {
+export async function printFirstSteps(
+  client: LocalClient,
+  dataDir: string,
+  deps: CliDeps & { isTerminal: boolean },
+): Promise<void> {
   const api = createApiClient(resolveContext({ dataDir, endpoint: client.endpoint }, {}));
   const elsewhere = dataDir === defaultDataDir ? '' : ` --data-dir ${dataDir}`;
   const { gateways } = await api.call('listGateways');
   const isFirst = !gateways.some(({ status }) => status === 'active');
-  const begin = isFirst ? await activateFirst(api, client.endpoint, dataDir) : startAgain(elsewhere);
+  const begin = isFirst ? await activateFirst(api, client.endpoint, dataDir, deps) : startAgain(elsewhere);
   deps.stdout(
     [
       '',
@@ -33,13 +37,22 @@ export async function printFirstSteps(client: LocalClient, dataDir: string, deps
   );
 }
 
-async function activateFirst(api: ApiClient, endpoint: string, dataDir: string): Promise<string[]> {
+async function activateFirst(
+  api: ApiClient,
+  endpoint: string,
+  dataDir: string,
+  { isTerminal }: { isTerminal: boolean },
+): Promise<string[]> {
   const file = join(dataDir, 'activation-code');
   rmSync(file, { force: true });
   const ask = () => api.call('createActivationCode', { body: { gatewayName: 'first' } });
   const { code, expiresAt } = await askIntoNewFile(file, ask, (made) => made.code);
+  const until = `good for one gateway until ${timeText(expiresAt)}`;
   return [
-    `Activation code ${code}, good for one gateway until ${timeText(expiresAt)} (also in ${file}).`,
+    // A log keeps what it is told, and is read by others.
+    isTerminal
+      ? `Activation code ${code}, ${until} (also in ${file}).`
+      : `An activation code, ${until}, is in ${file}.`,
     'Next, in a second terminal:',
     '',
     `  ${typed(`holdfast-agent activate --server ${endpoint} --code-file ${file}`)}`,

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, renameSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { HoldfastError } from '../core/errors.ts';
@@ -15,8 +15,8 @@ const repository = fileURLToPath(new URL('..', import.meta.url));
  */
 export async function synthesize(outDir: string, context: Readonly<Record<string, unknown>>): Promise<void> {
   const fresh = `${outDir}.${process.pid}.new`;
-  rmSync(fresh, { recursive: true, force: true });
   mkdirSync(dirname(outDir), { recursive: true, mode: 0o700 });
+  removeLeftovers(outDir);
   const child = spawn(
     process.execPath,
     ['--disable-warning=ExperimentalWarning', join(repository, 'bin/app.ts')],
@@ -52,4 +52,23 @@ export async function synthesize(outDir: string, context: Readonly<Record<string
   }
   rmSync(outDir, { recursive: true, force: true });
   renameSync(fresh, outDir);
+}
+
+/** What a synthesis that was killed left, this process's own number included. */
+function removeLeftovers(outDir: string): void {
+  const own = `${basename(outDir)}.`;
+  for (const name of readdirSync(dirname(outDir))) {
+    const [, processId] = /^(\d+)\.new$/.exec(name.startsWith(own) ? name.slice(own.length) : '') ?? [];
+    if (processId === undefined || (Number(processId) !== process.pid && isAlive(Number(processId))))
+      continue;
+    rmSync(join(dirname(outDir), name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(processId: number): boolean {
+  try {
+    return process.kill(processId, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { HoldfastError } from '../../core/errors.ts';
+import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
 import { readVersionedFile, writeVersionedFile, type FileFormat } from '../state/versioned-file.ts';
 
 const id = z.string().min(1).max(64);
@@ -34,8 +34,19 @@ export type Cell = GatewayIdentity['cells'][number];
 export const keyFileName = 'key.json';
 export const identityFileName = 'identity.json';
 
-export const loadIdentity = (path: string): Promise<GatewayIdentity | undefined> =>
-  readVersionedFile(path, identityFile);
+/** Throws CORRUPT with the file's name, also where an address in it is none. */
+export async function loadIdentity(path: string): Promise<GatewayIdentity | undefined> {
+  const identity = await readVersionedFile(path, identityFile);
+  try {
+    if (identity) cellsInOrder(identity.cells, identity.preferredCellId);
+  } catch (cause) {
+    throw new HoldfastError('CORRUPT', `${path}: ${asHoldfastError(cause).message}`, {
+      hint: 'restore the file, or activate this host anew in another --state-dir',
+      cause,
+    });
+  }
+  return identity;
+}
 export const saveIdentity = (path: string, identity: GatewayIdentity): Promise<void> =>
   writeVersionedFile(path, identityFile, identity);
 

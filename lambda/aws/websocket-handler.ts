@@ -58,7 +58,7 @@ export function webSocketHandler<const Names extends readonly EnvName[], Deps>(
   const deps = once(() => props.deps(readEnv(props.env)));
   return ({ requestContext, body }, context) =>
     runInvocation('websocket.message', context, async ({ log, note }) => {
-      const { routeKey, connectionId, connectedAt, disconnectReason } = requestContext;
+      const { routeKey, eventType, connectionId, connectedAt, disconnectReason } = requestContext;
       note({ route: routeKey, connectionId });
       const connection = connectionContextSchema.safeParse(requestContext.authorizer ?? {});
       if (!connection.success)
@@ -66,6 +66,8 @@ export function webSocketHandler<const Names extends readonly EnvName[], Deps>(
       const { gatewayId, tenantId, epoch } = connection.data;
       note({ gatewayId, tenantId, epoch });
       try {
+        if ((eventTypeOf[routeKey] ?? eventType) !== eventType)
+          throw new HoldfastError('PROTOCOL', `a message asked for the route ${routeKey}`);
         await props.handle(deps(), {
           routeKey,
           connectionId,
@@ -82,5 +84,8 @@ export function webSocketHandler<const Names extends readonly EnvName[], Deps>(
       return { statusCode: 200 };
     });
 }
+
+/** Routes that API Gateway runs by itself. A message that names one must not pass for what happened. */
+const eventTypeOf: Readonly<Record<string, string>> = { $connect: 'CONNECT', $disconnect: 'DISCONNECT' };
 
 const isOurFault = ({ code }: HoldfastError): boolean => errorCodes[code].http >= 500;

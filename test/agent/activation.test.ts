@@ -128,6 +128,18 @@ describe('activate', () => {
     expect(await activate(state)).toMatchObject({ code: 79, stderr: expect.stringContaining('gw-') });
   });
 
+  it('names the file whose address of a cell is damaged', async () => {
+    const state = temporaryDirectory();
+    await activate(state);
+    const file = join(state, 'identity.json');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('ws://127.0.0.1:2', 'ws://127.0.0!1:2'));
+    const run = await runCli(['run', '--state-dir', state]);
+    expect(run).toMatchObject({
+      code: 65,
+      stderr: expect.stringContaining(`error: CORRUPT: ${file}: cell c2: `),
+    });
+  });
+
   it('dials the named cell first and refuses one that does not exist', async () => {
     const state = temporaryDirectory();
     expect(await activate(state, code, '--cell', 'c9')).toMatchObject({

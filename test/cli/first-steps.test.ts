@@ -21,7 +21,7 @@ afterEach(async () => {
   rmSync(dir, { recursive: true });
 });
 
-async function printed(): Promise<string> {
+async function printed(isTerminal = true): Promise<string> {
   const client = {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     cells: {},
@@ -32,7 +32,7 @@ async function printed(): Promise<string> {
   writeFileSync(join(dir, 'client.json'), JSON.stringify(client));
   let text = '';
   const deps = { env: {}, stderr: () => undefined, now: () => 0, readStdin: async () => '' };
-  await printFirstSteps(client, dir, { ...deps, stdout: (line) => void (text += line) });
+  await printFirstSteps(client, dir, { ...deps, isTerminal, stdout: (line) => void (text += line) });
   return text;
 }
 
@@ -47,6 +47,14 @@ test.each([[[]], [[{ status: 'revoked' }]]])(
     expect(readFileSync(join(dir, 'activation-code'), 'utf8')).toBe('hfa_1\n');
   },
 );
+
+test('a log is not told the code, but where it is', async () => {
+  gateways = [];
+  const text = await printed(false);
+  expect(text).not.toContain('hfa_1');
+  expect(text).toMatch(/An activation code, good for one gateway until .*, is in .*activation-code\./);
+  expect(readFileSync(join(dir, 'activation-code'), 'utf8')).toBe('hfa_1\n');
+});
 
 test('with one there is no new code, but how to run it and how to get one', async () => {
   gateways = [{ status: 'revoked' }, { status: 'active' }];

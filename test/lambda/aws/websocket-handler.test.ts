@@ -70,6 +70,16 @@ it.each([undefined, {}, { ...verified, epoch: 'x' }, { ...verified, gatewayId: '
   },
 );
 
+it('does not run a route of API Gateway’s own because a message names it', async () => {
+  const { requestContext, body } = event(verified);
+  const named = { ...requestContext, routeKey: '$disconnect' };
+  await handler({ requestContext: named, body }, context);
+  expect(served).toEqual([]);
+  expect(lines.join('')).toContain('a message asked for the route $disconnect');
+  await handler({ requestContext: { ...named, eventType: 'DISCONNECT' } }, context);
+  expect(served).toMatchObject([{ routeKey: '$disconnect' }]);
+});
+
 it('swallows an error that blames the sender, and logs it', async () => {
   act = () => {
     throw new HoldfastError('CONFLICT', 'an older epoch');

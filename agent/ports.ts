@@ -54,6 +54,8 @@ export interface VolumeService {
   /** Stops the background; reads and writes go on, and still fetch what they need. */
   pauseRestore(volumeId: string): Promise<void>;
   resumeRestore(volumeId: string): Promise<void>;
+  /** Of the background, from now on; undefined: no limit of its own. */
+  limitRestore(params: { volumeId: string; bandwidthBytesPerSec?: number }): Promise<void>;
   /** The volume is refused from then on until it is restored again. */
   cancelRestore(volumeId: string): Promise<void>;
   /** Resolves when no restore of the volume is running any more. */

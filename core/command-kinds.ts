@@ -101,6 +101,17 @@ export const commandSpecs = {
     timeoutMs: minutes,
     summary: 'go on with a paused restore',
   }),
+  'restore.limit': kind({
+    params: z.strictObject({
+      volumeId,
+      /** Without it: no limit of its own. */
+      bandwidthBytesPerSec: z.number().int().positive().optional(),
+    }),
+    idempotent: true,
+    lane: ofVolume,
+    timeoutMs: minutes,
+    summary: 'change the bandwidth of a restore’s background while it runs',
+  }),
   'restore.cancel': kind({
     params: onVolume,
     idempotent: true,

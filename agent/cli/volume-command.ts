@@ -3,7 +3,6 @@ import { resolve } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import { typed } from '../../core/typed.ts';
 import { bytesText, durationText } from '../../core/readable.ts';
-import { callAgent } from '../control/control-client.ts';
 import type {
   SnapshotResult,
   VolumeHealth,
@@ -13,16 +12,13 @@ import type {
 } from '../ports.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { startProgress } from './progress.ts';
-import { stateDirOption, statePathOf } from './state-option.ts';
+import { addSteering } from './steering-commands.ts';
 import { parseSizeBytes } from './units.ts';
 import { damagedVolume, verificationText } from './verification-text.ts';
-import { snapshotTable, stateText, volumeDetails, volumeTable } from './volume-table.ts';
+import { call, numbers, print, printEnd, sub, type Common } from './volume-call.ts';
+import { snapshotTable, volumeDetails, volumeTable } from './volume-table.ts';
 import { exampleText } from './example-text.ts';
 
-interface Common {
-  stateDir?: string;
-  json?: boolean;
-}
 interface CreateOptions extends Common {
   path: string;
   size?: string;
@@ -165,23 +161,6 @@ async function verify(cli: CliContext, volumeId: string, options: RestoreOptions
   if (found.damagedBlocks > 0) throw damagedVolume(found);
 }
 
-/** What can be done to a restore that runs. */
-function addSteering(volume: Command, cli: CliContext): void {
-  const steps = [
-    ['pause', 'stop the background of its restore; it stays usable', 'the background is stopped'],
-    ['resume', 'go on with a restore that was paused', 'the restore goes on'],
-    ['cancel', 'give up its restore: it is not usable until it is restored again', 'the restore is canceled'],
-  ] as const;
-  for (const [step, summary, done] of steps)
-    sub(volume, `${step} <volume>`, summary, [`${step} vol1`]).action(
-      async (volumeId: string, options: Common) => {
-        await call(cli, options, `restore.${step}`, { volumeId });
-        const info = await call<VolumeInfo>(cli, options, 'volume.show', { volumeId });
-        print(cli, options, info, `${volumeId}: ${done} (${stateText(info)})\n`);
-      },
-    );
-}
-
 function unhealthy(
   volumeId: string,
   { reason, detail }: Extract<VolumeHealth, { ok: false }>,
@@ -218,38 +197,3 @@ async function restore(cli: CliContext, volumeId: string, options: RestoreOption
   const event = result.outcome ?? 'usable';
   printEnd(cli, options, event, result, `${volumeId} from ${result.snapshotId}: ${text}\n`);
 }
-
-const sub = (volume: Command, usage: string, summary: string, examples: string[]): Command =>
-  volume
-    .command(usage)
-    .description(summary)
-    .option('--json', 'print JSON; JSON lines where it takes long')
-    .addOption(stateDirOption())
-    .addHelpText('after', exampleText(...examples.map((line) => `volume ${line}`)));
-
-async function call<T>(
-  cli: CliContext,
-  options: Common,
-  method: string,
-  params: Record<string, unknown>,
-  onProgress?: (progress: Record<string, unknown>) => void,
-): Promise<T> {
-  return (await callAgent(statePathOf(options, cli), method, params, {
-    signal: cli.signal,
-    onProgress,
-  })) as T;
-}
-
-/** The last of the JSON lines that a long command prints. */
-function printEnd(cli: CliContext, { json }: Common, event: string, value: object, text: string): void {
-  cli.stdout(json ? `${JSON.stringify({ event, ...value })}\n` : text);
-}
-
-function print(cli: CliContext, { json }: Common, value: unknown, text: string): void {
-  cli.stdout(json ? `${JSON.stringify(value, null, 2)}\n` : text);
-}
-
-const numbers = (from: Record<string, unknown>): Record<string, number> =>
-  Object.fromEntries(
-    Object.entries(from).filter((entry): entry is [string, number] => typeof entry[1] === 'number'),
-  );

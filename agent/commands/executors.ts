@@ -1,3 +1,4 @@
+import type { CommandKind } from '../../core/command-kinds.ts';
 import { typed } from '../../core/typed.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Heartbeat } from '../../core/status.ts';
@@ -117,7 +118,7 @@ function snapshotExecutors({
 function restoreExecutors({
   volumes,
   bucketFor,
-}: ExecutorDeps): Pick<Executors, 'restore.start' | 'restore.pause' | 'restore.resume' | 'restore.cancel'> {
+}: ExecutorDeps): Pick<Executors, Extract<CommandKind, `restore.${string}`>> {
   const after = (volumeId: string): CommandOutput => json({ volumeId, state: volumes.get(volumeId).state });
   return {
     'restore.start': {
@@ -150,6 +151,12 @@ function restoreExecutors({
       run: async ({ volumeId }) => {
         await volumes.resumeRestore(volumeId);
         return after(volumeId);
+      },
+    },
+    'restore.limit': {
+      run: async (params) => {
+        await volumes.limitRestore(params);
+        return after(params.volumeId);
       },
     },
     'restore.cancel': {

@@ -53,6 +53,7 @@ export function agentMethods({ volumes, bucketFor, view }: AgentMethodDeps): Con
     ],
     ['restore.pause', method(onVolume, ({ volumeId }) => volumes.pauseRestore(volumeId))],
     ['restore.resume', method(onVolume, ({ volumeId }) => volumes.resumeRestore(volumeId))],
+    ['restore.limit', method(commandSpecs['restore.limit'].params, (params) => volumes.limitRestore(params))],
     ['restore.cancel', method(onVolume, ({ volumeId }) => volumes.cancelRestore(volumeId))],
   ]);
 }

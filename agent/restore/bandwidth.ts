@@ -19,6 +19,12 @@ export class Bandwidth {
     return this.#bytesPerSec;
   }
 
+  /** Undefined: no limit. Who waits already is not woken: stop it first. */
+  set(bytesPerSec: number | undefined): void {
+    this.#bytesPerSec = bytesPerSec;
+    this.#freeAt = 0;
+  }
+
   async ready(signal?: AbortSignal): Promise<void> {
     for (let waitMs = this.#waitMs(); waitMs > 0; waitMs = this.#waitMs())
       await this.#clock.sleep(waitMs, signal);

@@ -97,7 +97,7 @@ export class RestoreEngine {
     this.#parts.filler.start();
   }
 
-  /** Throws CONFLICT where no restore is running; so do the next two. */
+  /** Throws CONFLICT where no restore is running; so do the next three. */
   async pause(): Promise<void> {
     this.#mustBe('restoring', 'paused');
     const { filler, persister, settler, keeper } = this.#parts;
@@ -115,6 +115,16 @@ export class RestoreEngine {
     await this.#parts.keeper.update({ paused: false });
     this.#state = 'restoring';
     this.startBackground();
+  }
+
+  /** From now on, and after a restart. What is on its way is given up, or a lower limit would come late. */
+  async limit(bandwidthBytesPerSec: number | undefined): Promise<void> {
+    this.#mustBe('restoring', 'paused');
+    const { filler, bandwidth, keeper } = this.#parts;
+    await filler.stop();
+    bandwidth.set(bandwidthBytesPerSec);
+    this.startBackground();
+    await keeper.update({ bandwidthBytesPerSec });
   }
 
   /** Nothing is served any more until the volume is restored again. */

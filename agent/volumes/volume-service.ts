@@ -169,6 +169,8 @@ class Volumes implements VolumeService {
   check: VolumeService['check'] = (volumeId) => this.#volume(volumeId).check();
   pauseRestore = (volumeId: string) => this.#volume(volumeId).pause();
   resumeRestore = (volumeId: string) => this.#volume(volumeId).resume();
+  limitRestore: VolumeService['limitRestore'] = ({ volumeId, bandwidthBytesPerSec }) =>
+    this.#volume(volumeId).limit(bandwidthBytesPerSec);
   cancelRestore = (volumeId: string) => this.#volume(volumeId).cancel();
   waitRestored: VolumeService['waitRestored'] = (volumeId, signal) =>
     this.#volume(volumeId).waitRestored(signal);

@@ -100,6 +100,7 @@ export class Volume {
   restore = (p: RestoreParams): Promise<void> => this.#run(() => this.#restore(p));
   pause = (): Promise<void> => this.#run(() => this.#engine().pause());
   resume = (): Promise<void> => this.#run(() => this.#engine().resumeBackground());
+  limit = (bytesPerSec?: number): Promise<void> => this.#run(() => this.#engine().limit(bytesPerSec));
 
   cancel(): Promise<void> {
     return this.#run(async () => {

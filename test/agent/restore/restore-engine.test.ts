@@ -305,6 +305,26 @@ describe('control', () => {
       await expect(device.read(Buffer.alloc(10), 0)).rejects.toMatchObject({ code: 'GONE' });
   });
 
+  it('takes another limit at once, while it runs or is paused, and remembers it', async () => {
+    const clock = testClock();
+    const { engine, store } = await begin(fullSnapshot(100), { clock });
+    const startedAt = clock.now();
+    await engine.limit(chunkBytes);
+    expect(store.stored?.moving.bandwidthBytesPerSec).toBe(chunkBytes);
+    while (clock.now() - startedAt < 10_000) await new Promise((go) => setImmediate(go));
+    expect(engine.progress().fraction).toBeLessThan(0.15);
+    await engine.pause();
+    await engine.limit(2 * chunkBytes);
+    expect(engine.state).toBe('paused');
+    await engine.resumeBackground();
+    await engine.limit(undefined);
+    const unlimitedAt = clock.now();
+    expect(await engine.ended()).toBe('restored');
+    expect(clock.now() - unlimitedAt).toBeLessThan(1000);
+    await expect(engine.limit(1)).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(store.stored?.moving.bandwidthBytesPerSec).toBeUndefined();
+  });
+
   it('reports a fraction, a rate and the time that is left', async () => {
     const clock = testClock();
     const setup = await begin(fullSnapshot(20), { clock });

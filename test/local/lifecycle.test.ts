@@ -13,18 +13,11 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { bootLocal, type BootOptions, type LocalCloud } from '../../local/boot.ts';
 import { openDataDirectory } from '../../local/data/directory.ts';
 import { temporaryDirectory, writeAssembly } from './fixture.ts';
+import { itemsTable } from './fixtures/templates.ts';
 
 const storesTemplate = {
   Resources: {
-    Items: {
-      Type: 'AWS::DynamoDB::Table',
-      Properties: {
-        TableName: 'items',
-        BillingMode: 'PAY_PER_REQUEST',
-        KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
-        AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
-      },
-    },
+    Items: itemsTable,
     Files: { Type: 'AWS::S3::Bucket', Properties: { BucketName: 'files' } },
     Work: { Type: 'AWS::SQS::Queue', Properties: { QueueName: 'work' } },
   },

@@ -7,18 +7,11 @@ import { bootLocal, type LocalCloud } from '../../local/boot.ts';
 import { endsAsTable, inspectLog } from '../../local/data/level-files.ts';
 import type { LogRecord } from '../../local/log.ts';
 import { temporaryDirectory, writeAssembly } from './fixture.ts';
+import { itemsTable } from './fixtures/templates.ts';
 
 const template = {
   Resources: {
-    Items: {
-      Type: 'AWS::DynamoDB::Table',
-      Properties: {
-        TableName: 'items',
-        BillingMode: 'PAY_PER_REQUEST',
-        KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
-        AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
-      },
-    },
+    Items: itemsTable,
   },
 };
 const itemCount = 40;

@@ -5,10 +5,12 @@ import { jsonLog } from '../../core/log.ts';
 import { parseNbdListen, readTlsFolder } from '../nbd/serve-address.ts';
 import { serveNbd, type NbdServer } from '../nbd/server.ts';
 import type { RestoreEngine } from '../restore/restore-engine.ts';
+import { FirstReads } from '../restore/first-reads.ts';
 import { openStandaloneRestore, type StandaloneRestore } from '../restore/standalone-restore.ts';
 import { systemClock } from '../restore/system-clock.ts';
 import type { Bucket } from '../s3/bucket.ts';
 import { parseSnapshotUrl } from '../s3/s3-url.ts';
+import { learnHotChunks } from '../snapshot/hot-lists.ts';
 import { openSnapshot } from '../snapshot/open-snapshot.ts';
 import { pinSnapshot, unpinSnapshot } from '../snapshot/pins.ts';
 import { standaloneStatePath, stateDirectories } from '../state/state-directory.ts';
@@ -18,6 +20,9 @@ import type { AddCommands, CliContext } from './cli-context.ts';
 import { reportProgress } from './restore-progress.ts';
 import { parseSizeBytes } from './units.ts';
 import { exampleText } from './example-text.ts';
+
+/** Nobody waits longer than this for advice to be stored. */
+const learnMs = 5_000;
 
 interface RestoreFlags {
   nbd?: string;
@@ -89,6 +94,8 @@ async function restore(url: string, target: string, flags: RestoreFlags, cli: Cl
   const { engine } = opened;
   const stopped = untilAborted(cli.signal);
   const isDone = () => engine.descriptor.moving.phase === 'restored';
+  const firstReads = new FirstReads();
+  if (engine.state !== 'restored') engine.device.onRead = firstReads.note;
   let server: NbdServer | undefined;
   try {
     if (listen) {
@@ -100,6 +107,7 @@ async function restore(url: string, target: string, flags: RestoreFlags, cli: Cl
     announce(opened, { target, uri: server?.uri(flags.exportName ?? basename(target)) }, flags, cli);
     if (flags.background) engine.startBackground();
     await untilOver(engine, { stopped, flags, cli });
+    await learnFirstReads(bucket, engine, firstReads);
     if (isDone()) {
       // The snapshot is not needed any more, however long the volume is served.
       await unpinSnapshot(bucket, snapshotId, pinIdOf(engine)).catch(() => undefined);
@@ -117,6 +125,16 @@ async function restore(url: string, target: string, flags: RestoreFlags, cli: Cl
     await opened.close();
   }
   if (!isDone()) report(engine, flags, cli);
+}
+
+/** For later restores of this snapshot. A wish: whoever may only read has restored all the same. */
+async function learnFirstReads(bucket: Bucket, engine: RestoreEngine, firstReads: FirstReads): Promise<void> {
+  const { snapshotId, snapshotBytes, blockBytes } = engine.descriptor.frozen;
+  const owner = { snapshotId, chunkCount: Math.ceil(snapshotBytes / blockBytes) };
+  const signal = AbortSignal.timeout(learnMs);
+  const chunks = firstReads.chunks(blockBytes);
+  engine.device.onRead = undefined;
+  await learnHotChunks(bucket, owner, chunks, { signal }).catch(() => undefined);
 }
 
 const untilAborted = (signal: AbortSignal): Promise<void> =>

@@ -6,6 +6,7 @@ import { HoldfastError } from '../../core/errors.ts';
 import type { Bucket } from '../s3/bucket.ts';
 import { parseS3Url, parseSnapshotUrl } from '../s3/s3-url.ts';
 import { createSnapshot } from '../snapshot/create-snapshot.ts';
+import { knownHotChunks } from '../snapshot/hot-lists.ts';
 import { listSnapshots, type ListedSnapshot } from '../snapshot/list-snapshots.ts';
 import { stateDirectories } from '../state/state-directory.ts';
 import { openPathInput } from '../snapshot/path-input.ts';
@@ -89,12 +90,17 @@ async function create(source: string, flags: CreateFlags, cli: CliContext): Prom
   });
   const progress = startProgress(cli, { json: flags.json ?? false });
   try {
+    const parentId = await parentIdOf(flags, volumeId, bucket, cli.signal);
     const result = await createSnapshot({
       bucket,
       source: input,
       volumeId,
-      parentId: await parentIdOf(flags, volumeId, bucket, cli.signal),
+      parentId,
       chunkBytes,
+      hotChunks: async ({ chunkCount, signal }) =>
+        parentId === undefined
+          ? []
+          : knownHotChunks(bucket, { snapshotId: parentId, chunkCount }, { signal }),
       signal: cli.signal,
       now: cli.now,
       random: randomBytes,

@@ -1,6 +1,7 @@
 import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
 import type { BlockStates } from '../../core/restore/block-states.ts';
 import type { Geometry } from '../../core/restore/geometry.ts';
+import { runsOf } from '../../core/snapshot/hot-list.ts';
 import type { SnapshotSource } from '../../core/snapshot/source.ts';
 import type { Bandwidth } from './bandwidth.ts';
 import { ByteBudget } from './byte-budget.ts';
@@ -16,6 +17,11 @@ const retryMsMin = 500;
 const retryMsMax = 30_000;
 /** The background leaves this much room on the file system, for the clients' writes and the descriptor. */
 export const reserveBytes = 32 * 1024 * 1024;
+
+interface Range {
+  start: number;
+  end: number;
+}
 
 export interface FillerDeps {
   geometry: Geometry;
@@ -33,11 +39,13 @@ export interface FillerDeps {
   onTrouble: (error: HoldfastError, block: number) => void;
 }
 
-/** Restores block after block, from the cursor on, until nothing is left. Stopping and starting it is a pause. */
+/** Restores what is hot and then block after block, from the cursor on, until nothing is left. Stopping and starting it is a pause. */
 export class BackgroundFiller {
   readonly #deps: FillerDeps;
   readonly #budget = new ByteBudget(bytesInFlightMax);
   #stop: AbortController | undefined;
+  /** What is to come first; undefined until it is known, empty once it is through. */
+  #hot: readonly Range[] | undefined;
   #running: Promise<void> | undefined;
 
   constructor(deps: FillerDeps) {
@@ -76,7 +84,9 @@ export class BackgroundFiller {
   async #attempt(signal: AbortSignal): Promise<'done' | 'troubled' | 'again'> {
     const { finish, failure, states, onTrouble } = this.#deps;
     try {
+      this.#hot ??= await this.#findHot(signal);
       if (await this.#pass(signal)) return 'troubled';
+      this.#hot = [];
       signal.throwIfAborted();
       return !failure() && (await finish()) ? 'done' : 'again';
     } catch (thrown) {
@@ -85,7 +95,20 @@ export class BackgroundFiller {
     }
   }
 
-  /** Once over everything that is not restored; true where something has to be tried again. */
+  /** It is advice: without it the restore goes on in order. */
+  async #findHot(signal: AbortSignal): Promise<Range[]> {
+    const { source, onTrouble } = this.#deps;
+    try {
+      return runsOf(await source.hotChunks(signal));
+    } catch (thrown) {
+      const error = asHoldfastError(thrown);
+      if (signal.aborted || !['CORRUPT', 'UNSUPPORTED'].includes(error.code)) throw thrown;
+      onTrouble(error, 0);
+      return [];
+    }
+  }
+
+  /** Once over everything that is not restored, hot blocks first; true where something has to be tried again. */
   async #pass(signal: AbortSignal): Promise<boolean> {
     const { geometry, states, bandwidths } = this.#deps;
     const runs = new Set<Promise<void>>();
@@ -96,34 +119,38 @@ export class BackgroundFiller {
     let ended = false;
     const broken: unknown[] = [];
     try {
-      for (let at = states.advanceLow(); at < geometry.tree.blockCount && !ended;) {
-        for (const limit of bandwidths) await limit.ready(signal);
-        await this.#keepReserve();
-        at = await this.#skipRestored(at, signal);
-        await this.#learn(at, at + runBlocks);
-        await this.#budget.acquire(runBytes);
-        // From here to the items nothing is awaited: what is free now stays free.
-        const end = signal.aborted ? at : this.#runEnd(at, at + runBlocks);
-        const run: Promise<void> = this.#restoreRun(at, end, signal)
-          .then(
-            (result) => {
-              troubled ||= result !== 'ok';
-              ended ||= result === 'stop';
-            },
-            (thrown: unknown) => {
-              broken.push(thrown);
-              ended = true;
-            },
-          )
-          .finally(() => {
-            this.#budget.release(runBytes);
-            runs.delete(run);
-          });
-        runs.add(run);
-        signal.throwIfAborted();
-        at = Math.max(end, at + 1);
-        if (runs.size >= concurrency) await Promise.race(runs);
-      }
+      const all = { start: states.advanceLow(), end: geometry.tree.blockCount };
+      for (const range of [...(this.#hot ?? []), all])
+        for (let at = range.start; at < range.end && !ended;) {
+          for (const limit of bandwidths) await limit.ready(signal);
+          await this.#keepReserve();
+          at = await this.#skipRestored(at, range.end, signal);
+          if (at >= range.end) break;
+          const limit = Math.min(at + runBlocks, range.end);
+          await this.#learn(at, limit);
+          await this.#budget.acquire(runBytes);
+          // From here to the items nothing is awaited: what is free now stays free.
+          const end = signal.aborted ? at : this.#runEnd(at, limit);
+          const run: Promise<void> = this.#restoreRun(at, end, signal)
+            .then(
+              (result) => {
+                troubled ||= result !== 'ok';
+                ended ||= result === 'stop';
+              },
+              (thrown: unknown) => {
+                broken.push(thrown);
+                ended = true;
+              },
+            )
+            .finally(() => {
+              this.#budget.release(runBytes);
+              runs.delete(run);
+            });
+          runs.add(run);
+          signal.throwIfAborted();
+          at = Math.max(end, at + 1);
+          if (runs.size >= concurrency) await Promise.race(runs);
+        }
     } finally {
       await Promise.all(runs);
     }
@@ -149,31 +176,26 @@ export class BackgroundFiller {
   }
 
   /** The next block that is unrestored and that nobody works on. Blocks whose mark cannot be read count as such. */
-  async #skipRestored(at: number, signal: AbortSignal): Promise<number> {
-    const { geometry, finder, persister, clock } = this.#deps;
-    for (let block = at; block < geometry.tree.blockCount; block++) {
+  async #skipRestored(at: number, limit: number, signal: AbortSignal): Promise<number> {
+    const { finder, persister, clock } = this.#deps;
+    for (let block = at; block < limit; block++) {
       if (block % 8192 === 8191) await clock.sleep(0, signal);
       const state = finder.known(block) ?? (await finder.find(block).catch(() => 'unrestored'));
       if (state === 'unrestored' && !persister.get(block)) return block;
     }
-    return geometry.tree.blockCount;
+    return limit;
   }
 
   async #learn(start: number, end: number): Promise<void> {
-    const { geometry, finder } = this.#deps;
-    for (let block = start; block < Math.min(end, geometry.tree.blockCount); block++)
+    const { finder } = this.#deps;
+    for (let block = start; block < end; block++)
       if (!finder.known(block)) await finder.find(block).catch(() => undefined);
   }
 
   #runEnd(start: number, limit: number): number {
-    const { geometry, finder, persister } = this.#deps;
+    const { finder, persister } = this.#deps;
     let end = start;
-    while (
-      end < Math.min(limit, geometry.tree.blockCount) &&
-      finder.known(end) === 'unrestored' &&
-      !persister.get(end)
-    )
-      end++;
+    while (end < limit && finder.known(end) === 'unrestored' && !persister.get(end)) end++;
     return end;
   }
 

@@ -38,6 +38,10 @@ export class LazySource implements SnapshotSource {
     yield* (await raceSignal(this.#source(), options?.signal)).readChunks(start, end, options);
   }
 
+  async hotChunks(signal?: AbortSignal): Promise<readonly number[]> {
+    return (await raceSignal(this.#source(), signal)).hotChunks(signal);
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     // One that is still being opened closes itself when it is.

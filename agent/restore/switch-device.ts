@@ -13,10 +13,16 @@ export class SwitchDevice implements BlockDevice {
   #inFlight = new Set<Promise<unknown>>();
   /** Told about failed requests, so that a lost disk is looked at now and not at the next check. */
   onError: ((error: unknown) => void) | undefined;
+  /** Told about clients' reads. */
+  onRead: ((offsetBytes: number, lengthBytes: number) => void) | undefined;
+  /** For reads that are no client's. */
+  readonly unnoticed: Pick<BlockDevice, 'sizeBytes' | 'read' | 'blockStatus'>;
 
   constructor(sizeBytes: number, inner: BlockDevice | HoldfastError) {
     this.sizeBytes = sizeBytes;
     this.#inner = inner;
+    const read: BlockDevice['read'] = (into, offset) => this.#pass((device) => device.read(into, offset));
+    this.unnoticed = { sizeBytes, read, blockStatus: (...asked) => this.blockStatus(...asked) };
   }
 
   /** From now on requests go to `inner`, or fail with that error. Resolves when none is in the old device. */
@@ -26,6 +32,7 @@ export class SwitchDevice implements BlockDevice {
   }
 
   read(into: Uint8Array, offsetBytes: number): Promise<void> {
+    this.onRead?.(offsetBytes, into.length);
     return this.#pass((device) => device.read(into, offsetBytes));
   }
 

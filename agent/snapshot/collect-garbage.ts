@@ -82,7 +82,7 @@ async function endStaleUploads(bucket: Bucket, options: CollectOptions) {
 /** What there is. The order of the steps matters; each says why. */
 async function survey(bucket: Bucket, options: CallOptions) {
   // Before the intents: an object that is here already has its upload's intent there, or the upload has ended.
-  const candidates = await objectsIn(bucket, [folders.packs, folders.pages], options);
+  const candidates = await objectsIn(bucket, [folders.packs, folders.pages, folders.hot], options);
   // Twice, first here: a root that another collector deletes between the two listings is still known, and its
   // absence when it is read tells that the world has changed.
   const rootsBefore = await idsIn(bucket, folders.snapshots, options);

@@ -2,6 +2,7 @@ import { HoldfastError } from '../../core/errors.ts';
 import { formatLimits } from '../../core/snapshot/geometry.ts';
 import type { Bucket } from '../s3/bucket.ts';
 import { createSnapshot, type CreateResult, type CreateSnapshotOptions } from './create-snapshot.ts';
+import { knownHotChunks } from './hot-lists.ts';
 import { openSnapshot, type OpenedSnapshot, type OpenSnapshotOptions } from './open-snapshot.ts';
 import { pinSnapshot, unpinSnapshot } from './pins.ts';
 import type { SnapshotInput } from './snapshot-input.ts';
@@ -44,7 +45,8 @@ export async function copySnapshot(options: CopySnapshotOptions): Promise<Create
       const { parentId, onProgress, now } = options;
       const source = sourceOf(original, signal);
       const copy = { parentId, onProgress, signal, now, random, takenAtMs: createdAtMs, chunksInFlightMax };
-      return await createSnapshot({ ...copy, bucket: to, source, volumeId, chunkBytes });
+      const hotChunks = () => knownHotChunks(from, original, { signal });
+      return await createSnapshot({ ...copy, bucket: to, source, volumeId, chunkBytes, hotChunks });
     } finally {
       await original.close();
     }

@@ -3,6 +3,7 @@ import { defaultChunkBytes, geometryOf } from '../../core/snapshot/geometry.ts';
 import { newSnapshotId, type RandomBytes } from '../../core/snapshot/names.ts';
 import { checkVolumeId } from '../../core/snapshot/root-codec.ts';
 import type { Bucket } from '../s3/bucket.ts';
+import { writeHotChunks, type HotListOwner } from './hot-lists.ts';
 import { openSnapshot, type OpenedSnapshot } from './open-snapshot.ts';
 import { uploadPinId } from './pins.ts';
 import { Upload } from './upload.ts';
@@ -29,6 +30,10 @@ export interface CreateSnapshotOptions {
   chunksInFlightMax?: number;
   /** Objects uploaded at the same time, each up to 8 MiB in memory. @default 4 */
   uploadsInFlightMax?: number;
+  /** Chunks that a restore is to fetch first, asked for when everything else has arrived. @default none */
+  hotChunks?: (
+    made: HotListOwner & { chunkBytes: number; signal: AbortSignal },
+  ) => Promise<readonly number[]>;
   onProgress?: (progress: CreateProgress) => void;
   signal?: AbortSignal;
   /** Unix milliseconds. */
@@ -79,6 +84,7 @@ export async function createSnapshot(options: CreateSnapshotOptions): Promise<Cr
     const upload = new Upload(options, { snapshotId, parent, pool, signal, takenAtMs });
     const { rootBytes, result } = await upload.run();
     await options.source.finish?.();
+    await keepHotChunks(options, upload, { ...result, signal });
     await protocol.commit(rootBytes, { signal });
     await parent?.close();
     return { ...result, durationMs: now() - startedAtMs };
@@ -88,6 +94,17 @@ export async function createSnapshot(options: CreateSnapshotOptions): Promise<Cr
     await protocol.giveUp();
     throw error;
   }
+}
+
+/** Before the seal, so that whoever sees the snapshot sees its list. */
+async function keepHotChunks(
+  { bucket, hotChunks }: CreateSnapshotOptions,
+  { chunkBytes }: Upload,
+  { snapshotId, chunkCount, signal }: HotListOwner & { signal: AbortSignal },
+): Promise<void> {
+  const owner = { snapshotId, chunkCount };
+  const chunks = await hotChunks?.({ ...owner, chunkBytes, signal });
+  if (chunks) await writeHotChunks(bucket, owner, chunks, { signal });
 }
 
 async function openParent(

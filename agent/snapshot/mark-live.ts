@@ -8,7 +8,7 @@ import { readRoot, type ReadRoot } from './open-snapshot.ts';
 const pagesInFlightMax = 8;
 
 /**
- * Keys of all pages and packs that the snapshots refer to. A page that several snapshots share is read once.
+ * Keys of all pages and packs that the snapshots refer to, and of their hot lists. A page that several snapshots share is read once.
  * 'changed' where a root has gone meanwhile: another collector was at work, and what was listed is out of date.
  * Throws CORRUPT where a manifest is damaged.
  */
@@ -39,6 +39,7 @@ async function markSnapshot(
   live: Set<string>,
   signal: AbortSignal,
 ): Promise<void> {
+  live.add(keys.hot(root.snapshotId));
   const manifest = new ManifestReader(bucket, root, { cachePages: pagesInFlightMax, signal });
   const indexes = root.geometry.levels === 2 ? root.refs : [];
   for (const ref of indexes) if (ref) live.add(keys.page(ref.name));

@@ -7,6 +7,7 @@ import type { ReadChunk, ReadChunkOptions, SnapshotSource } from '../../core/sna
 import type { Bucket, CallOptions } from '../s3/bucket.ts';
 import type { Transfers } from '../transfer/transfers.ts';
 import { ChunkReader, type StoredChunk } from './chunk-reader.ts';
+import { readHotChunks } from './hot-lists.ts';
 import { ManifestReader } from './manifest-reader.ts';
 import { readInOrder } from './read-ahead.ts';
 import { noSuchSnapshot } from './no-such-snapshot.ts';
@@ -76,6 +77,7 @@ export class OpenedSnapshot implements SnapshotSource {
   readonly root: ReadRoot;
   readonly #manifest: ManifestReader;
   readonly #chunks: ChunkReader;
+  readonly #bucket: Bucket;
   readonly #closed = new AbortController();
 
   constructor(
@@ -84,6 +86,7 @@ export class OpenedSnapshot implements SnapshotSource {
     { cachePages = 64, transfers }: Pick<OpenSnapshotOptions, 'cachePages' | 'transfers'>,
   ) {
     this.root = root;
+    this.#bucket = bucket;
     this.#manifest = new ManifestReader(bucket, root, { cachePages, signal: this.#closed.signal });
     this.#chunks = new ChunkReader(bucket, root.snapshotId, transfers);
   }
@@ -118,6 +121,9 @@ export class OpenedSnapshot implements SnapshotSource {
     const call = this.#call(start, end, options);
     return readInOrder(start, end, (index) => this.#stored(index, call), this.#chunks, call);
   }
+
+  hotChunks = (signal?: AbortSignal): Promise<readonly number[]> =>
+    readHotChunks(this.#bucket, this, this.#call(0, 0, { signal }));
 
   /** The manifest's entry of a chunk. */
   async entry(index: number): Promise<ChunkEntry> {

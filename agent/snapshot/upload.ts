@@ -50,6 +50,10 @@ export class Upload {
     this.#manifest = new ManifestWriter(options.bucket, state.pool, this.#geometry, own);
   }
 
+  get chunkBytes(): number {
+    return this.#geometry.chunkBytes;
+  }
+
   async run(): Promise<{ rootBytes: Uint8Array; result: Omit<CreateResult, 'durationMs'> }> {
     const inFlightMax = this.#options.chunksInFlightMax ?? 8;
     for await (const step of inOrder(this.#items(), inFlightMax, (item) => this.#encode(item))) {

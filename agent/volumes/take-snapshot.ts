@@ -3,6 +3,9 @@ import { defaultChunkBytes } from '../../core/snapshot/geometry.ts';
 import type { SnapshotProgress, SnapshotResult } from '../ports.ts';
 import type { Bucket } from '../s3/bucket.ts';
 import { createSnapshot } from '../snapshot/create-snapshot.ts';
+import { mergeHotChunks } from '../../core/snapshot/hot-list.ts';
+import type { FirstReads } from '../restore/first-reads.ts';
+import { knownHotChunks } from '../snapshot/hot-lists.ts';
 import type { ChangedGrains } from './changed-grains.ts';
 import { PointInTime } from './point-in-time.ts';
 import { isParentGone } from './snapshot-access.ts';
@@ -14,6 +17,7 @@ export interface TakeSnapshotParams {
   tracked: TrackedDevice;
   read: (into: Uint8Array, offsetBytes: number) => Promise<void>;
   parent: VolumeRecord['lastSnapshot'];
+  firstReads: FirstReads;
   bucket: Bucket;
   now: () => number;
   signal?: AbortSignal;
@@ -61,6 +65,10 @@ async function attempt(p: TakeSnapshotParams, parent: VolumeRecord['lastSnapshot
       parentId: parent?.snapshotId,
       chunkBytes,
       ...(parent && changed && { changed: (index: number) => isChanged(changed, index) }),
+      hotChunks: async ({ chunkCount, signal }) => {
+        const known = parent && (await knownHotChunks(p.bucket, { ...parent, chunkCount }, { signal }));
+        return mergeHotChunks(p.firstReads.chunks(chunkBytes), known ?? [], chunkCount);
+      },
       onProgress: p.onProgress,
       signal: p.signal,
       now: p.now,

@@ -1,9 +1,8 @@
-import type { BlockDevice } from '../../core/block-device.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { typed } from '../../core/typed.ts';
 import type { VolumeService, VolumeVerification } from '../ports.ts';
 import type { SnapshotAccess } from './snapshot-access.ts';
-import { verifyVolume } from './verify-volume.ts';
+import { verifyVolume, type VerifiedDevice } from './verify-volume.ts';
 import { mustBeServed } from './volume-errors.ts';
 import { stateOf, type VolumeFacts } from './volume-view.ts';
 
@@ -12,7 +11,7 @@ export type VerifyParams = Omit<Parameters<VolumeService['verify']>[0], 'volumeI
 interface Deps {
   facts: () => VolumeFacts;
   /** What clients of the volume read. */
-  device: BlockDevice;
+  device: VerifiedDevice;
   snapshots: SnapshotAccess;
 }
 

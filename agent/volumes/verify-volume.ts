@@ -12,6 +12,8 @@ const damageListedMax = 200;
 const inFlightMax = 8;
 const readsAsZero = 2;
 
+export type VerifiedDevice = Pick<BlockDevice, 'sizeBytes' | 'read' | 'blockStatus'>;
+
 interface Range {
   offsetBytes: number;
   lengthBytes: number;
@@ -19,7 +21,7 @@ interface Range {
 
 export interface VerifyVolumeParams {
   volumeId: string;
-  device: BlockDevice;
+  device: VerifiedDevice;
   snapshot: OpenedSnapshot;
   /**
    * Whether a client has changed any of the range since the snapshot was taken; undefined where nobody knows. Asked
@@ -108,7 +110,7 @@ async function inVolume(p: VerifyVolumeParams, block: number, range: Range): Pro
   };
 }
 
-async function isHole(device: BlockDevice, { offsetBytes, lengthBytes }: Range): Promise<boolean> {
+async function isHole(device: VerifiedDevice, { offsetBytes, lengthBytes }: Range): Promise<boolean> {
   const [extent] = (await device.blockStatus?.('base:allocation', offsetBytes, lengthBytes, 1)) ?? [];
   return extent !== undefined && (extent.flags & readsAsZero) !== 0 && extent.lengthBytes >= lengthBytes;
 }

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../../core/errors.ts';
+import type { RestoreEngine } from '../restore/restore-engine.ts';
 import type { VolumeRecord } from './volume-record.ts';
 import { stateOf, type Opened, type VolumeFacts } from './volume-view.ts';
 import { typed } from '../../core/typed.ts';
@@ -74,5 +75,14 @@ export function mustBeServed(facts: VolumeFacts): Opened {
 function busyUploading({ record }: VolumeFacts): HoldfastError {
   return new HoldfastError('BUSY', `a snapshot of volume ${record.volumeId} is being taken`, {
     hint: 'try again when it is done',
+  });
+}
+
+/** Throws CONFLICT where no restore runs. */
+export function engineOf({ opened, record }: VolumeFacts): RestoreEngine {
+  const engine = opened?.restore?.engine;
+  if (engine) return engine;
+  throw new HoldfastError('CONFLICT', `no restore of ${record.volumeId} is running`, {
+    hint: `\`${typed('holdfast-agent volume list')}\` shows what is`,
   });
 }

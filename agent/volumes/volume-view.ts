@@ -1,4 +1,3 @@
-import { HoldfastError } from '../../core/errors.ts';
 import type { Descriptor } from '../../core/restore/descriptor.ts';
 import type { SnapshotSource } from '../../core/snapshot/source.ts';
 import type { VolumeHealth, VolumeInfo, VolumeState } from '../ports.ts';
@@ -9,7 +8,6 @@ import type { Loss } from './inspection.ts';
 import type { TrackedDevice } from './tracked-device.ts';
 import type { VolumeRecord } from './volume-record.ts';
 import type { LockedTarget } from '../restore/volume-target.ts';
-import { typed } from '../../core/typed.ts';
 
 /** What is open while a volume is served. */
 export interface Opened extends LockedTarget {
@@ -80,13 +78,4 @@ export function faultIn({ record, opened }: VolumeFacts, { reason, detail }: Los
   const during = engine && engine.state !== 'restored' ? engine.descriptor.frozen : undefined;
   const { restoreId, snapshotId } = during ?? record.fault ?? {};
   return { reason, detail: detail.slice(0, 1000), restoreId, snapshotId };
-}
-
-/** Throws CONFLICT where no restore runs. */
-export function engineOf({ opened, record }: VolumeFacts): RestoreEngine {
-  const engine = opened?.restore?.engine;
-  if (engine) return engine;
-  throw new HoldfastError('CONFLICT', `no restore of ${record.volumeId} is running`, {
-    hint: `\`${typed('holdfast-agent volume list')}\` shows what is`,
-  });
 }

@@ -2,6 +2,7 @@ import { asHoldfastError, type HoldfastError } from '../../core/errors.ts';
 import type { Descriptor } from '../../core/restore/descriptor.ts';
 import type { RestoreOutcome, SnapshotResult, VolumeHealth, VolumeInfo, VolumeService } from '../ports.ts';
 import { fileDescriptorStore, type DescriptorStore } from '../restore/descriptor-store.ts';
+import { FirstReads } from '../restore/first-reads.ts';
 import type { RestoreEngine } from '../restore/restore-engine.ts';
 import { SwitchDevice } from '../restore/switch-device.ts';
 import { writeVersionedFile } from '../state/versioned-file.ts';
@@ -15,7 +16,7 @@ import { outcomeOf } from './restore-outcome.ts';
 import { geometryFor, newRestoreId, type RestoreParams } from '../restore/restore-plan.ts';
 import { TrackedDevice } from './tracked-device.ts';
 import { beginUpload, type Upload } from './upload.ts';
-import { canceled, forgotten, isBack, lost, mustBeIdle, unavailable } from './volume-errors.ts';
+import { canceled, engineOf, forgotten, isBack, lost, mustBeIdle, unavailable } from './volume-errors.ts';
 import {
   isStillLost,
   isUnfinished,
@@ -25,15 +26,7 @@ import {
 } from './volume-descriptor.ts';
 import { verifyServed, type VerifyParams } from './verify-served.ts';
 import { afterRestore, volumeFile, type VolumeRecord } from './volume-record.ts';
-import {
-  engineOf,
-  faultIn,
-  healthOf,
-  infoOf,
-  stateOf,
-  type Opened,
-  type VolumeFacts,
-} from './volume-view.ts';
+import { faultIn, healthOf, infoOf, stateOf, type Opened, type VolumeFacts } from './volume-view.ts';
 
 type SnapshotParams = Parameters<VolumeService['snapshot']>[0];
 
@@ -42,6 +35,7 @@ export class Volume {
   readonly served: SwitchDevice;
   readonly #deps: VolumeDeps & { store: DescriptorStore };
   readonly #mutex = new Mutex();
+  readonly #firstReads = new FirstReads();
   #record: VolumeRecord;
   #opened: Opened | undefined;
   #canceled: Descriptor | undefined;
@@ -52,6 +46,7 @@ export class Volume {
     this.#deps = { ...deps, store: fileDescriptorStore(`${deps.directory}/restore.json`) };
     this.#record = record;
     this.served = new SwitchDevice(record.sizeBytes, unavailable(this.#record, 'it is not open yet'));
+    this.served.onRead = this.#firstReads.note;
     // A lost disk is noticed when it is used, not at the next round.
     this.served.onError = () => void this.check().catch(() => undefined);
   }
@@ -85,6 +80,7 @@ export class Volume {
         tracked: opened.tracked,
         read: (into, offsetBytes) => opened.tracked.read(into, offsetBytes),
         parent: this.#record.lastSnapshot,
+        firstReads: this.#firstReads,
         bucket: await this.#deps.snapshots.bucket({ kind: 'snapshot', volumeId }),
       });
       await this.#mutex.run(() => this.#save({ lastSnapshot }));
@@ -95,7 +91,7 @@ export class Volume {
   }
 
   verify = (p: VerifyParams): ReturnType<VolumeService['verify']> =>
-    verifyServed({ facts: () => this.#facts(), device: this.served, ...this.#deps }, p);
+    verifyServed({ facts: () => this.#facts(), device: this.served.unnoticed, ...this.#deps }, p);
 
   restore = (p: RestoreParams): Promise<void> => this.#run(() => this.#restore(p));
   pause = (): Promise<void> => this.#run(() => this.#engine().pause());
@@ -180,6 +176,7 @@ export class Volume {
       const params = { ...p, volumeId, path, volumeBytes: sizeBytes, restoreId, source };
       const opened = await beginRestore(this.#deps, params);
       this.#canceled = undefined;
+      this.#firstReads.clear();
       await this.#serveRestore(opened, new ChangedGrains(sizeBytes));
       // From now on the volume is the snapshot and what clients changed since: the next one builds on it.
       await this.#save(afterRestore(opened.target.identity, restoreId, source));

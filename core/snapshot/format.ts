@@ -67,3 +67,23 @@ export function checkVersion(reader: FieldReader, version: number): void {
       hint: 'read it with a newer holdfast-agent',
     });
 }
+
+/** What was written and its SHA-256 behind it. */
+export function seal(writer: FieldWriter): Uint8Array {
+  const body = writer.finish();
+  return new FieldWriter().bytes(body).bytes(sha256(body)).finish();
+}
+
+/**
+ * Magic, version and flags of a sealed object. The checksum comes before the version, so that damage is never taken
+ * for a newer format.
+ */
+export function readSealedHeader(reader: FieldReader, bytes: Uint8Array, magic: string): void {
+  reader.check(bytes.length > hashBytes && reader.text(magic.length) === magic, `does not start as ${magic}`);
+  const body = bytes.subarray(0, bytes.length - hashBytes);
+  const matches = Buffer.compare(sha256(body), bytes.subarray(body.length)) === 0;
+  reader.check(matches, 'its checksum does not match');
+  checkVersion(reader, reader.uint16());
+  const flags = reader.uint16();
+  reader.check(flags === 0, `has unknown flags ${flags}`);
+}

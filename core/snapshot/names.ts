@@ -88,6 +88,7 @@ export const folders = {
   intents: 'intents/',
   pins: 'pins/',
   tombstones: 'tombstones/',
+  hot: 'hot/',
 } as const;
 
 export type IntentStep = 'open' | 'sealed' | 'abandoned';
@@ -101,6 +102,7 @@ export const keys = {
   pins: (snapshotId: string) => `${folders.pins}${snapshotId}/`,
   pin: (snapshotId: string, pinId: string) => `${folders.pins}${snapshotId}/${pinId}`,
   tombstone: (snapshotId: string) => `${folders.tombstones}${snapshotId}`,
+  hot: (snapshotId: string) => `${folders.hot}${snapshotId}`,
 };
 
 /** The snapshot id in `snapshots/<id>`, `tombstones/<id>`, `packs/<id>/…`; undefined where there is none. */

@@ -1,11 +1,11 @@
 import { HoldfastError } from '../errors.ts';
 import { FieldReader, FieldWriter } from './bytes.ts';
 import {
-  checkVersion,
   formatVersion,
   hashBytes,
   readRef,
-  sha256,
+  readSealedHeader,
+  seal,
   writeRef,
   type SnapshotRoot,
 } from './format.ts';
@@ -36,14 +36,13 @@ export function encodeRoot(root: SnapshotRoot): Uint8Array {
     .text(root.volumeId)
     .uint32(root.refs.length);
   for (const ref of root.refs) writeRef(writer, ref);
-  const body = writer.finish();
-  return new FieldWriter().bytes(body).bytes(sha256(body)).finish();
+  return seal(writer);
 }
 
 export function decodeRoot(bytes: Uint8Array, subject: string): SnapshotRoot & { geometry: Geometry } {
   const reader = new FieldReader(bytes, subject);
   reader.check(bytes.length <= formatLimits.rootBytesMax, `is ${bytes.length} bytes long`);
-  readHeader(reader, bytes);
+  readSealedHeader(reader, bytes, 'HFSNROOT');
   const chunkBytes = reader.uint32();
   const sizeBytes = reader.uint64();
   const geometry = boundedGeometry(reader, sizeBytes, chunkBytes);
@@ -76,17 +75,6 @@ export function decodeRoot(bytes: Uint8Array, subject: string): SnapshotRoot & {
     refs,
     geometry,
   };
-}
-
-/** The checksum comes before the version, so that damage is never taken for a newer format. */
-function readHeader(reader: FieldReader, bytes: Uint8Array): void {
-  reader.check(bytes.length > hashBytes && reader.text(8) === 'HFSNROOT', 'does not start as HFSNROOT');
-  const body = bytes.subarray(0, bytes.length - hashBytes);
-  const matches = Buffer.compare(sha256(body), bytes.subarray(body.length)) === 0;
-  reader.check(matches, 'its checksum does not match');
-  checkVersion(reader, reader.uint16());
-  const flags = reader.uint16();
-  reader.check(flags === 0, `has unknown flags ${flags}`);
 }
 
 function boundedGeometry(reader: FieldReader, sizeBytes: number, chunkBytes: number): Geometry {

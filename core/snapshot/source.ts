@@ -21,6 +21,8 @@ export interface SnapshotSource {
    * allow it. Yields in index order, damaged chunks among them. Throws what else `readChunk` does.
    */
   readChunks(start: number, end: number, options?: ReadChunkOptions): AsyncIterable<ReadChunk>;
+  /** Chunks that clients are known to read first, in that order, each once. Throws CORRUPT, IO, UNAVAILABLE. */
+  hotChunks(signal?: AbortSignal): Promise<readonly number[]>;
   close(): Promise<void>;
 }
 

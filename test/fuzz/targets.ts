@@ -5,6 +5,7 @@ import { createHandshakeReader, createRequestReader, skippedMaxBytes } from '../
 import { validateRequest } from '../../agent/nbd/requests.ts';
 import { command, commandFlag, option, optionMagic, requestMagic } from '../../agent/nbd/wire.ts';
 import { decodeDescriptor, encodeDescriptor } from '../../core/restore/descriptor.ts';
+import { decodeHotList, encodeHotList } from '../../core/snapshot/hot-list.ts';
 import { decodeMark, describeMark, encodeMark, markBytes } from '../../core/restore/mark.ts';
 import { sha256 } from '../../core/snapshot/format.ts';
 import { decodeIndex, decodeLeaf, encodeIndex, encodeLeaf } from '../../core/snapshot/page-codec.ts';
@@ -197,6 +198,23 @@ const index: FuzzTarget = {
   },
 };
 
+const hotList: FuzzTarget = {
+  name: 'hot-list',
+  corpus: [
+    Buffer.from(encodeHotList({ snapshotId: id, chunks: [5, 6, 7, 2] })),
+    Buffer.from(encodeHotList({ snapshotId: id, chunks: [] })),
+  ],
+  repair: root.repair,
+  run: (bytes) => {
+    const { chunks } = decodeHotList(bytes, { snapshotId: id, chunkCount: 1000 }, 'fuzzed');
+    mustHold(new Set(chunks).size === chunks.length, 'a chunk twice');
+    mustHold(
+      chunks.every((chunk) => chunk < 1000),
+      'a chunk that there is not',
+    );
+  },
+};
+
 const marks = {
   volumeId: 'v',
   snapshotId: id,
@@ -259,4 +277,13 @@ const descriptor: FuzzTarget = {
   },
 };
 
-export const targets: readonly FuzzTarget[] = [handshake, requests, root, leaf, index, mark, descriptor];
+export const targets: readonly FuzzTarget[] = [
+  handshake,
+  requests,
+  root,
+  leaf,
+  index,
+  hotList,
+  mark,
+  descriptor,
+];

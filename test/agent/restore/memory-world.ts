@@ -113,6 +113,9 @@ export class MemorySnapshot implements SnapshotSource {
 
   isHole = async (index: number) => this.#chunk(index) === undefined;
 
+  hot: readonly number[] = [];
+  hotChunks = () => Promise.resolve(this.hot);
+
   async *readChunks(start: number, end: number) {
     for (let index = start; index < end; index++)
       yield await this.readChunk(index).then(

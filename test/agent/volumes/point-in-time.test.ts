@@ -1,4 +1,5 @@
 import type { Bucket } from '../../../agent/s3/bucket.ts';
+import { FirstReads } from '../../../agent/restore/first-reads.ts';
 import { openBucket } from '../../../agent/s3/s3-bucket.ts';
 import { openSnapshot } from '../../../agent/snapshot/open-snapshot.ts';
 import { PlainDevice } from '../../../agent/restore/plain-device.ts';
@@ -52,6 +53,7 @@ describe('a snapshot of a volume that is being written', () => {
         tracked,
         read: (into, offset) => disk.read(into, offset),
         parent,
+        firstReads: new FirstReads(),
         bucket,
         now: Date.now,
         onProgress: () => undefined,
@@ -105,6 +107,7 @@ describe('a snapshot of a volume that is being written', () => {
       tracked,
       read: (into, offset) => disk.read(into, offset),
       parent: undefined,
+      firstReads: new FirstReads(),
       bucket,
       now: Date.now,
       signal: stop.signal,

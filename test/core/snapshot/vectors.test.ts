@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { openSnapshot } from '../../../agent/snapshot/open-snapshot.ts';
 import { packHeader, sha256 } from '../../../core/snapshot/format.ts';
 import { newSnapshotId, snapshotIdTimeMs } from '../../../core/snapshot/names.ts';
+import { decodeHotList, encodeHotList } from '../../../core/snapshot/hot-list.ts';
 import { decodeIndex, decodeLeaf, encodeIndex, encodeLeaf } from '../../../core/snapshot/page-codec.ts';
 import { decodeRoot, encodeRoot } from '../../../core/snapshot/root-codec.ts';
 import { MemoryBucket } from '../../support/memory-bucket.ts';
@@ -50,6 +51,12 @@ test('the id', () => {
 
 test('the pack starts with the header', () => {
   expect(vector('pack').startsWith(hex(packHeader()))).toBe(true);
+});
+
+test('the hot list, both ways', () => {
+  const list = { snapshotId: id, chunks: [2, 0, 1] };
+  expect(hex(encodeHotList(list))).toBe(vector('hot-list'));
+  expect(decodeHotList(bytesOf('hot-list'), { snapshotId: id, chunkCount: 3 }, 'list')).toEqual(list);
 });
 
 test('the leaf, both ways', () => {

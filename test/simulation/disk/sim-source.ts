@@ -8,6 +8,8 @@ import type { Scheduler, Session } from './scheduler.ts';
 export interface SimSnapshot {
   bytes: Uint8Array;
   chunkBytes: number;
+  /** Fetched first. */
+  hot: readonly number[];
 }
 
 export function simSource(
@@ -46,6 +48,11 @@ export function simSource(
         } catch (thrown) {
           yield { index, damage: asCorrupt(thrown) };
         }
+    },
+    hotChunks: async (signal) => {
+      await scheduler.wait(session);
+      signal?.throwIfAborted();
+      return snapshot.hot;
     },
     close: () => Promise.resolve(),
   };

@@ -62,6 +62,7 @@ function makeWorld({ seed, makers, arity }: SimulationOptions): World {
   const diskSectors = random.chance(0.5) ? volume.length : Math.ceil(volume.length / 8) * 8;
   const garbage = Array.from({ length: diskSectors }, (_, i) => contents.named(`garbage-${i}`));
   const drawn = random.pick([2, 2, 3, 5]);
+  const hot = Array.from({ length: random.below(4) }, () => random.below(Math.ceil(sectors / perChunk)));
   return {
     random,
     disk: new SimDisk(contents, garbage),
@@ -72,7 +73,7 @@ function makeWorld({ seed, makers, arity }: SimulationOptions): World {
     closedForm: new ClosedForm(),
     judged: { kill: '', power: '' },
     tally: emptyTally(),
-    snapshot: { bytes: Buffer.concat(plain), chunkBytes },
+    snapshot: { bytes: Buffer.concat(plain), chunkBytes, hot },
     volumeBytes: volume.length * sectorBytes,
     arity: arity ?? drawn,
     makers,

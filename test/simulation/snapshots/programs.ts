@@ -34,6 +34,7 @@ export const uploader = (p: {
       parentId: p.parentId,
       now: () => p.timeMs ?? 2,
       random: bytesOf(p.seed),
+      hotChunks: () => Promise.resolve([1]),
     };
     await createSnapshot({ bucket, source, ...options });
   },

@@ -67,9 +67,13 @@ export class Repository {
       (bits, { root, tombstone, needs }) => (left & root && !(left & tombstone) ? bits | needs : bits),
       0,
     );
-    const objects = left & (this.keySet.under('packs/') | this.keySet.under('pages/'));
+    const objects = left & this.#objects;
     if (objects & ~needed) throw new Error(`left over: ${this.keySet.keysIn(objects & ~needed).join(', ')}`);
   };
+
+  get #objects(): number {
+    return ['packs/', 'pages/', 'hot/'].reduce((bits, folder) => bits | this.keySet.under(folder), 0);
+  }
 
   async #afterCollection(before: number): Promise<number> {
     const known = this.#collected.get(before);
@@ -101,7 +105,7 @@ export class Repository {
     this.#keyCount = this.keySet.keys.length;
   }
 
-  /** The pages and packs that a snapshot's manifest names. */
+  /** The pages and packs that a snapshot's manifest names, and its hot list where it was made with one. */
   #needsOf(id: string): number {
     const known = this.#needs.get(id);
     if (known !== undefined) return known;
@@ -110,6 +114,7 @@ export class Repository {
     const page = keys.page(root.refs[0]!.name);
     const leaf = decodeLeaf(bodies.get(page)!, 2, (entry) => plainBytesOf(root.geometry, entry), page);
     const all = [page, ...leaf.map((entry) => keys.pack(entry!.pack))];
+    if (bodies.has(keys.hot(id))) all.push(keys.hot(id));
     const needs = all.reduce((bits, key) => bits | this.keySet.bit(key), 0);
     this.#needs.set(id, needs);
     return needs;

@@ -1,7 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { HoldfastError } from '../core/errors.ts';
+import { asHoldfastError, HoldfastError } from '../core/errors.ts';
 import { defaultDataDir, localClientFile, type LocalClient } from './context.ts';
 import { exampleText, type CliDeps } from './program.ts';
 
@@ -101,11 +101,20 @@ async function up(flags: UpFlags, deps: UpDeps): Promise<void> {
     writeSecret(storageFile, storageEnvironment(cloud));
     const storage = bucket && `s3://${bucket}/standalone (with the variables of ${storageFile})`;
     deps.stdout(summary(client, scheduleScale, storage));
-    if (flags.activationCode) await deps.onReady?.(client, flags.dataDir);
+    if (flags.activationCode) await deps.onReady?.(client, flags.dataDir).catch(failWith);
     await Promise.race([deps.interrupted(), cloud.stopped]);
   } finally {
     await cloud.stop();
   }
+}
+
+/** It has booted, and a function that is called first of all fails: what is wrong stands in the log above. */
+function failWith(thrown: unknown): never {
+  const { code, message } = asHoldfastError(thrown);
+  throw new HoldfastError(code, `everything has started, and the API answers: ${message}`, {
+    hint: 'a line “function.failed” above says why; a damaged cdk.out is made anew without --no-synth',
+    cause: thrown,
+  });
 }
 
 function clientOf({ urls, endpoints, region, operatorCredentials }: RunningCloud): LocalClient {

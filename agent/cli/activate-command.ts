@@ -55,7 +55,7 @@ export const addActivateCommand: AddCommands = (program, cli) => {
             agentVersion,
             hostname: hostname(),
           },
-          { now: cli.now, agent: outboundAgent(cli.env) },
+          { now: cli.now, agent: outboundAgent(cli.env), signal: cli.signal },
         );
         if (options.json) cli.stdout(`${JSON.stringify(identity, null, 2)}\n`);
         else

@@ -1,50 +1,56 @@
-import type { Agent, ClientRequest } from 'node:http';
+import type { Agent as HttpAgent, ClientRequest } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { Agent, type AgentConnectOpts } from 'agent-base';
+import { HttpsProxyAgent } from 'https-proxy-agent';
 import { ProxyAgent } from 'proxy-agent';
 import { isLoopback } from '../identity/gateway-identity.ts';
+import { openTunnel } from './connect-tunnel.ts';
 
 const proxyVariables = ['https_proxy', 'http_proxy', 'all_proxy'];
+/** Shorter than anybody waits for an answer of the host behind it, so that the proxy is named. */
+const connectTimeoutMsDefault = 15_000;
 
 /**
  * The agent for outbound connections where the environment names a proxy: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and
  * NO_PROXY decide for each URL; this machine itself is never reached through one. Undefined without a proxy.
  * Custom certificate authorities come through NODE_EXTRA_CA_CERTS, as in any Node program.
  */
-export function outboundAgent(env: Record<string, string | undefined>): Agent | undefined {
+export function outboundAgent(
+  env: Record<string, string | undefined>,
+  { connectTimeoutMs = connectTimeoutMsDefault }: { connectTimeoutMs?: number } = {},
+): HttpAgent | undefined {
   const names = proxyVariables.flatMap((name) => [name, name.toUpperCase()]);
   if (!names.some((name) => env[name])) return undefined;
-  const standard = new ProxyAgent().getProxyForUrl;
-  return new TunnelAgent({
-    // WebSockets go the way of HTTP: by default they would ask for WSS_PROXY, which nobody sets.
-    getProxyForUrl: (url, request) => {
-      const asHttp = url.replace(/^ws/, 'http');
-      return isLoopback(new URL(asHttp).hostname) ? '' : standard(asHttp, request);
-    },
-  });
+  return new OutboundAgent(connectTimeoutMs);
 }
 
-/** What a proxy says when it does not connect. `code` tells what may pass (its upstream is away) from what does not. */
-export class ProxyRefusal extends Error {
-  override readonly name = 'ProxyRefusal';
-  readonly code: 'PROXY_REFUSED' | 'PROXY_UNAVAILABLE';
+/** Chooses the way as everybody does; what goes through CONNECT goes through our own, which is bounded. */
+class OutboundAgent extends Agent {
+  readonly #connectTimeoutMs: number;
+  readonly #ways: ProxyAgent;
 
-  constructor(proxyHost: string, status: number) {
-    super(`the proxy ${proxyHost} refused to connect, HTTP ${status}`);
-    this.code = status >= 500 || status === 429 ? 'PROXY_UNAVAILABLE' : 'PROXY_REFUSED';
+  constructor(connectTimeoutMs: number) {
+    super({ keepAlive: true });
+    this.#connectTimeoutMs = connectTimeoutMs;
+    const standard = new ProxyAgent().getProxyForUrl;
+    this.#ways = new ProxyAgent({
+      keepAlive: true,
+      // WebSockets go the way of HTTP: by default they would ask for WSS_PROXY, which nobody sets.
+      getProxyForUrl: (url, request) => {
+        const asHttp = url.replace(/^ws/, 'http');
+        return isLoopback(new URL(asHttp).hostname) ? '' : standard(asHttp, request);
+      },
+    });
   }
-}
 
-/** Otherwise the proxy's refusal would be taken for the answer of whom it was to connect to. */
-class TunnelAgent extends ProxyAgent {
-  override async connect(...args: Parameters<ProxyAgent['connect']>): ReturnType<ProxyAgent['connect']> {
-    const agent = await super.connect(...args);
-    const [request] = args;
-    const proxy = (agent as { proxy?: URL }).proxy;
-    if (proxy)
-      (request as ClientRequest).once('proxyConnect', ({ statusCode }: { statusCode?: number }) => {
-        // Without one nothing was connected: plain HTTP is passed on as it is.
-        if (statusCode !== undefined && statusCode !== 200)
-          request.destroy(new ProxyRefusal(proxy.host, statusCode));
-      });
-    return agent;
+  override async connect(request: ClientRequest, to: AgentConnectOpts): Promise<Duplex | HttpAgent> {
+    const way = await this.#ways.connect(request, to);
+    if (!(way instanceof HttpsProxyAgent)) return way;
+    return openTunnel(way.proxy, to, { asking: request, timeoutMs: this.#connectTimeoutMs });
+  }
+
+  override destroy(): void {
+    this.#ways.destroy();
+    super.destroy();
   }
 }

@@ -33,7 +33,7 @@ export interface ActivationRequest {
 export async function activate(
   state: StateDirectory,
   request: ActivationRequest,
-  deps: { now: () => number; agent?: Agent; timeoutMs?: number },
+  deps: { now: () => number; agent?: Agent; timeoutMs?: number; signal?: AbortSignal },
 ): Promise<GatewayIdentity> {
   const identityPath = state.file(identityFileName);
   const existing = await loadIdentity(identityPath);
@@ -55,7 +55,8 @@ export async function activate(
       hint: 'paste the code as it was given, 16 to 64 characters',
     });
   const url = new URL(`${server.href.replace(/\/+$/, '')}${tenantBase}${apiRoutes.activate.path}`);
-  const answer = await postJson(url, body.data, { agent: deps.agent, timeoutMs: deps.timeoutMs ?? 30_000 });
+  const { agent, signal, timeoutMs = 30_000 } = deps;
+  const answer = await postJson(url, body.data, { agent, timeoutMs, signal });
   const granted = parseAnswer(url, answer);
   cellsInOrder(granted.cells, request.preferredCellId);
   const identity: GatewayIdentity = {

@@ -11,18 +11,20 @@ const answerBytesMax = 256 * 1024;
 
 /**
  * POSTs JSON and reads a JSON answer of bounded size. `agent` carries the proxy.
- * Throws UNAVAILABLE (no connection), TIMEOUT, PROTOCOL (not JSON, too large).
+ * Throws UNAVAILABLE (no connection), TIMEOUT, PROTOCOL (not JSON, too large), the signal's reason.
  */
 export async function postJson(
   url: URL,
   body: unknown,
-  { agent, timeoutMs }: { agent?: Agent; timeoutMs: number },
+  { agent, timeoutMs, signal }: { agent?: Agent; timeoutMs: number; signal?: AbortSignal },
 ): Promise<JsonAnswer> {
   const bytes = Buffer.from(JSON.stringify(body));
+  const late = AbortSignal.timeout(timeoutMs);
+  const ended = signal ? AbortSignal.any([signal, late]) : late;
   const options: RequestOptions = {
     method: 'POST',
     agent,
-    signal: AbortSignal.timeout(timeoutMs),
+    signal: ended,
     headers: {
       'content-type': 'application/json',
       'content-length': bytes.length,
@@ -31,6 +33,8 @@ export async function postJson(
   };
   const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
   const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
+    // A request says nothing of its end before it has a connection.
+    ended.addEventListener('abort', () => reject(ended.reason as Error), { once: true });
     const request = send(url, options, (response) => {
       const parts: Buffer[] = [];
       let received = 0;
@@ -47,7 +51,7 @@ export async function postJson(
     request.on('error', reject);
     request.end(bytes);
   }).catch((cause: unknown) => {
-    throw requestError(url, timeoutMs, cause);
+    throw signal?.aborted ? signal.reason : requestError(url, timeoutMs, cause);
   });
   try {
     return { status, json: JSON.parse(text) };
@@ -68,7 +72,9 @@ function requestError(url: URL, timeoutMs: number, cause: unknown): HoldfastErro
     return new HoldfastError('TIMEOUT', `${url.origin} did not answer within ${timeoutMs / 1000} s`, {
       cause,
     });
-  const reason = cause instanceof Error ? cause.message || cause.name : String(cause);
+  const { code = '', message, name } = cause as NodeJS.ErrnoException;
+  // What OpenSSL says is for nobody.
+  const reason = /^(ERR_SSL_|EPROTO$)/.test(code) ? `what answers is not TLS (${code})` : message || name;
   return new HoldfastError('UNAVAILABLE', `cannot reach ${url.origin}: ${reason}`, {
     hint: 'check the URL, the network, and HTTPS_PROXY or NODE_EXTRA_CA_CERTS where one is needed',
     cause,

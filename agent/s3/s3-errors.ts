@@ -133,8 +133,8 @@ function describe(error: unknown): { names: string[]; status: number | undefined
     const { name, Code, code, $metadata, cause } = current as Record<string, unknown>;
     for (const each of [Code, code, name])
       if (typeof each === 'string' && each !== 'Error' && each !== 'AggregateError') names.push(each);
-    // Node's HTTP parser: a broken connection, as what speaks there is not S3, or not well.
-    if (typeof code === 'string' && code.startsWith('HPE_')) names.push('ECONNRESET');
+    // Node's HTTP parser and TLS: a broken connection, as what speaks there is not S3, or not well.
+    if (typeof code === 'string' && /^(HPE_|ERR_SSL_|EPROTO$)/.test(code)) names.push('ECONNRESET');
     const found = ($metadata as { httpStatusCode?: unknown } | undefined)?.httpStatusCode;
     if (typeof found === 'number') status ??= found;
     current = cause;

@@ -19,10 +19,11 @@ export type FetchRange = (
 export function rangeFetcher(proxy?: Agent): FetchRange {
   const plain = proxy ?? new Agent({ keepAlive: true, maxSockets: socketsMax });
   const secure = proxy ?? new TlsAgent({ keepAlive: true, maxSockets: socketsMax });
-  const send = ({ protocol, ...rest }: SignedRequest, signal?: AbortSignal): ClientRequest =>
-    protocol === 'https:'
-      ? httpsRequest({ ...rest, agent: secure, signal })
-      : httpRequest({ ...rest, agent: plain, signal });
+  // The agent of a proxy needs the protocol among the options to find a connection again.
+  const send = (request: SignedRequest, signal?: AbortSignal): ClientRequest =>
+    request.protocol === 'https:'
+      ? httpsRequest({ ...request, agent: secure, signal })
+      : httpRequest({ ...request, agent: plain, signal });
   return (request, lengthBytes, signal) =>
     new Promise((resolve, reject) => {
       const sent = send(request, signal);

@@ -81,7 +81,7 @@ const assetsSchema = z.looseObject({
   dockerImages: z.record(z.string(), z.unknown()).default({}),
 });
 
-const synthAgain = `synthesize: ${typed('cdk synth')}, or ${typed('holdfast up')} without --no-synth`;
+const synthAgain = `${typed('holdfast up')} without --no-synth synthesizes it anew`;
 
 /** Kinds of artifact that describe the assembly itself and have nothing to boot. */
 const passiveArtifacts = new Set(['cdk:tree', 'cdk:feature-flag-report', 'cdk:asset-manifest']);
@@ -173,8 +173,8 @@ function readJson<T extends z.ZodType>(file: string, schema: T): z.infer<T> {
   const parsed = schema.safeParse(data);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw notKnownHere(
+  throw templateError(
     `${file}: ${issue?.path.join('.') || 'document'}: ${issue?.message}`,
-    'local/template/assembly.ts',
+    `${synthAgain}; a newer CDK's would have to be added to local/template/assembly.ts`,
   );
 }

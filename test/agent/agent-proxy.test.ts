@@ -4,7 +4,8 @@ import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { saveIdentity } from '../../agent/identity/gateway-identity.ts';
 import { loadOrCreateGatewayKey } from '../../agent/identity/gateway-key.ts';
-import { clientOutput, describeWithClients } from '../support/clients.ts';
+import { selfSignedCertificate } from '../support/certificate.ts';
+import { describeWithClients } from '../support/clients.ts';
 import { AgentProcess } from './agent-process.ts';
 import { FakeCell } from './fake-cell.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
@@ -14,8 +15,7 @@ const host = 'cell-1.example.test';
 describeWithClients(['openssl'], 'an agent behind a proxy', () => {
   const directory = temporaryDirectory();
   const state = join(directory, 'state');
-  const certificate = join(directory, 'cert.pem');
-  const key = join(directory, 'key.pem');
+  let certificate: string;
   /** What the proxy was asked to connect to. */
   const asked: string[] = [];
   let cell: FakeCell;
@@ -24,32 +24,11 @@ describeWithClients(['openssl'], 'an agent behind a proxy', () => {
 
   beforeAll(async () => {
     mkdirSync(state, { mode: 0o700 });
-    await clientOutput('openssl', [
-      ...[
-        'req',
-        '-x509',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:prime256v1',
-        '-nodes',
-        '-days',
-        '2',
-      ],
-      ...[
-        '-subj',
-        `/CN=${host}`,
-        '-addext',
-        `subjectAltName=DNS:${host}`,
-        '-keyout',
-        key,
-        '-out',
-        certificate,
-      ],
-    ]);
+    const made = await selfSignedCertificate(directory, host);
+    certificate = made.certificate;
     const { publicKey } = await loadOrCreateGatewayKey(join(state, 'key.json'));
     cell = new FakeCell('c1', publicKey, {
-      key: readFileSync(key, 'utf8'),
+      key: readFileSync(made.key, 'utf8'),
       cert: readFileSync(certificate, 'utf8'),
     });
     await cell.listen();

@@ -123,6 +123,16 @@ describe('holdfast up', () => {
     expect(run.errors).toEqual(['error: BUSY: holdfast-home: port 4700 is in use — choose another --port']);
   });
 
+  it('says where to look when a function that it needs fails', async () => {
+    const failed = new HoldfastError('UNAVAILABLE', '500 Internal Server Error', { hint: 'try again' });
+    const run = await up([], { onReady: () => Promise.reject(failed) });
+    expect(run).toMatchObject({ exitCode: 69, stops: 1 });
+    expect(run.errors).toEqual([
+      'error: UNAVAILABLE: everything has started, and the API answers: 500 Internal Server Error — a line ' +
+        '“function.failed” above says why; a damaged cdk.out is made anew without --no-synth',
+    ]);
+  });
+
   it('ends with an error when the cloud ends by itself', async () => {
     const stopped = Promise.reject(
       new HoldfastError('INTERNAL', 'the process of holdfast-home ended with SIGKILL'),

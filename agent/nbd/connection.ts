@@ -25,6 +25,7 @@ export interface ConnectionDeps {
 }
 
 export interface Connection {
+  readonly connectionId: number;
   /** The export being served; undefined during the handshake. */
   export(): NbdExport | undefined;
   /** Answers what is in flight and ends. */
@@ -145,6 +146,7 @@ export function serveConnection(accepted: Duplex, deps: ConnectionDeps): Connect
   });
   socket.write(encodeGreeting());
   return {
+    connectionId,
     export: () => chosen,
     drain: () => (transmission ? transmission.drain() : socket.destroy()),
     destroy: () => socket.destroy(),

@@ -20,7 +20,7 @@ export interface NbdServerOptions {
   exports: ListExports;
   /** Nothing is served in the clear where it is given; without it TCP stays on loopback. */
   tls?: NbdTls;
-  /** @default 32 (nbdcopy uses four, qemu one) */
+  /** When they are used up, the oldest that has not chosen an export goes. @default 32 (nbdcopy uses four, qemu one) */
   connectionsMax?: number;
   /** @default 30 s */
   handshakeTimeoutMs?: number;
@@ -57,9 +57,19 @@ export async function serveNbd(options: NbdServerOptions): Promise<NbdServer> {
     minVersion: 'TLSv1.2' as const,
   };
 
+  /** A client that is served never has to go; one that takes its time to say what it wants does, the oldest first. */
+  const makeRoom = (): boolean => {
+    const slowest = [...connections].find((connection) => !connection.export());
+    if (!slowest) return false;
+    connections.delete(slowest);
+    log('warn', 'nbd.evicted', { connectionId: slowest.connectionId, connectionsMax });
+    slowest.destroy();
+    return true;
+  };
+
   const server = createServer({ noDelay: true, keepAlive: true }, (socket) => {
     const connectionId = ++lastConnectionId;
-    if (connections.size >= connectionsMax) {
+    if (connections.size >= connectionsMax && !makeRoom()) {
       log('warn', 'nbd.refused', { connectionId, connectionsMax });
       socket.destroy();
       return;

@@ -6,7 +6,14 @@ import type { LogFields } from '../../../core/log.ts';
 import { serveNbd, type NbdServer } from '../../../agent/nbd/server.ts';
 import { seeded } from '../../support/random.ts';
 import { memoryDevice, type MemoryDevice } from './memory-device.ts';
-import { optionBytes, rawConnect, requestBytes, simpleReply, transmitting } from './raw-client.ts';
+import {
+  optionBytes,
+  rawConnect,
+  requestBytes,
+  simpleReply,
+  transmitting,
+  type RawClient,
+} from './raw-client.ts';
 
 /** What a client can do to hurt the server. After every test an honest client must still be served. */
 describe('NBD server under hostile clients', () => {
@@ -204,6 +211,25 @@ describe('NBD server under hostile clients', () => {
     const gone = clients.map((client) => once(client.socket, 'close'));
     for (const client of clients) client.send(requestBytes({ type: 2 }));
     await Promise.all(gone);
+  });
+
+  it('serves whoever says what it wants, however many say nothing, and ends none that is served', async () => {
+    const served = await transmitting(server.address, 'v');
+    const idle: RawClient[] = [];
+    for (let round = 0; round < 10; round++) {
+      idle.push(await rawConnect(server.address), await rawConnect(server.address));
+      const other = await transmitting(server.address, 'v');
+      other.send(requestBytes({ type: 2 }));
+      await other.end();
+    }
+    served.send(requestBytes({ type: 0, offset: 0, length: 4, cookie: 3 }));
+    expect(await simpleReply(served)).toEqual({ error: 0, cookie: 3 });
+    await served.read(4);
+    expect(idle.map(({ socket }) => socket.readyState === 'open').indexOf(true)).toBeGreaterThan(15);
+    const gone = once(served.socket, 'close');
+    served.send(requestBytes({ type: 2 }));
+    await gone;
+    for (const { socket } of idle) socket.destroy();
   });
 
   it('survives two hundred garbled conversations', async () => {

@@ -42,14 +42,16 @@ export interface VolumeService {
   snapshots(volumeId: string, signal?: AbortSignal): Promise<VolumeSnapshot[]>;
   /**
    * Resolves as soon as the volume is served from the snapshot; the background goes on filling it. A missing,
-   * truncated or overwritten backing file is made anew. Throws NOT_FOUND (snapshot), BUSY (another restore runs),
-   * INVALID_INPUT (volume smaller than the snapshot), NO_SPACE, WRONG_TARGET.
+   * truncated or overwritten backing file is made anew; a healthy volume is rolled back with `replace` alone. Throws
+   * CONFLICT (healthy), NOT_FOUND (snapshot), BUSY (another restore runs), INVALID_INPUT (volume smaller than the
+   * snapshot), NO_SPACE, WRONG_TARGET.
    */
   restore(params: {
     volumeId: string;
     snapshotId: string;
     bandwidthBytesPerSec?: number;
     arity?: number;
+    replace?: boolean;
   }): Promise<void>;
   /** Stops the background; reads and writes go on, and still fetch what they need. */
   pauseRestore(volumeId: string): Promise<void>;

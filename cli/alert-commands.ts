@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { durationText, timeText } from '../core/readable.ts';
 import type { AlertTrail, AlertView } from '../core/api.ts';
 import { printableLine } from '../core/printable.ts';
+import { typed } from '../core/typed.ts';
 import { fields, table } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps } from './program.ts';
 
@@ -70,8 +71,16 @@ const alertText = (alert: AlertView): string =>
     fired: alert.firedAt && timeText(alert.firedAt),
     acknowledged: alert.ackedAt && `${timeText(alert.ackedAt)} by ${alert.ackedBy}`,
     resolved: alert.resolvedAt && timeText(alert.resolvedAt),
-    suggested: alert.suggested && `${alert.suggested.kind} ${JSON.stringify(alert.suggested.params)}`,
+    answer: alert.suggested && answerText(alert),
   })}\naudit:\n${alert.audit.map((e) => `  ${timeText(e.at)}  ${e.state}${e.note ? `  ${printableLine(e.note)}` : ''}`).join('\n')}`;
+
+/** What the provider suggests, to be typed. */
+function answerText({ gatewayId, alertKey, suggested }: AlertView): string {
+  const params = Object.entries(suggested?.params ?? {}).map(
+    ([name, value]) => `-p ${name}=${String(value)} `,
+  );
+  return typed(`holdfast send ${gatewayId} ${suggested?.kind} ${params.join('')}--alert ${alertKey}`);
+}
 
 /** One line per transition of the alert and of the commands that answer it, oldest first. */
 export const trailText = (trail: AlertTrail): string =>

@@ -1,7 +1,13 @@
 import type { Command } from 'commander';
 import { durationText, percentText, timeText } from '../core/readable.ts';
 import type { CommandView } from '../core/api.ts';
-import { commandKinds, commandSpecs, isCommandKind } from '../core/command-kinds.ts';
+import {
+  commandKinds,
+  commandSpecs,
+  isCommandKind,
+  paramOfText,
+  type CommandKind,
+} from '../core/command-kinds.ts';
 import { HoldfastError, type ErrorCode } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { finalCommandStates } from '../core/model.ts';
@@ -17,6 +23,7 @@ interface SendFlags {
   param: string[];
   params?: string;
   via?: string;
+  alert?: string;
   idempotencyKey?: string;
   expires?: string;
   refuseOffline?: boolean;
@@ -35,13 +42,14 @@ export function addCommandCommands(program: Command, deps: CliDeps): void {
     [
       'send gw-7x2k probe',
       'send gw-7x2k volume.create -p volumeId=vol1 -p path=/srv/vol1.img',
-      'send gw-7x2k restore.start -p volumeId=vol1 --via cell-2',
+      'send gw-7x2k restore.start -p volumeId=vol1 --alert 3f9a…',
       'send gw-7x2k snapshot.create --params - < params.json --no-wait',
     ],
   );
   send
     .option('-p, --param <name=value>', 'one parameter; repeat it for more', collect, [])
     .option('--params <file>', 'parameters as a JSON object from standard input: -')
+    .option('--alert <alert>', 'the alert that this answers: the command stands in its trail')
     .option('--via <cell>', 'hand it in at this cell’s own API')
     .option('--idempotency-key <key>', 'the same key with the same command is the same command')
     .option('--expires <duration>', 'give up when the gateway was not reached by then (default: 24h)')
@@ -107,7 +115,8 @@ async function submit(
     params: { gatewayId },
     body: {
       kind,
-      params: await readParams(session.deps, flags),
+      params: await readParams(session.deps, kind, flags),
+      cause: flags.alert === undefined ? undefined : await causeOf(session, gatewayId, flags.alert),
       whenOffline: flags.refuseOffline ? 'refuse' : 'queue',
       ...(flags.idempotencyKey ? { idempotencyKey: flags.idempotencyKey } : {}),
       ...(flags.expires ? { expiresInMs: parseDurationMs('--expires', flags.expires, expiryRange) } : {}),
@@ -117,9 +126,23 @@ async function submit(
   return command;
 }
 
+/** An alert of another gateway would never show the command. */
+async function causeOf({ api }: Session, gatewayId: string, alertKey: string): Promise<CommandView['cause']> {
+  const { alert } = await api.call('getAlert', { params: { alertKey } });
+  if (alert.gatewayId !== gatewayId)
+    throw new HoldfastError('INVALID_INPUT', `alert ${alertKey} is one of gateway ${alert.gatewayId}`, {
+      hint: `\`${typed('holdfast alerts list')}\` shows which alert is whose`,
+    });
+  return { alertKey, episode: alert.episode };
+}
+
 const paramLevelsMax = 16;
 
-async function readParams(deps: CliDeps, flags: SendFlags): Promise<Record<string, unknown>> {
+async function readParams(
+  deps: CliDeps,
+  kind: CommandKind,
+  flags: SendFlags,
+): Promise<Record<string, unknown>> {
   // Pairs, so that a parameter named __proto__ is a parameter too, and is refused as an unknown one.
   const pairs: [string, unknown][] = [];
   if (flags.params !== undefined) {
@@ -145,8 +168,8 @@ async function readParams(deps: CliDeps, flags: SendFlags): Promise<Record<strin
   for (const pair of flags.param) {
     const at = pair.indexOf('=');
     if (at < 1) throw new HoldfastError('USAGE', `"${pair}" is not name=value`, { hint: '-p volumeId=vol1' });
-    const value = pair.slice(at + 1);
-    pairs.push([pair.slice(0, at), /^\d{1,15}$/.test(value) ? Number(value) : value]);
+    const name = pair.slice(0, at);
+    pairs.push([name, paramOfText(kind, name, pair.slice(at + 1))]);
   }
   return Object.fromEntries(pairs);
 }

@@ -81,11 +81,13 @@ export const commandSpecs = {
       /** Without it: the volume's newest snapshot. */
       snapshotId: snapshotId.optional(),
       bandwidthBytesPerSec: z.number().int().positive().optional(),
+      /** Also where the volume is healthy: what was written since the snapshot is lost. */
+      replace: z.boolean().optional(),
     }),
     idempotent: false,
     lane: ofVolume,
     timeoutMs: 10 * minutes,
-    summary: 'restore a volume; succeeds as soon as the volume is usable',
+    summary: 'restore a lost volume (a healthy one: replace=true); succeeds as soon as it is usable',
   }),
   'restore.pause': kind({
     params: onVolume,
@@ -131,5 +133,18 @@ export const commandSpecs = {
 export type CommandKind = keyof typeof commandSpecs;
 export const commandKinds = Object.keys(commandSpecs) as [CommandKind, ...CommandKind[]];
 export type CommandParams<K extends CommandKind> = z.infer<(typeof commandSpecs)[K]['params']>;
+
+/**
+ * A parameter that was given as text, as the kind's schema wants it: a number, true or false, or the text itself. What
+ * is none of these stays text, for the schema to refuse in its own words.
+ */
+export function paramOfText(kind: CommandKind, name: string, text: string): string | number | boolean {
+  const { shape } = commandSpecs[kind].params as z.ZodObject;
+  const field = Object.hasOwn(shape, name) ? shape[name] : undefined;
+  const type = field instanceof z.ZodOptional ? field.unwrap() : field;
+  if (type instanceof z.ZodNumber && /^-?\d{1,15}(\.\d{1,15})?$/.test(text)) return Number(text);
+  if (type instanceof z.ZodBoolean && (text === 'true' || text === 'false')) return text === 'true';
+  return text;
+}
 
 export const isCommandKind = (name: string): name is CommandKind => Object.hasOwn(commandSpecs, name);

@@ -32,11 +32,10 @@ function sentence(issue: Issue, input: unknown, whole: string): string {
         : `${field} is ${shown(given)}, not ${only}`;
     }
     case 'too_small':
-      return given === ''
-        ? `${field} is empty`
-        : `${field} ${measure(issue.origin, given)}, at least ${String(issue.minimum)} is allowed`;
+      if (given === '') return `${field} is empty`;
+      return `${field} ${measure(issue.origin, given)}, ${issue.inclusive ? 'at least' : 'more than'} ${String(issue.minimum)} is allowed`;
     case 'too_big':
-      return `${field} ${measure(issue.origin, given)}, at most ${String(issue.maximum)} is allowed`;
+      return `${field} ${measure(issue.origin, given)}, ${issue.inclusive ? 'at most' : 'less than'} ${String(issue.maximum)} is allowed`;
     case 'invalid_union':
       return `${field} is ${shown(given)}${ofUnion(issue.errors)}`;
     case 'invalid_format':

@@ -28,11 +28,20 @@ export const addInspectCommand: AddCommands = (program, cli) => {
     .action(async (path: string, options: { stateDir?: string; json?: boolean }) => {
       const found = await inspect(await realPath(path), options, cli);
       if (options.json) return cli.stdout(`${JSON.stringify(found, null, 2)}\n`);
-      for (const [name, value] of Object.entries(found))
-        if (value !== undefined)
-          cli.stdout(`${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}\n`);
+      cli.stdout(linesOf('', found));
     });
 };
+
+/** A line for each value; what is inside of another is named after it. */
+function linesOf(prefix: string, value: object): string {
+  return Object.entries(value)
+    .map(([name, inner]: [string, unknown]) => {
+      if (inner === undefined) return '';
+      if (typeof inner === 'object' && inner !== null) return linesOf(`${prefix}${name}.`, inner);
+      return `${prefix}${name}: ${String(inner)}\n`;
+    })
+    .join('');
+}
 
 async function inspect(path: string, options: { stateDir?: string }, cli: CliContext) {
   const found = await identityAt(path);

@@ -25,13 +25,16 @@ export function addDeleteCommand(snapshot: Command, cli: CliContext): void {
       const location = parseSnapshotUrl(url);
       const { snapshotId } = location;
       const bucket = bucketAt(location, cli, { retry: quickRetry });
-      const { pins } = await deleteSnapshot(bucket, snapshotId, { force: flags.force, signal: cli.signal });
+      const { pins, wasDeleted } = await deleteSnapshot(bucket, snapshotId, {
+        force: flags.force,
+        signal: cli.signal,
+      });
       const collected = flags.gc
         ? await collectGarbage(bucket, { now: cli.now, signal: cli.signal })
         : undefined;
       if (flags.json)
         return cli.stdout(`${JSON.stringify({ event: 'deleted', snapshotId, pins, ...collected })}\n`);
-      cli.stdout(`deleted ${snapshotId}\n`);
+      cli.stdout(wasDeleted ? `${snapshotId} was deleted already\n` : `deleted ${snapshotId}\n`);
       if (pins.length > 0) cli.stdout(`its data stays until these are done: ${pins.join(', ')}\n`);
       if (collected) cli.stdout(summaryOf(collected, false));
     });

@@ -26,7 +26,7 @@ export function damagedVolume({
   const inVolume = damage.some(({ where }) => where === 'volume');
   return new HoldfastError('CORRUPT', `${damagedBlocks} of ${blockCount} blocks of ${volumeId} are damaged`, {
     hint: inVolume
-      ? `look after its disk, then restore it: \`${typed(`holdfast-agent volume restore ${volumeId}`)}\``
+      ? `look after its disk, then restore it: \`${typed(`holdfast-agent volume restore ${volumeId} --replace`)}\``
       : `write those blocks anew, or restore an older snapshot: \`${typed(`holdfast-agent volume snapshots ${volumeId}`)}\``,
   });
 }

@@ -27,6 +27,7 @@ interface RestoreOptions extends Common {
   snapshot?: string;
   bandwidth?: string;
   wait?: boolean;
+  replace?: boolean;
 }
 
 export const addVolumeCommand: AddCommands = (program, cli) => {
@@ -130,10 +131,12 @@ function addCopying(volume: Command, cli: CliContext): void {
   sub(volume, 'restore <volume>', 'restore it from a snapshot; it is usable at once', [
     'restore vol1 --wait',
     'restore vol1 --snapshot 01k9z3v6x0e8m4t2q7c5b1a9hd --bandwidth 20MiB',
+    'restore vol1 --replace',
   ])
     .option('--snapshot <id>', 'default: the volume’s newest')
     .option('--bandwidth <size>', 'limit of the background per second, e.g. 20MiB')
     .option('--wait', 'until the restore has ended')
+    .option('--replace', 'also when it is healthy: what was written since the snapshot is lost')
     .action((volumeId: string, options: RestoreOptions) => restore(cli, volumeId, options));
 }
 
@@ -183,6 +186,7 @@ async function restore(cli: CliContext, volumeId: string, options: RestoreOption
   const params = {
     volumeId,
     wait: options.wait === true,
+    ...(options.replace && { replace: true }),
     ...(options.snapshot === undefined ? {} : { snapshotId: options.snapshot }),
     ...(bandwidth === undefined ? {} : { bandwidthBytesPerSec: parseSizeBytes(bandwidth) }),
   };

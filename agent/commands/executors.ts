@@ -122,11 +122,11 @@ function restoreExecutors({
   const after = (volumeId: string): CommandOutput => json({ volumeId, state: volumes.get(volumeId).state });
   return {
     'restore.start': {
-      run: async ({ volumeId, bandwidthBytesPerSec, ...params }, { note, signal }) => {
+      run: async ({ volumeId, bandwidthBytesPerSec, replace, ...params }, { note, signal }) => {
         const volume = volumes.get(volumeId);
         const snapshotId = params.snapshotId ?? (await newestSnapshot(volume, bucketFor, signal));
         await note({ snapshotId, before: volume.state });
-        await volumes.restore({ volumeId, snapshotId, bandwidthBytesPerSec });
+        await volumes.restore({ volumeId, snapshotId, bandwidthBytesPerSec, replace });
         return { ...after(volumeId), snapshotId };
       },
       // The volume's own descriptor says whether the restore of this snapshot began; one that was lost and is

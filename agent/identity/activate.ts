@@ -87,6 +87,11 @@ function parseAnswer(url: URL, { status, json }: JsonAnswer): z.infer<typeof act
     throw new HoldfastError(
       status >= 500 ? 'UNAVAILABLE' : status === 429 ? 'THROTTLED' : 'PROTOCOL',
       `${url.origin} refused the activation with status ${status}`,
+      status >= 500 || status === 429
+        ? { hint: 'try again in a minute; the code stays good' }
+        : {
+            hint: `is that the control plane’s own URL, the first that \`${typed('holdfast up')}\` prints? A cell’s is another`,
+          },
     );
   const { code, message, hint } = refused.data.error;
   throw new HoldfastError(isErrorCode(code) ? code : 'PROTOCOL', message.slice(0, 500), {

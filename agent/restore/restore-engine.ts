@@ -1,6 +1,7 @@
 import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
 import type { Descriptor, RestorePhase } from '../../core/restore/descriptor.ts';
 import type { BarrierOwner } from './barrier-owner.ts';
+import { canceled, notRunning } from './engine-errors.ts';
 import { makeBarriers, makeParts, startEngine, type EngineDeps, type EngineParts } from './engine-parts.ts';
 import { ProgressMeter } from './progress-meter.ts';
 import { SwitchDevice } from './switch-device.ts';
@@ -183,7 +184,7 @@ export class RestoreEngine {
 
   #mustBe(...states: EngineState[]): void {
     if (states.includes(this.state)) return;
-    throw new HoldfastError('CONFLICT', `the restore of ${this.descriptor.frozen.volumeId} is ${this.state}`);
+    throw notRunning(this.descriptor.frozen.volumeId, this.state);
   }
 
   #onBatch(count: number): void {
@@ -226,10 +227,4 @@ export class RestoreEngine {
 function stateOfPhase(phase: RestorePhase, paused: boolean): EngineState {
   if (phase === 'restored' || phase === 'canceled') return phase;
   return paused ? 'paused' : 'restoring';
-}
-
-function canceled(snapshotId: string): HoldfastError {
-  return new HoldfastError('GONE', `the restore from ${snapshotId} was canceled; the volume is incomplete`, {
-    hint: 'restore it again',
-  });
 }

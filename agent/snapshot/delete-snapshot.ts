@@ -8,13 +8,13 @@ import { noSuchSnapshot } from './no-such-snapshot.ts';
  * Deletes a snapshot for good: from now on it is neither listed nor opened, and the next garbage collection frees
  * what nothing else refers to. Deleting it again is no error. A snapshot that a restore or an upload has pinned is
  * refused with BUSY; `force` deletes it all the same, and its data stays until the pins are gone.
- * Throws NOT_FOUND, BUSY and the bucket's errors.
+ * `wasDeleted`: it had been already. Throws NOT_FOUND, BUSY and the bucket's errors.
  */
 export async function deleteSnapshot(
   bucket: Bucket,
   snapshotId: string,
   { force = false, signal }: CallOptions & { force?: boolean } = {},
-): Promise<{ pins: string[] }> {
+): Promise<{ pins: string[]; wasDeleted: boolean }> {
   checkSnapshotId(snapshotId);
   const deleted = await bucket.has(keys.tombstone(snapshotId), { signal });
   if (!deleted && !(await bucket.has(keys.root(snapshotId), { signal })))
@@ -25,7 +25,7 @@ export async function deleteSnapshot(
       hint: 'wait until that is done, or delete it with --force: its data then stays until they are done',
     });
   if (!deleted) await bucket.put(keys.tombstone(snapshotId), new Uint8Array(0), { signal });
-  return { pins };
+  return { pins, wasDeleted: deleted };
 }
 
 /** Ids of the pins that still count: an upload's pin does not once the upload has ended. */

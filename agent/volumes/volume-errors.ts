@@ -2,6 +2,7 @@ import { HoldfastError } from '../../core/errors.ts';
 import type { RestoreEngine } from '../restore/restore-engine.ts';
 import type { VolumeRecord } from './volume-record.ts';
 import { stateOf, type Opened, type VolumeFacts } from './volume-view.ts';
+import { notRunning } from '../restore/engine-errors.ts';
 import { typed } from '../../core/typed.ts';
 
 /** What clients of a volume get that is not served. */
@@ -21,9 +22,12 @@ export function canceled({ volumeId }: VolumeRecord): HoldfastError {
   });
 }
 
-export function isBack({ volumeId }: VolumeRecord): HoldfastError {
-  return new HoldfastError('CONFLICT', `volume ${volumeId} is served again and was not restored`, {
-    hint: 'send the command again to replace what is there',
+/** Also one that was lost when somebody decided to restore it. */
+export function isHealthy({ volumeId }: VolumeRecord): HoldfastError {
+  return new HoldfastError('CONFLICT', `volume ${volumeId} is healthy and was not restored`, {
+    hint:
+      'to give up what was written since the snapshot, send it with `-p replace=true`,' +
+      ` or on the gateway \`${typed(`holdfast-agent volume restore ${volumeId} --replace`)}\``,
   });
 }
 
@@ -82,7 +86,5 @@ function busyUploading({ record }: VolumeFacts): HoldfastError {
 export function engineOf({ opened, record }: VolumeFacts): RestoreEngine {
   const engine = opened?.restore?.engine;
   if (engine) return engine;
-  throw new HoldfastError('CONFLICT', `no restore of ${record.volumeId} is running`, {
-    hint: `\`${typed('holdfast-agent volume list')}\` shows what is`,
-  });
+  throw notRunning(record.volumeId);
 }

@@ -13,10 +13,10 @@ import { Mutex } from './mutex.ts';
 import { beginRestore, resumeRestore, type OpenRestore } from './open-restore.ts';
 import { openHealthy, stopOf } from './open-healthy.ts';
 import { outcomeOf } from './restore-outcome.ts';
-import { geometryFor, newRestoreId, type RestoreParams } from '../restore/restore-plan.ts';
+import { geometryFor, newRestoreId } from '../restore/restore-plan.ts';
 import { TrackedDevice } from './tracked-device.ts';
 import { beginUpload, type Upload } from './upload.ts';
-import { canceled, engineOf, forgotten, isBack, lost, mustBeIdle, unavailable } from './volume-errors.ts';
+import { canceled, engineOf, forgotten, isHealthy, lost, mustBeIdle, unavailable } from './volume-errors.ts';
 import {
   isStillLost,
   isUnfinished,
@@ -29,6 +29,7 @@ import { afterRestore, volumeFile, type VolumeRecord } from './volume-record.ts'
 import { faultIn, healthOf, infoOf, stateOf, type Opened, type VolumeFacts } from './volume-view.ts';
 
 type SnapshotParams = Parameters<VolumeService['snapshot']>[0];
+type RestoreParams = Omit<Parameters<VolumeService['restore']>[0], 'volumeId'>;
 
 /** One volume: what is known of it, what is served for it, and what is done to it, one thing at a time. */
 export class Volume {
@@ -114,11 +115,11 @@ export class Volume {
     return this.#mutex.run(async () => {
       this.#isForgotten ||= options.forget ?? false;
       const opened = this.#opened;
-      const isHealthy = stateOf(this.#facts()) === 'healthy';
+      const wasHealthy = stateOf(this.#facts()) === 'healthy';
       await this.#closeDevice(unavailable(this.#record, 'the agent is stopping'));
       if (!opened) return;
-      if (isHealthy && !options.forget) await this.#save({ stopped: await stopOf(this.#record, opened) });
-      if (!isHealthy && options.forget && opened.restore)
+      if (wasHealthy && !options.forget) await this.#save({ stopped: await stopOf(this.#record, opened) });
+      if (!wasHealthy && options.forget && opened.restore)
         await this.#release(opened.restore.engine.descriptor);
     });
   }
@@ -165,8 +166,10 @@ export class Volume {
 
   async #restore(p: RestoreParams): Promise<void> {
     const { volumeId, path, sizeBytes } = this.#record;
-    await this.#mustStillBeLost();
+    // What was lost may be back, whole or with a restore that goes on, and what is gone may not have been noticed.
+    await this.#look();
     mustBeIdle(this.#facts());
+    if (!p.replace && stateOf(this.#facts()) === 'healthy') throw isHealthy(this.#record);
     const restoreId = newRestoreId();
     const source = await this.#deps.snapshots.pin(volumeId, p.snapshotId, restoreId);
     try {
@@ -186,14 +189,6 @@ export class Volume {
       if (!this.#opened) await this.#open();
       throw thrown;
     }
-  }
-
-  /** What was only away may be back, whole or with a restore that goes on: that is not to be replaced. */
-  async #mustStillBeLost(): Promise<void> {
-    const { fault } = this.#record;
-    if (!fault || this.#opened) return;
-    await this.#look();
-    if (stateOf(this.#facts()) === 'healthy') throw isBack(this.#record);
   }
 
   async #serveRestore(opened: OpenRestore, changed: ChangedGrains | undefined): Promise<void> {

@@ -1,5 +1,4 @@
 import { HoldfastError } from '../errors.ts';
-import { typed } from '../typed.ts';
 
 /**
  * Names in the repository. A snapshot's id is a ULID in lower case: 48 bits of Unix milliseconds and 80 random
@@ -24,7 +23,7 @@ export const isSnapshotId = (text: string): boolean => idPattern.test(text);
 export function checkSnapshotId(text: string): string {
   if (isSnapshotId(text)) return text;
   throw new HoldfastError('INVALID_INPUT', `“${text.slice(0, 80)}” is not a snapshot id`, {
-    hint: `an id has 26 lower-case letters and digits; \`${typed('holdfast-agent snapshot list')}\` shows them`,
+    hint: 'an id has 26 lower-case letters and digits, such as 01k9z3v6x0e8m4t2q7c5b1a9hd',
   });
 }
 

@@ -154,7 +154,8 @@ describe('activate', () => {
 
   it('says so when something else than the control plane answers', async () => {
     fault = 'answer html';
-    expect(await activate(temporaryDirectory())).toMatchObject({ code: 76 });
+    const refused = await activate(temporaryDirectory());
+    expect(refused).toMatchObject({ code: 76, stderr: expect.stringContaining('control plane’s own URL') });
     fault = 'answer garbage';
     expect(await activate(temporaryDirectory())).toMatchObject({ code: 76 });
   });

@@ -170,6 +170,24 @@ it('makes a volume, takes its snapshot, loses it and restores it, all by command
   expect(JSON.parse(lines.at(-1)!)).toMatchObject({ event: 'verified', changedBlocks: 0, damagedBlocks: 0 });
 });
 
+it('takes a healthy volume back to its snapshot only when it is told so', async () => {
+  const before = sha256(readFileSync(image));
+  await overwriteVolume();
+  expect(await send('restore.start', { volumeId: 'vol1' })).toMatchObject({
+    state: 'FAILED',
+    outcome: { error: { code: 'CONFLICT', hint: expect.stringContaining('-p replace=true') as string } },
+  });
+  const onHost = (...args: string[]) => runCli(['volume', 'restore', 'vol1', '--state-dir', state, ...args]);
+  expect((await onHost()).stderr).toContain('--replace');
+  expect(sha256(readFileSync(image))).not.toBe(before);
+  expect(await onHost('--replace', '--wait')).toMatchObject({ code: 0 });
+  expect(sha256(readFileSync(image))).toBe(before);
+  await overwriteVolume();
+  const again = await send('restore.start', { volumeId: 'vol1', replace: true });
+  expect(again).toMatchObject({ state: 'SUCCEEDED' });
+  expect((await runCli(['volume', 'verify', 'vol1', '--state-dir', state])).code).toBe(0);
+});
+
 it('says what is wrong with a command that cannot be done', async () => {
   expect(await send('volume.check', { volumeId: 'none' })).toMatchObject({
     state: 'FAILED',

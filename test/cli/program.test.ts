@@ -90,10 +90,47 @@ test('a parameter named __proto__ is sent as one, and parameters nested too deep
   const as = ['--endpoint', api.endpoint, '--token-file', api.token()];
   api.answer.body = { command: { state: 'QUEUED', params: {}, audit: [] } };
   await api.run(['send', 'gw-1', 'probe', '-p', '__proto__=1', '--no-wait', '--json', ...as]);
-  expect(api.requests[0]?.body).toContain('"__proto__":1');
+  expect(api.requests[0]?.body).toContain('"__proto__":"1"');
   const deep = `{"echo":${'['.repeat(5000)}${']'.repeat(5000)}}`;
   const refused = await api.run(['send', 'gw-1', 'probe', '--params', '-', ...as], { stdin: deep });
   expect(refused).toMatchObject({ code: 65, err: expect.stringContaining('nested deeper') });
+});
+
+test('a parameter is what its kind takes: a number, true or false, or the text as it stands', async () => {
+  api.answer.body = { command: { state: 'QUEUED', params: {}, audit: [] } };
+  const start = ['restore.start', '-p', 'bandwidthBytesPerSec=-5', '-p', 'replace=true', '-p', 'volumeId=7'];
+  await api.run(['send', 'gw-1', ...start, '--no-wait', '--json', ...api.asTenant()]);
+  expect(JSON.parse(api.requests.at(-1)!.body)).toMatchObject({
+    params: { bandwidthBytesPerSec: -5, replace: true, volumeId: '7' },
+  });
+  const odd = ['restore.start', '-p', 'bandwidthBytesPerSec=fast', '-p', 'replace=yes'];
+  await api.run(['send', 'gw-1', ...odd, '--no-wait', '--json', ...api.asTenant()]);
+  expect(JSON.parse(api.requests.at(-1)!.body)).toMatchObject({
+    params: { bandwidthBytesPerSec: 'fast', replace: 'yes' },
+  });
+});
+
+test('an alert shows its answer as it is typed, which names the alert and so stands in its trail', async () => {
+  const alertKey = 'a'.repeat(32);
+  const alert = {
+    ...{ alertKey, gatewayId: 'gw-1', episode: 3, audit: [], conditionId: 'VolumeIrrecoverable' },
+    suggested: { kind: 'restore.start', params: { volumeId: 'vol1' } },
+  };
+  api.answer.body = { alert, command: { state: 'QUEUED', params: {}, audit: [] } };
+  const shown = await api.run(['alerts', 'show', alertKey, ...api.asTenant()]);
+  const line = /npx holdfast (send .*)$/m.exec(shown.out)?.[1];
+  expect(line).toBe(`send gw-1 restore.start -p volumeId=vol1 --alert ${alertKey}`);
+  await api.run([...line!.split(' '), '--no-wait', ...api.asTenant()]);
+  expect(JSON.parse(api.requests.at(-1)!.body)).toMatchObject({
+    ...{ kind: 'restore.start', params: { volumeId: 'vol1' } },
+    cause: { alertKey, episode: 3 },
+  });
+  const elsewhere = ['send', 'gw-2', 'probe', '--alert', alertKey, ...api.asTenant()];
+  expect(await api.run(elsewhere)).toMatchObject({
+    code: 65,
+    err: expect.stringContaining(`alert ${alertKey} is one of gateway gw-1 — `),
+  });
+  expect(api.requests.at(-1)?.method).toBe('GET');
 });
 
 test('a list of commands is read to its end', async () => {

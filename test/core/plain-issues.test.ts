@@ -33,6 +33,12 @@ test.each<[string, z.ZodType, unknown, string]>([
     { ttlMs: 90_000_000 },
     'ttlMs is 90000000, at most 86400000 is allowed',
   ],
+  [
+    'a number that is not more than nothing',
+    createVolume,
+    { volumeId: 'v', path: '/x', sizeBytes: 0 },
+    'sizeBytes is 0, more than 0 is allowed',
+  ],
   ['half a number', createActivationCode, { ttlMs: 60_000.5 }, 'ttlMs is 60000.5, not a whole number'],
   ['a text for a number', createActivationCode, { ttlMs: '1h' }, 'ttlMs is "1h", not a number'],
   ['a field that there is not', renameGateway, { name: 'a', nick: 1 }, 'there is no "nick" in the body'],

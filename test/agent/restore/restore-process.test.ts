@@ -143,6 +143,9 @@ describe('holdfast-agent restore', () => {
       sizeBytes: Math.ceil(bytes.length / 4096) * 4096,
       restore: { phase: 'restoring' },
     });
+    const asText = await runCli(['volume', 'inspect', target, '--state-dir', join(dir, 'state')]);
+    expect(asText.stdout).toContain('\nrestore.phase: restoring\n');
+    expect(asText.stdout).not.toMatch(/[{}]/);
     const second = agent(['restore', url, target]);
     expect(await second.event('open')).toMatchObject({ isResumed: true });
     expect(await second.exit).toMatchObject({ code: 0 });

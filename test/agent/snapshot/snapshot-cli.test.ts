@@ -72,6 +72,7 @@ test('a file goes to S3 and back, a second time only what differs, and away agai
   expect((await run('delete', `${url}/${first['snapshotId'] as string}`)).exit).toBe(0);
   expect((await run('verify', `${url}/${id}`)).exit).toBe(0);
   expect((await run('delete', `${url}/${id}`, '--no-gc')).out).toBe(`deleted ${id}\n`);
+  expect((await run('delete', `${url}/${id}`, '--no-gc')).out).toBe(`${id} was deleted already\n`);
   expect((await run('gc', url, '--dry-run')).out).toMatch(/^would free [1-9]/);
   expect(lastLine((await run('gc', url, '--json')).out)).toMatchObject({
     removedSnapshots: [id],

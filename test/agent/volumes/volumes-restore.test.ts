@@ -282,6 +282,32 @@ describe('volumes', () => {
 });
 
 describe('a restore of a volume', () => {
+  it('does not take a healthy one back without being told to replace it', async () => {
+    const volumes = await world.service('healthy');
+    const { path, bytes } = await world.file('healthy', 2 * MiB);
+    await volumes.create({ volumeId: 'v', path });
+    const { snapshotId } = await volumes.snapshot({ volumeId: 'v' });
+    const nbd = await world.nbd(volumes, 'v');
+    const written = Buffer.alloc(4096, 9);
+    await nbd.write(MiB, written);
+    await expect(volumes.restore({ volumeId: 'v', snapshotId })).rejects.toMatchObject({
+      code: 'CONFLICT',
+      hint: expect.stringContaining('npx holdfast-agent volume restore v --replace'),
+    });
+    expect(volumes.get('v').state).toBe('healthy');
+    expect(await nbd.read(MiB, 4096)).toEqual(written);
+    nbd.close();
+    expect(await pinsIn('healthy')).toBe(0);
+    await volumes.restore({ volumeId: 'v', snapshotId, replace: true });
+    expect(await volumes.waitRestored('v')).toEqual({ outcome: 'restored', snapshotId });
+    expect(sha(await readFile(path))).toBe(sha(bytes));
+    await expect(volumes.limitRestore({ volumeId: 'v' })).rejects.toMatchObject({
+      code: 'CONFLICT',
+      message: 'no restore of v is running: the last one is restored',
+      hint: expect.stringContaining('volume list'),
+    });
+  });
+
   it('is paused, goes on paused after a restart, is resumed, and ends', async () => {
     const volumes = await world.service('pause');
     const { path, bytes } = await world.file('pause', 4 * MiB);
@@ -338,11 +364,12 @@ describe('a restore of a volume', () => {
     const { snapshotId } = await volumes.snapshot({ volumeId: 'big' });
     const small = await world.file('small', MiB);
     await volumes.create({ volumeId: 'small', path: small.path });
-    await expect(volumes.restore({ volumeId: 'small', snapshotId })).rejects.toMatchObject({
+    const replace = true;
+    await expect(volumes.restore({ volumeId: 'small', snapshotId, replace })).rejects.toMatchObject({
       code: 'INVALID_INPUT',
     });
     const nobody = `${snapshotId.slice(0, -4)}0000`;
-    await expect(volumes.restore({ volumeId: 'small', snapshotId: nobody })).rejects.toMatchObject({
+    await expect(volumes.restore({ volumeId: 'small', snapshotId: nobody, replace })).rejects.toMatchObject({
       code: 'NOT_FOUND',
       hint: expect.stringContaining('holdfast-agent volume snapshots small'),
     });

@@ -11,8 +11,9 @@ import { systemClock } from '../restore/system-clock.ts';
 import type { Bucket } from '../s3/bucket.ts';
 import { parseSnapshotUrl } from '../s3/s3-url.ts';
 import { learnHotChunks } from '../snapshot/hot-lists.ts';
+import { openPinned } from '../snapshot/open-pinned.ts';
 import { openSnapshot } from '../snapshot/open-snapshot.ts';
-import { pinSnapshot, unpinSnapshot } from '../snapshot/pins.ts';
+import { unpinSnapshot } from '../snapshot/pins.ts';
 import { standaloneStatePath, stateDirectories } from '../state/state-directory.ts';
 import { openTransfers, type Transfers } from '../transfer/transfers.ts';
 import { bucketAt } from './bucket-at.ts';
@@ -160,8 +161,14 @@ function open(
     bandwidthBytesPerSec: bandwidth || undefined,
     openSource: async (restoreId, rootHash) => {
       const pinId = `restore-${restoreId}`;
-      if (!rootHash) await pin(bucket, snapshotId, pinId, cli);
-      return openSnapshot(bucket, snapshotId, { pinId, rootHash, transfers, signal: cli.signal });
+      const options = { transfers, signal: cli.signal };
+      if (rootHash) return openSnapshot(bucket, snapshotId, { ...options, pinId, rootHash });
+      const note = { startedAtMs: cli.now() };
+      return openPinned(bucket, snapshotId, pinId, {
+        ...options,
+        note,
+        onUnpinned: () => tellUnpinned(bucket, cli),
+      });
     },
     abandon: (restoreId) => unpinSnapshot(bucket, snapshotId, `restore-${restoreId}`).catch(() => undefined),
     engineDeps: {
@@ -177,15 +184,8 @@ function open(
 }
 
 /** Who may only read cannot pin: then nothing keeps the snapshot from being deleted meanwhile. */
-async function pin(bucket: Bucket, snapshotId: string, pinId: string, cli: CliContext): Promise<void> {
-  try {
-    await pinSnapshot(bucket, snapshotId, pinId, { note: { startedAtMs: cli.now() }, signal: cli.signal });
-  } catch (thrown) {
-    if (!(thrown instanceof HoldfastError) || thrown.code !== 'FORBIDDEN') throw thrown;
-    cli.stderr(
-      `note: these credentials may not write to ${bucket.url}; do not delete the snapshot meanwhile\n`,
-    );
-  }
+function tellUnpinned({ url }: Bucket, cli: CliContext): void {
+  cli.stderr(`note: these credentials may not write to ${url}; do not delete the snapshot meanwhile\n`);
 }
 
 const pinIdOf = (engine: RestoreEngine): string => `restore-${engine.descriptor.frozen.restoreId}`;

@@ -1,10 +1,10 @@
-import { HoldfastError } from '../../core/errors.ts';
 import { formatLimits } from '../../core/snapshot/geometry.ts';
 import type { Bucket } from '../s3/bucket.ts';
 import { createSnapshot, type CreateResult, type CreateSnapshotOptions } from './create-snapshot.ts';
 import { knownHotChunks } from './hot-lists.ts';
-import { openSnapshot, type OpenedSnapshot, type OpenSnapshotOptions } from './open-snapshot.ts';
-import { pinSnapshot, unpinSnapshot } from './pins.ts';
+import { openPinned } from './open-pinned.ts';
+import type { OpenedSnapshot, OpenSnapshotOptions } from './open-snapshot.ts';
+import { unpinSnapshot } from './pins.ts';
 import type { SnapshotInput } from './snapshot-input.ts';
 
 /** Chunks on their way at one time: short ranges need many to fill the line. */
@@ -30,27 +30,21 @@ export interface CopySnapshotOptions extends Pick<
 export async function copySnapshot(options: CopySnapshotOptions): Promise<CreateResult> {
   const { from, to, snapshotId, signal, random, transfers, onUnpinned } = options;
   const pinId = `copy-${Buffer.from(random(8)).toString('hex')}`;
-  const isPinned = await pinSnapshot(from, snapshotId, pinId, { signal }).then(
-    () => true,
-    (error: unknown) => {
-      if (!(error instanceof HoldfastError) || error.code !== 'FORBIDDEN') throw error;
-      onUnpinned?.();
-      return false;
-    },
-  );
+  let isPinned = true;
+  const noPin = () => {
+    isPinned = false;
+    onUnpinned?.();
+  };
+  const original = await openPinned(from, snapshotId, pinId, { transfers, signal, onUnpinned: noPin });
   try {
-    const original = await openSnapshot(from, snapshotId, { pinId, transfers, signal });
-    try {
-      const { volumeId, createdAtMs, chunkBytes } = original.root;
-      const { parentId, onProgress, now } = options;
-      const source = sourceOf(original, signal);
-      const copy = { parentId, onProgress, signal, now, random, takenAtMs: createdAtMs, chunksInFlightMax };
-      const hotChunks = () => knownHotChunks(from, original, { signal });
-      return await createSnapshot({ ...copy, bucket: to, source, volumeId, chunkBytes, hotChunks });
-    } finally {
-      await original.close();
-    }
+    const { volumeId, createdAtMs, chunkBytes } = original.root;
+    const { parentId, onProgress, now } = options;
+    const source = sourceOf(original, signal);
+    const copy = { parentId, onProgress, signal, now, random, takenAtMs: createdAtMs, chunksInFlightMax };
+    const hotChunks = () => knownHotChunks(from, original, { signal });
+    return await createSnapshot({ ...copy, bucket: to, source, volumeId, chunkBytes, hotChunks });
   } finally {
+    await original.close();
     // Also after an abort; a pin that stays costs space in the source and nothing else.
     if (isPinned) await unpinSnapshot(from, snapshotId, pinId).catch(() => undefined);
   }

@@ -13,6 +13,9 @@ import type { Bucket } from '../s3/bucket.ts';
 import { BoundedCache } from './bounded-cache.ts';
 import { typed } from '../../core/typed.ts';
 
+/** Of 256 GiB each. More of them would cost more processor time at the start than the one round trip that they save. */
+const warmIndexesMax = 8;
+
 /** The pages below one root, fetched when they are needed and verified by the hash in their reference. */
 export class ManifestReader {
   readonly #bucket: Bucket;
@@ -64,6 +67,14 @@ export class ManifestReader {
         this.#subject(ref),
       ),
     );
+  }
+
+  /** Fetches what the first reads will ask for: all indexes, where they are few, and the front's leaf. */
+  async warm(): Promise<void> {
+    const indexes =
+      this.#geometry.levels === 1 || this.#rootRefs.length > warmIndexesMax ? [] : this.#rootRefs;
+    const leaves = indexes.map((_, position) => this.leafRef(position * formatLimits.fanout));
+    await Promise.all([this.leaf(0), ...leaves]);
   }
 
   async entry(chunkIndex: number): Promise<ChunkEntry> {

@@ -136,6 +136,9 @@ export class OpenedSnapshot implements SnapshotSource {
 
   leafRef = (leafIndex: number): Promise<PageRef> => this.#manifest.leafRef(leafIndex);
 
+  /** Fetches the pages of the manifest that the first reads will ask for. */
+  warm = (): Promise<void> => this.#manifest.warm();
+
   /** Ends what is in flight; later reads throw. */
   async close(): Promise<void> {
     this.#closed.abort(new HoldfastError('IO', `snapshot ${this.snapshotId} was closed`));

@@ -5,6 +5,11 @@ import { noSuchSnapshot } from './no-such-snapshot.ts';
 
 const pinIdPattern = /^[A-Za-z0-9._-]{1,64}$/;
 
+export interface PinOptions extends CallOptions {
+  /** For who looks at the pin. */
+  note?: Record<string, string | number>;
+}
+
 /**
  * Keeps a snapshot's data in place while it is needed, also if the snapshot is deleted meanwhile. `pinId` is the
  * holder's own name, for example a restore's id: pin once, record it, and after a restart open the snapshot with
@@ -15,19 +20,29 @@ export async function pinSnapshot(
   bucket: Bucket,
   snapshotId: string,
   pinId: string,
-  options: CallOptions & { note?: Record<string, string | number> } = {},
+  options: PinOptions = {},
+): Promise<void> {
+  await putPin(bucket, snapshotId, pinId, options);
+  const { signal } = options;
+  const [exists, deleted] = await Promise.all(
+    [keys.root(snapshotId), keys.tombstone(snapshotId)].map((key) => bucket.has(key, { signal })),
+  );
+  if (exists && !deleted) return;
+  await unpinSnapshot(bucket, snapshotId, pinId);
+  if (deleted) throw new HoldfastError('GONE', `snapshot ${snapshotId} was deleted`);
+  throw noSuchSnapshot(snapshotId, bucket.url);
+}
+
+/** The pin alone: whoever made it has to look for the tombstone. */
+export async function putPin(
+  bucket: Bucket,
+  snapshotId: string,
+  pinId: string,
+  { signal, note = {} }: PinOptions,
 ): Promise<void> {
   checkSnapshotId(snapshotId);
   if (!pinIdPattern.test(pinId)) throw new HoldfastError('INVALID_INPUT', `“${pinId}” cannot be a pin’s id`);
-  const { signal, note = {} } = options;
-  const key = keys.pin(snapshotId, pinId);
-  await bucket.put(key, Buffer.from(JSON.stringify(note)), { signal });
-  const exists = await bucket.has(keys.root(snapshotId), { signal });
-  const deleted = await bucket.has(keys.tombstone(snapshotId), { signal });
-  if (exists && !deleted) return;
-  await bucket.delete([key]);
-  if (deleted) throw new HoldfastError('GONE', `snapshot ${snapshotId} was deleted`);
-  throw noSuchSnapshot(snapshotId, bucket.url);
+  await bucket.put(keys.pin(snapshotId, pinId), Buffer.from(JSON.stringify(note)), { signal });
 }
 
 /** Releases the pin; no error where there is none. */

@@ -7,7 +7,8 @@ import { openBucket } from '../s3/s3-bucket.ts';
 import { listSnapshots } from '../snapshot/list-snapshots.ts';
 import { noSuchSnapshotOf } from '../snapshot/no-such-snapshot.ts';
 import { openSnapshot, type OpenedSnapshot } from '../snapshot/open-snapshot.ts';
-import { pinSnapshot, unpinSnapshot } from '../snapshot/pins.ts';
+import { openPinned } from '../snapshot/open-pinned.ts';
+import { unpinSnapshot } from '../snapshot/pins.ts';
 import type { Transfers } from '../transfer/transfers.ts';
 import { LazySource } from '../restore/lazy-source.ts';
 
@@ -56,19 +57,12 @@ export class SnapshotAccess {
   /** Opens a snapshot that stays in place until it is released, also if it is deleted meanwhile. */
   async pin(volumeId: string, snapshotId: string, restoreId: string): Promise<OpenedSnapshot> {
     const bucket = await this.bucket({ kind: 'restore', volumeId, snapshotId });
-    await pinSnapshot(bucket, snapshotId, pinId(restoreId), { note: { volumeId } }).catch(
-      (thrown: unknown) => {
-        throw thrown instanceof HoldfastError && thrown.code === 'NOT_FOUND'
-          ? noSuchSnapshotOf(volumeId, snapshotId, thrown)
-          : thrown;
-      },
-    );
-    try {
-      return await openSnapshot(bucket, snapshotId, { pinId: pinId(restoreId), transfers: this.#transfers });
-    } catch (thrown) {
-      await unpinSnapshot(bucket, snapshotId, pinId(restoreId)).catch(() => undefined);
-      throw thrown;
-    }
+    const options = { note: { volumeId }, transfers: this.#transfers };
+    return openPinned(bucket, snapshotId, pinId(restoreId), options).catch((thrown: unknown) => {
+      throw thrown instanceof HoldfastError && thrown.code === 'NOT_FOUND'
+        ? noSuchSnapshotOf(volumeId, snapshotId, thrown)
+        : thrown;
+    });
   }
 
   /** Opens a snapshot to look at it; one that was deleted only where the restore of that id holds on to it. */

@@ -1,8 +1,8 @@
 import type { Bucket } from '../../../agent/s3/bucket.ts';
 import { collectGarbage } from '../../../agent/snapshot/collect-garbage.ts';
 import { deleteSnapshot } from '../../../agent/snapshot/delete-snapshot.ts';
-import { openSnapshot } from '../../../agent/snapshot/open-snapshot.ts';
-import { pinSnapshot, unpinSnapshot } from '../../../agent/snapshot/pins.ts';
+import { openPinned } from '../../../agent/snapshot/open-pinned.ts';
+import { unpinSnapshot } from '../../../agent/snapshot/pins.ts';
 import { HoldfastError } from '../../../core/errors.ts';
 import { sessionPolicy } from '../../../lambda/connections/issue-credentials.ts';
 import { MemoryBucket } from '../../support/memory-bucket.ts';
@@ -56,8 +56,7 @@ test('each purpose may do what it needs, from the first snapshot to its deletion
   expect([...objects.keys('intents/'), ...objects.keys('pins/')]).toEqual([]);
 
   const restore = bucketFor(restoring(parent.snapshotId));
-  await pinSnapshot(restore, parent.snapshotId, 'restore-1');
-  await plainBytesIn(await openSnapshot(restore, parent.snapshotId, { pinId: 'restore-1' }));
+  await plainBytesIn(await openPinned(restore, parent.snapshotId, 'restore-1'));
   await unpinSnapshot(restore, parent.snapshotId, 'restore-1');
 
   await deleteSnapshot(bucketFor(deleting(parent.snapshotId)), parent.snapshotId);

@@ -1,8 +1,8 @@
 import { collectGarbage } from '../../../agent/snapshot/collect-garbage.ts';
 import { createSnapshot } from '../../../agent/snapshot/create-snapshot.ts';
 import { deleteSnapshot } from '../../../agent/snapshot/delete-snapshot.ts';
-import { openSnapshot } from '../../../agent/snapshot/open-snapshot.ts';
-import { pinSnapshot, unpinSnapshot } from '../../../agent/snapshot/pins.ts';
+import { openPinned } from '../../../agent/snapshot/open-pinned.ts';
+import { unpinSnapshot } from '../../../agent/snapshot/pins.ts';
 import { HoldfastError } from '../../../core/errors.ts';
 import { inputOf } from '../../support/snapshots.ts';
 import type { Program } from './machine.ts';
@@ -49,13 +49,11 @@ export const deleter = (snapshotId: string): Program => ({
 export const restorer = (snapshotId: string): Program => ({
   name: 'restorer',
   run: async (bucket) => {
-    try {
-      await pinSnapshot(bucket, snapshotId, 'restore');
-    } catch (thrown) {
+    const snapshot = await openPinned(bucket, snapshotId, 'restore').catch((thrown: unknown) => {
       if (thrown instanceof HoldfastError && ['GONE', 'NOT_FOUND'].includes(thrown.code)) return;
       throw thrown;
-    }
-    const snapshot = await openSnapshot(bucket, snapshotId, { pinId: 'restore' });
+    });
+    if (!snapshot) return;
     for (const index of [0, 1]) await snapshot.readChunk(index);
     await unpinSnapshot(bucket, snapshotId, 'restore');
   },

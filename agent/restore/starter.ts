@@ -1,6 +1,6 @@
 import type { Descriptor } from '../../core/restore/descriptor.ts';
 import { makeGeometry } from '../../core/restore/geometry.ts';
-import { encodeMark, markPageBytes, type MarkContext } from '../../core/restore/mark.ts';
+import { encodeMark, makeMarkContext, markPageBytes, type MarkContext } from '../../core/restore/mark.ts';
 import type { BarrierOwner } from './barrier-owner.ts';
 import type { DescriptorStore } from './descriptor-store.ts';
 import type { TargetDisk } from './target-disk.ts';
@@ -54,10 +54,10 @@ export class Starter {
 }
 
 export function markContextOf({ frozen }: Descriptor): MarkContext {
-  return {
+  return makeMarkContext({
     volumeId: frozen.volumeId,
     snapshotId: frozen.snapshotId,
     restoreId: Buffer.from(frozen.restoreId, 'hex'),
     markKey: Buffer.from(frozen.markKey, 'hex'),
-  };
+  });
 }

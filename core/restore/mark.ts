@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
 
 /**
  * The 64 bytes that a block carries in front while it is not restored:
@@ -30,11 +30,28 @@ export type MarkKind = 'tree' | 'pass';
  */
 export type MarkReading = MarkKind | 'none' | 'damaged';
 
+/** Which restore's marks these are. Made once: preparing the key takes five times as long as hashing with it. */
 export interface MarkContext {
-  readonly volumeId: string;
-  readonly snapshotId: string;
   readonly restoreId: Uint8Array;
-  readonly markKey: Uint8Array;
+  readonly key: KeyObject;
+  /** What every hash begins with. */
+  readonly front: Uint8Array;
+}
+
+export function makeMarkContext(p: {
+  volumeId: string;
+  snapshotId: string;
+  restoreId: Uint8Array;
+  markKey: Uint8Array;
+}): MarkContext {
+  const names = [p.volumeId, p.snapshotId].flatMap((text) => {
+    const bytes = Buffer.from(text, 'utf8');
+    const length = Buffer.alloc(2);
+    length.writeUInt16LE(bytes.length);
+    return [length, bytes];
+  });
+  const front = Buffer.concat([Buffer.from('holdfast mark 1\0', 'latin1'), ...names]);
+  return { restoreId: p.restoreId, key: createSecretKey(p.markKey), front };
 }
 
 export const markMagic: Readonly<Uint8Array> = Buffer.from('HFSTMARK', 'latin1');
@@ -69,19 +86,12 @@ function kindOf(code: number | undefined): MarkKind | undefined {
   return code === kindCodes.tree ? 'tree' : code === kindCodes.pass ? 'pass' : undefined;
 }
 
-function keyedHash(context: MarkContext, front: Uint8Array): Buffer {
-  const hmac = createHmac('sha256', context.markKey).update('holdfast mark 1\0', 'latin1');
-  for (const text of [context.volumeId, context.snapshotId]) {
-    const bytes = Buffer.from(text, 'utf8');
-    const length = Buffer.alloc(2);
-    length.writeUInt16LE(bytes.length);
-    hmac.update(length).update(bytes);
-  }
-  return hmac
+const keyedHash = ({ key, front }: MarkContext, mark: Uint8Array): Buffer =>
+  createHmac('sha256', key)
     .update(front)
+    .update(mark)
     .digest()
     .subarray(0, markBytes - hashOffset);
-}
 
 /** What a mark says of itself, without the key and so without proof; undefined where there is none. */
 export function describeMark(

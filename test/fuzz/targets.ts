@@ -6,7 +6,7 @@ import { validateRequest } from '../../agent/nbd/requests.ts';
 import { command, commandFlag, option, optionMagic, requestMagic } from '../../agent/nbd/wire.ts';
 import { decodeDescriptor, encodeDescriptor } from '../../core/restore/descriptor.ts';
 import { decodeHotList, encodeHotList } from '../../core/snapshot/hot-list.ts';
-import { decodeMark, describeMark, encodeMark, markBytes } from '../../core/restore/mark.ts';
+import { decodeMark, describeMark, encodeMark, markBytes, makeMarkContext } from '../../core/restore/mark.ts';
 import { sha256 } from '../../core/snapshot/format.ts';
 import { decodeIndex, decodeLeaf, encodeIndex, encodeLeaf } from '../../core/snapshot/page-codec.ts';
 import { decodeRoot, encodeRoot } from '../../core/snapshot/root-codec.ts';
@@ -215,12 +215,12 @@ const hotList: FuzzTarget = {
   },
 };
 
-const marks = {
+const marks = makeMarkContext({
   volumeId: 'v',
   snapshotId: id,
   restoreId: Buffer.alloc(16, 9),
   markKey: Buffer.alloc(32, 8),
-};
+});
 const treeMark = Buffer.from(encodeMark(marks, 5, 'tree'));
 const passMark = Buffer.from(encodeMark(marks, 5, 'pass'));
 

@@ -6,16 +6,17 @@ import {
   type Descriptor,
 } from '../../../core/restore/descriptor.ts';
 import { makeGeometry, segmentsOf, storedBytes, visibleBytes } from '../../../core/restore/geometry.ts';
-import { decodeMark, encodeMark, type MarkContext } from '../../../core/restore/mark.ts';
+import { decodeMark, encodeMark, makeMarkContext } from '../../../core/restore/mark.ts';
 import { blockedChanges, planBatch } from '../../../core/restore/plan.ts';
 import { childrenOf, makeTree, parentOf, pathTo } from '../../../core/restore/tree.ts';
 
-const context: MarkContext = {
+const restore = {
   volumeId: 'vol-1',
   snapshotId: 'snap-1',
   restoreId: Uint8Array.from({ length: 16 }, (_, i) => i),
   markKey: Uint8Array.from({ length: 32 }, (_, i) => 255 - i),
 };
+const context = makeMarkContext(restore);
 
 describe('tree', () => {
   for (const [n, k] of [
@@ -83,7 +84,7 @@ describe('mark', () => {
     }
     const mark = encodeMark(context, 9, 'tree');
     for (const other of [{ markKey: new Uint8Array(32) }, { volumeId: 'vol-2' }, { snapshotId: 'snap-2' }])
-      expect(decodeMark({ ...context, ...other }, 9, mark)).toBe('damaged');
+      expect(decodeMark(makeMarkContext({ ...restore, ...other }), 9, mark)).toBe('damaged');
   });
 });
 

@@ -45,7 +45,8 @@ function objection(path, specifier, rules) {
     !rules.cdkIn.some((place) => (place.endsWith('/') ? path.startsWith(place) : path === place))
   )
     return `The CDK is for ${rules.cdkIn.join(' and ')}; running code must not import it.`;
-  if (/^(node:)?module$/.test(name)) return `${specifier} can load anything behind the linter’s back.`;
+  if (/^(node:)?module$/.test(name) && !rules.moduleIn.includes(path))
+    return `${specifier} can load anything behind the linter’s back.`;
   const packages = rules.packages[folder];
   if (packages && !packages.includes(name))
     return `${folder}/ may import ${packages.join(', ')} only: what does I/O stays outside (see ARCHITECTURE.md).`;

@@ -17,12 +17,14 @@ const directions = {
     cli: ['core'],
     admin: ['core'],
     console: ['core'],
-    bench: ['core', 'agent', 'local', 'lambda'],
+    bench: ['core', 'agent', 'cli', 'local', 'lambda'],
     bin: ['core', 'agent', 'local', 'cli', 'admin'],
   },
   cdkIn: ['lib/', 'bin/app.ts'],
   /** core/ is pure: hashing, schemas and signing, no I/O. Other folders may import any package but the CDK. */
   packages: { core: ['node:crypto', 'zod', '@smithy/signature-v4'] },
+  /** Only to switch the compile cache on. */
+  moduleIn: ['bin/compile-cache.js'],
   /** A function's bundle, and the stores inside fauxqs: both know the file only when they run. */
   computedIn: ['local/functions/worker.ts', 'local/services/fauxqs.ts'],
 };

@@ -1,4 +1,9 @@
 #!/usr/bin/env node
+import process from 'node:process';
 import { requireNode } from './require-node.js';
 
-if (requireNode('holdfast-agent')) await import('./holdfast-agent.ts');
+if (requireNode('holdfast-agent')) {
+  const { useCompileCache } = await import('./compile-cache.js');
+  useCompileCache(process.env);
+  await import('./holdfast-agent.ts');
+}

@@ -1,4 +1,9 @@
 #!/usr/bin/env node
+import process from 'node:process';
 import { requireNode } from './require-node.js';
 
-if (requireNode('holdfast')) await import('./holdfast.ts');
+if (requireNode('holdfast')) {
+  const { useCompileCache } = await import('./compile-cache.js');
+  useCompileCache(process.env);
+  await import('./holdfast.ts');
+}

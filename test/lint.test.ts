@@ -40,6 +40,12 @@ const running = [
   'tools/new.ts',
 ];
 
+test('node:module is for the compile cache alone', async () => {
+  const code = `import { enableCompileCache } from 'node:module';`;
+  expect(await objectionsTo('bin/compile-cache.js', code)).toEqual([]);
+  expect(await objectionsTo('bin/require-node.js', code)).toHaveLength(1);
+});
+
 describe.each(running)('%s, which runs', (file) => {
   const up = '../'.repeat(file.split('/').length - 1) || './';
 

@@ -5,7 +5,6 @@ import { HoldfastError } from '../../core/errors.ts';
 import { agentVersion } from '../version.ts';
 import { openError } from '../nbd/path-errors.ts';
 import { outboundAgent } from '../connection/outbound-agent.ts';
-import { activate } from '../identity/activate.ts';
 import { openStateDirectory } from '../state/state-directory.ts';
 import { errnoOf } from '../state/versioned-file.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
@@ -44,6 +43,7 @@ export const addActivateCommand: AddCommands = (program, cli) => {
     )
     .action(async (options: ActivateOptions) => {
       const code = await readCode(options.codeFile, cli);
+      const { activate } = await import('../identity/activate.ts');
       const state = await openStateDirectory(statePathOf(options, cli));
       try {
         const identity = await activate(

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { HoldfastError } from '../../core/errors.ts';
-import { startAgent, type AgentOptions } from '../agent.ts';
+import type { AgentOptions } from '../agent.ts';
 import { openStateDirectory } from '../state/state-directory.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { logFormats, logLevels, logTo } from './log-output.ts';
@@ -50,6 +50,8 @@ async function run(options: RunOptions, cli: CliContext): Promise<void> {
     const restart = Promise.withResolvers<'restart'>();
     const state = await openStateDirectory(statePathOf(options, cli));
     try {
+      // Half of the agent's code is for this command alone.
+      const { startAgent } = await import('../agent.ts');
       const agent = await startAgent({
         state,
         env: cli.env,

@@ -3,6 +3,9 @@ import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { BenchCase, Measured } from './restore/cases.ts';
+import { coldMiss, flush } from './restore/busy.ts';
+import { coldStart, firstBlock } from './restore/first-block.ts';
+import { killed } from './restore/killed.ts';
 import { localIo } from './restore/local-io.ts';
 import { snapshotCreate } from './restore/snapshot-create.ts';
 import { wholeImage } from './restore/whole-image.ts';
@@ -11,7 +14,7 @@ import { World } from './restore/world.ts';
 import { median } from './support/stats.ts';
 
 const suites: Record<string, readonly BenchCase[]> = {
-  restore: [localIo, wholeImage, withGuests, snapshotCreate],
+  restore: [localIo, wholeImage, withGuests, coldMiss, firstBlock, coldStart, killed, snapshotCreate, flush],
 };
 
 interface Flags {
@@ -54,6 +57,7 @@ async function bench(suite: string, flags: Flags): Promise<void> {
       for (let round = 0; round < Number(flags.rounds); round++) {
         const order = <T>(contenders: T[]): T[] =>
           contenders.map((_, i) => contenders[(i + round) % contenders.length]!);
+        await world.forgetReads();
         rounds.push(await one.round(world, order));
       }
       const rows = summarize(one, rounds);

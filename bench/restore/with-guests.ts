@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
-import { run, type Server } from '../support/processes.ts';
+import { run, Server } from '../support/processes.ts';
 import type { BenchCase, Measured } from './cases.ts';
 import type { Backend, World } from './world.ts';
 
@@ -52,7 +52,42 @@ const contenders: Record<string, Contender> = {
       await run('nbdcopy', ['-C', '8', '-T', '8', `nbd+unix:///?socket=${socket}`, 'null:']);
     },
   },
+  qemu: { start: startQemu, done: (server) => streamed(server) },
 };
+
+/** An overlay that keeps what is read, filled by qemu's own block-stream. */
+async function startQemu(world: World, backend: Backend, socket: string, target: string): Promise<Server> {
+  await run('qemu-img', ['create', '-f', 'qcow2', target, String(world.imageBytes)]);
+  const backing = { driver: 'raw', file: { driver: 'http', url: `${backend.url}/image.raw` } };
+  const file = { driver: 'file', filename: target };
+  const overlay = { driver: 'qcow2', 'node-name': 'overlay', file, backing };
+  const reading = { driver: 'copy-on-read', 'node-name': 'reading', file: 'overlay' };
+  const args = [
+    ...['--chardev', 'stdio,id=qmp', '--monitor', 'chardev=qmp'],
+    ...['--blockdev', JSON.stringify(overlay), '--blockdev', JSON.stringify(reading)],
+    ...['--nbd-server', `addr.type=unix,addr.path=${socket},max-connections=16`],
+    ...['--export', 'type=nbd,id=volume,node-name=reading,name=,writable=on'],
+  ];
+  return new Server('qemu', 'qemu-storage-daemon', args, process.env, true).listening(socket);
+}
+
+function streamed({ child }: Server): Promise<void> {
+  const commands = [
+    { execute: 'qmp_capabilities' },
+    { execute: 'block-stream', arguments: { 'job-id': 'restore', device: 'overlay' } },
+  ];
+  for (const command of commands) child.stdin?.write(`${JSON.stringify(command)}\n`);
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.stdout?.on('data', (part: Buffer) => {
+      text += part.toString();
+      if (text.includes('BLOCK_JOB_COMPLETED')) resolve();
+      const failed = /"error":.*/.exec(text)?.[0];
+      if (failed) reject(new Error(`qemu: ${failed}`));
+    });
+    child.once('exit', () => reject(new Error('qemu ended')));
+  });
+}
 
 /** Random 4 KiB reads until told to stop; resolves with how many a second were answered, and their p99 in ms. */
 function guest(socket: string): { stop: () => Promise<{ iops: number; p99Ms: number }> } {

@@ -6,7 +6,7 @@ import { run, Server } from '../support/processes.ts';
 import { makeImage } from './image.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const agent = join(here, '..', '..', 'bin', 'holdfast-agent.ts');
+const agent = join(here, '..', '..', 'bin', 'holdfast-agent.js');
 
 /** What every case works on: one image, the same as a snapshot, and the server that both are fetched from. */
 export class World {
@@ -14,6 +14,7 @@ export class World {
   readonly image: string;
   readonly imageBytes: number;
   snapshotId = '';
+  readonly #others = new Map<string, string>();
   #count = 0;
 
   constructor(dir: string, imageBytes: number) {
@@ -25,14 +26,27 @@ export class World {
   async prepare(): Promise<void> {
     await mkdir(dirname(this.image), { recursive: true });
     await makeImage(this.image, this.imageBytes);
+    this.snapshotId = await this.#snapshot(this.image);
+  }
+
+  /** The snapshot of that name; `make` writes the volume that it is of where there is none yet. */
+  async snapshotOf(name: string, make: (path: string) => Promise<void>): Promise<string> {
+    const known = this.#others.get(name);
+    if (known !== undefined) return known;
+    const path = this.path(name);
+    await make(path);
+    const snapshotId = await this.#snapshot(path);
+    await rm(path);
+    this.#others.set(name, snapshotId);
+    return snapshotId;
+  }
+
+  async #snapshot(path: string): Promise<string> {
     await using backend = await this.backend({});
-    const { stdout } = await run(
-      process.execPath,
-      [agent, 'snapshot', 'create', this.image, '--to', 's3://bucket/vol', '--json'],
-      { env: backend.env },
-    );
+    const args = [agent, 'snapshot', 'create', path, '--to', 's3://bucket/vol', '--json'];
+    const { stdout } = await run(process.execPath, args, { env: backend.env });
     const last = JSON.parse(stdout.trim().split('\n').at(-1) ?? '{}') as { snapshotId?: string };
-    this.snapshotId = last.snapshotId ?? '';
+    return last.snapshotId ?? '';
   }
 
   async backend(options: { latencyMs?: number; bytesPerSec?: number }): Promise<Backend> {
@@ -45,6 +59,11 @@ export class World {
     ]);
     const [port] = (await once(server.child.stdout!, 'data')) as [Buffer];
     return new Backend(server, `http://127.0.0.1:${String(port).trim()}`);
+  }
+
+  /** What the last restore learnt of its clients' reads: the next one is to begin as cold. */
+  async forgetReads(): Promise<void> {
+    await rm(join(this.dir, 'served', 'bucket', 'vol', 'hot'), { recursive: true, force: true });
   }
 
   get snapshotUrl(): string {

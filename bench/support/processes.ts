@@ -36,9 +36,16 @@ export class Server {
   readonly name: string;
   #words = '';
 
-  constructor(name: string, program: string, args: string[], env: NodeJS.ProcessEnv = process.env) {
+  /** `isAsked`: it reads what is written to its standard input. */
+  constructor(
+    name: string,
+    program: string,
+    args: string[],
+    env: NodeJS.ProcessEnv = process.env,
+    isAsked = false,
+  ) {
     this.name = name;
-    this.child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(program, args, { env, stdio: [isAsked ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
     for (const stream of [this.child.stdout, this.child.stderr])
       stream?.on('data', (part: Buffer) => (this.#words = (this.#words + part.toString()).slice(-2000)));
   }

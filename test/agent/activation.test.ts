@@ -155,7 +155,10 @@ describe('activate', () => {
   it('says so when something else than the control plane answers', async () => {
     fault = 'answer html';
     const refused = await activate(temporaryDirectory());
-    expect(refused).toMatchObject({ code: 76, stderr: expect.stringContaining('control plane’s own URL') });
+    expect(refused).toMatchObject({
+      code: 76,
+      stderr: expect.stringContaining('is this the URL of a Holdfast control plane'),
+    });
     fault = 'answer garbage';
     expect(await activate(temporaryDirectory())).toMatchObject({ code: 76 });
   });

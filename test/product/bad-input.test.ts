@@ -110,7 +110,7 @@ test('a snapshot that does not exist, and a volume that does not', async () => {
   const none = '01m81jerdzxsme7wv87gr4sraa';
   const restore = ['send', gatewayId, 'restore.start', '-p', 'volumeId=v1', '-p', `snapshotId=${none}`];
   expectError(
-    await holdfast(...restore),
+    await holdfast(...restore, '-p', 'replace=true'),
     'STEP_FAILED',
     new RegExp(`restore.start FAILED: NOT_FOUND: .*${none}`),
   );

@@ -20,7 +20,7 @@ import {
 import { classifyS3Failure, s3Error } from './s3-errors.ts';
 import { s3Url } from './s3-url.ts';
 import { withinTime } from './within-time.ts';
-import { signRange } from '../transfer/sign-range.ts';
+import { RangeSigner } from '../transfer/sign-range.ts';
 import { objectTooLong, TransferFailure } from '../transfer/transfer.ts';
 import { inlineTransfers, type Transfers } from '../transfer/transfers.ts';
 
@@ -53,6 +53,7 @@ class S3Bucket implements Bucket {
   readonly #policy: RetryPolicy;
   readonly #keysPerRequestMax: number;
   #client: Promise<S3Client> | undefined;
+  readonly #signers = new WeakMap<S3Client, RangeSigner>();
 
   constructor(options: BucketOptions) {
     this.#options = options;
@@ -79,11 +80,13 @@ class S3Bucket implements Bucket {
     { offsetBytes, lengthBytes }: { offsetBytes: number; lengthBytes: number },
     options?: CallOptions,
   ): Promise<Uint8Array> {
-    const Range = `bytes=${offsetBytes}-${offsetBytes + lengthBytes - 1}`;
+    const range = `bytes=${offsetBytes}-${offsetBytes + lengthBytes - 1}`;
     const { [options?.priority ?? 'demand']: transfer } = this.#options.transfers ?? inlineTransfers;
     return this.#read(key, options, async (client, signal) => {
-      const request = await signRange(client, { ...this.#object(key), Range }, signal);
+      const signer = this.#signerOf(client);
+      const request = await signer.sign(this.#object(key), range, signal);
       const bytes = await transfer.fetchRange(request, lengthBytes, signal).catch((error: unknown) => {
+        signer.forget(this.#object(key));
         if (!(error instanceof TransferFailure) || error.code !== objectTooLong) throw error;
         throw new HoldfastError('IO', `get ${this.#name(key)}: ${error.message}`, {
           hint: 'something between here and S3 disregards the Range of a request, or S3’s stand-in does',
@@ -217,6 +220,14 @@ class S3Bucket implements Bucket {
       signal?.throwIfAborted();
       throw failure(error);
     }
+  }
+
+  /** Of other credentials another one. */
+  #signerOf(client: S3Client): RangeSigner {
+    const { deps = systemRetryDeps } = this.#options;
+    const signer = this.#signers.get(client) ?? new RangeSigner(client, deps.now);
+    this.#signers.set(client, signer);
+    return signer;
   }
 
   #currentClient(): Promise<S3Client> {

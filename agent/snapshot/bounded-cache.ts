@@ -7,6 +7,10 @@ export class BoundedCache<T> {
     this.#countMax = countMax;
   }
 
+  forget(key: string): void {
+    this.#entries.delete(key);
+  }
+
   /** Callers of one key at the same time share one `make`. */
   get(key: string, make: () => Promise<T>): Promise<T> {
     const found = this.#entries.get(key);

@@ -1,3 +1,5 @@
+import { readlinkSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { outboundAgent } from '../connection/outbound-agent.ts';
 import { rangeFetcher } from './fetch-range.ts';
@@ -5,10 +7,22 @@ import type { Answer, Order, ThreadSettings } from './thread-messages.ts';
 import { TransferFailure, type UnpackedChunk } from './transfer.ts';
 import { unpack } from './unpack.ts';
 
+yieldToClients();
+
 const port = parentPort!;
 const { env } = workerData as ThreadSettings;
 const fetchRange = rangeFetcher(outboundAgent(env));
 const running = new Map<number, AbortController>();
+
+/** Of this thread alone, where the kernel is Linux: what serves clients comes first where processors are short. */
+function yieldToClients(): void {
+  try {
+    const threadId = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
+    setPriority(threadId, constants.priority.PRIORITY_LOW);
+  } catch {
+    // Then both have the same share.
+  }
+}
 
 port.on('message', (order: Order) => {
   if (order.kind === 'cancel') return running.get(order.id)?.abort();

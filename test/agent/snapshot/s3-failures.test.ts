@@ -62,6 +62,24 @@ test.each(transient)('%s is tried again, with growing delays', async (_, fault) 
   expect(delays).toEqual([75, 150, 300]);
 });
 
+test('ranges of one object share a signature until one fails', async () => {
+  const client = s3.newClient(proxy.endpoint);
+  const bucket = flakyBucket({ client });
+  await bucket.put('key', Buffer.from('0123456789'));
+  let signed = 0;
+  client.middlewareStack.add((next) => (args) => next(args).finally(() => (signed += 1)), {
+    step: 'initialize',
+  });
+  const read = (offsetBytes: number) => bucket.getRange('key', { offsetBytes, lengthBytes: 2 });
+  await read(0);
+  await read(4);
+  expect(signed).toBe(1);
+  proxy.requests.length = 0;
+  proxy.faultFor = (_, count) => (count === 1 ? answered(503, 'SlowDown') : undefined);
+  await read(8);
+  expect(signed).toBe(2);
+});
+
 test('retries end with the time budget, and the error says what and why', async () => {
   const told: string[] = [];
   const onRetry: BucketOptions['onRetry'] = ({ code }, delayMs) => told.push(`${code} ${delayMs}`);

@@ -1,6 +1,8 @@
+import { readdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { constants, getPriority } from 'node:os';
 import { zstdCompressSync } from 'node:zlib';
 import { sha256 } from '../../../core/snapshot/format.ts';
 import type { Transfer } from '../../../agent/transfer/transfer.ts';
@@ -119,4 +121,15 @@ it('a transfer thread that dies fails what it was at like a broken connection, a
   await unpacking;
   await expect(hanging).rejects.toMatchObject({ code: 'ECONNRESET' });
   expect(text(await thread.fetchRange(get('/object'), object.length))).toBe(object.toString());
+});
+
+it('a transfer thread gives way to the thread that serves clients', async () => {
+  const lowPriorities = () =>
+    readdirSync('/proc/self/task').filter(
+      (id) => getPriority(Number(id)) === constants.priority.PRIORITY_LOW,
+    );
+  const before = lowPriorities();
+  await newThread().fetchRange(get('/object'), object.length);
+  expect(lowPriorities()).toHaveLength(before.length + 1);
+  expect(lowPriorities()).not.toContain(String(process.pid));
 });

@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -17,6 +18,9 @@ const fileSchema = z.record(
   z.strictObject({ services: z.number(), apis: z.record(z.string(), z.number()) }),
 );
 
+/** A whole number from `min` on, below `max`. */
+type Random = (min: number, max: number) => number;
+
 /** Each stack has ten ports from the base on: APIs first, its services on the last. */
 const portsPerStack = 10;
 
@@ -28,10 +32,14 @@ export async function assignPorts(
   dataDir: string,
   stacks: readonly Stack[],
   portBase: number | undefined,
+  random: Random = randomInt,
 ): Promise<Map<string, StackPorts>> {
   const file = join(dataDir, 'ports.json');
   const kept = portBase === undefined ? readKept(file) : {};
   const ports = new Map<string, StackPorts>();
+  const taken = new Set(
+    Object.values(kept).flatMap(({ services, apis }) => [services, ...Object.values(apis)]),
+  );
   for (const [index, stack] of stacks.entries()) {
     const apiIds = Object.entries(stack.template.Resources)
       .filter(([, { Type }]) => Type === 'AWS::ApiGatewayV2::Api')
@@ -39,12 +47,15 @@ export async function assignPorts(
     if (apiIds.length >= portsPerStack)
       throw new HoldfastError('CONFIG', `${stack.name} has more than ${portsPerStack - 1} APIs`);
     const first = portBase === undefined ? undefined : portBase + index * portsPerStack;
+    const port = async (keptPort: number | undefined, offset: number): Promise<number> => {
+      const chosen = first === undefined ? (keptPort ?? (await freePort(random, taken))) : first + offset;
+      taken.add(chosen);
+      return chosen;
+    };
     const apis: Record<string, number> = {};
     for (const [offset, logicalId] of apiIds.entries())
-      apis[logicalId] =
-        first === undefined ? (kept[stack.name]?.apis[logicalId] ?? (await freePort())) : first + offset;
-    const services =
-      first === undefined ? (kept[stack.name]?.services ?? (await freePort())) : first + portsPerStack - 1;
+      apis[logicalId] = await port(kept[stack.name]?.apis[logicalId], offset);
+    const services = await port(kept[stack.name]?.services, portsPerStack - 1);
     ports.set(stack.name, { services, apis });
   }
   if (Math.max(...[...ports.values()].map(({ services }) => services)) > 65_535)
@@ -88,13 +99,19 @@ function readKept(file: string): z.infer<typeof fileSchema> {
   }
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
+/**
+ * Below the ports that systems give to outgoing connections (Linux: from 32768 on, IANA: from 49152 on): there, one
+ * of them would take a port between this look and the moment its process listens, or after a restart.
+ */
+const [lowestPort, highestPort] = [10_240, 32_767];
+const attempts = 100;
+
+async function freePort(random: Random, taken: ReadonlySet<number>): Promise<number> {
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
+    const port = random(lowestPort, highestPort + 1);
+    if (!taken.has(port) && (await isFree(port))) return port;
+  }
+  throw new HoldfastError('BUSY', `no free port between ${lowestPort} and ${highestPort}`, {
+    hint: 'stop what uses them, or choose a --port',
   });
 }

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
@@ -44,6 +45,14 @@ async function boot(options: Partial<BootOptions> = {}): Promise<LocalCloud> {
   const cloud = await bootLocal({ cdkOutDir, dataDir, log: () => undefined, ...options });
   running.push(cloud);
   return cloud;
+}
+
+/** Holds a port of those that `up` may take; outgoing connections never get one of its neighbours. */
+async function occupyPort(): Promise<{ occupier: Server; port: number }> {
+  const port = randomInt(10_300, 32_700);
+  const occupier = createServer().listen(port, '127.0.0.1');
+  const [error] = (await Promise.race([once(occupier, 'listening'), once(occupier, 'error')])) as Error[];
+  return error ? occupyPort() : { occupier, port };
 }
 
 function clients(cloud: LocalCloud) {
@@ -145,9 +154,7 @@ describe('a local cloud', () => {
   });
 
   it('names a port that is in use, and leaves nothing running', async () => {
-    const occupier = createServer().listen(0, '127.0.0.1');
-    await once(occupier, 'listening');
-    const { port } = occupier.address() as { port: number };
+    const { occupier, port } = await occupyPort();
     const portBase = port - 9;
     await expect(boot({ portBase })).rejects.toMatchObject({
       code: 'BUSY',
@@ -158,9 +165,7 @@ describe('a local cloud', () => {
   });
 
   it('looks at the ports before anything is prepared, and leaves no directory for nothing', async () => {
-    const occupier = createServer().listen(0, '127.0.0.1');
-    await once(occupier, 'listening');
-    const { port } = occupier.address() as { port: number };
+    const { occupier, port } = await occupyPort();
     let prepared = 0;
     const options = { portBase: port - 10, stackCount: 2, prepare: async () => void (prepared += 1) };
     await expect(boot(options)).rejects.toMatchObject({ code: 'BUSY', message: `port ${port} is in use` });

@@ -11,7 +11,7 @@ import { sqsQueue } from './queue.ts';
 import { runAdmin } from './run-admin.ts';
 import { subscribe } from './subscribe.ts';
 import { defaultPollMs } from './work-case.ts';
-import { typed } from '../core/typed.ts';
+import { typed, typedNext } from '../core/typed.ts';
 
 export interface ConnectionFlags {
   endpoint?: string;
@@ -87,7 +87,7 @@ export function addAdminCommands(admin: Command, deps: AdminCommandDeps): void {
         flags.json
           ? JSON.stringify(answer, null, 2)
           : `subscription ${answer.subscriptionId}: ${answer.state}\nqueue: ${answer.queueUrl}\n` +
-              `\`${typed(`holdfast admin run --queue ${answer.queueUrl} --playbook FILE`)}\` confirms it`,
+              `\`${typedNext(`holdfast admin run --queue ${answer.queueUrl} --playbook FILE`, flags)}\` confirms it`,
       );
     });
 }

@@ -3,10 +3,10 @@
 process.env.UV_THREADPOOL_SIZE ??= '16';
 const { exitWithParent } = await import('./exit-with-parent.ts');
 exitWithParent(process.env);
+const { reportLostOutput } = await import('./report-lost-output.ts');
 const { runAgentCli } = await import('../agent/cli/program.ts');
 
-// Whoever read our output is gone: nothing to say to them, and no reason for an agent to end.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+reportLostOutput(process);
 
 const stopping = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const)

@@ -5,11 +5,11 @@ import { runProgram } from '../cli/program.ts';
 import { errorCodes, errorLine, HoldfastError } from '../core/errors.ts';
 import { startLocal } from '../local/up.ts';
 import { exitWithParent } from './exit-with-parent.ts';
+import { reportLostOutput } from './report-lost-output.ts';
 import { holdfastProgram } from './holdfast-program.ts';
 
 exitWithParent(process.env);
-// Whoever read our output is gone: nothing to say to them, and no reason to end in the middle of something.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+reportLostOutput(process);
 
 /** As HTTPS_PROXY and its like say. */
 function useProxies(): void {

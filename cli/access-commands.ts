@@ -61,10 +61,14 @@ export function addAccessCommands(admin: Command, deps: CliDeps): void {
     'admin subscription delete main',
   ]);
   apiCommand(subscriptions, 'list', 'list a tenant’s subscriptions', deps, ['admin subscription list']).run(
-    async ({ api, show }) => {
+    async ({ api, show, toType }) => {
       const { subscriptions } = await api.call('listSubscriptions');
       const rows = subscriptions.map((s) => [s.subscriptionId, s.state, s.queueUrl]);
-      show({ subscriptions }, () => table(['SUBSCRIPTION', 'STATE', 'QUEUE'], rows));
+      show({ subscriptions }, () =>
+        rows.length > 0
+          ? table(['SUBSCRIPTION', 'STATE', 'QUEUE'], rows)
+          : `no subscriptions; \`${toType('holdfast admin subscribe --queue-name holdfast-alerts-main')}\` makes one`,
+      );
     },
   );
   apiCommand(subscriptions, 'delete <subscription>', 'end a subscription', deps, [

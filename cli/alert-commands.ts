@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import { durationText, timeText } from '../core/readable.ts';
 import type { AlertTrail, AlertView } from '../core/api.ts';
 import { printableLine } from '../core/printable.ts';
-import { typed } from '../core/typed.ts';
+import { shellWord } from '../core/typed.ts';
 import { fields, table } from './output.ts';
-import { apiCommand, commandGroup, type CliDeps } from './program.ts';
+import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
 
 export function addAlertCommands(program: Command, deps: CliDeps): void {
   const group = commandGroup(program, 'alerts', 'alerts of a tenant', ['alerts list', 'alerts trail 3f9a…']);
@@ -25,15 +25,15 @@ export function addAlertCommands(program: Command, deps: CliDeps): void {
   });
 
   apiCommand(group, 'show <alert>', 'show one alert', deps, ['alerts show 3f9a…']).run(
-    async ({ api, show }, alertKey = '') => {
+    async ({ api, show, toType }, alertKey = '') => {
       const { alert } = await api.call('getAlert', { params: { alertKey } });
-      show({ alert }, () => alertText(alert));
+      show({ alert }, () => alertText(alert, toType));
     },
   );
   apiCommand(group, 'ack <alert>', 'acknowledge an alert: somebody is on it', deps, ['alerts ack 3f9a…']).run(
-    async ({ api, show }, alertKey = '') => {
+    async ({ api, show, toType }, alertKey = '') => {
       const { alert } = await api.call('ackAlert', { params: { alertKey } });
-      show({ alert }, () => alertText(alert));
+      show({ alert }, () => alertText(alert, toType));
     },
   );
   apiCommand(group, 'trail <alert>', 'show what happened: alert, commands and their outcomes', deps, [
@@ -58,7 +58,7 @@ export function alertTable(alerts: AlertView[], now: number, withTenant = false)
   );
 }
 
-const alertText = (alert: AlertView): string =>
+const alertText = (alert: AlertView, toType: Session['toType']): string =>
   `${fields({
     alert: alert.alertKey,
     condition: alert.conditionId,
@@ -71,15 +71,15 @@ const alertText = (alert: AlertView): string =>
     fired: alert.firedAt && timeText(alert.firedAt),
     acknowledged: alert.ackedAt && `${timeText(alert.ackedAt)} by ${alert.ackedBy}`,
     resolved: alert.resolvedAt && timeText(alert.resolvedAt),
-    answer: alert.suggested && answerText(alert),
+    answer: alert.suggested && alert.state !== 'RESOLVED' ? answerText(alert, toType) : undefined,
   })}\naudit:\n${alert.audit.map((e) => `  ${timeText(e.at)}  ${e.state}${e.note ? `  ${printableLine(e.note)}` : ''}`).join('\n')}`;
 
 /** What the provider suggests, to be typed. */
-function answerText({ gatewayId, alertKey, suggested }: AlertView): string {
+function answerText({ gatewayId, alertKey, suggested }: AlertView, toType: Session['toType']): string {
   const params = Object.entries(suggested?.params ?? {}).map(
-    ([name, value]) => `-p ${name}=${String(value)} `,
+    ([name, value]) => `-p ${shellWord(`${name}=${String(value)}`)} `,
   );
-  return typed(`holdfast send ${gatewayId} ${suggested?.kind} ${params.join('')}--alert ${alertKey}`);
+  return toType(`holdfast send ${gatewayId} ${suggested?.kind} ${params.join('')}--alert ${alertKey}`);
 }
 
 /** One line per transition of the alert and of the commands that answer it, oldest first. */

@@ -46,12 +46,17 @@ export function createApiClient(context: CliContext, fetchImpl: typeof fetch = f
         cause,
       });
     }
-    return readAnswer<T>(response);
+    return readAnswer<T>(response, context);
   };
   return {
     call: (name, options = {}) => {
       const route = apiRoutes[name];
       const base = context.identity.kind === 'tenant' ? tenantBase : operatorBase;
+      for (const [name, value] of Object.entries(options.params ?? {}))
+        if (value === '')
+          throw new HoldfastError('USAGE', `the ${name} is empty`, {
+            hint: 'name one, as the lists show them',
+          });
       const path = fillPath(base + route.path, { tenantId: context.tenantId, ...options.params });
       return send(route.method, cellBase(context, options.viaCell), path, options);
     },
@@ -61,7 +66,7 @@ export function createApiClient(context: CliContext, fetchImpl: typeof fetch = f
 
 function cellBase(context: CliContext, cellId: string | undefined): string {
   if (cellId === undefined) return context.endpoint;
-  const base = context.cells[cellId];
+  const base = Object.hasOwn(context.cells, cellId) ? context.cells[cellId] : undefined;
   if (base) return base.replace(/\/+$/, '');
   const known = Object.keys(context.cells);
   throw new HoldfastError('NOT_FOUND', `no cell "${cellId}" is known`, {
@@ -92,7 +97,7 @@ async function authorize(
   return rest;
 }
 
-async function readAnswer<T>(response: Response): Promise<T> {
+async function readAnswer<T>(response: Response, { identity }: CliContext): Promise<T> {
   const text = await response.text();
   const answer = parseJson(text) as Partial<ErrorAnswer> | undefined;
   if (response.ok) return answer as T;
@@ -104,10 +109,16 @@ async function readAnswer<T>(response: Response): Promise<T> {
     codeOfStatus(response.status),
     `${response.status} ${answer?.message ?? response.statusText}`,
     {
-      hint: denied ? 'check whose credentials or token this is' : 'try again',
+      hint: denied ? `check ${credentialsOf[identity.kind]}` : 'try again',
     },
   );
 }
+
+const credentialsOf: Record<CliContext['identity']['kind'], string> = {
+  tenant: 'the tenant’s token: it is unknown there, or was deleted',
+  operator: 'the AWS credentials, and what they may do',
+  'oidc-operator': 'the operator’s token: its issuer, its audience and how long it is good for',
+};
 
 interface ErrorAnswer {
   error: { code: ErrorCode; message: string; hint?: string };

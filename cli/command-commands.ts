@@ -127,11 +127,15 @@ async function submit(
 }
 
 /** An alert of another gateway would never show the command. */
-async function causeOf({ api }: Session, gatewayId: string, alertKey: string): Promise<CommandView['cause']> {
+async function causeOf(
+  { api, toType }: Session,
+  gatewayId: string,
+  alertKey: string,
+): Promise<CommandView['cause']> {
   const { alert } = await api.call('getAlert', { params: { alertKey } });
   if (alert.gatewayId !== gatewayId)
     throw new HoldfastError('INVALID_INPUT', `alert ${alertKey} is one of gateway ${alert.gatewayId}`, {
-      hint: `\`${typed('holdfast alerts list')}\` shows which alert is whose`,
+      hint: `\`${toType('holdfast alerts list')}\` shows which alert is whose`,
     });
   return { alertKey, episode: alert.episode };
 }
@@ -184,7 +188,7 @@ export async function follow(session: Session, from: CommandView, timeoutMs: num
   while (!isFinal(command)) {
     if (session.deps.now() > deadline)
       throw new HoldfastError('TIMEOUT', `command ${command.commandId} is still ${command.state}`, {
-        hint: `it goes on: ${typed(`holdfast commands show ${command.gatewayId} ${command.commandId}`)}`,
+        hint: `it goes on: ${session.toType(`holdfast commands show ${command.gatewayId} ${command.commandId}`)}`,
       });
     await new Promise((resolve) => setTimeout(resolve, pollMs));
     const { gatewayId, commandId } = command;

@@ -4,6 +4,7 @@ import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
 import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
 import { requireHttpUrl } from '../core/http-url.ts';
+import { shellWord, typed } from '../core/typed.ts';
 import type { AwsKeys } from '../core/sigv4.ts';
 import { plainIssues } from '../core/plain-issues.ts';
 
@@ -49,6 +50,10 @@ export type LocalClient = z.infer<typeof localClientSchema>;
 /** The flags win over the environment, the environment over a running `holdfast up`. Throws USAGE, CONFIG, NOT_FOUND. */
 export function resolveContext(flags: ContextFlags, env: Environment): CliContext {
   const local = readLocalClient(flags.dataDir ?? env['HOLDFAST_DATA_DIR'] ?? defaultDataDir);
+  if (flags.dataDir !== undefined && !local)
+    throw new HoldfastError('NOT_FOUND', `--data-dir: no control plane has run in ${flags.dataDir}`, {
+      hint: `\`${typed('holdfast up --data-dir')} ${shellWord(flags.dataDir)}\` starts one`,
+    });
   const given = flags.endpoint ?? env['HOLDFAST_ENDPOINT'];
   if (given)
     requireHttpUrl(
@@ -59,7 +64,7 @@ export function resolveContext(flags: ContextFlags, env: Environment): CliContex
   const endpoint = given ?? local?.endpoint;
   if (!endpoint)
     throw new HoldfastError('CONFIG', 'no control plane is known here', {
-      hint: 'start one with `npm start`, or name it with --endpoint or HOLDFAST_ENDPOINT',
+      hint: 'start one with `npm start`, or name it with --endpoint or HOLDFAST_ENDPOINT, or its data directory with --data-dir',
     });
   const here = local?.endpoint === endpoint ? local : undefined;
   return {
@@ -104,7 +109,7 @@ function credentialsChain(): () => Promise<AwsKeys> {
       return await provider();
     } catch (cause) {
       throw new HoldfastError('UNAUTHENTICATED', 'no AWS credentials were found to sign as an operator', {
-        hint: 'set AWS_PROFILE or AWS_ACCESS_KEY_ID, or use a tenant’s token with --token-file',
+        hint: 'set AWS_PROFILE or AWS_ACCESS_KEY_ID, use a tenant’s token with --token-file, or name the --data-dir of a control plane on this machine',
         cause,
       });
     }
@@ -144,8 +149,10 @@ export function readSecret(file: string, flag = '--token-file', charsMax = 512):
   let text: string;
   let mode: number;
   try {
-    mode = statSync(file).mode;
-    text = readFileSync(file, 'utf8').trim();
+    const found = statSync(file);
+    mode = found.mode;
+    // A device or a pipe may never end; a token's file is no longer than its token.
+    text = found.isFile() && found.size <= charsMax + 2 ? readFileSync(file, 'utf8').trim() : '';
   } catch (cause) {
     throw new HoldfastError('NOT_FOUND', `${file} cannot be read`, { hint: `check ${flag}`, cause });
   }

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { timeText } from '../core/readable.ts';
-import { typed } from '../core/typed.ts';
+import { shellWord, typed } from '../core/typed.ts';
 import { createApiClient, type ApiClient } from './api-client.ts';
 import { defaultDataDir, resolveContext, type LocalClient } from './context.ts';
 import type { CliDeps } from './program.ts';
@@ -17,7 +17,7 @@ export async function printFirstSteps(
   deps: CliDeps & { isTerminal: boolean },
 ): Promise<void> {
   const api = createApiClient(resolveContext({ dataDir, endpoint: client.endpoint }, {}));
-  const elsewhere = dataDir === defaultDataDir ? '' : ` --data-dir ${dataDir}`;
+  const elsewhere = dataDir === defaultDataDir ? '' : ` --data-dir ${shellWord(dataDir)}`;
   const { gateways } = await api.call('listGateways');
   const isFirst = !gateways.some(({ status }) => status === 'active');
   const begin = isFirst ? await activateFirst(api, client.endpoint, dataDir, deps) : startAgain(elsewhere);
@@ -55,7 +55,7 @@ async function activateFirst(
       : `An activation code, ${until}, is in ${file}.`,
     'Next, in a second terminal:',
     '',
-    `  ${typed(`holdfast-agent activate --server ${endpoint} --code-file ${file}`)}`,
+    `  ${typed(`holdfast-agent activate --server ${endpoint} --code-file ${shellWord(file)}`)}`,
   ];
 }
 

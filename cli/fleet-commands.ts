@@ -22,7 +22,9 @@ export function addFleetCommands(program: Command, deps: CliDeps): void {
     false,
   ).run(async (session) => {
     const gateways = await pages<GatewayView>(session, below(operatorRoutes.fleetGateways.path), 'gateways');
-    session.show({ gateways }, () => gatewayTable(gateways, session.deps.now(), true));
+    session.show({ gateways }, () =>
+      gatewayTable(gateways, { now: session.deps.now(), toType: session.toType, withTenant: true }),
+    );
   });
   apiCommand(group, 'alerts', 'list the open alerts of every tenant', deps, ['fleet alerts'], false).run(
     async (session) => {

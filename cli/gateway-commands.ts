@@ -2,8 +2,7 @@ import type { Command } from 'commander';
 import { bytesText, durationText, percentText, timeText } from '../core/readable.ts';
 import type { GatewayView } from '../core/api.ts';
 import { fields, table } from './output.ts';
-import { apiCommand, commandGroup, type CliDeps } from './program.ts';
-import { typed } from '../core/typed.ts';
+import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
 
 export function addGatewayCommands(program: Command, deps: CliDeps): void {
   const group = commandGroup(program, 'gateways', 'the gateways of a tenant', [
@@ -14,7 +13,7 @@ export function addGatewayCommands(program: Command, deps: CliDeps): void {
   apiCommand(group, 'list', 'list gateways with their connection and last status', deps, [
     'gateways list',
     'gateways list --tenant acme --json',
-  ]).run(async ({ api, deps, show }) => {
+  ]).run(async ({ api, deps, show, toType }) => {
     const gateways: GatewayView[] = [];
     let next: string | undefined;
     do {
@@ -22,7 +21,7 @@ export function addGatewayCommands(program: Command, deps: CliDeps): void {
       gateways.push(...page.gateways);
       next = page.next;
     } while (next);
-    show({ gateways }, () => gatewayTable(gateways, deps.now()));
+    show({ gateways }, () => gatewayTable(gateways, { now: deps.now(), toType }));
   });
 
   apiCommand(group, 'show <gateway>', 'show one gateway: connection, status, volumes, inventory', deps, [
@@ -55,9 +54,12 @@ export function addGatewayCommands(program: Command, deps: CliDeps): void {
 }
 
 /** Also for the fleet, where the tenant matters. */
-export function gatewayTable(gateways: GatewayView[], now: number, withTenant = false): string {
+export function gatewayTable(
+  gateways: GatewayView[],
+  { now, toType, withTenant = false }: { now: number; toType: Session['toType']; withTenant?: boolean },
+): string {
   if (gateways.length === 0)
-    return `no gateways yet; \`${typed('holdfast activation create')}\` makes a code for one`;
+    return `no gateways yet; \`${toType('holdfast activation create')}\` makes a code for one`;
   const tenant = withTenant ? ['TENANT'] : [];
   return table(
     ['GATEWAY', ...tenant, 'CONNECTION', 'LAST SEEN', 'VERSION', 'VOLUMES', 'NAME'],

@@ -1,10 +1,11 @@
 import { CommanderError, Help, type Command, type Option } from 'commander';
-import { asHoldfastError, errorCodes, errorLine, HoldfastError } from '../core/errors.ts';
+import { asHoldfastError, errorCodes, errorLine } from '../core/errors.ts';
+import { usageError } from '../core/usage-error.ts';
 import { createApiClient, type ApiClient } from './api-client.ts';
 import { resolveContext, type CliContext, type ContextFlags } from './context.ts';
 import { printable } from '../core/printable.ts';
 import { json } from './output.ts';
-import { typed } from '../core/typed.ts';
+import { typed, typedNext } from '../core/typed.ts';
 
 /** What every command gets; a test gives its own. */
 export interface CliDeps {
@@ -20,6 +21,8 @@ export interface Session {
   context: CliContext;
   api: ApiClient;
   deps: CliDeps;
+  /** A command line to be typed next, with the flags that this one was given. */
+  toType: (commandLine: string) => string;
   /** Prints data as JSON with `--json`, else as text. */
   show: (data: unknown, text: () => string) => void;
 }
@@ -68,7 +71,8 @@ export function apiCommand(
       const show = (data: unknown, text: () => string) =>
         deps.stdout(printable(flags.json ? json(data) : text()));
       const positional = args.slice(0, -2).map((arg) => String(arg));
-      await action({ context, api: createApiClient(context), deps, show }, ...positional);
+      const toType = (commandLine: string) => typedNext(commandLine, flags);
+      await action({ context, api: createApiClient(context), deps, show, toType }, ...positional);
     });
   return Object.assign(command, { run });
 }
@@ -110,13 +114,3 @@ export async function runProgram(program: Command, argv: string[], deps: CliDeps
 
 const optionDescription = (option: Option): string =>
   `${new Help().optionDescription(option)}${option.mandatory ? ' (required)' : ''}`;
-
-function usageError({ code, message }: CommanderError, command: Command): HoldfastError {
-  const said = message.replace(/^error: /, '').replaceAll('\n', ' ');
-  return new HoldfastError('USAGE', code === 'commander.help' ? 'a subcommand is missing' : said, {
-    hint: `see ${typed(`${pathOf(command)} --help`)}`,
-  });
-}
-
-const pathOf = (command: Command): string =>
-  command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();

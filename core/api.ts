@@ -141,7 +141,9 @@ export const operatorRoutes = {
 
 export const tenantIdSchema = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'a tenant id: a-z, 0-9, -, at most 40');
+  .regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'a tenant id: a-z, 0-9, -, at most 40')
+  // Its snapshots would stand where agents keep theirs that need no control plane.
+  .refine((id) => id !== 'standalone', 'the tenant id “standalone” is reserved');
 
 /** Request bodies. */
 export const requests = {

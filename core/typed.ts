@@ -3,3 +3,28 @@
  * `npm ci` brought. Whatever is printed to be typed goes through here.
  */
 export const typed = (commandLine: string): string => `npx ${commandLine}`;
+
+/** The flags that say where the control plane is and who asks, as the user gave them to the command that prints. */
+export interface GivenFlags {
+  readonly endpoint?: string;
+  readonly tenant?: string;
+  readonly tokenFile?: string;
+  readonly operatorTokenFile?: string;
+  readonly dataDir?: string;
+}
+
+/** A command line to be typed next: it has the flags again without which it would ask elsewhere, or as somebody else. */
+export function typedNext(commandLine: string, given: GivenFlags): string {
+  const flags = Object.entries({
+    '--endpoint': given.endpoint,
+    '--tenant': given.tenant,
+    '--token-file': given.tokenFile,
+    '--operator-token-file': given.operatorTokenFile,
+    '--data-dir': given.dataDir,
+  }).flatMap(([flag, value]) => (value === undefined ? [] : [flag, shellWord(value)]));
+  return typed([commandLine, ...flags].join(' '));
+}
+
+/** One word for a shell, in quotes where it needs them. */
+export const shellWord = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;

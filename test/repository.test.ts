@@ -57,7 +57,7 @@ test('command lines that are printed to be typed go through `typed`, which knows
       read(name)
         .split('\n')
         .filter((line) => !/^\s*(\*|\/\/|\/\*\*)/.test(line))
-        .filter((line) => commandLine.test(line.replaceAll(/typed\(\s*['`]holdfast/g, '')))
+        .filter((line) => commandLine.test(line.replaceAll(/(typed|typedNext|toType)\(\s*['`]holdfast/g, '')))
         .map((line) => `${name}: ${line.trim()}`),
     );
   expect(untyped).toEqual([]);

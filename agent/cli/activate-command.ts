@@ -10,7 +10,7 @@ import { errnoOf } from '../state/versioned-file.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { stateDirOption, statePathOf } from './state-option.ts';
 import { exampleText } from './example-text.ts';
-import { typed } from '../../core/typed.ts';
+import { shellWord, typed } from '../../core/typed.ts';
 
 interface ActivateOptions {
   server: string;
@@ -57,11 +57,12 @@ export const addActivateCommand: AddCommands = (program, cli) => {
           },
           { now: cli.now, agent: outboundAgent(cli.env), signal: cli.signal },
         );
+        const elsewhere = options.stateDir === undefined ? '' : ` --state-dir ${shellWord(options.stateDir)}`;
         if (options.json) cli.stdout(`${JSON.stringify(identity, null, 2)}\n`);
         else
           cli.stdout(
             `activated: gateway ${identity.gatewayId}${identity.name ? ` "${identity.name}"` : ''}` +
-              ` of tenant ${identity.tenantId}\nstate: ${state.path}\nnext: ${typed('holdfast-agent run')}\n`,
+              ` of tenant ${identity.tenantId}\nstate: ${state.path}\nnext: ${typed(`holdfast-agent run${elsewhere}`)}\n`,
           );
       } finally {
         await state.close();

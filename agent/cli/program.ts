@@ -1,5 +1,6 @@
 import { Command, CommanderError, Help, type Option } from 'commander';
-import { asHoldfastError, errorCodes, errorLine, HoldfastError } from '../../core/errors.ts';
+import { asHoldfastError, errorCodes, errorLine } from '../../core/errors.ts';
+import { usageError } from '../../core/usage-error.ts';
 import { agentVersion } from '../version.ts';
 import { addActivateCommand } from './activate-command.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
@@ -11,7 +12,6 @@ import { addSnapshotCommands } from './snapshot-commands.ts';
 import { addStatusCommand } from './status-command.ts';
 import { addVolumeCommand } from './volume-command.ts';
 import { exampleText } from './example-text.ts';
-import { typed } from '../../core/typed.ts';
 
 const modules: readonly AddCommands[] = [
   addActivateCommand,
@@ -76,13 +76,3 @@ const commandDescription = (command: Command): string => command.description().r
 
 const optionDescription = (option: Option): string =>
   `${new Help().optionDescription(option)}${option.mandatory ? ' (required)' : ''}`;
-
-function usageError({ code, message }: CommanderError, command: Command): HoldfastError {
-  const said = message.replace(/^error: /, '').replaceAll('\n', ' ');
-  return new HoldfastError('USAGE', code === 'commander.help' ? 'a subcommand is missing' : said, {
-    hint: `see ${typed(`${pathOf(command)} --help`)}`,
-  });
-}
-
-const pathOf = (command: Command): string =>
-  command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();

@@ -1,8 +1,9 @@
-import { basename } from 'node:path';
 import { Option } from 'commander';
 import { asHoldfastError, HoldfastError, errorLine } from '../../core/errors.ts';
-import { jsonLog } from '../../core/log.ts';
-import { parseNbdListen, readTlsFolder } from '../nbd/serve-address.ts';
+import { jsonLog, withoutDebug } from '../../core/log.ts';
+import { typed } from '../../core/typed.ts';
+import { requireSocketPlace } from '../nbd/listen.ts';
+import { exportNameOf, parseNbdListen, readTlsFolder } from '../nbd/serve-address.ts';
 import { serveNbd, type NbdServer } from '../nbd/server.ts';
 import type { RestoreEngine } from '../restore/restore-engine.ts';
 import { FirstReads } from '../restore/first-reads.ts';
@@ -19,6 +20,7 @@ import { openTransfers, type Transfers } from '../transfer/transfers.ts';
 import { bucketAt } from './bucket-at.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { reportProgress } from './restore-progress.ts';
+import { tellUnpinned } from './tell-unpinned.ts';
 import { parseSizeBytes } from './units.ts';
 import { exampleText } from './example-text.ts';
 
@@ -50,7 +52,7 @@ export const addRestoreCommand: AddCommands = (program, cli) => {
         'interruption, the same command goes on where it was.',
     )
     .argument('<snapshot>', 's3://bucket/prefix/SNAPSHOT-ID')
-    .argument('<target>', 'file (made if it is missing) or block device')
+    .argument('<target>', 'file (made if it is missing) or block device; what it holds is overwritten')
     .option(
       '--nbd <address>',
       'serve the volume while it is restored, and afterwards: unix:PATH or tcp:HOST:PORT',
@@ -89,25 +91,34 @@ async function restore(url: string, target: string, flags: RestoreFlags, cli: Cl
     });
   const listen = flags.nbd === undefined ? undefined : parseNbdListen(flags.nbd);
   const tls = flags.tls === undefined ? undefined : await readTlsFolder(flags.tls);
+  const name = exportNameOf(flags.exportName, target);
+  if (listen && 'unix' in listen) await requireSocketPlace(listen.unix);
   await using transfers = openTransfers(cli.env);
   const bucket = bucketAt(location, cli, { transfers });
-  const opened = await open({ bucket, transfers, snapshotId, target, flags }, cli);
+  const stuck = Promise.withResolvers<never>();
+  // Whoever serves goes on for what its clients can read. Nobody waits for a file that nothing more comes to.
+  const onStuck = (damage: HoldfastError) => stuck.reject(incomplete(target, url, damage));
+  const opened = await open(
+    { bucket, transfers, snapshotId, target, flags, onStuck: listen ? undefined : onStuck },
+    cli,
+  );
   const { engine } = opened;
   const stopped = untilAborted(cli.signal);
+  const over = Promise.race([stopped, stuck.promise]);
+  over.catch(() => undefined);
   const isDone = () => engine.descriptor.moving.phase === 'restored';
   const firstReads = new FirstReads();
   if (engine.state !== 'restored') engine.device.onRead = firstReads.note;
   let server: NbdServer | undefined;
   try {
     if (listen) {
-      const name = flags.exportName ?? basename(target);
-      const log = jsonLog((line) => cli.stderr(`${line}\n`), cli.now);
+      const log = withoutDebug(jsonLog((line) => cli.stderr(`${line}\n`), cli.now));
       const exports = () => [{ name, description: url, device: engine.device }];
       server = await serveNbd({ listen, tls, exports, log });
     }
-    announce(opened, { target, uri: server?.uri(flags.exportName ?? basename(target)) }, flags, cli);
+    announce(opened, { target, uri: server?.uri(name) }, flags, cli);
     if (flags.background) engine.startBackground();
-    await untilOver(engine, { stopped, flags, cli });
+    await untilOver(engine, { stopped: over, flags, cli });
     await learnFirstReads(bucket, engine, firstReads);
     if (isDone()) {
       // The snapshot is not needed any more, however long the volume is served.
@@ -145,7 +156,14 @@ const untilAborted = (signal: AbortSignal): Promise<void> =>
   });
 
 function open(
-  p: { bucket: Bucket; transfers: Transfers; snapshotId: string; target: string; flags: RestoreFlags },
+  p: {
+    bucket: Bucket;
+    transfers: Transfers;
+    snapshotId: string;
+    target: string;
+    flags: RestoreFlags;
+    onStuck: ((damage: HoldfastError) => void) | undefined;
+  },
   cli: CliContext,
 ): Promise<StandaloneRestore> {
   const { bucket, transfers, snapshotId, flags } = p;
@@ -174,6 +192,7 @@ function open(
     engineDeps: {
       clock: { now: cli.now, sleep: systemClock.sleep },
       fetchErrorPolicy: flags.onFetchError,
+      onStuck: p.onStuck,
       onTrouble: (error) => {
         const line = errorLine(error);
         if (line !== lastTrouble) cli.stderr(`${line}\n`);
@@ -181,11 +200,6 @@ function open(
       },
     },
   });
-}
-
-/** Who may only read cannot pin: then nothing keeps the snapshot from being deleted meanwhile. */
-function tellUnpinned({ url }: Bucket, cli: CliContext): void {
-  cli.stderr(`note: these credentials may not write to ${url}; do not delete the snapshot meanwhile\n`);
 }
 
 const pinIdOf = (engine: RestoreEngine): string => `restore-${engine.descriptor.frozen.restoreId}`;
@@ -238,6 +252,16 @@ function report(engine: RestoreEngine, flags: RestoreFlags, cli: CliContext): vo
     hint: 'the same command goes on where it was',
   });
 }
+
+const incomplete = (target: string, url: string, damage: HoldfastError): HoldfastError =>
+  new HoldfastError(
+    damage.code,
+    `${target} is not complete: what is left cannot be restored: ${damage.message}`,
+    {
+      hint: `the same command tries again; \`${typed(`holdfast-agent snapshot verify ${url}`)}\` names what is damaged`,
+      cause: damage,
+    },
+  );
 
 const percent = (fraction: number): string => `${(fraction * 100).toFixed(1)} %`;
 

@@ -6,7 +6,7 @@ const jsonLineMs = 1000;
 
 /**
  * A bar on a terminal, JSON lines with `json`, otherwise nothing, until the restore is over or `stopped` resolves.
- * Resolves with how it ended.
+ * Resolves with how it ended; rejects when `stopped` does.
  */
 export async function reportProgress(
   engine: RestoreEngine,
@@ -21,9 +21,12 @@ export async function reportProgress(
   const isShown = p.json || output.interactive;
   const timer = isShown ? setInterval(show, p.json ? jsonLineMs : redrawMs) : undefined;
   const ended = engine.ended();
-  await Promise.race([ended, p.stopped]);
-  clearInterval(timer);
-  if (output.interactive && !p.json) output.stderr('\r\u001b[K');
+  try {
+    await Promise.race([ended, p.stopped]);
+  } finally {
+    clearInterval(timer);
+    if (output.interactive && !p.json) output.stderr('\r\u001b[K');
+  }
   return ended;
 }
 

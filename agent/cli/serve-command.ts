@@ -1,18 +1,23 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { basename } from 'node:path';
 import type { BlockDevice } from '../../core/block-device.ts';
-import { jsonLog } from '../../core/log.ts';
+import { jsonLog, withoutDebug } from '../../core/log.ts';
 import { openFileDevice } from '../nbd/file-device.ts';
-import { parseNbdListen, readTlsFolder } from '../nbd/serve-address.ts';
+import { exportNameOf, parseNbdListen, readTlsFolder } from '../nbd/serve-address.ts';
 import { serveNbd } from '../nbd/server.ts';
 import { lockPath } from '../restore/volume-target.ts';
 import { snapshotDevice } from '../nbd/snapshot-device.ts';
 import { parseSnapshotUrl } from '../s3/s3-url.ts';
-import { openSnapshot } from '../snapshot/open-snapshot.ts';
+import { openPinned } from '../snapshot/open-pinned.ts';
+import { unpinSnapshot } from '../snapshot/pins.ts';
 import { stateDirectories } from '../state/state-directory.ts';
 import { bucketAt } from './bucket-at.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { exampleText } from './example-text.ts';
+import { tellUnpinned } from './tell-unpinned.ts';
+
+/** Nobody waits longer than this for S3 when a server ends. */
+const unpinMs = 5_000;
 
 interface ServeOptions {
   nbd: string;
@@ -50,23 +55,23 @@ export const addServeCommand: AddCommands = (program, cli) => {
 async function serve(source: string, options: ServeOptions, cli: CliContext): Promise<void> {
   const listen = parseNbdListen(options.nbd);
   const tls = options.tls === undefined ? undefined : await readTlsFolder(options.tls);
-  const name = options.exportName ?? basename(source);
+  const name = exportNameOf(options.exportName, source);
   const fromS3 = source.startsWith('s3://');
   // One file or device has one process, whether that only reads it or not: what it reads must not change below it.
-  await using locked = new AsyncDisposableStack();
+  await using held = new AsyncDisposableStack();
   if (!fromS3) {
     const lock = await lockPath(source, stateDirectories(cli.env));
-    locked.defer(() => lock.release());
+    held.defer(() => lock.release());
   }
   const device = await (fromS3
-    ? openSnapshotDevice(source, cli)
+    ? openSnapshotDevice(source, cli, held)
     : openFileDevice(source, { readOnly: options.readOnly ?? false }));
   try {
     const server = await serveNbd({
       listen,
       exports: () => [{ name, description: source, device }],
       tls,
-      log: jsonLog((line) => cli.stderr(`${line}\n`), cli.now),
+      log: withoutDebug(jsonLog((line) => cli.stderr(`${line}\n`), cli.now)),
     });
     const { sizeBytes, readOnly } = device;
     const uri = server.uri(name);
@@ -82,7 +87,27 @@ async function serve(source: string, options: ServeOptions, cli: CliContext): Pr
   }
 }
 
-async function openSnapshotDevice(url: string, cli: CliContext): Promise<BlockDevice> {
+/** Pinned while it is served: a snapshot that is deleted meanwhile would end in the middle of a client's read. */
+async function openSnapshotDevice(
+  url: string,
+  cli: CliContext,
+  stack: AsyncDisposableStack,
+): Promise<BlockDevice> {
   const { snapshotId, ...location } = parseSnapshotUrl(url);
-  return snapshotDevice(await openSnapshot(bucketAt(location, cli), snapshotId));
+  const bucket = bucketAt(location, cli);
+  const pinId = `serve-${randomUUID()}`;
+  let isPinned = true;
+  const onUnpinned = () => {
+    isPinned = false;
+    tellUnpinned(bucket, cli);
+  };
+  const options = { note: { startedAtMs: cli.now() }, onUnpinned, signal: cli.signal };
+  const snapshot = await openPinned(bucket, snapshotId, pinId, options);
+  if (isPinned)
+    stack.defer(() =>
+      unpinSnapshot(bucket, snapshotId, pinId, { signal: AbortSignal.timeout(unpinMs) }).catch(
+        () => undefined,
+      ),
+    );
+  return snapshotDevice(snapshot);
 }

@@ -89,6 +89,7 @@ export function serveConnection(accepted: Duplex, deps: ConnectionDeps): Connect
     }
     return outcome.next === 'haggle';
   };
+  let faultCount = 0;
   const transmit = (entry: NbdExport): void => {
     clearTimeout(handshakeTimer);
     chosen = entry;
@@ -107,9 +108,13 @@ export function serveConnection(accepted: Duplex, deps: ConnectionDeps): Connect
     transmission = runTransmission(socket, session, reader.rest(), {
       onViolation: violation,
       onFault: (thrown, request) => {
+        // The first, second, fourth, … of a connection: a disk that fails does not fill another one with lines.
+        faultCount += 1;
+        if (!Number.isInteger(Math.log2(faultCount))) return;
         const { code, message } = asHoldfastError(thrown);
         const { type, offsetBytes, lengthBytes } = request;
-        deps.log('warn', 'nbd.fault', { connectionId, code, message, type, offsetBytes, lengthBytes });
+        const where = { type, offsetBytes, lengthBytes };
+        deps.log('warn', 'nbd.fault', { connectionId, faultCount, code, message, ...where });
       },
     });
     void transmission.done.then(() => {

@@ -81,9 +81,16 @@ export function fileError(what: string, name: string, cause: unknown): HoldfastE
   const code = (cause as NodeJS.ErrnoException).code ?? '';
   const message = cause instanceof Error ? cause.message : String(cause);
   return new HoldfastError(noSpaceCodes.has(code) ? 'NO_SPACE' : 'IO', `cannot ${what} ${name}: ${message}`, {
+    hint: hints[code],
     cause,
   });
 }
+
+const hints: Readonly<Record<string, string>> = {
+  ENOSPC: 'make room on that file system',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'that file system, or `ulimit -f`, allows no file of that size',
+};
 
 export interface FileDeviceOptions {
   readOnly?: boolean;

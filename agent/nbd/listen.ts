@@ -1,4 +1,4 @@
-import { chmod, lstat, mkdtemp, rename, rm, rmdir } from 'node:fs/promises';
+import { access, chmod, constants, lstat, mkdtemp, rename, rm, rmdir } from 'node:fs/promises';
 import { connect, isIPv4, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
@@ -36,21 +36,36 @@ function refuseOpenTcp(host: string): void {
   });
 }
 
+/**
+ * Looks, before anything else is done, whether a socket can be made there. Throws CONFIG (its folder),
+ * INVALID_INPUT (its length), CONFLICT (a file is in the way), BUSY (somebody serves there).
+ */
+export async function requireSocketPlace(path: string): Promise<void> {
+  if (Buffer.byteLength(path) > unixPathMaxBytes)
+    throw new HoldfastError(
+      'INVALID_INPUT',
+      `the socket's path has more than ${unixPathMaxBytes} bytes: ${path}`,
+      { hint: 'choose a shorter one' },
+    );
+  await refuseOccupied(path);
+  await access(dirname(path), constants.W_OK | constants.X_OK).catch((cause: NodeJS.ErrnoException) => {
+    throw noPlace(path, cause);
+  });
+}
+
+const noPlace = (path: string, cause: NodeJS.ErrnoException): HoldfastError =>
+  new HoldfastError('CONFIG', `cannot make a socket in ${dirname(path)}: ${cause.message}`, {
+    hint: 'name a folder that is there and that you may write to',
+    cause,
+  });
+
 async function listenUnix(
   server: Server,
   path: string,
 ): Promise<{ address: NbdListen; remove: () => Promise<void> }> {
-  if (Buffer.byteLength(path) > unixPathMaxBytes) {
-    throw new HoldfastError(
-      'INVALID_INPUT',
-      `the socket's path has more than ${unixPathMaxBytes} bytes: ${path}`,
-    );
-  }
-  await refuseOccupied(path);
+  await requireSocketPlace(path);
   const folder = await mkdtemp(join(dirname(path), '.nbd-')).catch((cause: NodeJS.ErrnoException) => {
-    throw new HoldfastError('CONFIG', `cannot make a socket in ${dirname(path)}: ${cause.message}`, {
-      cause,
-    });
+    throw noPlace(path, cause);
   });
   const born = join(folder, 's');
   try {

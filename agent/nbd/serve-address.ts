@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import type { NbdListen } from './listen.ts';
 import type { NbdTls } from './server.ts';
@@ -12,6 +12,18 @@ export function parseNbdListen(text: string): NbdListen {
   if (tcp && port <= 65535) return { host: tcp[1] ?? tcp[2]!, port };
   throw new HoldfastError('USAGE', `“${text.slice(0, 200)}” is no place to serve NBD on`, {
     hint: 'write unix:/run/volume.sock or tcp:127.0.0.1:10809',
+  });
+}
+
+/** The protocol's limit for a string, in bytes of UTF-8. */
+const exportNameBytesMax = 4096;
+
+/** What clients ask for: as given, else the last part of the source. Throws USAGE. */
+export function exportNameOf(given: string | undefined, source: string): string {
+  const name = given ?? basename(source);
+  if (Buffer.byteLength(name) <= exportNameBytesMax) return name;
+  throw new HoldfastError('USAGE', `the export name has more than ${exportNameBytesMax} bytes`, {
+    hint: 'NBD clients cannot ask for it: choose a shorter --export-name',
   });
 }
 

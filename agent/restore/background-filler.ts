@@ -37,6 +37,8 @@ export interface FillerDeps {
   /** Why the volume has stopped, if it has. */
   failure: () => HoldfastError | undefined;
   onTrouble: (error: HoldfastError, block: number) => void;
+  /** After each pass that found everything which is left damaged, with what was met last. It goes on all the same. */
+  onStuck: (damage: HoldfastError) => void;
 }
 
 /** Restores what is hot and then block after block, from the cursor on, until nothing is left. Stopping and starting it is a pause. */
@@ -47,6 +49,7 @@ export class BackgroundFiller {
   /** What is to come first; undefined until it is known, empty once it is through. */
   #hot: readonly Range[] | undefined;
   #running: Promise<void> | undefined;
+  #damage: HoldfastError | undefined;
 
   constructor(deps: FillerDeps) {
     this.#deps = deps;
@@ -76,16 +79,18 @@ export class BackgroundFiller {
       signal.throwIfAborted();
       if (result === 'done' || this.#deps.failure()) return;
       if (states.restoredCount > before) waitMs = retryMsMin;
-      if (result === 'troubled') await clock.sleep(waitMs, signal);
+      else if (result === 'damaged' && this.#damage) this.#deps.onStuck(this.#damage);
+      if (result !== 'again') await clock.sleep(waitMs, signal);
     }
   }
 
   /** Whatever goes wrong, also where nothing was expected to, is said and tried again. */
-  async #attempt(signal: AbortSignal): Promise<'done' | 'troubled' | 'again'> {
+  async #attempt(signal: AbortSignal): Promise<'done' | 'troubled' | 'damaged' | 'again'> {
     const { finish, failure, states, onTrouble } = this.#deps;
     try {
       this.#hot ??= await this.#findHot(signal);
-      if (await this.#pass(signal)) return 'troubled';
+      const trouble = await this.#pass(signal);
+      if (trouble) return trouble;
       this.#hot = [];
       signal.throwIfAborted();
       return !failure() && (await finish()) ? 'done' : 'again';
@@ -108,8 +113,11 @@ export class BackgroundFiller {
     }
   }
 
-  /** Once over everything that is not restored, hot blocks first; true where something has to be tried again. */
-  async #pass(signal: AbortSignal): Promise<boolean> {
+  /**
+   * Once over everything that is not restored, hot blocks first. Says where something has to be tried again, and
+   * whether the pass came to its end and met nothing but damage.
+   */
+  async #pass(signal: AbortSignal): Promise<'troubled' | 'damaged' | undefined> {
     const { geometry, states, bandwidths } = this.#deps;
     const runs = new Set<Promise<void>>();
     const runBlocks = Math.max(1, Math.floor(this.#runBytes() / geometry.blockBytes));
@@ -157,7 +165,8 @@ export class BackgroundFiller {
     if (broken.length > 0) throw broken[0];
     // On-demand work that was skipped has to be through before this pass can count as complete.
     if (!troubled) await this.#deps.persister.settled();
-    return troubled;
+    if (ended) return 'troubled';
+    return troubled ? 'damaged' : undefined;
   }
 
   #runBytes(): number {
@@ -202,7 +211,7 @@ export class BackgroundFiller {
   async #restoreRun(start: number, end: number, signal: AbortSignal): Promise<'ok' | 'again' | 'stop'> {
     const { persister, onTrouble } = this.#deps;
     // Nothing to do, or a mark that cannot be read: that one is tried again.
-    if (start >= end) return this.#isUnreadable(start) ? 'again' : 'ok';
+    if (start >= end) return this.#tryMark(start);
     const chunks = Array.from({ length: end - start }, () => Promise.withResolvers<Uint8Array | undefined>());
     const items = chunks.map((chunk, i) =>
       persister.fetch(start + i, () => chunk.promise, { background: true }),
@@ -216,14 +225,25 @@ export class BackgroundFiller {
       onTrouble(error, start + i);
       // A damaged chunk is passed over; when S3 is away or the disk is full, the next block would fail as well.
       if (error.code !== 'CORRUPT') result = 'stop';
-      else if (result === 'ok') result = 'again';
+      else {
+        this.#damage = error;
+        if (result === 'ok') result = 'again';
+      }
     }
     return result;
   }
 
-  #isUnreadable(block: number): boolean {
-    const { geometry, finder } = this.#deps;
-    return block < geometry.tree.blockCount && finder.known(block) === undefined;
+  /** What is wrong with a mark that could not be read, if it still cannot. */
+  async #tryMark(block: number): Promise<'ok' | 'again'> {
+    const { geometry, finder, onTrouble } = this.#deps;
+    if (block >= geometry.tree.blockCount || finder.known(block)) return 'ok';
+    try {
+      await finder.find(block);
+    } catch (thrown) {
+      this.#damage = asHoldfastError(thrown);
+      onTrouble(this.#damage, block);
+    }
+    return 'again';
   }
 
   /** Settles every chunk of the run; a damaged one does not take those behind it along. */

@@ -31,6 +31,8 @@ export interface EngineDeps {
   cursorEveryBytes?: number;
   /** A trouble that the background goes on in spite of. */
   onTrouble?: (error: HoldfastError, block: number) => void;
+  /** Nothing that is left can be restored as things are: all of it is damaged. Told again and again while it is so. */
+  onStuck?: (damage: HoldfastError) => void;
   /** The parts that keep the order of writes; tests put broken ones in to see that it is noticed. */
   makers?: Partial<EngineMakers>;
 }
@@ -119,6 +121,7 @@ export function makeParts(
     finish: hooks.finish,
     failure: () => barriers.failure,
     onTrouble: hooks.onTrouble,
+    onStuck: (damage) => deps.onStuck?.(damage),
   });
   const plain = new PlainDevice(target, frozen.volumeBytes, barriers);
   const loader = new ChunkLoader({ source, clock, policy: deps.fetchErrorPolicy ?? 'eio' });

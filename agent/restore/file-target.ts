@@ -173,15 +173,21 @@ class OpenTarget implements FileTarget {
 
   /** What somebody cut off reads as zeroes once a write behind it makes the file long again. */
   async #refuseCut(): Promise<void> {
+    const expected = this.#sizeBytes;
     const { size } = await this.#handle.stat();
-    if (size >= this.#sizeBytes) return;
+    // A resize of our own may begin or end meanwhile.
+    if (size >= Math.min(expected, this.#sizeBytes)) return;
     throw new HoldfastError('IO', `somebody else cut ${this.path} to ${size} of ${this.#sizeBytes} bytes`, {
       hint: 'what was cut off is lost; restore a snapshot to it',
     });
   }
 
   async resize(sizeBytes: number): Promise<void> {
+    const before = this.#sizeBytes;
+    // The file is never shorter than this says: a barrier that runs meanwhile would take it for cut.
+    this.#sizeBytes = Math.min(before, sizeBytes);
     await this.#handle.truncate(sizeBytes).catch((cause: unknown) => {
+      this.#sizeBytes = before;
       throw fileError('resize', this.path, cause);
     });
     this.#sizeBytes = sizeBytes;

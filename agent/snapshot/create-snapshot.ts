@@ -1,6 +1,6 @@
 import { HoldfastError } from '../../core/errors.ts';
 import { defaultChunkBytes, geometryOf } from '../../core/snapshot/geometry.ts';
-import { newSnapshotId, type RandomBytes } from '../../core/snapshot/names.ts';
+import { checkSnapshotId, newSnapshotId, type RandomBytes } from '../../core/snapshot/names.ts';
 import { checkVolumeId } from '../../core/snapshot/root-codec.ts';
 import type { Bucket } from '../s3/bucket.ts';
 import { writeHotChunks, type HotListOwner } from './hot-lists.ts';
@@ -70,6 +70,7 @@ export interface CreateResult {
 export async function createSnapshot(options: CreateSnapshotOptions): Promise<CreateResult> {
   const { bucket, now, random, parentId } = options;
   checkVolumeId(options.volumeId);
+  if (parentId !== undefined) checkSnapshotId(parentId);
   geometryOf(options.source.sizeBytes, options.chunkBytes ?? defaultChunkBytes);
   const startedAtMs = now();
   const takenAtMs = options.takenAtMs ?? startedAtMs;

@@ -190,9 +190,17 @@ function parseBody(name: RouteName, { body, isBase64Encoded }: HttpEvent): unkno
     throw new HoldfastError('INVALID_INPUT', `the body nests deeper than ${limits.jsonLevels} levels`, {
       hint: correctIt,
     });
+  if (hasProto(json))
+    throw new HoldfastError('INVALID_INPUT', 'the body has a field “__proto__”', { hint: correctIt });
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   throw new HoldfastError('INVALID_INPUT', plainIssues(parsed.error, json, 'the body'), { hint: correctIt });
+}
+
+/** A schema would drop it in silence, where it refuses every other name that it does not know. */
+function hasProto(json: unknown): boolean {
+  if (typeof json !== 'object' || json === null) return false;
+  return Object.hasOwn(json, '__proto__') || Object.values(json).some(hasProto);
 }
 
 function failed(thrown: unknown, { log, note }: Invocation, context: LambdaContext): HttpResponse {

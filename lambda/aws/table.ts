@@ -12,10 +12,13 @@ import {
 import { clientOptions, once } from './client-options.ts';
 import { addUsage } from './usage.ts';
 
+/** How items become attributes. */
+export const translation = {
+  // It tells a plain object by its `constructor`, which is a name like any other in what gateways send.
+  marshallOptions: { removeUndefinedValues: true, convertClassInstanceToMap: true },
+};
 export const documentClient = once(() =>
-  DynamoDBDocumentClient.from(new DynamoDBClient(clientOptions), {
-    marshallOptions: { removeUndefinedValues: true },
-  }),
+  DynamoDBDocumentClient.from(new DynamoDBClient(clientOptions), translation),
 );
 
 /**

@@ -160,7 +160,7 @@ async function requireActive(deps: CommandServiceDeps, caller: Caller, gatewayId
 
 const gone = (gatewayId: string) =>
   new HoldfastError('GONE', `gateway ${gatewayId} was revoked`, {
-    hint: `activate it again; \`${typed('holdfast activation create')}\` makes a code`,
+    hint: `activate it anew, with a new --state-dir; \`${typed('holdfast activation create')}\` makes a code`,
   });
 const offline = (gatewayId: string) =>
   new HoldfastError('OFFLINE', `gateway ${gatewayId} is not connected, and the command was not to wait`, {

@@ -8,6 +8,7 @@ import { lambdaArn, type ApiModel, type Authorizer, type Route } from './api-mod
 import { identityValues, readPolicyAnswer } from './authorizers.ts';
 import type { Refusal } from './websocket-api.ts';
 import type { EventPlace } from './websocket-event.ts';
+import { requestTarget } from '../request-target.ts';
 
 const authorizerTimeoutMs = 29_000;
 
@@ -32,7 +33,7 @@ export async function authorizeConnect(
   const methodArn = deps.region.arn('execute-api', `${deps.api.id}/${stage}/$connect`);
   if (route.authorization === 'AWS_IAM') return authorizeByIam(request, methodArn, deps);
   const authorizer = route.authorizer as Authorizer;
-  const query = new URL(request.url ?? '/', 'http://local').searchParams;
+  const query = requestTarget(request.url).searchParams;
   if (!identityValues(authorizer.IdentitySource, request.headers, query))
     return { status: 401, message: 'Unauthorized' };
   const sourceArn = deps.region.arn('execute-api', `${deps.api.id}/authorizers/${authorizer.id}`);

@@ -48,7 +48,8 @@ export function headerMaps(rawHeaders: readonly string[]): {
   headers: Record<string, string>;
   multiValueHeaders: Record<string, string[]>;
 } {
-  const multiValueHeaders: Record<string, string[]> = {};
+  // Without a prototype: a header may be named `constructor`.
+  const multiValueHeaders = Object.create(null) as Record<string, string[]>;
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const [name = '', value = ''] = rawHeaders.slice(index, index + 2);
     (multiValueHeaders[name] ??= []).push(value);

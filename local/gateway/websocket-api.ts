@@ -19,6 +19,7 @@ import {
   type EventPlace,
 } from './websocket-event.ts';
 import type { WebSocketLimits } from './websocket-limits.ts';
+import { requestTarget } from '../request-target.ts';
 
 const service = 'apigateway.amazonaws.com';
 
@@ -93,7 +94,7 @@ export class WebSocketApi {
 
   async #connect(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { api, now, limits } = this.#deps;
-    const stage = new URL(request.url ?? '/', 'http://local').pathname.replace(/^\/|\/$/g, '');
+    const stage = requestTarget(request.url).pathname.replace(/^\/|\/$/g, '');
     if (!api.stages.includes(stage)) return refuse(socket, { status: 403, message: 'Forbidden' });
     const place = { apiId: api.id, stage };
     const route = this.#route('$connect');

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { ConnectionInfo } from './connection.ts';
 import { commonLogTime, gatewayId, headerMaps, queryMaps } from './request.ts';
+import { requestTarget } from '../request-target.ts';
 
 export interface EventPlace {
   readonly apiId: string;
@@ -42,7 +43,7 @@ export function connectEvent(
   request: IncomingMessage,
   now: Date,
 ): object {
-  const query = new URL(request.url ?? '/', 'http://local').searchParams;
+  const query = requestTarget(request.url).searchParams;
   return {
     ...headerMaps(request.rawHeaders),
     ...queryMaps(query),

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { Credentials } from './keys.ts';
 import { NodeSha256 } from './node-sha256.ts';
+import { requestTarget } from '../request-target.ts';
 
 /** What a signed request claims, before it is verified. */
 export interface Claim {
@@ -33,7 +34,7 @@ const clockSkewMs = 15 * 60_000;
 /** Reads the claim from the Authorization header or a presigned query; undefined when the request is not signed. */
 export function readClaim(request: Pick<SignedRequest, 'url' | 'headers'>): Claim | undefined {
   const { authorization } = request.headers;
-  const query = new URL(request.url, 'http://local').searchParams;
+  const query = requestTarget(request.url).searchParams;
   if (authorization?.startsWith('AWS4-HMAC-SHA256 ')) {
     const field = (name: string) => new RegExp(`${name}=([^,\\s]+)`).exec(authorization)?.[1];
     return claimOf({
@@ -136,7 +137,7 @@ function unsignable(claim: Claim): Set<string> {
 
 /** The request with nothing but the headers that the client signed. */
 function unsigned(request: SignedRequest, claim: Claim) {
-  const url = new URL(request.url, 'http://local');
+  const url = requestTarget(request.url);
   const query: Record<string, string | string[]> = {};
   for (const name of new Set(url.searchParams.keys())) {
     const values = url.searchParams.getAll(name);

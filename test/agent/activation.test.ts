@@ -90,7 +90,9 @@ describe('activate', () => {
     expect(await activate(state)).toMatchObject({ code: 69 });
     const keyOfFirstTry = usedBy;
     expect(keyOfFirstTry).toBeDefined();
-    expect(await activate(state)).toMatchObject({ code: 0, stdout: expect.stringContaining('"Cellar"') });
+    const activated = await activate(state);
+    expect(activated).toMatchObject({ code: 0, stdout: expect.stringContaining('"Cellar"') });
+    expect(activated.stdout).toContain(`next: npx holdfast-agent run --state-dir ${state}\n`);
     expect(usedBy).toBe(keyOfFirstTry);
   });
 

@@ -12,11 +12,12 @@ const olderNode = `data:text/javascript,Object.defineProperty(process, 'versions
 function run(
   args: string[],
   env: Record<string, string> = {},
+  file = process.execPath,
 ): Promise<{ code: number; out: string; err: string }> {
   return new Promise((resolve) => {
     const done = (error: { code?: unknown } | null, out: string, err: string) =>
       resolve({ code: error === null ? 0 : Number(error.code), out, err });
-    execFile(process.execPath, args, { cwd: root, env: { PATH: process.env['PATH'], ...env } }, done);
+    execFile(file, args, { cwd: root, env: { PATH: process.env['PATH'], ...env } }, done);
   });
 }
 
@@ -28,6 +29,17 @@ describe.each(['holdfast', 'holdfast-agent'])('%s', (name) => {
       scripts: Record<string, string>;
     };
     expect(scripts['prepare']).toContain(`../../${entry} node_modules/.bin/${name}`);
+  });
+
+  it('fails where its output is lost, and not where its reader has had enough', async () => {
+    const shell = (sink: string) =>
+      run(['--norc', '-c', `"$0" ${entry} --help ${sink}`, process.execPath], {}, 'bash');
+    const lost = await shell('> /dev/full');
+    expect([lost.code, lost.err]).toEqual([
+      74,
+      expect.stringMatching(/^error: IO: the output is incomplete: .* — /),
+    ]);
+    expect(await shell('| true; exit ${PIPESTATUS[0]}')).toMatchObject({ code: 0, err: '' });
   });
 
   it('has the version of the package', async () => {

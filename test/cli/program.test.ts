@@ -25,17 +25,11 @@ test('an unknown command is one line and exits with USAGE', async () => {
 
 test('a tenant asks below /v1 with its token, which never stands in the URL', async () => {
   api.answer.body = { gateways: [] };
-  const { code, out } = await api.run([
-    'gateways',
-    'list',
-    '--endpoint',
-    api.endpoint,
-    '--token-file',
-    api.token(),
-  ]);
+  const given = api.asTenant();
+  const { code, out } = await api.run(['gateways', 'list', ...given]);
   expect([code, out]).toEqual([
     0,
-    'no gateways yet; `npx holdfast activation create` makes a code for one\n',
+    `no gateways yet; \`npx holdfast activation create ${given.join(' ')}\` makes a code for one\n`,
   ]);
   expect(api.requests[0]).toMatchObject({ url: '/v1/gateways', authorization: 'Bearer secret-token' });
 });
@@ -119,8 +113,10 @@ test('an alert shows its answer as it is typed, which names the alert and so sta
   api.answer.body = { alert, command: { state: 'QUEUED', params: {}, audit: [] } };
   const shown = await api.run(['alerts', 'show', alertKey, ...api.asTenant()]);
   const line = /npx holdfast (send .*)$/m.exec(shown.out)?.[1];
-  expect(line).toBe(`send gw-1 restore.start -p volumeId=vol1 --alert ${alertKey}`);
-  await api.run([...line!.split(' '), '--no-wait', ...api.asTenant()]);
+  // Typed elsewhere it would go to another control plane, or as somebody else.
+  const again = api.asTenant().join(' ');
+  expect(line).toBe(`send gw-1 restore.start -p volumeId=vol1 --alert ${alertKey} ${again}`);
+  await api.run([...line!.split(' '), '--no-wait']);
   expect(JSON.parse(api.requests.at(-1)!.body)).toMatchObject({
     ...{ kind: 'restore.start', params: { volumeId: 'vol1' } },
     cause: { alertKey, episode: 3 },
@@ -131,6 +127,41 @@ test('an alert shows its answer as it is typed, which names the alert and so sta
     err: expect.stringContaining(`alert ${alertKey} is one of gateway gw-1 — `),
   });
   expect(api.requests.at(-1)?.method).toBe('GET');
+});
+
+test.each([
+  [['send', 'gw-1', 'probe', '--via', '__proto__'], 66, 'NOT_FOUND: no cell "__proto__" is known'],
+  [['send', '', 'probe'], 64, 'USAGE: the gatewayId is empty'],
+  [['alerts', 'show', ''], 64, 'USAGE: the alertKey is empty'],
+])('what names nothing is refused before anything is sent: %j', async (argv, code, message) => {
+  const run = await api.run([...argv, ...api.asTenant()]);
+  expect(run).toMatchObject({ code, err: expect.stringContaining(`error: ${message}`) });
+  expect(api.requests).toEqual([]);
+});
+
+test('a token’s file that never ends is no token’s file', async () => {
+  const run = await api.run(['gateways', 'list', '--endpoint', api.endpoint, '--token-file', '/dev/zero']);
+  expect(run).toMatchObject({ code: expect.any(Number), err: expect.stringContaining('/dev/zero') });
+  expect(api.requests).toEqual([]);
+});
+
+test('a token that is refused is named as what was refused', async () => {
+  api.answer = { status: 403, body: { message: 'Forbidden' } };
+  const run = await api.run(['gateways', 'list', ...api.asTenant()]);
+  expect(run).toMatchObject({ code: 77, err: expect.stringContaining('check the tenant’s token') });
+});
+
+test('a data directory in which nothing has run is named', async () => {
+  const run = await api.run(['gateways', 'list', '--data-dir', '/no where']);
+  expect(run.code).toBe(66);
+  expect(run.err).toContain(
+    "no control plane has run in /no where — `npx holdfast up --data-dir '/no where'` starts one",
+  );
+});
+
+test('an option that is mistyped is named before the one that is missing for it', async () => {
+  const run = await api.run(['admin', 'token', 'create', '--ot', 'x', ...api.asTenant()]);
+  expect(run).toMatchObject({ code: 64, err: expect.stringContaining("unknown option '--ot'; ") });
 });
 
 test('a list of commands is read to its end', async () => {

@@ -1,5 +1,6 @@
 import { alertTable } from '../../cli/alert-commands.ts';
 import { gatewayTable } from '../../cli/gateway-commands.ts';
+import { typed } from '../../core/typed.ts';
 import type { AlertView, GatewayView } from '../../core/api.ts';
 import { startFakeApi, type FakeApi } from './fake-api.ts';
 
@@ -48,7 +49,11 @@ test.each([true, false])('gateways name the volumes that are not healthy (fleet:
     connection: { state: 'disconnected' },
     heartbeat: { agentVersion: '0.1.0', volumes },
   };
-  const text = gatewayTable([gateway as unknown as GatewayView], 599_001, fleet);
+  const text = gatewayTable([gateway as unknown as GatewayView], {
+    now: 599_001,
+    toType: typed,
+    withTenant: fleet,
+  });
   expect(longest(text)).toBeLessThanOrEqual(80);
   for (const whole of ['9m 59s ago', gateway.name, 'vol-a lost, vol-b lost']) expect(text).toContain(whole);
 });

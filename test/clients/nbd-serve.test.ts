@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { deleteSnapshot } from '../../agent/snapshot/delete-snapshot.ts';
 import { openBucket } from '../../agent/s3/s3-bucket.ts';
 import { runCli } from '../agent/cli-runner.ts';
 import { clientOutput, describeWithClients, runClient, type ClientResult } from '../support/clients.ts';
@@ -54,6 +55,10 @@ describeWithClients(['nbdinfo', 'nbdcopy'], 'holdfast-agent serve', () => {
     const copy = join(folder, 's3.copy');
     const uri = `nbd+unix:///?socket=${socket}`;
     const run = await serving([`s3://${s3.bucket}/gw-1/${snapshotId}`], socket, async () => {
+      // Nobody takes away what clients read.
+      await expect(deleteSnapshot(bucket, snapshotId)).rejects.toMatchObject({
+        code: 'BUSY',
+      });
       expect(await clientOutput('nbdinfo', [uri])).toMatch(/is_read_only: true[^]*can_cache: true/);
       await clientOutput('nbdcopy', [uri, copy]);
       expect((await runClient('nbdcopy', [copy, uri])).code).not.toBe(0);
@@ -62,6 +67,7 @@ describeWithClients(['nbdinfo', 'nbdcopy'], 'holdfast-agent serve', () => {
     expect(run.stdout).toContain(`uri: nbd+unix:///${snapshotId}?socket=`);
     expect(sha(readFileSync(copy))).toBe(sha(bytes));
     expect(existsSync(socket)).toBe(false);
+    await deleteSnapshot(bucket, snapshotId);
   });
 
   it('stops at once although a client waits for S3', async () => {
@@ -74,15 +80,18 @@ describeWithClients(['nbdinfo', 'nbdcopy'], 'holdfast-agent serve', () => {
         range: request.headers.range ?? '',
         authorization: request.headers.authorization ?? '',
       };
-      void fetch(`${s3.endpoint}${request.url}`, { method: request.method, headers: clean(headers) }).then(
-        async (reply) => {
-          response.writeHead(
-            reply.status,
-            clean({ 'content-range': reply.headers.get('content-range') ?? '' }),
-          );
-          response.end(Buffer.from(await reply.arrayBuffer()));
-        },
-      );
+      const body = request.method === 'PUT' ? '{}' : undefined;
+      void fetch(`${s3.endpoint}${request.url}`, {
+        method: request.method,
+        headers: clean(headers),
+        body,
+      }).then(async (reply) => {
+        response.writeHead(
+          reply.status,
+          clean({ 'content-range': reply.headers.get('content-range') ?? '' }),
+        );
+        response.end(Buffer.from(await reply.arrayBuffer()));
+      });
     });
     await once(silent.listen(0, '127.0.0.1'), 'listening');
     const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { signedCall } from '../../local/services/root-client.ts';
 import { bootFixture, temporaryDirectory, type FixtureCloud } from './fixture.ts';
 
@@ -116,9 +118,41 @@ describe('malformed requests', () => {
         expect([target, body, await ended(service, target, body)]).toEqual([target, body, 'answered']);
   });
 
+  it('with targets and headers that no client sends are answered', async () => {
+    const { port: services } = new URL(cloud.asRoot.endpoint);
+    const { port: sockets, pathname: stage } = new URL(cloud.urls['alpha']?.['SocketUrl'] ?? '');
+    const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13'];
+    const key = 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==';
+    for (const target of ['//', '//[', '*', 'http://[', '/%zz', '/%', '/?%%'])
+      for (const [port, lines] of [
+        [services, []],
+        [
+          services,
+          ['Authorization: AWS4-HMAC-SHA256 Credential=a/b/c/s3/x, SignedHeaders=host, Signature=x'],
+        ],
+        [sockets, [...upgrade, key]],
+      ] as const) {
+        const answer = await exchange(Number(port), target, lines);
+        expect([target, lines, answer]).toEqual([target, lines, expect.stringMatching(/^HTTP\/1.1 4\d\d /)]);
+      }
+    for (const name of ['constructor', '__proto__', 'toString', 'hasOwnProperty'])
+      expect([name, await exchange(Number(sockets), stage, [...upgrade, key, `${name}: x`])]).toEqual([
+        name,
+        expect.stringMatching(/^HTTP\/1.1 401 /),
+      ]);
+  });
+
   it('leave the process as it was', async () => {
     expect(await call('ssm', 'AmazonSSM.GetParameter', '{"Name":"/alpha/setting"}')).toHaveProperty(
       'Parameter',
     );
   });
 });
+
+/** Sends one request as it stands and reads what comes back until the other side, or the answer, ends. */
+async function exchange(port: number, target: string, lines: readonly string[]): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  const closing = lines.some((line) => line.startsWith('Connection:')) ? [] : ['Connection: close'];
+  socket.write([`GET ${target} HTTP/1.1`, 'Host: x', ...closing, ...lines, '', ''].join('\r\n'));
+  return text(socket);
+}

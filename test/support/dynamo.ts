@@ -4,6 +4,7 @@ import { App, Stack } from 'aws-cdk-lib';
 import { createRequire } from 'node:module';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { translation } from '../../lambda/aws/table.ts';
 import { createConnectionsTable, HomeTables } from '../../lib/tables.ts';
 
 /** A real DynamoDB server in this process, in memory, on a free port of 127.0.0.1. */
@@ -37,7 +38,7 @@ export async function startDynamo(): Promise<TestDynamo> {
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
     maxAttempts: 1,
   });
-  const client = DynamoDBDocumentClient.from(plain, { marshallOptions: { removeUndefinedValues: true } });
+  const client = DynamoDBDocumentClient.from(plain, translation);
   let sets = 0;
   return {
     client,

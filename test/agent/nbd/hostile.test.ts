@@ -1,3 +1,4 @@
+import { HoldfastError } from '../../../core/errors.ts';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -200,6 +201,22 @@ describe('NBD server under hostile clients', () => {
     expect(logged.find(({ event }) => event === 'nbd.fault')?.fields).toMatchObject({
       message: 'bug in the device',
     });
+    client.socket.destroy();
+  });
+
+  it('writes ever fewer lines about a device that goes on failing', async () => {
+    device.hooks.before = () => {
+      throw new HoldfastError('IO', 'bad disk');
+    };
+    const client = await transmitting(server.address, 'v');
+    for (let cookie = 1; cookie <= 20; cookie++) {
+      client.send(requestBytes({ type: 0, length: 512, cookie }));
+      expect(await simpleReply(client)).toEqual({ error: 5, cookie });
+    }
+    const counts = logged
+      .filter(({ event }) => event === 'nbd.fault')
+      .map(({ fields }) => fields?.['faultCount']);
+    expect(counts).toEqual([1, 2, 4, 8, 16]);
     client.socket.destroy();
   });
 

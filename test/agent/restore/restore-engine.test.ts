@@ -154,6 +154,23 @@ describe('reads while restoring', () => {
     await again.device.read(Buffer.alloc(512), 2 * chunkBytes);
     await again.device.read(Buffer.alloc(512), 6 * chunkBytes);
   });
+
+  it('are told by the background, too, where a mark cannot be read', async () => {
+    const setup = await begin(fullSnapshot(15));
+    await setup.engine.device.read(Buffer.alloc(512), 9 * chunkBytes);
+    await setup.engine.close();
+    const troubles: string[] = [];
+    const onTrouble = ({ code }: HoldfastError, block: number) => troubles.push(`${block} ${code}`);
+    const again = await RestoreEngine.resume({ ...setup.deps, onTrouble }, setup.store.stored!);
+    setup.disk.beforeRead = (offset) => {
+      if (offset === 1 * chunkBytes) throw new HoldfastError('IO', 'bad sector');
+    };
+    again.startBackground();
+    while (troubles.length === 0) await new Promise((go) => setImmediate(go));
+    expect(troubles[0]).toBe('1 IO');
+    setup.disk.beforeRead = () => undefined;
+    expect(await again.ended()).toBe('restored');
+  });
 });
 
 describe('a damaged chunk', () => {
@@ -169,6 +186,26 @@ describe('a damaged chunk', () => {
       code: 'CORRUPT',
     });
     await setup.engine.device.write(Buffer.alloc(chunkBytes, 4), chunkBytes);
+    expect(await setup.engine.ended()).toBe('restored');
+  });
+
+  it('is told as such once nothing else is left, and not while S3 is away', async () => {
+    const stuck: string[] = [];
+    const troubles: string[] = [];
+    const setup = await begin(fullSnapshot(20), {
+      onStuck: ({ message }) => stuck.push(`${message} ${setup.engine.progress().fraction}`),
+      onTrouble: ({ code }, block) => troubles.push(`${block} ${code}`),
+    });
+    for (const block of [3, 7]) setup.snapshot.fail.set(block, corrupt);
+    setup.snapshot.fail.set(12, new HoldfastError('UNAVAILABLE', 'S3 is away'));
+    setup.engine.startBackground();
+    const passes = () => troubles.filter((trouble) => trouble === '12 UNAVAILABLE').length;
+    while (passes() < 4) await new Promise((go) => setImmediate(go));
+    expect(stuck).toEqual([]);
+    setup.snapshot.fail.delete(12);
+    while (stuck.length < 2) await new Promise((go) => setImmediate(go));
+    expect(new Set(stuck)).toEqual(new Set([`${corrupt.message} ${18 / 20}`]));
+    setup.snapshot.fail.clear();
     expect(await setup.engine.ended()).toBe('restored');
   });
 });

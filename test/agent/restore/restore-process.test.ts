@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { openBucket } from '../../../agent/s3/s3-bucket.ts';
 import { NbdClient } from '../../../cli/demo/nbd-client.ts';
-import { inputOf, snapshotOf, someBytes } from '../../support/snapshots.ts';
+import { inputOf, snapshotOf, someBytes, toArray } from '../../support/snapshots.ts';
 import { startS3, type TestS3 } from '../../support/s3.ts';
 import { runCli } from '../cli-runner.ts';
 
@@ -161,12 +161,42 @@ describe('holdfast-agent restore', () => {
       [[url, join(dir, 'no-such', 'x.img')], 66, 'NOT_FOUND'],
       [[url, join(dir, 'x.img'), '--no-background'], 64, 'USAGE'],
       [[url, join(dir, 'x.img'), '--arity', '1'], 65, 'INVALID_INPUT'],
+      [[url, join(dir, 'x.img'), '--nbd', `unix:${join(dir, 'no-such', 's')}`], 78, 'CONFIG'],
+      [[url, join(dir, 'x.img'), '--nbd', `unix:${dir}/s`, '--export-name', 'é'.repeat(2049)], 64, 'USAGE'],
     ] as const;
     for (const [args, code, name] of refusals) {
       const run = await runCli(['restore', ...args, '--state-dir', join(dir, 'state')], { env: env() });
       expect([run.code, run.stderr]).toEqual([code, expect.stringContaining(`error: ${name}`)]);
     }
     expect(await readFile(small, 'utf8')).toBe('too small');
+    await expect(stat(join(dir, 'x.img'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('ends where everything that is left is damaged, and completes the file when that is whole again', async () => {
+    const bucket = openBucket({ client: s3.client, bucket: s3.bucket, prefix: 'damaged/' });
+    const { snapshotId } = await snapshotOf(bucket, bytes, { source: inputOf(bytes), chunkBytes });
+    const target = join(dir, 'damaged.img');
+    const args = ['restore', `s3://${s3.bucket}/damaged/${snapshotId}`, target];
+    const listed = await toArray(bucket.list('packs/'));
+    const { key } = listed[0]!;
+    const whole = await bucket.get(key, { maxBytes: 64 * MiB });
+    const flipped = Buffer.from(whole);
+    flipped[1000]! ^= 1;
+    await bucket.put(key, flipped);
+    const ended = await agent(args).exit;
+    expect([ended.code, ended.stderr]).toEqual([
+      65,
+      expect.stringMatching(/CORRUPT: .*damaged.img is not complete: .* — the same command tries again/),
+    ]);
+    // With clients it goes on.
+    const socket = join(dir, 'damaged.sock');
+    const serving = agent([...args, '--nbd', `unix:${socket}`]);
+    expect(await serving.event('open')).toMatchObject({ isResumed: true });
+    await bucket.put(key, whole);
+    await serving.event('restored');
+    serving.child.kill('SIGTERM');
+    expect(await serving.exit).toMatchObject({ code: 0 });
+    expect(sha(await readFile(target))).toBe(sha(bytes));
   });
 
   it('refuses the wrong disk, and a target that another process restores', async () => {

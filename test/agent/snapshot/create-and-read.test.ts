@@ -90,6 +90,16 @@ describe('create and read', () => {
     expect(Buffer.compare(await plainBytesIn(snapshot), bytes.slice(0, to))).toBe(0);
   });
 
+  test.each(['../x', '', '__proto__'])(
+    'a parent named %j is refused before anything is stored',
+    async (parentId) => {
+      await expect(snapshotOf(bucket, someBytes(4096, 1), { parentId })).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+      });
+      expect(bucket.keys('')).toEqual([]);
+    },
+  );
+
   test('a finished upload leaves no intent and no pin', async () => {
     const parent = await snapshotOf(bucket, someBytes(40_960, 6));
     await snapshotOf(bucket, someBytes(40_960, 7), { parentId: parent.snapshotId });

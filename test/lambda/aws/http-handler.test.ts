@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { HoldfastError } from '../../../core/errors.ts';
 import { httpHandler, type ApiRequest, type HttpEvent } from '../../../lambda/aws/http-handler.ts';
 
-type Route = 'getGateway' | 'renameGateway' | 'fleetGateways' | 'activate';
+type Route = 'getGateway' | 'renameGateway' | 'submitCommand' | 'fleetGateways' | 'activate';
 let served: ApiRequest<Route>[] = [];
 let answer: () => object = () => ({});
 const serve = (_deps: undefined, request: ApiRequest<Route>) => {
@@ -12,7 +12,7 @@ const serve = (_deps: undefined, request: ApiRequest<Route>) => {
 const handler = httpHandler({
   env: [],
   deps: () => undefined,
-  routes: { getGateway: serve, renameGateway: serve, fleetGateways: serve },
+  routes: { getGateway: serve, renameGateway: serve, submitCommand: serve, fleetGateways: serve },
 });
 
 const lines: string[] = [];
@@ -39,6 +39,7 @@ const call = async (event: HttpEvent) => {
 };
 const get = 'GET /v1/gateways/{gatewayId}';
 const rename = 'PUT /v1/gateways/{gatewayId}/name';
+const submit = 'POST /v1/gateways/{gatewayId}/commands';
 const forOperators = 'GET /operator/v1/tenants/{tenantId}/gateways/{gatewayId}';
 
 describe('who asks', () => {
@@ -100,11 +101,18 @@ describe('what is asked', () => {
     ['{"name":"x","admin":true}', 'admin'],
     [undefined, 'name is '],
     ['['.repeat(200_000) + ']'.repeat(200_000), 'nests deeper'],
-  ])('is refused: %s', async (body, message) => {
+  ])('is refused: %.40s', async (body, message) => {
     const refused = await call(at(rename, { authorizer, body }));
     expect(refused).toMatchObject({ statusCode: 400, body: { error: { code: 'INVALID_INPUT' } } });
     expect(refused.body.error?.message).toContain(message);
     expect(refused.body.error?.hint).toMatch(/send/);
+  });
+
+  it('names no field that a schema would drop in silence', async () => {
+    const body = '{"kind":"probe","params":{"__proto__":1}}';
+    const refused = await call(at(submit, { authorizer, body }));
+    expect(refused).toMatchObject({ statusCode: 400, body: { error: { code: 'INVALID_INPUT' } } });
+    expect(refused.body.error?.message).toContain('“__proto__”');
   });
 
   it('has short parameters', async () => {

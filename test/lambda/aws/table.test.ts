@@ -74,6 +74,13 @@ describe('a write whose condition fails', () => {
   });
 });
 
+it.each(['constructor', 'hasOwnProperty', 'toString'])('a map may name a field %s', async (name) => {
+  const more = { note: { [name]: 5, deep: [{ [name]: { [name]: 'x' } }] } };
+  const written = { ...token('a'), ...more };
+  await tokens.put(written);
+  expect(await tokens.get({ tokenHash: 'a' })).toEqual(written);
+});
+
 it('an update answers with what was written, or with what was before', async () => {
   await tokens.put(token('a'));
   const key = { tokenHash: 'a' };

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { z } from 'zod';
 import type { AlertView } from '../core/api.ts';
 import { commandKinds, commandSpecs, type CommandKind } from '../core/command-kinds.ts';
@@ -81,9 +81,21 @@ export const playbookSchema = z.strictObject({
 export type Play = z.infer<typeof playSchema>;
 export type Playbook = z.infer<typeof playbookSchema>;
 
+const playbookBytesMax = 1024 * 1024;
+
+/** A pipe or a device may never end. */
+async function readSmallFile(file: string): Promise<string> {
+  const info = await stat(file);
+  if (info.isFile() && info.size <= playbookBytesMax) return readFile(file, 'utf8');
+  throw new HoldfastError('CONFIG', `playbook ${file} is no file of at most ${playbookBytesMax} bytes`, {
+    hint: 'see docs/playbooks.md',
+  });
+}
+
 /** Reads and checks a playbook. Throws NOT_FOUND or CONFIG that names the file and every problem in it. */
 export async function readPlaybook(file: string): Promise<Playbook> {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+  const text = await readSmallFile(file).catch((cause: unknown) => {
+    if (cause instanceof HoldfastError) throw cause;
     throw new HoldfastError('NOT_FOUND', `playbook ${file} cannot be read`, {
       hint: 'check --playbook',
       cause,

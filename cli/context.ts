@@ -50,10 +50,6 @@ export type LocalClient = z.infer<typeof localClientSchema>;
 /** The flags win over the environment, the environment over a running `holdfast up`. Throws USAGE, CONFIG, NOT_FOUND. */
 export function resolveContext(flags: ContextFlags, env: Environment): CliContext {
   const local = readLocalClient(flags.dataDir ?? env['HOLDFAST_DATA_DIR'] ?? defaultDataDir);
-  if (flags.dataDir !== undefined && !local)
-    throw new HoldfastError('NOT_FOUND', `--data-dir: no control plane has run in ${flags.dataDir}`, {
-      hint: `\`${typed('holdfast up --data-dir')} ${shellWord(flags.dataDir)}\` starts one`,
-    });
   const given = flags.endpoint ?? env['HOLDFAST_ENDPOINT'];
   if (given)
     requireHttpUrl(
@@ -62,6 +58,10 @@ export function resolveContext(flags: ContextFlags, env: Environment): CliContex
       'https://holdfast.example.com',
     );
   const endpoint = given ?? local?.endpoint;
+  if (!endpoint && flags.dataDir !== undefined)
+    throw new HoldfastError('NOT_FOUND', `--data-dir: no control plane has run in ${flags.dataDir}`, {
+      hint: `\`${typed('holdfast up --data-dir')} ${shellWord(flags.dataDir)}\` starts one`,
+    });
   if (!endpoint)
     throw new HoldfastError('CONFIG', 'no control plane is known here', {
       hint: 'start one with `npm start`, or name it with --endpoint or HOLDFAST_ENDPOINT, or its data directory with --data-dir',

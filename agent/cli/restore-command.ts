@@ -21,7 +21,7 @@ import { bucketAt } from './bucket-at.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { reportProgress } from './restore-progress.ts';
 import { tellUnpinned } from './tell-unpinned.ts';
-import { parseSizeBytes } from './units.ts';
+import { parseBandwidth } from './units.ts';
 import { exampleText } from './example-text.ts';
 
 /** Nobody waits longer than this for advice to be stored. */
@@ -167,7 +167,7 @@ function open(
   cli: CliContext,
 ): Promise<StandaloneRestore> {
   const { bucket, transfers, snapshotId, flags } = p;
-  const bandwidth = flags.bandwidth === undefined ? undefined : parseSizeBytes(flags.bandwidth);
+  const bandwidth = flags.bandwidth === undefined ? undefined : parseBandwidth(flags.bandwidth);
   let lastTrouble = '';
   return openStandaloneRestore({
     path: p.target,
@@ -176,7 +176,7 @@ function open(
     otherStateDirectories: stateDirectories(cli.env),
     again: flags.again,
     arity: flags.arity === undefined ? undefined : parseArity(flags.arity),
-    bandwidthBytesPerSec: bandwidth || undefined,
+    bandwidthBytesPerSec: bandwidth,
     openSource: async (restoreId, rootHash) => {
       const pinId = `restore-${restoreId}`;
       const options = { transfers, signal: cli.signal };

@@ -13,6 +13,15 @@ export function parseSizeBytes(text: string): number {
   });
 }
 
+/** A size of at least one byte, each second. Throws USAGE. */
+export function parseBandwidth(text: string): number {
+  const bytesPerSec = parseSizeBytes(text);
+  if (bytesPerSec > 0) return bytesPerSec;
+  throw new HoldfastError('USAGE', 'a bandwidth of 0 would never end', {
+    hint: 'write 20MiB, or leave it out for no limit',
+  });
+}
+
 /** `90s`, `15m`, `36h`, `7d` → milliseconds. Throws USAGE. */
 export function parseDurationMs(text: string): number {
   const match = /^(\d{1,9})([smhd])$/.exec(text.trim());

@@ -1,4 +1,4 @@
-import { constants, fdatasync, read, write } from 'node:fs';
+import { constants, fdatasync, fstatSync, read, write } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
 import type { BlockDevice, Extent, StatusContext } from '../../core/block-device.ts';
 import { HoldfastError } from '../../core/errors.ts';
@@ -92,6 +92,17 @@ const hints: Readonly<Record<string, string>> = {
   EFBIG: 'that file system, or `ulimit -f`, allows no file of that size',
 };
 
+/** Throws IO where an open file is shorter than it has to be. Costs less than a microsecond. */
+export function refuseIfCut(fd: number, name: string, sizeBytes: number): void {
+  const { size } = fstatSync(fd);
+  if (size < sizeBytes) throw wasCut(name, size, sizeBytes);
+}
+
+export const wasCut = (name: string, foundBytes: number, sizeBytes: number): HoldfastError =>
+  new HoldfastError('IO', `somebody else cut ${name} to ${foundBytes} of ${sizeBytes} bytes`, {
+    hint: 'what was cut off is lost; restore a snapshot to it',
+  });
+
 export interface FileDeviceOptions {
   readOnly?: boolean;
   /** Tests put a file that misbehaves underneath. @default the real file */
@@ -134,11 +145,13 @@ export async function openFileDevice(path: string, options: FileDeviceOptions = 
   const { fd } = handle;
   const close = () => handle.close();
   const blockBytes = info.blksize;
-  return fileDevice({ name: path, fd, io, linuxFile, sizeBytes, blockBytes, readOnly, close });
+  const isFile = info.isFile();
+  return fileDevice({ name: path, isFile, fd, io, linuxFile, sizeBytes, blockBytes, readOnly, close });
 }
 
 interface FileDeviceParts {
   name: string;
+  isFile: boolean;
   fd: number;
   io: FileIo;
   linuxFile: LinuxFile | undefined;
@@ -151,6 +164,7 @@ interface FileDeviceParts {
 
 function fileDevice({
   name,
+  isFile,
   fd,
   io,
   linuxFile,
@@ -170,6 +184,11 @@ function fileDevice({
         cause: lost,
       });
   };
+  /** A write would make it long again, and what was cut off would read as zeroes. */
+  const refuseRegrowth = (): void => {
+    if (isFile) refuseIfCut(fd, name, sizeBytes);
+  };
+  const isCut = (): boolean => isFile && fstatSync(fd).size < sizeBytes;
   let syncs = 0;
   const flush = async (): Promise<void> => {
     refuseIfLost();
@@ -186,6 +205,7 @@ function fileDevice({
   };
   const zero = async (offsetBytes: number, lengthBytes: number, keepSpace: boolean): Promise<void> => {
     refuseIfLost();
+    refuseRegrowth();
     if (await linuxFile?.zeroRange(fd, offsetBytes, lengthBytes, { keepSpace })) return;
     for (let done = 0; done < lengthBytes; done += zeroesBytes) {
       const piece = zeroes.subarray(0, Math.min(zeroesBytes, lengthBytes - done));
@@ -201,11 +221,13 @@ function fileDevice({
     readNow: now.read,
     write: async (from, offsetBytes, { fua } = {}) => {
       refuseIfLost();
+      refuseRegrowth();
       await writeFully(io, from, offsetBytes, name);
       if (fua) await flush();
     },
     // A write may have to wait for the journal while a sync is under way.
-    writeNow: (from, offsetBytes) => !readOnly && !lost && syncs === 0 && now.write(from, offsetBytes),
+    writeNow: (from, offsetBytes) =>
+      !readOnly && !lost && syncs === 0 && !isCut() && now.write(from, offsetBytes),
     flush,
     trim: async (offsetBytes, lengthBytes, { fua } = {}) => {
       await zero(offsetBytes, lengthBytes, false);

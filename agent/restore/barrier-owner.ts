@@ -16,6 +16,7 @@ export class BarrierOwner {
 
   constructor(target: TargetDisk) {
     this.#target = target;
+    void target.lost?.then((error) => this.fail(error));
   }
 
   /** Why the volume has stopped for good, until it is opened again. */

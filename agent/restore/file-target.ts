@@ -1,9 +1,9 @@
 import { constants, writev } from 'node:fs';
 import { open, stat, statfs, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { HoldfastError } from '../../core/errors.ts';
+import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
 import type { TargetIdentity } from '../../core/restore/descriptor.ts';
-import { fileError, fileIo, readFully, writeFully } from '../nbd/file-device.ts';
+import { fileError, fileIo, readFully, refuseIfCut, wasCut, writeFully } from '../nbd/file-device.ts';
 import { noDirectory, noFileOrDevice, openError } from '../nbd/path-errors.ts';
 import { loadLinuxFile } from '../nbd/linux-file.ts';
 import { errnoOf, syncDirectory } from '../state/versioned-file.ts';
@@ -115,6 +115,8 @@ class OpenTarget implements FileTarget {
   readonly #handle: FileHandle;
   readonly #io: ReturnType<typeof fileIo>;
   #sizeBytes: number;
+  readonly #lost = Promise.withResolvers<HoldfastError>();
+  readonly lost = this.#lost.promise;
 
   constructor(p: {
     path: string;
@@ -141,6 +143,7 @@ class OpenTarget implements FileTarget {
   }
 
   async write(parts: readonly Uint8Array[], offsetBytes: number): Promise<void> {
+    this.#refuseRegrowth();
     const [only] = parts;
     if (only && parts.length === 1) return writeFully(this.#io, only, offsetBytes, this.path);
     let written = await this.#writev(parts, offsetBytes);
@@ -155,6 +158,7 @@ class OpenTarget implements FileTarget {
   }
 
   async zero(offsetBytes: number, lengthBytes: number, options: { noHole?: boolean } = {}): Promise<void> {
+    this.#refuseRegrowth();
     const linux = await loadLinuxFile();
     const keepSpace = options.noHole ?? false;
     if (await linux?.zeroRange(this.fd, offsetBytes, lengthBytes, { keepSpace })) return;
@@ -171,15 +175,24 @@ class OpenTarget implements FileTarget {
     if (this.identity.kind === 'file') await this.#refuseCut();
   }
 
+  /** A write would make a file long again that somebody cut: what was cut off would read as zeroes and nobody would know. */
+  #refuseRegrowth(): void {
+    if (this.identity.kind !== 'file') return;
+    try {
+      refuseIfCut(this.fd, this.path, this.#sizeBytes);
+    } catch (thrown) {
+      this.#lost.resolve(asHoldfastError(thrown));
+      throw thrown;
+    }
+  }
+
   /** What somebody cut off reads as zeroes once a write behind it makes the file long again. */
   async #refuseCut(): Promise<void> {
     const expected = this.#sizeBytes;
     const { size } = await this.#handle.stat();
     // A resize of our own may begin or end meanwhile.
     if (size >= Math.min(expected, this.#sizeBytes)) return;
-    throw new HoldfastError('IO', `somebody else cut ${this.path} to ${size} of ${this.#sizeBytes} bytes`, {
-      hint: 'what was cut off is lost; restore a snapshot to it',
-    });
+    throw wasCut(this.path, size, this.#sizeBytes);
   }
 
   async resize(sizeBytes: number): Promise<void> {

@@ -1,8 +1,12 @@
+import type { HoldfastError } from '../../core/errors.ts';
+
 /**
  * The disk under a volume, as the restore engine sees it: a file, a block device, or a simulation of one. Offsets
  * and lengths are bytes. Errors are HoldfastErrors (IO, NO_SPACE).
  */
 export interface TargetDisk {
+  /** Resolves when somebody else has taken a part of the disk away: nothing it says can be relied on any more. */
+  readonly lost?: Promise<HoldfastError>;
   readonly sizeBytes: number;
   /** Fills `into`; a disk that ends before that is an IO error, never zeroes. */
   read(into: Uint8Array, offsetBytes: number): Promise<void>;

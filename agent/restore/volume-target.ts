@@ -1,8 +1,7 @@
-import { open, stat, unlink } from 'node:fs/promises';
+import { stat, unlink } from 'node:fs/promises';
 import { HoldfastError } from '../../core/errors.ts';
 import { sameIdentity, type TargetIdentity } from '../../core/restore/descriptor.ts';
-import { describeMark, markBytes } from '../../core/restore/mark.ts';
-import { fileError } from '../nbd/file-device.ts';
+import { refuseMarked } from './find-mark.ts';
 import { noFileOrDevice, openError } from '../nbd/path-errors.ts';
 import { reserveBytes } from './background-filler.ts';
 import {
@@ -85,7 +84,7 @@ export function lockTarget(target: Pick<FileTarget, 'path' | 'lockName'>): Promi
 
 /**
  * The lock of a file or device that is served or read without being a volume. Throws as `openFileDevice`, and
- * WRONG_TARGET where a restore of it is not complete, as its front says or what this machine remembers.
+ * WRONG_TARGET where a restore of it is not complete, as its blocks say or what this machine remembers.
  */
 export async function lockPath(path: string, stateDirectories: readonly string[]): Promise<ProcessLock> {
   const info = await stat(path, { bigint: true }).catch((cause: unknown) => {
@@ -95,29 +94,16 @@ export async function lockPath(path: string, stateDirectories: readonly string[]
   const lockName = info.isBlockDevice() ? `device/${info.rdev}` : `file/${info.dev}:${info.ino}`;
   const lock = await lockTarget({ path, lockName });
   try {
-    await refuseMarked(path);
     const found = await identityAt(path);
-    if (found) await refuseUnfinished(path, found.identity, stateDirectories);
+    if (found) {
+      await refuseMarked(path, found.sizeBytes);
+      await refuseUnfinished(path, found.identity, stateDirectories);
+    }
     return lock;
   } catch (thrown) {
     await lock.release();
     throw thrown;
   }
-}
-
-/** Throws WRONG_TARGET where the front of a file or device carries a mark. */
-export async function refuseMarked(path: string): Promise<void> {
-  await using file = await open(path, 'r').catch((cause: unknown) => {
-    throw openError(path, cause);
-  });
-  const front = new Uint8Array(markBytes);
-  const { bytesRead } = await file.read(front, 0, front.length, 0).catch((cause: unknown) => {
-    throw fileError('read', path, cause);
-  });
-  if (bytesRead < front.length || !describeMark(front)) return;
-  throw new HoldfastError('WRONG_TARGET', `${path} carries the mark of a restore that is not complete`, {
-    hint: 'go on with that restore where it was begun, or restore a snapshot to it with --again',
-  });
 }
 
 /** Closes the target where it cannot be had: BUSY, or what the check throws. */

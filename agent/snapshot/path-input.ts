@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { HoldfastError } from '../../core/errors.ts';
-import { describeMark, markBytes, markMagic } from '../../core/restore/mark.ts';
+import { describeMark, isAtItsBlock, markBytes, markMagic } from '../../core/restore/mark.ts';
 import { formatLimits } from '../../core/snapshot/geometry.ts';
 import { openFileDevice } from '../nbd/file-device.ts';
 import { lockPath } from '../restore/volume-target.ts';
@@ -84,13 +84,4 @@ function refuseMarks(path: string, bytes: Uint8Array, offsetBytes: number): void
       hint: 'let that restore go on to its end first; --force takes the file as it is, marks included',
     });
   }
-}
-
-function isAtItsBlock(block: number, offsetBytes: number): boolean {
-  if (block === 0 || offsetBytes === 0) return block === offsetBytes;
-  const blockBytes = offsetBytes / block;
-  const { chunkBytesMin, chunkBytesMax } = formatLimits;
-  return (
-    blockBytes >= chunkBytesMin && blockBytes <= chunkBytesMax && Number.isInteger(Math.log2(blockBytes))
-  );
 }

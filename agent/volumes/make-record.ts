@@ -1,9 +1,26 @@
-import { stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import { openFileTarget } from '../restore/file-target.ts';
+import { refuseMarked } from '../restore/find-mark.ts';
 import { refuseUnfinished } from '../restore/unfinished-restores.ts';
-import { lockOpened, prepareVolumeTarget, refuseMarked } from '../restore/volume-target.ts';
+import { lockOpened, prepareVolumeTarget } from '../restore/volume-target.ts';
 import type { VolumeRecord } from './volume-record.ts';
+
+/** As a new one. */
+const volumeBytesMin = 4096;
+
+/** Commands come from afar: what identifies this gateway must not leave it in a snapshot, nor a restore overwrite it. */
+async function refuseOwnState(path: string, stateDirectories: readonly string[]): Promise<void> {
+  const real = (some: string) => realpath(some).catch(() => resolve(some));
+  const place = join(await real(dirname(path)), basename(path));
+  const target = await real(place);
+  for (const directory of await Promise.all(stateDirectories.map(real)))
+    if ([place, target].some((one) => one === directory || one.startsWith(`${directory}/`)))
+      throw new HoldfastError('FORBIDDEN', `${path} is in the state directory ${directory}`, {
+        hint: 'choose a path elsewhere',
+      });
+}
 
 /**
  * Adopts what is at the path, or makes a sparse file there. Throws INVALID_INPUT (a size that is not its own, or is
@@ -13,6 +30,7 @@ export async function makeRecord(
   p: { volumeId: string; path: string; sizeBytes?: number },
   stateDirectories: readonly string[],
 ): Promise<VolumeRecord> {
+  await refuseOwnState(p.path, stateDirectories);
   const found = await stat(p.path).catch(() => undefined);
   const isEmpty = found?.isFile() && found.size === 0;
   if ((!found || isEmpty) && p.sizeBytes === undefined)
@@ -29,7 +47,11 @@ export async function makeRecord(
       throw new HoldfastError('INVALID_INPUT', `${p.path} has ${sizeBytes} bytes, not ${p.sizeBytes}`, {
         hint: 'leave the size out to take it as it is',
       });
-    await refuseMarked(p.path);
+    if (sizeBytes < volumeBytesMin)
+      throw new HoldfastError('INVALID_INPUT', `${p.path} has ${sizeBytes} bytes and is no disk`, {
+        hint: `a volume has at least ${volumeBytesMin} bytes`,
+      });
+    await refuseMarked(p.path, sizeBytes);
     await refuseUnfinished(p.path, identity, stateDirectories);
     return { volumeId: p.volumeId, path: p.path, sizeBytes, identity };
   } finally {

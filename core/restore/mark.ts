@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { formatLimits } from '../snapshot/geometry.ts';
 
 /**
  * The 64 bytes that a block carries in front while it is not restored:
@@ -105,4 +106,14 @@ export function describeMark(
     restoreId: mark.toString('hex', 16, 32),
     block: Number(mark.readBigUInt64LE(32)),
   };
+}
+
+/** Whether a mark of `block` belongs at the offset, whatever the size of blocks: a copy of one in a file does not. */
+export function isAtItsBlock(block: number, offsetBytes: number): boolean {
+  if (block === 0 || offsetBytes === 0) return block === offsetBytes;
+  const blockBytes = offsetBytes / block;
+  const { chunkBytesMin, chunkBytesMax } = formatLimits;
+  return (
+    blockBytes >= chunkBytesMin && blockBytes <= chunkBytesMax && Number.isInteger(Math.log2(blockBytes))
+  );
 }

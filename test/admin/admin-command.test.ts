@@ -47,5 +47,6 @@ test.each(['main', 'holdfast-alerts-', 'holdfast-alerts-A b', 'x'.repeat(200)])(
 test('run refuses what is no form of log and a playbook that is not there', async () => {
   const run = ['run', '--queue', 'http://127.0.0.1/q', '--playbook'];
   await expect(holdfast(...run, '/none.json')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  await expect(holdfast(...run, '/dev/zero')).rejects.toMatchObject({ code: 'CONFIG' });
   await expect(holdfast(...run, 'x', '--log', 'loud')).rejects.toMatchObject({ code: 'USAGE' });
 });

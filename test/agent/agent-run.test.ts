@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { saveIdentity } from '../../agent/identity/gateway-identity.ts';
 import { loadOrCreateGatewayKey } from '../../agent/identity/gateway-key.ts';
 import { controlLineBytesMax } from '../../agent/control/control-protocol.ts';
@@ -98,11 +98,17 @@ it('makes, shows, checks and forgets a volume; each change goes up at once', asy
 });
 
 it('tells in one line what cannot be done', async () => {
+  const link = join(dirname(image), 'link');
+  symlinkSync(join(state, 'key.json'), link);
   const refused: [string[], number, string][] = [
     [['volume', 'show', 'none'], 66, 'NOT_FOUND'],
     [['volume', 'create', 'Not Valid', '--path', '/x'], 65, 'INVALID_INPUT'],
     [['volume', 'create', 'v', '--path', '/x', '--size', 'huge'], 64, 'USAGE'],
     [['volume', 'create', 'v'], 64, 'USAGE'],
+    [['volume', 'create', 'v', '--path', join(state, 'key.json')], 77, 'FORBIDDEN'],
+    [['volume', 'create', 'v', '--path', join(state, 'new.img'), '--size', '1MiB'], 77, 'FORBIDDEN'],
+    [['volume', 'create', 'v', '--path', link], 77, 'FORBIDDEN'],
+    [['volume', 'create', 'v', '--path', '/etc/hostname'], 65, 'INVALID_INPUT'],
     [['volume', 'explode'], 64, 'USAGE'],
     [['run', '--check-interval', '1ms'], 64, 'USAGE'],
     [['run', '--metrics-port', '99999'], 64, 'USAGE'],

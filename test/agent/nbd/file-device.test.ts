@@ -182,6 +182,19 @@ describe('a file as a block device', () => {
     await device.close();
   });
 
+  it('makes no file long again that somebody cut: what was cut off would read as zeroes', async () => {
+    const device = await openFileDevice(path);
+    truncateSync(path, 8192);
+    const page = Buffer.alloc(4096, 1);
+    expect(device.writeNow?.(page, MiB - 4096)).toBe(false);
+    const refused = { code: 'IO', message: expect.stringContaining(`somebody else cut ${path} to 8192 of`) };
+    await expect(device.write(page, MiB - 4096)).rejects.toMatchObject(refused);
+    await expect(device.writeZeroes(MiB - 4096, 4096, { noHole: true })).rejects.toMatchObject(refused);
+    await expect(device.read(page, MiB / 2)).rejects.toMatchObject({ code: 'IO' });
+    expect(statSync(path).size).toBe(8192);
+    await device.close();
+  });
+
   it('refuses what cannot be served, by name', async () => {
     const hint = expect.any(String);
     await expect(openFileDevice(join(folder, 'none'))).rejects.toMatchObject({ code: 'NOT_FOUND', hint });

@@ -17,6 +17,9 @@ it('does not take a resize of its own for somebody else’s cut', async () => {
   isOver = true;
   await Promise.all(barriers);
   await truncate(path, shortBytes - 1);
+  // Nor does a write of its own hide one.
+  await expect(target.write([Buffer.alloc(10)], shortBytes - 10)).rejects.toMatchObject({ code: 'IO' });
+  await expect(target.zero(shortBytes - 10, 10)).rejects.toMatchObject({ code: 'IO' });
   await expect(target.barrier()).rejects.toMatchObject({ code: 'IO' });
   await target.close();
 });

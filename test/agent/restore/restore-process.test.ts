@@ -161,6 +161,7 @@ describe('holdfast-agent restore', () => {
       [[url, join(dir, 'no-such', 'x.img')], 66, 'NOT_FOUND'],
       [[url, join(dir, 'x.img'), '--no-background'], 64, 'USAGE'],
       [[url, join(dir, 'x.img'), '--arity', '1'], 65, 'INVALID_INPUT'],
+      [[url, join(dir, 'x.img'), '--bandwidth', '0'], 64, 'USAGE'],
       [[url, join(dir, 'x.img'), '--nbd', `unix:${join(dir, 'no-such', 's')}`], 78, 'CONFIG'],
       [[url, join(dir, 'x.img'), '--nbd', `unix:${dir}/s`, '--export-name', 'é'.repeat(2049)], 64, 'USAGE'],
     ] as const;

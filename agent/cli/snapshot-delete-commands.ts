@@ -13,7 +13,10 @@ export function addDeleteCommand(snapshot: Command, cli: CliContext): void {
     .command('delete')
     .summary('delete a snapshot and what nothing else needs')
     .argument('<url>', 's3://bucket/prefix/SNAPSHOT-ID')
-    .option('--force', 'also while a restore, a server or an upload uses it: its data stays until they are done')
+    .option(
+      '--force',
+      'also while a restore, a server or an upload uses it: its data stays until they are done',
+    )
     .option('--no-gc', 'leave its data to a later `snapshot gc`')
     .option('--json', 'print the result as JSON')
     .addHelpText(

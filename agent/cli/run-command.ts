@@ -5,7 +5,7 @@ import { openStateDirectory } from '../state/state-directory.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { logFormats, logLevels, logTo } from './log-output.ts';
 import { stateDirOption, statePathOf } from './state-option.ts';
-import { parseDurationMs, parseSizeBytes } from './units.ts';
+import { parseBandwidth, parseDurationMs } from './units.ts';
 import { exampleText } from './example-text.ts';
 
 interface RunOptions {
@@ -86,7 +86,7 @@ function parsed(
       hint: 'a whole number from 0 to 65535, e.g. 9101',
     });
   const { restoreBandwidth } = options;
-  const restoreBytesPerSec = restoreBandwidth === undefined ? undefined : parseSizeBytes(restoreBandwidth);
+  const restoreBytesPerSec = restoreBandwidth === undefined ? undefined : parseBandwidth(restoreBandwidth);
   return { checkIntervalMs, metricsPort, restoreBytesPerSec };
 }
 

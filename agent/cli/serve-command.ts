@@ -11,6 +11,7 @@ import { parseSnapshotUrl } from '../s3/s3-url.ts';
 import { openPinned } from '../snapshot/open-pinned.ts';
 import { unpinSnapshot } from '../snapshot/pins.ts';
 import { stateDirectories } from '../state/state-directory.ts';
+import { openTransfers } from '../transfer/transfers.ts';
 import { bucketAt } from './bucket-at.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { exampleText } from './example-text.ts';
@@ -94,14 +95,15 @@ async function openSnapshotDevice(
   stack: AsyncDisposableStack,
 ): Promise<BlockDevice> {
   const { snapshotId, ...location } = parseSnapshotUrl(url);
-  const bucket = bucketAt(location, cli);
+  const transfers = stack.use(openTransfers(cli.env));
+  const bucket = bucketAt(location, cli, { transfers });
   const pinId = `serve-${randomUUID()}`;
   let isPinned = true;
   const onUnpinned = () => {
     isPinned = false;
     tellUnpinned(bucket, cli);
   };
-  const options = { note: { startedAtMs: cli.now() }, onUnpinned, signal: cli.signal };
+  const options = { transfers, note: { startedAtMs: cli.now() }, onUnpinned, signal: cli.signal };
   const snapshot = await openPinned(bucket, snapshotId, pinId, options);
   if (isPinned)
     stack.defer(() =>

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { VolumeInfo } from '../ports.ts';
 import type { CliContext } from './cli-context.ts';
-import { parseSizeBytes } from './units.ts';
+import { parseBandwidth } from './units.ts';
 import { call, print, sub, type Common } from './volume-call.ts';
 import { stateText } from './volume-table.ts';
 
@@ -26,7 +26,7 @@ export function addSteering(volume: Command, cli: CliContext): void {
     'change the bandwidth of its restore’s background: a size, or “none”',
     ['limit vol1 20MiB', 'limit vol1 none'],
   ).action(async (volumeId: string, bandwidth: string, options: Common) => {
-    const limit = bandwidth === 'none' ? {} : { bandwidthBytesPerSec: parseSizeBytes(bandwidth) };
+    const limit = bandwidth === 'none' ? {} : { bandwidthBytesPerSec: parseBandwidth(bandwidth) };
     await call(cli, options, 'restore.limit', { volumeId, ...limit });
     const info = await call<VolumeInfo>(cli, options, 'volume.show', { volumeId });
     const text = bandwidth === 'none' ? 'no limit' : `${bandwidth} a second`;

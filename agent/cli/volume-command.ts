@@ -13,7 +13,7 @@ import type {
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { startProgress } from './progress.ts';
 import { addSteering } from './steering-commands.ts';
-import { parseSizeBytes } from './units.ts';
+import { parseBandwidth, parseSizeBytes } from './units.ts';
 import { damagedVolume, verificationText } from './verification-text.ts';
 import { call, numbers, print, printEnd, sub, type Common } from './volume-call.ts';
 import { snapshotTable, volumeDetails, volumeTable } from './volume-table.ts';
@@ -188,7 +188,7 @@ async function restore(cli: CliContext, volumeId: string, options: RestoreOption
     wait: options.wait === true,
     ...(options.replace && { replace: true }),
     ...(options.snapshot === undefined ? {} : { snapshotId: options.snapshot }),
-    ...(bandwidth === undefined ? {} : { bandwidthBytesPerSec: parseSizeBytes(bandwidth) }),
+    ...(bandwidth === undefined ? {} : { bandwidthBytesPerSec: parseBandwidth(bandwidth) }),
   };
   const result = await call<{ snapshotId: string; state: string; outcome?: string }>(
     cli,

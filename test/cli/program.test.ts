@@ -164,6 +164,21 @@ test('an option that is mistyped is named before the one that is missing for it'
   expect(run).toMatchObject({ code: 64, err: expect.stringContaining("unknown option '--ot'; ") });
 });
 
+test('a resolved alert asks for no answer any more', async () => {
+  const alert = { alertKey: 'a'.repeat(32), gatewayId: 'gw-1', audit: [], state: 'RESOLVED' };
+  api.answer.body = { alert: { ...alert, suggested: { kind: 'restore.start', params: {} } } };
+  const shown = await api.run(['alerts', 'show', alert.alertKey, ...api.asTenant()]);
+  expect([shown.code, shown.out]).toEqual([0, expect.not.stringContaining('npx holdfast send')]);
+});
+
+test('no subscription is said as such, and how to get one', async () => {
+  api.answer.body = { subscriptions: [] };
+  const given = api.asTenant();
+  const { out } = await api.run(['admin', 'subscription', 'list', ...given]);
+  expect(out).toContain('no subscriptions; `npx holdfast admin subscribe');
+  expect(out).toContain(given.join(' '));
+});
+
 test('a list of commands is read to its end', async () => {
   const pages = [{ commands: [], next: 'page-2' }, { commands: [] }];
   api.answer = {

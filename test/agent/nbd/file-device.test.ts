@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openFileDevice, type FileIo } from '../../../agent/nbd/file-device.ts';
+import { fileError, openFileDevice, type FileIo } from '../../../agent/nbd/file-device.ts';
 import { loadLinuxFile } from '../../../agent/nbd/linux-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'file-device-'));
@@ -193,6 +193,11 @@ describe('a file as a block device', () => {
     await expect(device.read(page, MiB / 2)).rejects.toMatchObject({ code: 'IO' });
     expect(statSync(path).size).toBe(8192);
     await device.close();
+  });
+
+  it.each(['ENOSPC', 'EDQUOT', 'EFBIG'])('says what to do about %s', (code) => {
+    const error = fileError('resize', path, failure(code));
+    expect(error).toMatchObject({ code: 'NO_SPACE', hint: expect.any(String) });
   });
 
   it('refuses what cannot be served, by name', async () => {

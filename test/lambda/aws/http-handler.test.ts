@@ -63,6 +63,13 @@ describe('who asks', () => {
     expect(served).toMatchObject([{ tenantId: undefined, principal: { id: 'ann@example.com' } }]);
   });
 
+  it('is no tenant whose snapshots would stand among those that need no control plane', async () => {
+    const pathParameters = { tenantId: 'standalone', gatewayId: 'gw-1' };
+    const refused = await call(at(forOperators, { authorizer: operator, pathParameters }));
+    expect(refused).toMatchObject({ statusCode: 400 });
+    expect(refused.body.error?.message).toContain('reserved');
+  });
+
   it('must be known', async () => {
     expect(await call(at(get))).toMatchObject({
       statusCode: 401,

@@ -7,8 +7,8 @@ import { refuseUnfinished } from '../restore/unfinished-restores.ts';
 import { lockOpened, prepareVolumeTarget } from '../restore/volume-target.ts';
 import type { VolumeRecord } from './volume-record.ts';
 
-/** As a new one. */
-const volumeBytesMin = 4096;
+/** Of a volume that is made, or adopted. */
+export const volumeBytesMin = 4096;
 
 /** Commands come from afar: what identifies this gateway must not leave it in a snapshot, nor a restore overwrite it. */
 async function refuseOwnState(path: string, stateDirectories: readonly string[]): Promise<void> {

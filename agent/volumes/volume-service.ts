@@ -9,7 +9,7 @@ import { systemClock } from '../restore/system-clock.ts';
 import type { Clock } from '../restore/target-disk.ts';
 import { ioError, readVersionedFile, syncDirectory, writeVersionedFile } from '../state/versioned-file.ts';
 import type { Transfers } from '../transfer/transfers.ts';
-import { makeRecord } from './make-record.ts';
+import { makeRecord, volumeBytesMin } from './make-record.ts';
 import { Mutex } from './mutex.ts';
 import { SnapshotAccess } from './snapshot-access.ts';
 import { unfinished } from './volume-errors.ts';
@@ -216,8 +216,8 @@ function checkNewVolume(p: { volumeId: string; path: string; sizeBytes?: number 
       hint: 'start it with a slash',
     });
   const { sizeBytes } = p;
-  if (sizeBytes !== undefined && (!Number.isSafeInteger(sizeBytes) || sizeBytes < 4096))
+  if (sizeBytes !== undefined && (!Number.isSafeInteger(sizeBytes) || sizeBytes < volumeBytesMin))
     throw new HoldfastError('INVALID_INPUT', `a volume cannot have ${sizeBytes} bytes`, {
-      hint: 'at least 4096',
+      hint: `at least ${volumeBytesMin}`,
     });
 }

@@ -9,6 +9,7 @@ import { wrongLength } from './chunk-loader.ts';
 import type { Persister } from './persister.ts';
 import type { StateFinder } from './state-finder.ts';
 import type { Clock } from './target-disk.ts';
+import type { WorkItem } from './work-item.ts';
 
 /** Long enough for good use of a range GET, short enough that a client's read of a block in it does not wait long. */
 const runBytesMax = 4 * 1024 * 1024;
@@ -217,7 +218,7 @@ export class BackgroundFiller {
       persister.fetch(start + i, () => chunk.promise, { background: true }),
     );
     const settled = Promise.allSettled(items.map((item) => item.settled));
-    await this.#fetchRun(start, chunks, signal);
+    await this.#fetchRun(start, chunks, items, signal);
     let result: 'ok' | 'again' | 'stop' = 'ok';
     for (const [i, one] of (await settled).entries()) {
       if (one.status === 'fulfilled' || signal.aborted) continue;
@@ -250,6 +251,7 @@ export class BackgroundFiller {
   async #fetchRun(
     start: number,
     chunks: PromiseWithResolvers<Uint8Array | undefined>[],
+    items: readonly WorkItem[],
     signal: AbortSignal,
   ): Promise<void> {
     const { source, bandwidths } = this.#deps;
@@ -264,6 +266,7 @@ export class BackgroundFiller {
         else {
           for (const limit of bandwidths) limit.spend(read.bytes?.length ?? 0);
           chunk?.resolve(read.bytes);
+          if (!read.damage && read.release) releaseAfter(items[read.index - start], read.release);
         }
         next = read.index + 1;
       }
@@ -274,6 +277,15 @@ export class BackgroundFiller {
     }
     for (const chunk of chunks.slice(Math.max(0, inSnapshot - start))) chunk.resolve(undefined);
   }
+}
+
+/**
+ * A block that is settled is on the disk or given up: no write has its bytes any more. A client's read that was about
+ * to copy them has done so by the end of the turn.
+ */
+function releaseAfter(item: WorkItem | undefined, release: () => void): void {
+  const later = (): void => void setImmediate(release);
+  void item?.settled.then(later, later);
 }
 
 function noRoom(freeBytes: number): HoldfastError {

@@ -15,7 +15,7 @@ export interface Bucket {
   getRange(
     key: string,
     range: { offsetBytes: number; lengthBytes: number },
-    options?: CallOptions,
+    options?: RangeOptions,
   ): Promise<Uint8Array>;
   has(key: string, options?: CallOptions): Promise<boolean>;
   /** Every key that starts with `keyPrefix`, in order. */
@@ -28,6 +28,11 @@ export interface CallOptions {
   signal?: AbortSignal;
   /** Of a range: whether a client waits for it. @default demand */
   priority?: 'demand' | 'background';
+}
+
+export interface RangeOptions extends CallOptions {
+  /** Shared memory that the bytes may be put into, so that nobody has to copy them; it is as long as they are. */
+  into?: Uint8Array;
 }
 
 export interface ListedObject {

@@ -8,7 +8,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { HoldfastError } from '../../core/errors.ts';
-import type { Bucket, CallOptions, ListedObject } from './bucket.ts';
+import type { Bucket, CallOptions, ListedObject, RangeOptions } from './bucket.ts';
 import { collectBody } from './collect-body.ts';
 import {
   defaultRetryPolicy,
@@ -78,21 +78,23 @@ class S3Bucket implements Bucket {
   getRange(
     key: string,
     { offsetBytes, lengthBytes }: { offsetBytes: number; lengthBytes: number },
-    options?: CallOptions,
+    options?: RangeOptions,
   ): Promise<Uint8Array> {
     const range = `bytes=${offsetBytes}-${offsetBytes + lengthBytes - 1}`;
     const { [options?.priority ?? 'demand']: transfer } = this.#options.transfers ?? inlineTransfers;
     return this.#read(key, options, async (client, signal) => {
       const signer = this.#signerOf(client);
       const request = await signer.sign(this.#object(key), range, signal);
-      const bytes = await transfer.fetchRange(request, lengthBytes, signal).catch((error: unknown) => {
-        signer.forget(this.#object(key));
-        if (!(error instanceof TransferFailure) || error.code !== objectTooLong) throw error;
-        throw new HoldfastError('IO', `get ${this.#name(key)}: ${error.message}`, {
-          hint: 'something between here and S3 disregards the Range of a request, or S3’s stand-in does',
-          cause: error,
+      const bytes = await transfer
+        .fetchRange(request, lengthBytes, signal, options?.into)
+        .catch((error: unknown) => {
+          signer.forget(this.#object(key));
+          if (!(error instanceof TransferFailure) || error.code !== objectTooLong) throw error;
+          throw new HoldfastError('IO', `get ${this.#name(key)}: ${error.message}`, {
+            hint: 'something between here and S3 disregards the Range of a request, or S3’s stand-in does',
+            cause: error,
+          });
         });
-      });
       if (bytes.length === lengthBytes) return bytes;
       throw new HoldfastError('CORRUPT', `${this.#name(key)} ends before byte ${offsetBytes + lengthBytes}`);
     });

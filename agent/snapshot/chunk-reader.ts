@@ -13,6 +13,12 @@ export interface StoredChunk {
   location: ChunkLocation;
 }
 
+/** Plain bytes in memory that is used again from `release` on. */
+export interface LentChunk {
+  bytes: Uint8Array;
+  release: () => void;
+}
+
 /** Fetches stored chunks and gives their plain bytes back only where they match the manifest's hash. */
 export class ChunkReader {
   readonly #bucket: Bucket;
@@ -37,34 +43,62 @@ export class ChunkReader {
    * that a damaged chunk is named and leaves its neighbours readable: where the request as a whole finds damage and the
    * pack is there, each chunk is asked for alone.
    */
-  async readRun(run: StoredChunk[], options?: CallOptions): Promise<Promise<Uint8Array>[]> {
+  async readRun(run: StoredChunk[], options?: CallOptions): Promise<Promise<LentChunk>[]> {
     const [first, last] = [run[0]!, run.at(-1)!];
     const start = first.location.offsetBytes;
     const lengthBytes = last.location.offsetBytes + last.location.storedBytes - start;
     const key = keys.pack(first.location.pack);
-    const bytes = await this.#bucket
-      .getRange(key, { offsetBytes: start, lengthBytes }, options)
+    const { buffers } = this.#transfers;
+    const into = buffers.take(lengthBytes);
+    const stored = await this.#bucket
+      .getRange(key, { offsetBytes: start, lengthBytes }, { ...options, into })
       .catch((error: unknown) => damageOf(error));
-    const isMissing = bytes instanceof HoldfastError && bytes.code === 'NOT_FOUND';
-    const unpacked = bytes instanceof HoldfastError ? undefined : await this.#unpack(bytes, run, options);
+    const isMissing = stored instanceof HoldfastError && stored.code === 'NOT_FOUND';
+    const unpacked = stored instanceof HoldfastError ? [] : await this.#unpackShared(stored, run, options);
     const chunks = run.map(async (chunk, i) => {
-      if (isMissing) throw this.#corrupt(chunk, 'is missing', bytes);
-      return unpacked ? this.#plain(chunk, unpacked[i]) : this.read(chunk, options);
+      if (isMissing) throw this.#corrupt(chunk, 'is missing', stored);
+      if (stored instanceof HoldfastError)
+        return { bytes: await this.read(chunk, options), release: () => undefined };
+      const bytes = this.#plain(chunk, unpacked[i]);
+      return { bytes, release: () => releaseStored(bytes) };
     });
+    // What is stored raw lies where it was fetched to.
+    const inPlace = unpacked.filter((one) => 'bytes' in one && one.bytes.buffer === into.buffer);
+    let usedTimes = inPlace.length;
+    if (usedTimes === 0) buffers.give(into);
+    const releaseStored = (bytes: Uint8Array): void => {
+      if (bytes.buffer !== into.buffer) buffers.give(bytes);
+      else if (--usedTimes === 0) buffers.give(into);
+    };
     for (const chunk of chunks) chunk.catch(() => undefined);
     return chunks;
   }
 
-  #unpack(stored: Uint8Array, run: StoredChunk[], options?: CallOptions): Promise<UnpackedChunk[]> {
+  #unpackShared(stored: Uint8Array, run: StoredChunk[], options?: CallOptions): Promise<UnpackedChunk[]> {
+    const { buffers } = this.#transfers;
+    return this.#unpack(stored, run, options, ({ plainBytes, location }) =>
+      location.algorithm === 'raw' ? undefined : buffers.take(plainBytes),
+    );
+  }
+
+  #unpack(
+    stored: Uint8Array,
+    run: StoredChunk[],
+    options?: CallOptions,
+    place?: (chunk: StoredChunk) => Uint8Array | undefined,
+  ): Promise<UnpackedChunk[]> {
     const start = run[0]?.location.offsetBytes ?? 0;
-    const packed = run.map(({ plainBytes, location }) => ({
-      offsetBytes: location.offsetBytes - start,
-      storedBytes: location.storedBytes,
-      plainBytes,
-      algorithm: location.algorithm,
-      // A copy: the page that it lies in is not to go along to another thread.
-      hash: Uint8Array.from(location.hash),
-    }));
+    const packed = run
+      .map((chunk) => ({ chunk, into: place?.(chunk) }))
+      .map(({ chunk: { plainBytes, location }, into }) => ({
+        offsetBytes: location.offsetBytes - start,
+        storedBytes: location.storedBytes,
+        plainBytes,
+        algorithm: location.algorithm,
+        // A copy: the page that it lies in is not to go along to another thread.
+        hash: Uint8Array.from(location.hash),
+        ...(into && { into }),
+      }));
     return this.#transfers[options?.priority ?? 'demand'].unpack(stored, packed);
   }
 

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { HoldfastError } from '../../core/errors.ts';
 import type { CallOptions } from '../s3/bucket.ts';
-import type { ChunkReader, StoredChunk } from './chunk-reader.ts';
+import type { ChunkReader, LentChunk, StoredChunk } from './chunk-reader.ts';
 import type { ReadChunk } from '../../core/snapshot/source.ts';
 import { asCorrupt } from './damage.ts';
 import { inOrder } from './in-order.ts';
@@ -37,9 +37,9 @@ export async function* readInOrder(
       yield run.damage ? { index, damage: run.damage } : await readChunk(index, bytes.get(index));
 }
 
-async function readChunk(index: number, bytes: Promise<Uint8Array> | undefined): Promise<ReadChunk> {
+async function readChunk(index: number, chunk: Promise<LentChunk> | undefined): Promise<ReadChunk> {
   try {
-    return { index, bytes: await bytes };
+    return { index, bytes: undefined, ...(await chunk) };
   } catch (thrown) {
     return { index, damage: asCorrupt(thrown) };
   }

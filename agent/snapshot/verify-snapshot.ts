@@ -81,6 +81,7 @@ class Verification {
     for await (const read of this.#snapshot.readChunks(start, end, this.#options)) {
       if (read.damage) this.#record(read.index, 1, read.damage);
       else this.result.readBytes += read.bytes?.length ?? 0;
+      if (!read.damage) read.release?.();
       this.#report(read.index + 1);
     }
   }

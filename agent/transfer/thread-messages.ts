@@ -1,8 +1,8 @@
 import type { PackedChunk, SignedRequest, UnpackedChunk } from './transfer.ts';
 
-/** What the main thread asks of the transfer thread. Buffers are handed over, not copied. */
+/** What the main thread asks of the transfer thread. Buffers are shared or handed over, never copied. */
 export type Order =
-  | { kind: 'fetch'; id: number; request: SignedRequest; lengthBytes: number }
+  | { kind: 'fetch'; id: number; request: SignedRequest; lengthBytes: number; into: Uint8Array | undefined }
   | { kind: 'cancel'; id: number }
   | { kind: 'unpack'; id: number; stored: Uint8Array; chunks: readonly PackedChunk[] };
 
@@ -14,4 +14,10 @@ export type Answer =
 /** The environment is passed on: it says whether there is a proxy. */
 export interface ThreadSettings {
   env: Record<string, string | undefined>;
+}
+
+/** What a message hands over of these bytes' memory; what is shared stays where it is. */
+export function ownMemory(all: readonly Uint8Array[]): ArrayBuffer[] {
+  const memory = new Set(all.map(({ buffer }) => buffer));
+  return [...memory].filter((buffer) => buffer instanceof ArrayBuffer);
 }

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { HoldfastError } from '../../core/errors.ts';
-import type { Answer, Order, ThreadSettings } from './thread-messages.ts';
+import { ownMemory, type Answer, type Order, type ThreadSettings } from './thread-messages.ts';
 import {
   TransferFailure,
   type PackedChunk,
@@ -24,14 +24,20 @@ export class TransferThread implements Transfer {
     this.#env = env;
   }
 
-  async fetchRange(request: SignedRequest, lengthBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
+  async fetchRange(
+    request: SignedRequest,
+    lengthBytes: number,
+    signal?: AbortSignal,
+    into?: Uint8Array,
+  ): Promise<Uint8Array> {
     signal?.throwIfAborted();
     const id = ++this.#lastId;
     const cancel = (): void => this.#post({ kind: 'cancel', id });
     signal?.addEventListener('abort', cancel, { once: true });
     try {
-      const answer = await this.#ask({ kind: 'fetch', id, request, lengthBytes });
-      if ('fetched' in answer) return answer.fetched;
+      const answer = await this.#ask({ kind: 'fetch', id, request, lengthBytes, into });
+      // Of shared memory our own view: the answer's is another object, which nobody could give back.
+      if ('fetched' in answer) return into?.subarray(0, answer.fetched.length) ?? answer.fetched;
       signal?.throwIfAborted();
       throw failureOf(answer);
     } finally {
@@ -41,8 +47,11 @@ export class TransferThread implements Transfer {
 
   async unpack(stored: Uint8Array, chunks: readonly PackedChunk[]): Promise<UnpackedChunk[]> {
     const order: Order = { kind: 'unpack', id: ++this.#lastId, stored, chunks };
-    const answer = await this.#ask(order, [stored.buffer as ArrayBuffer]).catch(asFailed(order.id));
-    if ('unpacked' in answer) return answer.unpacked;
+    const answer = await this.#ask(order, ownMemory([stored])).catch(asFailed(order.id));
+    if ('unpacked' in answer)
+      return answer.unpacked.map((one, i) =>
+        'bytes' in one ? { bytes: sharedPlace(stored, chunks[i]!) ?? one.bytes } : one,
+      );
     throw new HoldfastError('UNAVAILABLE', `chunks cannot be unpacked: ${failureOf(answer).message}`, {
       hint: 'a restore tries again by itself; start any other command again',
     });
@@ -83,6 +92,14 @@ export class TransferThread implements Transfer {
     });
     return worker;
   }
+}
+
+/** Where the plain bytes of a chunk are that was unpacked to shared memory, or left where it was in such. */
+function sharedPlace(stored: Uint8Array, chunk: PackedChunk): Uint8Array | undefined {
+  const { algorithm, offsetBytes, storedBytes, into } = chunk;
+  if (algorithm === 'zstd') return into;
+  const isShared = stored.buffer instanceof SharedArrayBuffer;
+  return isShared ? stored.subarray(offsetBytes, offsetBytes + storedBytes) : undefined;
 }
 
 const asFailed =

@@ -2,8 +2,8 @@ import { readlinkSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { outboundAgent } from '../connection/outbound-agent.ts';
-import { rangeFetcher } from './fetch-range.ts';
-import type { Answer, Order, ThreadSettings } from './thread-messages.ts';
+import { rangeFetcher } from './range-fetcher.ts';
+import { ownMemory, type Answer, type Order, type ThreadSettings } from './thread-messages.ts';
 import { TransferFailure, type UnpackedChunk } from './transfer.ts';
 import { unpack } from './unpack.ts';
 
@@ -35,15 +35,15 @@ port.on('message', (order: Order) => {
 });
 
 function answer(message: Answer, buffers: readonly Uint8Array[] = []): void {
-  const transfer = new Set(buffers.map((bytes) => bytes.buffer as ArrayBuffer));
-  port.postMessage(message, [...transfer]);
+  port.postMessage(message, ownMemory(buffers));
 }
 
 async function fetch(order: Extract<Order, { kind: 'fetch' }>): Promise<void> {
   const stop = new AbortController();
   running.set(order.id, stop);
   try {
-    const fetched = await fetchRange(order.request, order.lengthBytes, stop.signal);
+    const { request, lengthBytes, into } = order;
+    const fetched = await fetchRange(request, lengthBytes, stop.signal, into);
     answer({ id: order.id, fetched }, [fetched]);
   } finally {
     running.delete(order.id);

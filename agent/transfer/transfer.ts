@@ -19,6 +19,8 @@ export interface PackedChunk {
   algorithm: ChunkLocation['algorithm'];
   /** SHA-256 of the plain bytes. */
   hash: Uint8Array;
+  /** Where the plain bytes are to be, if not in new memory. One that is stored raw stays where it was fetched to. */
+  into?: Uint8Array;
 }
 
 /** Plain bytes that match the hash, or why there are none. */
@@ -28,10 +30,16 @@ export type UnpackedChunk = { bytes: Uint8Array } | { fault: string };
 export interface Transfer {
   /**
    * The bytes of the answer's body, at most `lengthBytes`, fewer where the object ends before. Throws
-   * TransferFailure; the signal's reason when aborted.
+   * TransferFailure; the signal's reason when aborted. They go to `into` where it is given: shared memory, so that
+   * another thread can do it. From the abort on nothing is written to it before the next call's bytes.
    */
-  fetchRange(request: SignedRequest, lengthBytes: number, signal?: AbortSignal): Promise<Uint8Array>;
-  /** One result for each chunk. The stored bytes belong to the callee from then on. */
+  fetchRange(
+    request: SignedRequest,
+    lengthBytes: number,
+    signal?: AbortSignal,
+    into?: Uint8Array,
+  ): Promise<Uint8Array>;
+  /** One result for each chunk. Stored bytes in memory that is not shared belong to the callee from then on. */
   unpack(stored: Uint8Array, chunks: readonly PackedChunk[]): Promise<UnpackedChunk[]>;
 }
 
@@ -49,3 +57,8 @@ export class TransferFailure extends Error {
 
 /** The code of a failure that no other attempt can mend: the answer is longer than what was asked for. */
 export const objectTooLong = 'ObjectTooLong';
+
+export const tooLong = (lengthBytes: number): TransferFailure =>
+  new TransferFailure(`the answer is longer than the ${lengthBytes} bytes that were asked for`, {
+    code: objectTooLong,
+  });

@@ -1,29 +1,35 @@
 import { outboundAgent } from '../connection/outbound-agent.ts';
-import { rangeFetcher } from './fetch-range.ts';
+import { rangeFetcher } from './range-fetcher.ts';
+import { SharedBuffers } from './shared-buffers.ts';
 import { TransferThread } from './transfer-thread.ts';
 import type { Transfer } from './transfer.ts';
 import { unpack } from './unpack.ts';
 
 /** Two ways for one piece of work: at once, for a client that waits; beside it, for what can be late. */
 export interface Transfers {
+  /** For what is fetched and unpacked by the run. */
+  readonly buffers: SharedBuffers;
   readonly demand: Transfer;
   readonly background: Transfer;
 }
 
+/** What all backgrounds of a process hold at their usual pace; more is left to the garbage collector. */
+const keptMaxBytes = 64 * 1024 * 1024;
+const buffers = new SharedBuffers(keptMaxBytes);
 const inline: Transfer = { fetchRange: rangeFetcher(), unpack };
 
 /** Both in this thread and straight out. */
-export const inlineTransfers: Transfers = { demand: inline, background: inline };
+export const inlineTransfers: Transfers = { demand: inline, background: inline, buffers };
 
 /** Both in this thread; the environment says whether there is a proxy. */
 export function inlineTransfersBy(env: Record<string, string | undefined>): Transfers {
   const transfer: Transfer = { fetchRange: rangeFetcher(outboundAgent(env)), unpack };
-  return { demand: transfer, background: transfer };
+  return { demand: transfer, background: transfer, buffers };
 }
 
 /** The background has a thread of its own; the environment says whether there is a proxy. Dispose of it at the end. */
 export function openTransfers(env: Record<string, string | undefined>): Transfers & AsyncDisposable {
   const background = new TransferThread(env);
   const { demand } = inlineTransfersBy(env);
-  return { demand, background, [Symbol.asyncDispose]: () => background.close() };
+  return { demand, background, buffers, [Symbol.asyncDispose]: () => background.close() };
 }

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import { zstdDecompress } from 'node:zlib';
 import { sha256 } from '../../core/snapshot/format.ts';
+import { discard } from './shared-buffers.ts';
 import type { PackedChunk, UnpackedChunk } from './transfer.ts';
 
 const decompress = promisify(zstdDecompress);
@@ -26,5 +27,8 @@ async function unpackOne(stored: Uint8Array, chunk: PackedChunk): Promise<Unpack
   if (!bytes) return { fault: 'cannot be decompressed' };
   if (bytes.length !== plainBytes) return { fault: 'has a wrong length' };
   if (Buffer.compare(sha256(bytes), chunk.hash) !== 0) return { fault: 'does not match its hash' };
-  return { bytes };
+  if (!chunk.into || chunk.algorithm === 'raw') return { bytes };
+  chunk.into.set(bytes);
+  discard(bytes);
+  return { bytes: chunk.into };
 }

@@ -28,7 +28,13 @@ export interface SnapshotSource {
 
 /** A chunk as it was read: its bytes (undefined: a hole), or why it cannot be had, which is CORRUPT. */
 export type ReadChunk =
-  | { index: number; bytes: Uint8Array | undefined; damage?: undefined }
+  | {
+      index: number;
+      bytes: Uint8Array | undefined;
+      damage?: undefined;
+      /** Call it when nobody looks at the bytes any more, if that is certain: their memory is used again then. */
+      release?: () => void;
+    }
   | { index: number; damage: HoldfastError };
 
 export interface ReadChunkOptions {

@@ -1,4 +1,5 @@
 import { withBoundedAnswers } from '../../../agent/s3/bounded-answers.ts';
+import { inlineTransfersBy } from '../../../agent/transfer/transfers.ts';
 import { openBucket, type BucketOptions } from '../../../agent/s3/s3-bucket.ts';
 import { collectGarbage } from '../../../agent/snapshot/collect-garbage.ts';
 import { listSnapshots } from '../../../agent/snapshot/list-snapshots.ts';
@@ -34,7 +35,10 @@ function flakyBucket(options: Partial<BucketOptions> = {}) {
     },
   };
   const prefix = `p${(prefixes += 1)}/`;
-  return openBucket({ client: s3.newClient(proxy.endpoint), bucket: s3.bucket, prefix, deps, ...options });
+  const client = s3.newClient(proxy.endpoint);
+  // On a connection of its own: one that was kept and is reset is not counted as an attempt.
+  const transfers = inlineTransfersBy({});
+  return openBucket({ client, bucket: s3.bucket, prefix, deps, transfers, ...options });
 }
 
 beforeEach(() => {

@@ -188,6 +188,7 @@ function open(
         onUnpinned: () => tellUnpinned(bucket, cli),
       });
     },
+    lateWriter: transfers.lateWriter,
     abandon: (restoreId) => unpinSnapshot(bucket, snapshotId, `restore-${restoreId}`).catch(() => undefined),
     engineDeps: {
       clock: { now: cli.now, sleep: systemClock.sleep },

@@ -33,6 +33,8 @@ const zeroHead = new Uint8Array(headBytes);
  */
 export class BatchRunner {
   readonly deps: BatchDeps;
+  /** Of the batch that runs. */
+  #late = false;
 
   constructor(deps: BatchDeps) {
     this.deps = deps;
@@ -40,9 +42,13 @@ export class BatchRunner {
 
   /**
    * Resolves with the blocks that could not be restored, and why; they are as unrestored as before. Throws when the
-   * volume has to stop: the barrier failed, or a head could not be written.
+   * volume has to stop: the barrier failed, or a head could not be written. `late`: no client waits for it.
    */
-  async run(bodies: ReadonlyMap<number, Body>): Promise<Map<number, Error>> {
+  async run(
+    bodies: ReadonlyMap<number, Body>,
+    options: { late?: boolean } = {},
+  ): Promise<Map<number, Error>> {
+    this.#late = options.late ?? false;
     const { states, geometry } = this.deps;
     const plan = planBatch(geometry.tree, (block) => states.get(block), [...bodies.keys()]);
     const failed = await this.writeBodies(plan, bodies);
@@ -79,7 +85,7 @@ export class BatchRunner {
 
   protected writeMark(block: number, kind: MarkKind): Promise<void> {
     const { target, geometry } = this.deps;
-    return target.write([this.#markPage(block, kind)], blockOffset(geometry, block));
+    return target.write([this.#markPage(block, kind)], blockOffset(geometry, block), { late: this.#late });
   }
 
   /** The whole block, its mark still in the first sector. */
@@ -89,10 +95,10 @@ export class BatchRunner {
     if (body) {
       const head = new Uint8Array(headBytes);
       head.set(encodeMark(marks, change.block, change.ownMark));
-      return target.write([head, body.subarray(headBytes)], offset);
+      return target.write([head, body.subarray(headBytes)], offset, { late: this.#late });
     }
     const page = this.#markPage(change.block, change.ownMark);
-    await target.write([page], offset);
+    await target.write([page], offset, { late: this.#late });
     const rest = storedBytes(geometry, change.block) - page.length;
     if (rest > 0) await target.zero(offset + page.length, rest);
   }
@@ -112,7 +118,8 @@ export class BatchRunner {
   /** Written, never punched. */
   protected writeHead(block: number, body: Body): Promise<void> {
     const { target, geometry } = this.deps;
-    return target.write([body ? body.subarray(0, headBytes) : zeroHead], blockOffset(geometry, block));
+    const head = body ? body.subarray(0, headBytes) : zeroHead;
+    return target.write([head], blockOffset(geometry, block), { late: this.#late });
   }
 
   protected apply(changes: BlockChange[]): void {

@@ -5,13 +5,17 @@ import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
 import type { TargetIdentity } from '../../core/restore/descriptor.ts';
 import { fileError, fileIo, readFully, refuseIfCut, wasCut, writeFully } from '../nbd/file-device.ts';
 import { noDirectory, noFileOrDevice, openError } from '../nbd/path-errors.ts';
+import { fileNow, type FileNow } from '../nbd/file-now.ts';
 import { loadLinuxFile } from '../nbd/linux-file.ts';
 import { errnoOf, syncDirectory } from '../state/versioned-file.ts';
+import { without, type LateWriter, type OpenFile, type WriteFault } from '../transfer/late-writes.ts';
+import { LateQueue } from './late-queue.ts';
 import { dropPageCache } from './page-cache.ts';
 import type { TargetDisk } from './target-disk.ts';
 import { deviceSerial, deviceSizeBytes } from './block-device-facts.ts';
 
 const zeroes = new Uint8Array(1024 * 1024);
+const pageBytes = 4096;
 
 /** A regular file or a block device, opened for one volume. */
 export interface FileTarget extends TargetDisk {
@@ -20,6 +24,8 @@ export interface FileTarget extends TargetDisk {
   /** Names the disk itself, whatever path it was opened by. */
   readonly lockName: string;
   readonly fd: number;
+  /** Late writes are done by that one from now on. @default as all others */
+  writeLateBy(writer: LateWriter | undefined): void;
 }
 
 /**
@@ -115,6 +121,8 @@ class OpenTarget implements FileTarget {
   readonly #handle: FileHandle;
   readonly #io: ReturnType<typeof fileIo>;
   #sizeBytes: number;
+  #late: LateQueue | undefined;
+  #now: FileNow | undefined;
   readonly #lost = Promise.withResolvers<HoldfastError>();
   readonly lost = this.#lost.promise;
 
@@ -142,19 +150,56 @@ class OpenTarget implements FileTarget {
     return readFully(this.#io, into, offsetBytes, this.path);
   }
 
-  async write(parts: readonly Uint8Array[], offsetBytes: number): Promise<void> {
+  /** From the first one on it is found out whether the kernel can say what is in the page cache. */
+  readNow(into: Uint8Array, offsetBytes: number): boolean {
+    if (!this.#now) {
+      this.#now = fileNow(this.fd, { linuxFile: undefined, blockBytes: pageBytes });
+      void loadLinuxFile().then((linuxFile) => {
+        this.#now = fileNow(this.fd, { linuxFile, blockBytes: pageBytes });
+      });
+    }
+    return this.#now.read(into, offsetBytes);
+  }
+
+  writeLateBy(writer: LateWriter | undefined): void {
+    const file = (): OpenFile => ({
+      fd: this.fd,
+      ...(this.identity.kind === 'file' && { sizeBytes: this.#sizeBytes }),
+    });
+    this.#late = writer && new LateQueue(writer, file);
+  }
+
+  async write(
+    parts: readonly Uint8Array[],
+    offsetBytes: number,
+    options: { late?: boolean } = {},
+  ): Promise<void> {
+    if (options.late && this.#late) return this.#writeLate(this.#late, parts, offsetBytes);
     this.#refuseRegrowth();
     const [only] = parts;
     if (only && parts.length === 1) return writeFully(this.#io, only, offsetBytes, this.path);
-    let written = await this.#writev(parts, offsetBytes);
     // A short write: what is left goes out part by part.
-    let at = offsetBytes;
-    for (const part of parts) {
-      const skip = Math.min(written, part.length);
-      written -= skip;
-      if (skip < part.length) await writeFully(this.#io, part.subarray(skip), at + skip, this.path);
+    let at = offsetBytes + (await this.#writev(parts, offsetBytes));
+    for (const part of without(parts, at - offsetBytes)) {
+      await writeFully(this.#io, part, at, this.path);
       at += part.length;
     }
+  }
+
+  async #writeLate(late: LateQueue, parts: readonly Uint8Array[], offsetBytes: number): Promise<void> {
+    let fault: WriteFault | undefined;
+    try {
+      fault = await late.write(parts, offsetBytes);
+    } catch {
+      // The thread died: the same bytes once more do no harm, and this thread can write as well.
+      return this.write(parts, offsetBytes);
+    }
+    if (!fault) return;
+    if (!('foundBytes' in fault))
+      throw fileError('write', this.path, Object.assign(new Error(fault.message), fault));
+    const cut = wasCut(this.path, fault.foundBytes, this.#sizeBytes);
+    this.#lost.resolve(cut);
+    throw cut;
   }
 
   async zero(offsetBytes: number, lengthBytes: number, options: { noHole?: boolean } = {}): Promise<void> {

@@ -60,6 +60,16 @@ export class MixedDevice implements BlockDevice {
     this.#fetchAhead(offsetBytes, into.length);
   }
 
+  readNow(into: Uint8Array, offsetBytes: number): boolean {
+    const { target, geometry } = this.#deps;
+    if (!target.readNow) return false;
+    for (const { block } of segmentsOf(geometry, offsetBytes, into.length))
+      if (!this.#isRestored(block)) return false;
+    if (!target.readNow(into, offsetBytes)) return false;
+    this.#fetchAhead(offsetBytes, into.length);
+    return true;
+  }
+
   async write(from: Uint8Array, offsetBytes: number, options?: { fua?: boolean }): Promise<void> {
     await this.#eachPart(
       offsetBytes,

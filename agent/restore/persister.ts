@@ -139,7 +139,8 @@ export class Persister {
     }
     if (bodies.size === 0) return;
     try {
-      const failed = await this.#deps.runner.run(bodies);
+      const late = batch.every((item) => item.isLate);
+      const failed = await this.#deps.runner.run(bodies, { late });
       this.#deps.onBatch(bodies.size - [...bodies.keys()].filter((block) => failed.has(block)).length);
       for (const item of batch) if (bodies.has(item.block)) this.#settle(item, failed.get(item.block));
     } catch (thrown) {

@@ -23,6 +23,10 @@ export class PlainDevice implements BlockDevice {
     await this.#target.read(into, offsetBytes);
   }
 
+  readNow(into: Uint8Array, offsetBytes: number): boolean {
+    return !this.#barriers.failure && (this.#target.readNow?.(into, offsetBytes) ?? false);
+  }
+
   async write(from: Uint8Array, offsetBytes: number, options?: { fua?: boolean }): Promise<void> {
     this.#check();
     await this.#target.write([from], offsetBytes);

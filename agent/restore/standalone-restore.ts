@@ -13,6 +13,7 @@ import { LazySource } from './lazy-source.ts';
 import { lockTarget, prepareVolumeTarget, type LockedTarget, type PreparedTarget } from './volume-target.ts';
 import { refuseUnfinished } from './unfinished-restores.ts';
 import { fileDescriptorStore } from './descriptor-store.ts';
+import type { LateWriter } from '../transfer/late-writes.ts';
 import type { EngineDeps } from './engine-parts.ts';
 import { identityAt, openFileTarget, type FileTarget } from './file-target.ts';
 import { RestoreEngine } from './restore-engine.ts';
@@ -32,6 +33,7 @@ export interface StandaloneParams {
   openSource: (restoreId: string, rootHash?: Uint8Array) => Promise<SnapshotSource>;
   /** A snapshot was opened and the restore could not begin. */
   abandon: (restoreId: string) => Promise<void>;
+  lateWriter?: LateWriter | undefined;
   engineDeps: Omit<EngineDeps, 'target' | 'source' | 'store'>;
 }
 
@@ -83,6 +85,7 @@ async function openLocked(p: StandaloneParams, path: string, folder: string): Pr
   try {
     made = goesOn ? undefined : await newTarget(path, source);
     ({ target, lock } = made ?? (await reopenTarget(stored as Descriptor, path)));
+    target.writeLateBy(p.lateWriter);
     const deps: EngineDeps = { ...p.engineDeps, target, source, store };
     const engine = made
       ? await RestoreEngine.begin(deps, describe(p, { path, restoreId, source, ...made }))

@@ -36,6 +36,13 @@ export class SwitchDevice implements BlockDevice {
     return this.#pass((device) => device.read(into, offsetBytes));
   }
 
+  readNow(into: Uint8Array, offsetBytes: number): boolean {
+    const inner = this.#inner;
+    if (inner instanceof HoldfastError || !inner.readNow?.(into, offsetBytes)) return false;
+    this.onRead?.(offsetBytes, into.length);
+    return true;
+  }
+
   write(from: Uint8Array, offsetBytes: number, options?: { fua?: boolean }): Promise<void> {
     return this.#pass((device) => device.write(from, offsetBytes, options));
   }

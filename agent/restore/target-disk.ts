@@ -10,8 +10,13 @@ export interface TargetDisk {
   readonly sizeBytes: number;
   /** Fills `into`; a disk that ends before that is an IO error, never zeroes. */
   read(into: Uint8Array, offsetBytes: number): Promise<void>;
-  /** Writes the parts one behind the other. Resolved: the operating system has it, it survives SIGKILL. */
-  write(parts: readonly Uint8Array[], offsetBytes: number): Promise<void>;
+  /** `read` at once, where it waits for nothing; false where it would, and `into` holds anything then. */
+  readNow?(into: Uint8Array, offsetBytes: number): boolean;
+  /**
+   * Writes the parts one behind the other. Resolved: the operating system has it, it survives SIGKILL. `late`: no
+   * client waits for it, so it may take its time beside what serves them.
+   */
+  write(parts: readonly Uint8Array[], offsetBytes: number, options?: { late?: boolean }): Promise<void>;
   /** The range reads as zero afterwards; its space may be given back unless `noHole`. */
   zero(offsetBytes: number, lengthBytes: number, options?: { noHole?: boolean }): Promise<void>;
   /** fdatasync: what had returned before the call survives power loss. Never call it again after it failed. */

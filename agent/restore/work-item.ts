@@ -37,6 +37,11 @@ export class WorkItem {
     promise.catch(() => undefined);
   }
 
+  /** No client waits for it to be on the disk. */
+  get isLate(): boolean {
+    return this.background && this.#overlays.length === 0;
+  }
+
   setChunk(chunk: Uint8Array | undefined): void {
     this.#chunk = chunk;
   }

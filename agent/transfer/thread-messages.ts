@@ -1,14 +1,17 @@
+import type { LateWrite, OpenFile, WriteFault } from './late-writes.ts';
 import type { PackedChunk, SignedRequest, UnpackedChunk } from './transfer.ts';
 
 /** What the main thread asks of the transfer thread. Buffers are shared or handed over, never copied. */
 export type Order =
   | { kind: 'fetch'; id: number; request: SignedRequest; lengthBytes: number; into: Uint8Array | undefined }
   | { kind: 'cancel'; id: number }
+  | { kind: 'write'; id: number; file: OpenFile; writes: readonly LateWrite[] }
   | { kind: 'unpack'; id: number; stored: Uint8Array; chunks: readonly PackedChunk[] };
 
 export type Answer =
   | { id: number; fetched: Uint8Array }
   | { id: number; unpacked: UnpackedChunk[] }
+  | { id: number; written: (WriteFault | undefined)[] }
   | { id: number; failed: { message: string; code: string | undefined; status: number | undefined } };
 
 /** The environment is passed on: it says whether there is a proxy. */

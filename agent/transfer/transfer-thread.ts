@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { HoldfastError } from '../../core/errors.ts';
+import type { LateWrite, LateWriter, OpenFile, WriteFault } from './late-writes.ts';
 import { ownMemory, type Answer, type Order, type ThreadSettings } from './thread-messages.ts';
 import {
   TransferFailure,
@@ -10,11 +11,11 @@ import {
 } from './transfer.ts';
 
 /**
- * Fetching, hashing and decompressing in a thread of its own, so that the thread that serves clients has its time for
+ * Fetching, hashing, decompressing and late writes in a thread of its own, so that the thread that serves clients has its time for
  * them. It starts with the first order, and again after it died: what it was at fails then as a broken connection
  * does, which is tried again.
  */
-export class TransferThread implements Transfer {
+export class TransferThread implements Transfer, LateWriter {
   readonly #env: Record<string, string | undefined>;
   readonly #waiting = new Map<number, PromiseWithResolvers<Answer>>();
   #worker: Worker | undefined;
@@ -55,6 +56,12 @@ export class TransferThread implements Transfer {
     throw new HoldfastError('UNAVAILABLE', `chunks cannot be unpacked: ${failureOf(answer).message}`, {
       hint: 'a restore tries again by itself; start any other command again',
     });
+  }
+
+  async write(file: OpenFile, writes: readonly LateWrite[]): Promise<(WriteFault | undefined)[]> {
+    const answer = await this.#ask({ kind: 'write', id: ++this.#lastId, file, writes });
+    if ('written' in answer) return answer.written;
+    throw failureOf(answer);
   }
 
   async close(): Promise<void> {

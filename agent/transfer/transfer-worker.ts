@@ -3,6 +3,7 @@ import { constants, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { outboundAgent } from '../connection/outbound-agent.ts';
 import { rangeFetcher } from './range-fetcher.ts';
+import { writeNow } from './late-writes.ts';
 import { ownMemory, type Answer, type Order, type ThreadSettings } from './thread-messages.ts';
 import { TransferFailure, type UnpackedChunk } from './transfer.ts';
 import { unpack } from './unpack.ts';
@@ -26,6 +27,10 @@ function yieldToClients(): void {
 
 port.on('message', (order: Order) => {
   if (order.kind === 'cancel') return running.get(order.id)?.abort();
+  if (order.kind === 'write') {
+    const written = order.writes.map((write) => writeNow(order.file, write));
+    return answer({ id: order.id, written });
+  }
   const work = order.kind === 'fetch' ? fetch(order) : unpackAll(order);
   work.catch((thrown: unknown) => {
     const { code, $metadata } = thrown instanceof TransferFailure ? thrown : new TransferFailure('');

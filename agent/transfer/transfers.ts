@@ -1,5 +1,6 @@
 import { outboundAgent } from '../connection/outbound-agent.ts';
 import { rangeFetcher } from './range-fetcher.ts';
+import type { LateWriter } from './late-writes.ts';
 import { SharedBuffers } from './shared-buffers.ts';
 import { TransferThread } from './transfer-thread.ts';
 import type { Transfer } from './transfer.ts';
@@ -11,6 +12,8 @@ export interface Transfers {
   readonly buffers: SharedBuffers;
   readonly demand: Transfer;
   readonly background: Transfer;
+  /** For what the background writes. @default the file is written by whoever has it open */
+  readonly lateWriter?: LateWriter;
 }
 
 /** What all backgrounds of a process hold at their usual pace; more is left to the garbage collector. */
@@ -31,5 +34,11 @@ export function inlineTransfersBy(env: Record<string, string | undefined>): Tran
 export function openTransfers(env: Record<string, string | undefined>): Transfers & AsyncDisposable {
   const background = new TransferThread(env);
   const { demand } = inlineTransfersBy(env);
-  return { demand, background, buffers, [Symbol.asyncDispose]: () => background.close() };
+  return {
+    demand,
+    background,
+    lateWriter: background,
+    buffers,
+    [Symbol.asyncDispose]: () => background.close(),
+  };
 }

@@ -71,6 +71,10 @@ export class TrackedDevice implements BlockDevice {
     return this.#inner.read(into, offsetBytes);
   }
 
+  readNow(into: Uint8Array, offsetBytes: number): boolean {
+    return this.#inner.readNow?.(into, offsetBytes) ?? false;
+  }
+
   flush(): Promise<void> {
     return this.#inner.flush();
   }

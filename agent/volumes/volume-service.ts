@@ -190,6 +190,7 @@ class Volumes implements VolumeService {
         clock: this.#clock,
         log: this.#log,
         bandwidth: this.#bandwidth,
+        lateWriter: this.#deps.transfers?.lateWriter,
       },
       record,
     );

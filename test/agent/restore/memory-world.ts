@@ -16,7 +16,7 @@ const pageBytes = 4096;
 export class MemoryDisk implements TargetDisk {
   readonly sizeBytes: number;
   readonly #pages = new Map<number, Uint8Array>();
-  readonly counters = { reads: 0, writes: 0, barriers: 0, treeMarks: 0 };
+  readonly counters = { reads: 0, writes: 0, barriers: 0, treeMarks: 0, lateWrites: 0 };
   /** Called before each; may throw or wait. */
   beforeRead: (offsetBytes: number) => void = () => undefined;
   beforeWrite: (offsetBytes: number) => void = () => undefined;
@@ -34,9 +34,21 @@ export class MemoryDisk implements TargetDisk {
     );
   }
 
-  async write(parts: readonly Uint8Array[], offsetBytes: number): Promise<void> {
+  /** Where `isCached`, every read is answered at once. */
+  isCached = false;
+  readNow(into: Uint8Array, offsetBytes: number): boolean {
+    if (this.isCached) void this.read(into, offsetBytes);
+    return this.isCached;
+  }
+
+  async write(
+    parts: readonly Uint8Array[],
+    offsetBytes: number,
+    { late = false }: { late?: boolean } = {},
+  ): Promise<void> {
     const bytes = Buffer.concat(parts);
     this.counters.writes++;
+    if (late) this.counters.lateWrites++;
     this.beforeWrite(offsetBytes);
     if (bytes.length === pageBytes && describeMark(bytes)?.kind === 'tree') this.counters.treeMarks++;
     this.#each(offsetBytes, bytes.length, (page, from, at, length) =>
@@ -116,10 +128,14 @@ export class MemorySnapshot implements SnapshotSource {
   hot: readonly number[] = [];
   hotChunks = () => Promise.resolve(this.hot);
 
+  /** Chunks in memory that is overwritten as soon as it is given back. */
   async *readChunks(start: number, end: number) {
     for (let index = start; index < end; index++)
       yield await this.readChunk(index).then(
-        (bytes) => ({ index, bytes }),
+        (chunk) => {
+          const bytes = chunk && Uint8Array.from(chunk);
+          return { index, bytes, release: () => void bytes?.fill(0xdd) };
+        },
         (thrown: unknown) => ({ index, damage: asCorrupt(thrown) }),
       );
   }

@@ -1,5 +1,6 @@
 import { Bandwidth } from '../../../agent/restore/bandwidth.ts';
 import { LazySource } from '../../../agent/restore/lazy-source.ts';
+import { PlainDevice } from '../../../agent/restore/plain-device.ts';
 import { RestoreEngine } from '../../../agent/restore/restore-engine.ts';
 import { markContextOf } from '../../../agent/restore/starter.ts';
 import { HoldfastError } from '../../../core/errors.ts';
@@ -53,6 +54,7 @@ describe('the cost of a restore', () => {
         writes: 1,
         barriers: 1,
         treeMarks: 1,
+        lateWrites: 0,
         saves: 2,
         fetches: 0,
       });
@@ -103,6 +105,29 @@ describe('the cost of a restore', () => {
   });
 });
 
+describe('writes of the background', () => {
+  it('may be late, and those that a client waits for never are', async () => {
+    const idle = await begin(fullSnapshot(50));
+    const { counters } = idle.disk;
+    const first = counters.writes;
+    await idle.engine.device.write(Buffer.alloc(10), 3 * chunkBytes);
+    expect([counters.lateWrites, counters.writes > first]).toEqual([0, true]);
+    const before = counters.writes;
+    await restoreAll(idle);
+    expect(counters.lateWrites).toBe(counters.writes - before);
+
+    const joined = await begin(fullSnapshot(1));
+    const opened = Promise.withResolvers<void>();
+    joined.snapshot.gate = opened.promise;
+    joined.engine.startBackground();
+    for (let turn = 0; turn < 5; turn++) await new Promise((go) => setImmediate(go));
+    const writing = joined.engine.device.write(Buffer.alloc(10), 5);
+    opened.resolve();
+    await writing;
+    expect(joined.disk.counters.lateWrites).toBe(0);
+  });
+});
+
 describe('reads while restoring', () => {
   it('are answered before anything is on the disk', async () => {
     const setup = await begin(fullSnapshot(10));
@@ -119,6 +144,52 @@ describe('reads while restoring', () => {
     await expect(setup.engine.device.write(Buffer.alloc(512), chunkBytes)).rejects.toBe(unavailable);
     setup.snapshot.fail.clear();
     expectSame(await readAll(setup), await plain(setup.snapshot));
+  });
+
+  it('are answered at once where all of their blocks are restored, and never else', async () => {
+    const setup = await begin(fullSnapshot(10), { arity: 4 });
+    const { device } = setup.engine;
+    const expected = await plain(setup.snapshot);
+    const into = Buffer.alloc(2 * chunkBytes);
+    const now = (block: number, blocks: number) =>
+      device.readNow(into.subarray(0, blocks * chunkBytes), block * chunkBytes);
+    setup.disk.isCached = true;
+    await setup.engine.pause();
+    await device.prefetch(3 * chunkBytes, chunkBytes);
+    expect([now(3, 1), now(2, 1), now(2, 2), now(3, 2)]).toEqual([true, false, false, false]);
+    setup.disk.isCached = false;
+    expect(now(3, 1)).toBe(false);
+    setup.disk.isCached = true;
+    await setup.engine.resumeBackground();
+    expect(await setup.engine.ended()).toBe('restored');
+    expect(now(6, 2)).toBe(true);
+    expectSame(into, expected.subarray(6 * chunkBytes, 8 * chunkBytes));
+    const noticed: number[] = [];
+    device.onRead = (offsetBytes) => noticed.push(offsetBytes);
+    now(1, 1);
+    expect(noticed).toEqual([chunkBytes]);
+    await setup.engine.close();
+    expect(now(6, 2)).toBe(false);
+  });
+
+  it('never see memory that is used again already', async () => {
+    const setup = await begin(fullSnapshot(100));
+    const expected = await plain(setup.snapshot);
+    setup.disk.beforeBarrier = async () => {
+      for (let turn = 0; turn < 3; turn++) await new Promise((go) => setImmediate(go));
+    };
+    setup.engine.startBackground();
+    const readers = Array.from({ length: 20 }, async (_, reader) => {
+      for (let block = reader; setup.engine.state === 'restoring'; block = (block + 7) % 100) {
+        const into = Buffer.alloc(chunkBytes);
+        await setup.engine.device.read(into, block * chunkBytes);
+        expectSame(into, expected.subarray(block * chunkBytes, (block + 1) * chunkBytes));
+        await new Promise((go) => setImmediate(go));
+      }
+    });
+    expect(await setup.engine.ended()).toBe('restored');
+    await Promise.all(readers);
+    expectSame(await readAll(setup), expected);
   });
 
   it('wait with the policy hang', async () => {
@@ -211,6 +282,16 @@ describe('a damaged chunk', () => {
 });
 
 describe('a disk that fails', () => {
+  it('is not read at once either, whoever has it', async () => {
+    const { disk } = await begin(fullSnapshot(1));
+    const device = new PlainDevice(disk, chunkBytes);
+    disk.isCached = true;
+    expect(device.readNow(Buffer.alloc(10), 0)).toBe(true);
+    disk.beforeBarrier = () => Promise.reject(new HoldfastError('IO', 'gone'));
+    await expect(device.flush()).rejects.toMatchObject({ code: 'IO' });
+    expect(device.readNow(Buffer.alloc(10), 0)).toBe(false);
+  });
+
   it('gives a write without room its error and loses nothing', async () => {
     const setup = await begin(fullSnapshot(10));
     setup.disk.beforeWrite = (offset) => {

@@ -266,7 +266,7 @@ export class BackgroundFiller {
         else {
           for (const limit of bandwidths) limit.spend(read.bytes?.length ?? 0);
           chunk?.resolve(read.bytes);
-          if (!read.damage && read.release) releaseAfter(items[read.index - start], read.release);
+          if (!read.damage && read.release) items[read.index - start]?.releaseWhenSettled(read.release);
         }
         next = read.index + 1;
       }
@@ -277,15 +277,6 @@ export class BackgroundFiller {
     }
     for (const chunk of chunks.slice(Math.max(0, inSnapshot - start))) chunk.resolve(undefined);
   }
-}
-
-/**
- * A block that is settled is on the disk or given up: no write has its bytes any more. A client's read that was about
- * to copy them has done so by the end of the turn.
- */
-function releaseAfter(item: WorkItem | undefined, release: () => void): void {
-  const later = (): void => void setImmediate(release);
-  void item?.settled.then(later, later);
 }
 
 function noRoom(freeBytes: number): HoldfastError {

@@ -32,7 +32,7 @@ export class ChunkLoader {
     await this.#budget.acquire(bytes);
     const release = () => this.#budget.release(bytes);
     try {
-      const chunk = await this.#fetch(item.block, signal);
+      const chunk = await this.#fetch(item, signal);
       void item.settled.then(release, release);
       return chunk;
     } catch (thrown) {
@@ -41,10 +41,12 @@ export class ChunkLoader {
     }
   }
 
-  async #fetch(block: number, signal?: AbortSignal): Promise<Uint8Array | undefined> {
+  async #fetch(item: WorkItem, signal?: AbortSignal): Promise<Uint8Array | undefined> {
+    const { block } = item;
+    const onLent = (release: () => void): void => item.releaseWhenSettled(release);
     for (let waitMs = retryMsMin; ; waitMs = Math.min(waitMs * 2, retryMsMax)) {
       try {
-        const chunk = await this.#source.readChunk(block, { priority: 'demand', signal });
+        const chunk = await this.#source.readChunk(block, { priority: 'demand', signal, onLent });
         const damage = wrongLength(this.#source, block, chunk);
         if (damage) throw damage;
         return chunk;

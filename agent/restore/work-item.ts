@@ -37,9 +37,18 @@ export class WorkItem {
     promise.catch(() => undefined);
   }
 
-  /** No client waits for it to be on the disk. */
+  /** No client waits for it to be on the disk: reads are answered before. */
   get isLate(): boolean {
-    return this.background && this.#overlays.length === 0;
+    return this.#overlays.length === 0;
+  }
+
+  /**
+   * The chunk's memory is used again when the item is settled: on the disk or given up, so that no write has its bytes
+   * any more. A client's read that was about to copy them has done so by the end of the turn.
+   */
+  releaseWhenSettled(release: () => void): void {
+    const later = (): void => void setImmediate(release);
+    void this.settled.then(later, later);
   }
 
   setChunk(chunk: Uint8Array | undefined): void {

@@ -1,7 +1,7 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { ChunkLocation } from '../../core/snapshot/format.ts';
 import { keys } from '../../core/snapshot/names.ts';
-import type { Bucket, CallOptions } from '../s3/bucket.ts';
+import type { Bucket, CallOptions, RangeOptions } from '../s3/bucket.ts';
 import { inlineTransfers, type Transfers } from '../transfer/transfers.ts';
 import type { UnpackedChunk } from '../transfer/transfer.ts';
 import { corruptHint } from './manifest-reader.ts';
@@ -38,6 +38,13 @@ export class ChunkReader {
     return this.#plain(chunk, unpacked);
   }
 
+  async readLent(chunk: StoredChunk, options?: CallOptions): Promise<LentChunk> {
+    const { offsetBytes, storedBytes } = chunk.location;
+    const into = this.#transfers.buffers.take(storedBytes);
+    const stored = await this.#range(chunk, offsetBytes, storedBytes, { ...options, into });
+    return (await this.#lend([chunk], stored, into, options))[0]!;
+  }
+
   /**
    * Chunks whose stored bytes are neighbours in one pack, with one request. Each promise settles for itself, so
    * that a damaged chunk is named and leaves its neighbours readable: where the request as a whole finds damage and the
@@ -45,31 +52,41 @@ export class ChunkReader {
    */
   async readRun(run: StoredChunk[], options?: CallOptions): Promise<Promise<LentChunk>[]> {
     const [first, last] = [run[0]!, run.at(-1)!];
-    const start = first.location.offsetBytes;
-    const lengthBytes = last.location.offsetBytes + last.location.storedBytes - start;
-    const key = keys.pack(first.location.pack);
-    const { buffers } = this.#transfers;
-    const into = buffers.take(lengthBytes);
+    const offsetBytes = first.location.offsetBytes;
+    const lengthBytes = last.location.offsetBytes + last.location.storedBytes - offsetBytes;
+    const into = this.#transfers.buffers.take(lengthBytes);
     const stored = await this.#bucket
-      .getRange(key, { offsetBytes: start, lengthBytes }, { ...options, into })
+      .getRange(keys.pack(first.location.pack), { offsetBytes, lengthBytes }, { ...options, into })
       .catch((error: unknown) => damageOf(error));
-    const isMissing = stored instanceof HoldfastError && stored.code === 'NOT_FOUND';
-    const unpacked = stored instanceof HoldfastError ? [] : await this.#unpackShared(stored, run, options);
-    const chunks = run.map(async (chunk, i) => {
-      if (isMissing) throw this.#corrupt(chunk, 'is missing', stored);
-      if (stored instanceof HoldfastError)
-        return { bytes: await this.read(chunk, options), release: () => undefined };
-      const bytes = this.#plain(chunk, unpacked[i]);
-      return { bytes, release: () => releaseStored(bytes) };
+    if (!(stored instanceof HoldfastError)) return this.#lend(run, stored, into, options);
+    const chunks = run.map(async (chunk) => {
+      if (stored.code === 'NOT_FOUND') throw this.#corrupt(chunk, 'is missing', stored);
+      return this.readLent(chunk, options);
     });
+    for (const chunk of chunks) chunk.catch(() => undefined);
+    return chunks;
+  }
+
+  /** Chunks out of what was fetched to `into`, which is used again when none of them lies in it any more. */
+  async #lend(
+    run: StoredChunk[],
+    stored: Uint8Array,
+    into: Uint8Array,
+    options?: CallOptions,
+  ): Promise<Promise<LentChunk>[]> {
+    const { buffers } = this.#transfers;
+    const unpacked = await this.#unpackShared(stored, run, options);
     // What is stored raw lies where it was fetched to.
-    const inPlace = unpacked.filter((one) => 'bytes' in one && one.bytes.buffer === into.buffer);
-    let usedTimes = inPlace.length;
+    let usedTimes = unpacked.filter((one) => 'bytes' in one && one.bytes.buffer === into.buffer).length;
     if (usedTimes === 0) buffers.give(into);
-    const releaseStored = (bytes: Uint8Array): void => {
-      if (bytes.buffer !== into.buffer) buffers.give(bytes);
-      else if (--usedTimes === 0) buffers.give(into);
-    };
+    const chunks = run.map(async (chunk, i) => {
+      const bytes = this.#plain(chunk, unpacked[i]);
+      const release = (): void => {
+        if (bytes.buffer !== into.buffer) buffers.give(bytes);
+        else if (--usedTimes === 0) buffers.give(into);
+      };
+      return { bytes, release };
+    });
     for (const chunk of chunks) chunk.catch(() => undefined);
     return chunks;
   }
@@ -102,7 +119,7 @@ export class ChunkReader {
     return this.#transfers[options?.priority ?? 'demand'].unpack(stored, packed);
   }
 
-  #range(chunk: StoredChunk, offsetBytes: number, lengthBytes: number, options?: CallOptions) {
+  #range(chunk: StoredChunk, offsetBytes: number, lengthBytes: number, options?: RangeOptions) {
     return this.#bucket
       .getRange(keys.pack(chunk.location.pack), { offsetBytes, lengthBytes }, options)
       .catch((error: unknown) => {

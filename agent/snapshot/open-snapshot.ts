@@ -110,7 +110,10 @@ export class OpenedSnapshot implements SnapshotSource {
   async readChunk(index: number, options: ReadChunkOptions = {}): Promise<Uint8Array | undefined> {
     const call = this.#call(index, index + 1, options);
     const chunk = await this.#stored(index, call);
-    return chunk && this.#chunks.read(chunk, call);
+    if (!chunk || !options.onLent) return chunk && this.#chunks.read(chunk, call);
+    const { bytes, release } = await this.#chunks.readLent(chunk, call);
+    options.onLent(release);
+    return bytes;
   }
 
   async isHole(index: number): Promise<boolean> {

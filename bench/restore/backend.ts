@@ -17,6 +17,9 @@ const option = (name: string) => Number(flags[flags.indexOf(name) + 1] ?? 0) * N
 const latencyMs = option('--latency');
 const rate = option('--rate');
 
+/** What has been sent, told and forgotten by a GET of `/deliveries`: which reads of a guest waited for us. */
+let deliveries: { path: string; start: number; end: number; at: number }[] = [];
+
 /** When the connection's next byte may go, on the clock of `performance.now`. */
 const readyAt = new WeakMap<Socket, number>();
 
@@ -33,7 +36,8 @@ async function send(response: ServerResponse, path: string, start: number, end: 
     if (!response.write(bytes)) await new Promise((resolve) => response.once('drain', resolve));
     if (response.destroyed) return;
   }
-  response.end();
+  const { pathname } = new URL(response.req.url ?? '/', 'http://x');
+  response.end(() => deliveries.push({ path: pathname, start, end, at: Date.now() }));
 }
 
 async function get(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
@@ -78,6 +82,11 @@ const server = createServer({ keepAliveTimeout: 60_000 }, async (request, respon
   try {
     const url = new URL(request.url ?? '/', 'http://x');
     const path = join(folder, decodeURIComponent(url.pathname));
+    if (url.pathname === '/deliveries') {
+      response.end(JSON.stringify(deliveries));
+      deliveries = [];
+      return;
+    }
     if (latencyMs) await sleep(latencyMs);
     if (request.method === 'PUT') {
       const parts: Buffer[] = [];

@@ -4,6 +4,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { run, Server } from '../support/processes.ts';
 import { percentile } from '../support/stats.ts';
 import type { BenchCase, Measured } from './cases.ts';
+import { deliveredOfImage, deliveredOfSnapshot, pageBytes, type DeliveredAt } from './deliveries.ts';
 import type { Backend, World } from './world.ts';
 
 const guests = 2;
@@ -91,19 +92,27 @@ function streamed({ child }: Server): Promise<void> {
   });
 }
 
-/** How long each read of a guest took. */
-interface Reads {
-  latenciesMs: number[];
+/** One read of a guest. */
+interface Read {
+  /** Unix milliseconds, as exact as fio's log. */
+  startedAt: number;
+  latencyMs: number;
+  page: number;
+}
+
+interface Guest {
+  reads: Read[];
   seconds: number;
 }
 
 /** Random 4 KiB reads until told to stop. */
-function guest(socket: string, log: string): { stop: () => Promise<Reads> } {
+function guest(socket: string, log: string): { stop: () => Promise<Guest> } {
   const startedAt = performance.now();
   const child = spawn('fio', [
     ...['--name=guest', '--ioengine=nbd', `--uri=nbd+unix:///?socket=${socket}`, '--rw=randread'],
     ...['--bs=4k', '--iodepth=1', '--size=1g', '--time_based', '--runtime=600', '--output-format=json'],
     ...[`--rate_iops=${readsPerSec}`, '--randrepeat=0', `--write_lat_log=${log}`],
+    ...['--log_offset=1', '--log_unix_epoch=1'],
   ]);
   child.stdout.resume();
   return {
@@ -115,29 +124,40 @@ function guest(socket: string, log: string): { stop: () => Promise<Reads> } {
       const file = `${log}_clat.1.log`;
       const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
       await Promise.all(['clat', 'lat', 'slat'].map((kind) => rm(`${log}_${kind}.1.log`, { force: true })));
-      // time in ms, latency in ns, direction, …
-      return { latenciesMs: lines.map((line) => Number(line.split(',')[1]) / 1e6), seconds };
+      return { reads: lines.map(readOf), seconds };
     },
   };
 }
 
+/** A line of fio's log: time of completion in ms, latency in ns, direction, size, offset, … */
+function readOf(line: string): Read {
+  const [endedAt = NaN, latencyNs = NaN, , , offsetBytes = NaN] = line.split(',').map(Number);
+  const latencyMs = latencyNs / 1e6;
+  return { startedAt: endedAt - latencyMs, latencyMs, page: Math.floor(offsetBytes / pageBytes) };
+}
+
 /**
- * Whoever waits as long as the backend takes to its first byte waited for the backend: a miss. What is left is how a
- * guest fares with what is there already, in the time that it did not wait for misses.
+ * A read is a miss where it began before the backend had sent the page, or waited as long as the backend takes to its
+ * first byte: then the page was still on its way to the contender. The others show how a guest fares with what is there
+ * already, in the time that it did not wait for misses.
  */
-function apart(readers: readonly Reads[]): { readsPerSec: number; p99Ms: number; missShare: number } {
-  const isMiss = (latencyMs: number) => latencyMs >= latencyMsOfBackend;
-  const hits = readers.flatMap(({ latenciesMs }) => latenciesMs.filter((ms) => !isMiss(ms)));
-  const all = readers.flatMap(({ latenciesMs }) => latenciesMs);
-  const rates = readers.map(({ latenciesMs, seconds }) => {
-    const missed = latenciesMs.filter(isMiss);
-    const missSeconds = missed.reduce((sum, ms) => sum + ms, 0) / 1000;
-    return (latenciesMs.length - missed.length) / (seconds - missSeconds);
+function apart(guests: readonly Guest[], since: DeliveredAt): Record<string, number> {
+  const isMiss = ({ startedAt, latencyMs, page }: Read) =>
+    latencyMs >= latencyMsOfBackend || startedAt < (since[page] ?? Infinity);
+  const all = guests.flatMap(({ reads }) => reads);
+  const hits = all.filter((read) => !isMiss(read)).map(({ latencyMs }) => latencyMs);
+  const misses = all.filter(isMiss).map(({ latencyMs }) => latencyMs);
+  const rates = guests.map(({ reads, seconds }) => {
+    const missed = reads.filter(isMiss);
+    const missSeconds = missed.reduce((sum, { latencyMs }) => sum + latencyMs, 0) / 1000;
+    return (reads.length - missed.length) / (seconds - missSeconds);
   });
   return {
-    readsPerSec: rates.reduce((sum, rate) => sum + rate, 0),
-    p99Ms: percentile(hits, 0.99),
-    missShare: 1 - hits.length / all.length,
+    'hits/s': rates.reduce((sum, rate) => sum + rate, 0),
+    'hit p50 (ms)': percentile(hits, 0.5),
+    'hit p99 (ms)': percentile(hits, 0.99),
+    'miss p50 (ms)': percentile(misses, 0.5),
+    'miss share': misses.length / all.length,
   };
 }
 
@@ -153,6 +173,7 @@ export const withGuests: BenchCase = {
   round: async (world, order) => {
     await using backend = await world.backend({ latencyMs: latencyMsOfBackend });
     const measured: Measured = {};
+    await backend.deliveries();
     for (const [name, contender] of order(Object.entries(contenders))) {
       const socket = world.path('sock');
       const target = world.path('guests.raw');
@@ -164,13 +185,12 @@ export const withGuests: BenchCase = {
         await done;
         const seconds = (performance.now() - startedAt) / 1000;
         const results = await Promise.all(readers.map((reader) => reader.stop()));
-        const found = apart(results);
-        measured[name] = {
-          'time (s)': seconds,
-          'hits/s': found.readsPerSec,
-          'hit p99 (ms)': found.p99Ms,
-          'miss share': found.missShare,
-        };
+        const deliveries = await backend.deliveries();
+        const since =
+          name === 'holdfast'
+            ? await deliveredOfSnapshot(world, backend, deliveries)
+            : deliveredOfImage(world, deliveries);
+        measured[name] = { 'time (s)': seconds, ...apart(results, since) };
       } finally {
         await server.stop();
         await rm(target, { force: true });

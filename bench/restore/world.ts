@@ -3,6 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run, Server } from '../support/processes.ts';
+import type { Delivery } from './deliveries.ts';
 import { makeImage } from './image.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -112,6 +113,11 @@ export class Backend implements AsyncDisposable {
       AWS_SECRET_ACCESS_KEY: 'bench',
       AWS_REGION: 'us-east-1',
     };
+  }
+
+  /** What it has sent since it was last asked. */
+  async deliveries(): Promise<Delivery[]> {
+    return (await (await fetch(`${this.url}/deliveries`)).json()) as Delivery[];
   }
 
   [Symbol.asyncDispose](): Promise<void> {

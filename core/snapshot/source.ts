@@ -40,4 +40,6 @@ export type ReadChunk =
 export interface ReadChunkOptions {
   signal?: AbortSignal;
   priority?: 'demand' | 'background';
+  /** Of one chunk: its bytes may be lent. To be called back as `ReadChunk.release` is. */
+  onLent?: (release: () => void) => void;
 }

@@ -8,7 +8,7 @@ import type { HoldfastError } from '../../../core/errors.ts';
 import type { Descriptor } from '../../../core/restore/descriptor.ts';
 import { makeGeometry } from '../../../core/restore/geometry.ts';
 import { describeMark } from '../../../core/restore/mark.ts';
-import type { SnapshotSource } from '../../../core/snapshot/source.ts';
+import type { ReadChunkOptions, SnapshotSource } from '../../../core/snapshot/source.ts';
 
 const pageBytes = 4096;
 
@@ -113,9 +113,15 @@ export class MemorySnapshot implements SnapshotSource {
     this.chunkCount = Math.ceil(sizeBytes / chunkBytes);
   }
 
-  async readChunk(index: number): Promise<Uint8Array | undefined> {
+  /** In memory that is overwritten as soon as it is given back. */
+  async readChunk(
+    index: number,
+    { onLent }: Pick<ReadChunkOptions, 'onLent'> = {},
+  ): Promise<Uint8Array | undefined> {
     await this.gate;
-    const chunk = this.#chunk(index);
+    const found = this.#chunk(index);
+    const chunk = found && Uint8Array.from(found);
+    onLent?.(() => void chunk?.fill(0xdd));
     if (!chunk) return undefined;
     this.fetched.push(index);
     const failure = this.fail.get(index);
@@ -128,14 +134,10 @@ export class MemorySnapshot implements SnapshotSource {
   hot: readonly number[] = [];
   hotChunks = () => Promise.resolve(this.hot);
 
-  /** Chunks in memory that is overwritten as soon as it is given back. */
   async *readChunks(start: number, end: number) {
     for (let index = start; index < end; index++)
       yield await this.readChunk(index).then(
-        (chunk) => {
-          const bytes = chunk && Uint8Array.from(chunk);
-          return { index, bytes, release: () => void bytes?.fill(0xdd) };
-        },
+        (bytes) => ({ index, bytes, release: () => void bytes?.fill(0xdd) }),
         (thrown: unknown) => ({ index, damage: asCorrupt(thrown) }),
       );
   }

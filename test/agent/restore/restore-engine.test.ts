@@ -113,6 +113,7 @@ describe('writes of the background', () => {
     await idle.engine.device.write(Buffer.alloc(10), 3 * chunkBytes);
     expect([counters.lateWrites, counters.writes > first]).toEqual([0, true]);
     const before = counters.writes;
+    await idle.engine.device.read(Buffer.alloc(10), 40 * chunkBytes);
     await restoreAll(idle);
     expect(counters.lateWrites).toBe(counters.writes - before);
 

@@ -3,7 +3,7 @@ import type { HoldfastError } from '../../core/errors.ts';
 import { describeMark } from '../../core/restore/mark.ts';
 import { fileError } from '../nbd/file-device.ts';
 import { noFileOrDevice, openError } from '../nbd/path-errors.ts';
-import { identityAt } from '../restore/file-target.ts';
+import { identityAt } from '../restore/identity-at.ts';
 import { realPath } from '../restore/standalone-restore.ts';
 import { findRestore } from '../restore/unfinished-restores.ts';
 import { stateDirectories } from '../state/state-directory.ts';

@@ -10,6 +10,13 @@ export interface LinuxFile {
     lengthBytes: number,
     options: { keepSpace: boolean },
   ): Promise<boolean>;
+  /** The same at once, in a thread that may wait for the disk. */
+  zeroRangeNow(
+    fd: number,
+    offsetBytes: number,
+    lengthBytes: number,
+    options: { keepSpace: boolean },
+  ): boolean;
   /**
    * Reads what is in the page cache, at once and without a thread; may be less than asked. 0 where nothing is there
    * (or the file ends): read as usual then. Undefined where this file system cannot say.
@@ -49,12 +56,15 @@ async function bindLinuxFile(): Promise<LinuxFile> {
   const iovec = new BigUint64Array(2);
   const seek = (fd: number, offsetBytes: number, whence: number): number =>
     Number(lseek(fd, offsetBytes, whence));
+  const modeOf = ({ keepSpace }: { keepSpace: boolean }): number =>
+    FALLOC_FL_KEEP_SIZE | (keepSpace ? FALLOC_FL_ZERO_RANGE : FALLOC_FL_PUNCH_HOLE);
   return {
-    zeroRange: (fd, offsetBytes, lengthBytes, { keepSpace }) => {
-      const mode = FALLOC_FL_KEEP_SIZE | (keepSpace ? FALLOC_FL_ZERO_RANGE : FALLOC_FL_PUNCH_HOLE);
+    zeroRangeNow: (fd, offsetBytes, lengthBytes, options) =>
+      (fallocate as Fallocate)(fd, modeOf(options), offsetBytes, lengthBytes) === 0,
+    zeroRange: (fd, offsetBytes, lengthBytes, options) => {
       return new Promise((resolve) => {
         const call = fallocate as Fallocate & { async: (...args: unknown[]) => void };
-        call.async(fd, mode, offsetBytes, lengthBytes, (error: unknown, result: number) =>
+        call.async(fd, modeOf(options), offsetBytes, lengthBytes, (error: unknown, result: number) =>
           resolve(!error && result === 0),
         );
       });

@@ -98,9 +98,13 @@ export class BatchRunner {
       return target.write([head, body.subarray(headBytes)], offset, { late: this.#late });
     }
     const page = this.#markPage(change.block, change.ownMark);
-    await target.write([page], offset, { late: this.#late });
+    // In one turn, so that both cross to the other thread together.
+    const writing = target.write([page], offset, { late: this.#late });
     const rest = storedBytes(geometry, change.block) - page.length;
-    if (rest > 0) await target.zero(offset + page.length, rest);
+    const zeroing = rest > 0 ? target.zero(offset + page.length, rest, { late: this.#late }) : undefined;
+    // Both are over when this is, failed or not.
+    for (const one of await Promise.allSettled([writing, zeroing]))
+      if (one.status === 'rejected') throw one.reason;
   }
 
   protected async writeHeads(changes: BlockChange[], bodies: ReadonlyMap<number, Body>): Promise<void> {

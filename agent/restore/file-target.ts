@@ -8,8 +8,15 @@ import { noDirectory, noFileOrDevice, openError } from '../nbd/path-errors.ts';
 import { fileNow, type FileNow } from '../nbd/file-now.ts';
 import { loadLinuxFile } from '../nbd/linux-file.ts';
 import { errnoOf, syncDirectory } from '../state/versioned-file.ts';
-import { without, type LateWriter, type OpenFile, type WriteFault } from '../transfer/late-writes.ts';
+import {
+  without,
+  type LateWrite,
+  type LateWriter,
+  type OpenFile,
+  type WriteFault,
+} from '../transfer/late-writes.ts';
 import { LateQueue } from './late-queue.ts';
+import { fileIdentity } from './identity-at.ts';
 import { dropPageCache } from './page-cache.ts';
 import type { TargetDisk } from './target-disk.ts';
 import { deviceSerial, deviceSizeBytes } from './block-device-facts.ts';
@@ -109,10 +116,6 @@ async function targetOf(path: string, handle: FileHandle): Promise<FileTarget> {
   return new OpenTarget({ path, handle, sizeBytes, identity, lockName });
 }
 
-export function fileIdentity(info: { ino: bigint; birthtimeNs: bigint }): TargetIdentity {
-  return { kind: 'file', inode: String(info.ino), bornAtNs: String(info.birthtimeNs) };
-}
-
 class OpenTarget implements FileTarget {
   readonly path: string;
   readonly identity: TargetIdentity;
@@ -174,7 +177,7 @@ class OpenTarget implements FileTarget {
     offsetBytes: number,
     options: { late?: boolean } = {},
   ): Promise<void> {
-    if (options.late && this.#late) return this.#writeLate(this.#late, parts, offsetBytes);
+    if (options.late && (await this.#isWrittenLate({ parts, offsetBytes }))) return;
     this.#refuseRegrowth();
     const [only] = parts;
     if (only && parts.length === 1) return writeFully(this.#io, only, offsetBytes, this.path);
@@ -186,15 +189,16 @@ class OpenTarget implements FileTarget {
     }
   }
 
-  async #writeLate(late: LateQueue, parts: readonly Uint8Array[], offsetBytes: number): Promise<void> {
+  /** False where the thread has died: the same once more does no harm, and this thread can write as well. */
+  async #isWrittenLate(write: LateWrite): Promise<boolean> {
+    if (!this.#late) return false;
     let fault: WriteFault | undefined;
     try {
-      fault = await late.write(parts, offsetBytes);
+      fault = await this.#late.write(write);
     } catch {
-      // The thread died: the same bytes once more do no harm, and this thread can write as well.
-      return this.write(parts, offsetBytes);
+      return false;
     }
-    if (!fault) return;
+    if (!fault) return true;
     if (!('foundBytes' in fault))
       throw fileError('write', this.path, Object.assign(new Error(fault.message), fault));
     const cut = wasCut(this.path, fault.foundBytes, this.#sizeBytes);
@@ -202,7 +206,12 @@ class OpenTarget implements FileTarget {
     throw cut;
   }
 
-  async zero(offsetBytes: number, lengthBytes: number, options: { noHole?: boolean } = {}): Promise<void> {
+  async zero(
+    offsetBytes: number,
+    lengthBytes: number,
+    options: { noHole?: boolean; late?: boolean } = {},
+  ): Promise<void> {
+    if (options.late && (await this.#isWrittenLate({ zeroBytes: lengthBytes, offsetBytes }))) return;
     this.#refuseRegrowth();
     const linux = await loadLinuxFile();
     const keepSpace = options.noHole ?? false;
@@ -270,21 +279,5 @@ class OpenTarget implements FileTarget {
         error ? reject(fileError('write', this.path, error)) : resolve(count),
       );
     });
-  }
-}
-
-/** Whether `path` is the disk of that identity, without opening it; undefined where nothing is there. */
-export async function identityAt(
-  path: string,
-): Promise<{ identity: TargetIdentity; sizeBytes: number } | undefined> {
-  try {
-    const info = await stat(path, { bigint: true });
-    if (info.isFile()) return { identity: fileIdentity(info), sizeBytes: Number(info.size) };
-    const rdev = Number(info.rdev);
-    const sizeBytes = await deviceSizeBytes(rdev);
-    return { identity: { kind: 'device', serial: await deviceSerial(rdev), sizeBytes }, sizeBytes };
-  } catch (cause) {
-    if (errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR') return undefined;
-    throw fileError('look at', path, cause);
   }
 }

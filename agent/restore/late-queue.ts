@@ -18,11 +18,9 @@ export class LateQueue {
   }
 
   /** Why it could not be done, if so. Throws as `LateWriter`. */
-  write(parts: readonly Uint8Array[], offsetBytes: number): Promise<WriteFault | undefined> {
+  write(write: LateWrite): Promise<WriteFault | undefined> {
     if (this.#waiting.length === 0) queueMicrotask(() => this.#send());
-    return new Promise((resolve, reject) =>
-      this.#waiting.push({ write: { parts, offsetBytes }, resolve, reject }),
-    );
+    return new Promise((resolve, reject) => this.#waiting.push({ write, resolve, reject }));
   }
 
   #send(): void {

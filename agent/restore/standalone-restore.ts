@@ -15,7 +15,8 @@ import { refuseUnfinished } from './unfinished-restores.ts';
 import { fileDescriptorStore } from './descriptor-store.ts';
 import type { LateWriter } from '../transfer/late-writes.ts';
 import type { EngineDeps } from './engine-parts.ts';
-import { identityAt, openFileTarget, type FileTarget } from './file-target.ts';
+import { openFileTarget, type FileTarget } from './file-target.ts';
+import { identityAt } from './identity-at.ts';
 import { RestoreEngine } from './restore-engine.ts';
 
 /** A restore that needs no agent: one target, one folder below the state directory. */

@@ -18,7 +18,11 @@ export interface TargetDisk {
    */
   write(parts: readonly Uint8Array[], offsetBytes: number, options?: { late?: boolean }): Promise<void>;
   /** The range reads as zero afterwards; its space may be given back unless `noHole`. */
-  zero(offsetBytes: number, lengthBytes: number, options?: { noHole?: boolean }): Promise<void>;
+  zero(
+    offsetBytes: number,
+    lengthBytes: number,
+    options?: { noHole?: boolean; late?: boolean },
+  ): Promise<void>;
   /** fdatasync: what had returned before the call survives power loss. Never call it again after it failed. */
   barrier(): Promise<void>;
   /** Files only. */

@@ -4,13 +4,8 @@ import { sameIdentity, type TargetIdentity } from '../../core/restore/descriptor
 import { refuseMarked } from './find-mark.ts';
 import { noFileOrDevice, openError } from '../nbd/path-errors.ts';
 import { reserveBytes } from './background-filler.ts';
-import {
-  identityAt,
-  makeFileTarget,
-  openFileTarget,
-  sizeFileTarget,
-  type FileTarget,
-} from './file-target.ts';
+import { makeFileTarget, openFileTarget, sizeFileTarget, type FileTarget } from './file-target.ts';
+import { identityAt } from './identity-at.ts';
 import { refuseUnfinished } from './unfinished-restores.ts';
 import { lockProcess, type ProcessLock } from '../state/process-lock.ts';
 

@@ -1,4 +1,5 @@
 import { fstatSync, writevSync } from 'node:fs';
+import type { LinuxFile } from '../nbd/linux-file.ts';
 
 /** An open file that is written beside what serves clients. */
 export interface OpenFile {
@@ -7,10 +8,13 @@ export interface OpenFile {
   sizeBytes?: number;
 }
 
-export interface LateWrite {
-  parts: readonly Uint8Array[];
-  offsetBytes: number;
-}
+/** Bytes, or so many zeroes whose space may be given back. */
+export type LateWrite =
+  | { offsetBytes: number; parts: readonly Uint8Array[]; zeroBytes?: undefined }
+  | { offsetBytes: number; zeroBytes: number };
+
+/** Zeroes go out in pieces of this size where they cannot be punched. */
+const zeroes = new Uint8Array(256 * 1024);
 
 /** Why a write was not done. */
 export type WriteFault = { code: string | undefined; message: string } | { foundBytes: number };
@@ -21,25 +25,36 @@ export interface LateWriter {
   write(file: OpenFile, writes: readonly LateWrite[]): Promise<(WriteFault | undefined)[]>;
 }
 
-/** One behind the other and without Node's thread pool: two wake-ups for each write cost more than the write. */
+/** At once and without Node's thread pool: two wake-ups for each write cost more than the write. */
 export function writeNow(
   { fd, sizeBytes }: OpenFile,
-  { parts, offsetBytes }: LateWrite,
+  write: LateWrite,
+  linuxFile?: LinuxFile,
 ): WriteFault | undefined {
+  const { offsetBytes } = write;
   try {
     const { size } = sizeBytes === undefined ? { size: Infinity } : fstatSync(fd);
     if (size < (sizeBytes ?? 0)) return { foundBytes: size };
-    for (let left = parts, at = offsetBytes; left.length > 0;) {
-      const count = writevSync(fd, left, at);
-      if (count === 0) return { code: undefined, message: `the file takes no bytes at ${at}` };
-      at += count;
-      left = without(left, count);
-    }
-    return undefined;
+    if (write.zeroBytes === undefined) return writeParts(fd, write.parts, offsetBytes);
+    if (linuxFile?.zeroRangeNow(fd, offsetBytes, write.zeroBytes, { keepSpace: false })) return undefined;
+    let fault: WriteFault | undefined;
+    for (let done = 0; done < write.zeroBytes && !fault; done += zeroes.length)
+      fault = writeParts(fd, [zeroes.subarray(0, write.zeroBytes - done)], offsetBytes + done);
+    return fault;
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     return { code, message };
   }
+}
+
+function writeParts(fd: number, parts: readonly Uint8Array[], offsetBytes: number): WriteFault | undefined {
+  for (let left = parts, at = offsetBytes; left.length > 0;) {
+    const count = writevSync(fd, left, at);
+    if (count === 0) return { code: undefined, message: `the file takes no bytes at ${at}` };
+    at += count;
+    left = without(left, count);
+  }
+  return undefined;
 }
 
 /** What a short write has left. */

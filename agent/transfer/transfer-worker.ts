@@ -3,6 +3,7 @@ import { constants, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { outboundAgent } from '../connection/outbound-agent.ts';
 import { rangeFetcher } from './range-fetcher.ts';
+import { loadLinuxFile } from '../nbd/linux-file.ts';
 import { writeNow } from './late-writes.ts';
 import { ownMemory, type Answer, type Order, type ThreadSettings } from './thread-messages.ts';
 import { TransferFailure, type UnpackedChunk } from './transfer.ts';
@@ -27,11 +28,8 @@ function yieldToClients(): void {
 
 port.on('message', (order: Order) => {
   if (order.kind === 'cancel') return running.get(order.id)?.abort();
-  if (order.kind === 'write') {
-    const written = order.writes.map((write) => writeNow(order.file, write));
-    return answer({ id: order.id, written });
-  }
-  const work = order.kind === 'fetch' ? fetch(order) : unpackAll(order);
+  const work =
+    order.kind === 'fetch' ? fetch(order) : order.kind === 'write' ? writeAll(order) : unpackAll(order);
   work.catch((thrown: unknown) => {
     const { code, $metadata } = thrown instanceof TransferFailure ? thrown : new TransferFailure('');
     const message = thrown instanceof Error ? thrown.message : String(thrown);
@@ -53,6 +51,13 @@ async function fetch(order: Extract<Order, { kind: 'fetch' }>): Promise<void> {
   } finally {
     running.delete(order.id);
   }
+}
+
+async function writeAll({ id, file, writes }: Extract<Order, { kind: 'write' }>): Promise<void> {
+  const linuxFile = writes.some(({ zeroBytes }) => zeroBytes !== undefined)
+    ? await loadLinuxFile()
+    : undefined;
+  answer({ id, written: writes.map((write) => writeNow(file, write, linuxFile)) });
 }
 
 async function unpackAll({ id, stored, chunks }: Extract<Order, { kind: 'unpack' }>): Promise<void> {

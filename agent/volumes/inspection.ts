@@ -1,7 +1,7 @@
 import { asHoldfastError, type HoldfastError } from '../../core/errors.ts';
 import { sameIdentity, type TargetIdentity } from '../../core/restore/descriptor.ts';
 import type { VolumeFault } from '../ports.ts';
-import { identityAt } from '../restore/file-target.ts';
+import { identityAt } from '../restore/identity-at.ts';
 import type { TargetDisk } from '../restore/target-disk.ts';
 import { sampleBytes, signatureOf, type ContentSamples } from './content-samples.ts';
 

@@ -3,7 +3,7 @@ import type { Log } from '../../core/log.ts';
 import { sameIdentity, type Descriptor } from '../../core/restore/descriptor.ts';
 import type { Bandwidth } from '../restore/bandwidth.ts';
 import type { DescriptorStore } from '../restore/descriptor-store.ts';
-import { identityAt } from '../restore/file-target.ts';
+import { identityAt } from '../restore/identity-at.ts';
 import type { Clock } from '../restore/target-disk.ts';
 import type { LateWriter } from '../transfer/late-writes.ts';
 import { passingFaults, type Loss } from './inspection.ts';

@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileIdentity } from '../../agent/restore/file-target.ts';
+import { fileIdentity } from '../../agent/restore/identity-at.ts';
 import { openStandaloneRestore, restoreFolder } from '../../agent/restore/standalone-restore.ts';
 import { systemClock } from '../../agent/restore/system-clock.ts';
 import { decodeDescriptor, encodeDescriptor } from '../../core/restore/descriptor.ts';

@@ -33,6 +33,7 @@ describe('a file as a block device', () => {
   it('writes zeroes where they cannot be punched', async () => {
     const none = {
       zeroRange: async () => false,
+      zeroRangeNow: () => false,
       readNow: () => undefined,
       nextHole: () => undefined,
       nextData: () => undefined,

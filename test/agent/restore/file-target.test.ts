@@ -2,7 +2,7 @@ import { openSync } from 'node:fs';
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openFileTarget } from '../../../agent/restore/file-target.ts';
-import { without, type LateWriter } from '../../../agent/transfer/late-writes.ts';
+import { without, writeNow, type LateWriter } from '../../../agent/transfer/late-writes.ts';
 import { TransferThread } from '../../../agent/transfer/transfer-thread.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
 
@@ -89,10 +89,25 @@ describe('late writes', () => {
     await target.close();
   });
 
+  it('make zeroes, punched or not', async () => {
+    const { path, target } = await opened();
+    await target.write([Buffer.alloc(longBytes, 'x')], 0, late);
+    await Promise.all([target.zero(100, 200, late), target.zero(4096, 4096, late)]);
+    const expected = Buffer.alloc(longBytes, 'x').fill(0, 100, 300).fill(0, 4096);
+    expect(await readFile(path)).toEqual(expected);
+    expect(writeNow(target, { offsetBytes: 0, zeroBytes: 50 })).toBeUndefined();
+    expect(await readFile(path)).toEqual(expected.fill(0, 0, 50));
+    expect(writeNow({ fd: openSync('/dev/full', 'w') }, { offsetBytes: 0, zeroBytes: 50 })).toMatchObject({
+      code: 'ENOSPC',
+    });
+    await target.close();
+  });
+
   it('are made by this thread where the other one has died', async () => {
     const { path, target } = await opened({ write: () => Promise.reject(new Error('it ended')) });
-    await target.write([Buffer.from('ab')], 3, late);
-    expect((await readFile(path)).toString('latin1', 3, 5)).toBe('ab');
+    await target.write([Buffer.from('abc')], 3, late);
+    await target.zero(4, 1, late);
+    expect((await readFile(path)).toString('latin1', 3, 6)).toBe('a\0c');
     await target.close();
   });
 });

@@ -24,7 +24,8 @@ export interface BatchDeps {
 /** A block's bytes as long as it is stored, or undefined for zeroes. */
 export type Body = Uint8Array | undefined;
 
-const zeroHead = new Uint8Array(headBytes);
+/** Shared, so that it costs nothing to hand it to another thread, however often. */
+const zeroes = new Uint8Array(new SharedArrayBuffer(markPageBytes));
 
 /**
  * Restores several blocks with one barrier: marks of children and bodies, in any order; the barrier; then the heads,
@@ -85,7 +86,7 @@ export class BatchRunner {
 
   protected writeMark(block: number, kind: MarkKind): Promise<void> {
     const { target, geometry } = this.deps;
-    return target.write([this.#markPage(block, kind)], blockOffset(geometry, block), { late: this.#late });
+    return target.write(this.#markPage(block, kind), blockOffset(geometry, block), { late: this.#late });
   }
 
   /** The whole block, its mark still in the first sector. */
@@ -93,15 +94,16 @@ export class BatchRunner {
     const { target, geometry, marks } = this.deps;
     const offset = blockOffset(geometry, change.block);
     if (body) {
-      const head = new Uint8Array(headBytes);
-      head.set(encodeMark(marks, change.block, change.ownMark));
-      return target.write([head, body.subarray(headBytes)], offset, { late: this.#late });
+      const mark = encodeMark(marks, change.block, change.ownMark);
+      const head = [mark, zeroes.subarray(0, headBytes - mark.length)];
+      return target.write([...head, body.subarray(headBytes)], offset, { late: this.#late });
     }
     const page = this.#markPage(change.block, change.ownMark);
+    const pageBytes = page.reduce((sum, part) => sum + part.length, 0);
     // In one turn, so that both cross to the other thread together.
-    const writing = target.write([page], offset, { late: this.#late });
-    const rest = storedBytes(geometry, change.block) - page.length;
-    const zeroing = rest > 0 ? target.zero(offset + page.length, rest, { late: this.#late }) : undefined;
+    const writing = target.write(page, offset, { late: this.#late });
+    const rest = storedBytes(geometry, change.block) - pageBytes;
+    const zeroing = rest > 0 ? target.zero(offset + pageBytes, rest, { late: this.#late }) : undefined;
     // Both are over when this is, failed or not.
     for (const one of await Promise.allSettled([writing, zeroing]))
       if (one.status === 'rejected') throw one.reason;
@@ -122,7 +124,7 @@ export class BatchRunner {
   /** Written, never punched. */
   protected writeHead(block: number, body: Body): Promise<void> {
     const { target, geometry } = this.deps;
-    const head = body ? body.subarray(0, headBytes) : zeroHead;
+    const head = body ? body.subarray(0, headBytes) : zeroes.subarray(0, headBytes);
     return target.write([head], blockOffset(geometry, block), { late: this.#late });
   }
 
@@ -137,10 +139,11 @@ export class BatchRunner {
     }
   }
 
-  #markPage(block: number, kind: MarkKind): Uint8Array {
+  /** In parts, so that no page is made for each mark. */
+  #markPage(block: number, kind: MarkKind): Uint8Array[] {
     const { geometry, marks } = this.deps;
-    const page = new Uint8Array(Math.min(markPageBytes, storedBytes(geometry, block)));
-    page.set(encodeMark(marks, block, kind));
-    return page;
+    const pageBytes = Math.min(markPageBytes, storedBytes(geometry, block));
+    const mark = encodeMark(marks, block, kind);
+    return [mark, zeroes.subarray(0, pageBytes - mark.length)];
   }
 }

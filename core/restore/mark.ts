@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { formatLimits } from '../snapshot/geometry.ts';
 
 /**
@@ -24,6 +24,10 @@ export const headBytes = 512;
 export const restoreIdBytes = 16;
 export const markKeyBytes = 32;
 
+const hashOffset = 40;
+const hashBytes = 32;
+const hashBlockBytes = 64;
+
 export type MarkKind = 'tree' | 'pass';
 /**
  * `damaged`: this restore's id and block index with a hash that is not right. Reading it as "no mark" would serve
@@ -31,12 +35,12 @@ export type MarkKind = 'tree' | 'pass';
  */
 export type MarkReading = MarkKind | 'none' | 'damaged';
 
-/** Which restore's marks these are. Made once: preparing the key takes five times as long as hashing with it. */
+/** Which restore's marks these are. */
 export interface MarkContext {
   readonly restoreId: Uint8Array;
-  readonly key: KeyObject;
-  /** What every hash begins with. */
-  readonly front: Uint8Array;
+  /** What the two hashes of an HMAC begin with, and room for what follows. */
+  readonly inner: Uint8Array;
+  readonly outer: Uint8Array;
 }
 
 export function makeMarkContext(p: {
@@ -52,13 +56,21 @@ export function makeMarkContext(p: {
     return [length, bytes];
   });
   const front = Buffer.concat([Buffer.from('holdfast mark 1\0', 'latin1'), ...names]);
-  return { restoreId: p.restoreId, key: createSecretKey(p.markKey), front };
+  return {
+    restoreId: p.restoreId,
+    inner: Buffer.concat([padded(p.markKey, 0x36), front, Buffer.alloc(hashOffset)]),
+    outer: Buffer.concat([padded(p.markKey, 0x5c), Buffer.alloc(hashBytes)]),
+  };
+}
+
+/** RFC 2104. The key is no longer than a block of SHA-256. */
+function padded(key: Uint8Array, byte: number): Uint8Array {
+  return Uint8Array.from({ length: hashBlockBytes }, (_, i) => (key[i] ?? 0) ^ byte);
 }
 
 export const markMagic: Readonly<Uint8Array> = Buffer.from('HFSTMARK', 'latin1');
 const version = 1;
 const kindCodes = { tree: 1, pass: 2 } as const;
-const hashOffset = 40;
 
 export function encodeMark(context: MarkContext, block: number, kind: MarkKind): Uint8Array {
   const mark = Buffer.alloc(markBytes);
@@ -87,12 +99,15 @@ function kindOf(code: number | undefined): MarkKind | undefined {
   return code === kindCodes.tree ? 'tree' : code === kindCodes.pass ? 'pass' : undefined;
 }
 
-const keyedHash = ({ key, front }: MarkContext, mark: Uint8Array): Buffer =>
-  createHmac('sha256', key)
-    .update(front)
-    .update(mark)
-    .digest()
-    .subarray(0, markBytes - hashOffset);
+/**
+ * HMAC-SHA256 by two calls for the whole of a hash: an object of `createHmac` for each of millions of marks stays in
+ * memory until the garbage collector has been there twice.
+ */
+function keyedHash({ inner, outer }: MarkContext, mark: Uint8Array): Uint8Array {
+  inner.set(mark, inner.length - hashOffset);
+  outer.set(hash('sha256', inner, 'buffer'), hashBlockBytes);
+  return hash('sha256', outer, 'buffer').subarray(0, markBytes - hashOffset);
+}
 
 /** What a mark says of itself, without the key and so without proof; undefined where there is none. */
 export function describeMark(

@@ -18,6 +18,7 @@ import { startProgress } from './progress.ts';
 import { addCopyCommand } from './snapshot-copy-command.ts';
 import { addDeleteCommand, addGcCommand } from './snapshot-delete-commands.ts';
 import { parseSizeBytes } from './units.ts';
+import { openTransfers } from '../transfer/transfers.ts';
 import { printUploaded, showUpload } from './upload-output.ts';
 import { plainTable } from './volume-table.ts';
 import { exampleText } from './example-text.ts';
@@ -81,7 +82,8 @@ function addCreateCommand(snapshot: Command, cli: CliContext): void {
 }
 
 async function create(source: string, flags: CreateFlags, cli: CliContext): Promise<void> {
-  const bucket = bucketAt(parseS3Url(flags.to), cli);
+  await using transfers = openTransfers(cli.env);
+  const bucket = bucketAt(parseS3Url(flags.to), cli, { transfers });
   const chunkBytes = flags.chunkSize === undefined ? undefined : parseSizeBytes(flags.chunkSize);
   const volumeId = flags.volume ?? volumeIdOf(source);
   const input = await openPathInput(source, {
@@ -97,6 +99,7 @@ async function create(source: string, flags: CreateFlags, cli: CliContext): Prom
       volumeId,
       parentId,
       chunkBytes,
+      encoder: transfers.encoder,
       hotChunks: async ({ chunkCount, signal }) =>
         parentId === undefined
           ? []

@@ -8,7 +8,7 @@
 export interface Bucket {
   /** `s3://bucket/prefix`, for messages. */
   readonly url: string;
-  put(key: string, body: Uint8Array, options?: CallOptions): Promise<void>;
+  put(key: string, body: Uint8Array, options?: PutOptions): Promise<void>;
   /** The whole object; CORRUPT where it is longer than `maxBytes`. */
   get(key: string, options: CallOptions & { maxBytes: number }): Promise<Uint8Array>;
   /** Exactly these bytes; CORRUPT where the object ends before. */
@@ -28,6 +28,11 @@ export interface CallOptions {
   signal?: AbortSignal;
   /** Of a range: whether a client waits for it. @default demand */
   priority?: 'demand' | 'background';
+}
+
+export interface PutOptions extends CallOptions {
+  /** SHA-256 of the body, where the caller knows it: S3 checks what arrives against it. */
+  hash?: Uint8Array;
 }
 
 export interface RangeOptions extends CallOptions {

@@ -2,13 +2,12 @@ import {
   DeleteObjectsCommand,
   GetObjectCommand,
   ListObjectsV2Command,
-  PutObjectCommand,
   type _Object as S3Object,
   type ListObjectsV2CommandOutput,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { HoldfastError } from '../../core/errors.ts';
-import type { Bucket, CallOptions, ListedObject, RangeOptions } from './bucket.ts';
+import type { Bucket, CallOptions, ListedObject, PutOptions, RangeOptions } from './bucket.ts';
 import { collectBody } from './collect-body.ts';
 import {
   defaultRetryPolicy,
@@ -20,6 +19,7 @@ import {
 import { classifyS3Failure, s3Error } from './s3-errors.ts';
 import { s3Url } from './s3-url.ts';
 import { withinTime } from './within-time.ts';
+import { putCommand } from './put-command.ts';
 import { RangeSigner } from '../transfer/sign-range.ts';
 import { objectTooLong, TransferFailure } from '../transfer/transfer.ts';
 import { inlineTransfers, type Transfers } from '../transfer/transfers.ts';
@@ -62,9 +62,9 @@ class S3Bucket implements Bucket {
     this.url = s3Url(options);
   }
 
-  async put(key: string, body: Uint8Array, options?: CallOptions): Promise<void> {
+  async put(key: string, body: Uint8Array, options?: PutOptions): Promise<void> {
     await this.#call('put', key, options, (client, signal) =>
-      client.send(new PutObjectCommand({ ...this.#object(key), Body: body }), { abortSignal: signal }),
+      client.send(putCommand(this.#object(key), body, options?.hash), { abortSignal: signal }),
     );
   }
 

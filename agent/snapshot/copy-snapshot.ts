@@ -40,7 +40,8 @@ export async function copySnapshot(options: CopySnapshotOptions): Promise<Create
     const { volumeId, createdAtMs, chunkBytes } = original.root;
     const { parentId, onProgress, now } = options;
     const source = sourceOf(original, signal);
-    const copy = { parentId, onProgress, signal, now, random, takenAtMs: createdAtMs, chunksInFlightMax };
+    const made = { parentId, onProgress, signal, now, random, takenAtMs: createdAtMs, chunksInFlightMax };
+    const copy = { ...made, encoder: transfers?.encoder };
     const hotChunks = () => knownHotChunks(from, original, { signal });
     return await createSnapshot({ ...copy, bucket: to, source, volumeId, chunkBytes, hotChunks });
   } finally {

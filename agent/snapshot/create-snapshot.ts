@@ -3,6 +3,7 @@ import { defaultChunkBytes, geometryOf } from '../../core/snapshot/geometry.ts';
 import { checkSnapshotId, newSnapshotId, type RandomBytes } from '../../core/snapshot/names.ts';
 import { checkVolumeId } from '../../core/snapshot/root-codec.ts';
 import type { Bucket } from '../s3/bucket.ts';
+import type { ChunkEncoder } from './chunk-encoder.ts';
 import { writeHotChunks, type HotListOwner } from './hot-lists.ts';
 import { openSnapshot, type OpenedSnapshot } from './open-snapshot.ts';
 import { uploadPinId } from './pins.ts';
@@ -28,6 +29,8 @@ export interface CreateSnapshotOptions {
   takenAtMs?: number;
   /** Chunks that are read, hashed and compressed at the same time. @default 8 */
   chunksInFlightMax?: number;
+  /** What hashes and compresses. @default in this thread */
+  encoder?: ChunkEncoder | undefined;
   /** Objects uploaded at the same time, each up to 8 MiB in memory. @default 4 */
   uploadsInFlightMax?: number;
   /** Chunks that a restore is to fetch first, asked for when everything else has arrived. @default none */

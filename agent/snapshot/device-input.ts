@@ -20,9 +20,9 @@ export function deviceInput(device: BlockDevice): SnapshotInput {
   return {
     sizeBytes: device.sizeBytes,
     isZero,
-    async readChunk({ offsetBytes, lengthBytes }) {
+    async readChunk({ offsetBytes, lengthBytes, into }) {
       if (await isZero(offsetBytes, lengthBytes)) return undefined;
-      const bytes = Buffer.allocUnsafeSlow(lengthBytes);
+      const bytes = into?.() ?? Buffer.allocUnsafeSlow(lengthBytes);
       await device.read(bytes, offsetBytes);
       return bytes;
     },

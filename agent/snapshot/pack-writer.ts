@@ -1,6 +1,7 @@
 import { packHeader, packHeaderBytes } from '../../core/snapshot/format.ts';
 import { keys, newObjectName, type RandomBytes } from '../../core/snapshot/names.ts';
 import type { Bucket } from '../s3/bucket.ts';
+import type { ChunkEncoder } from './chunk-encoder.ts';
 import type { UploadPool } from './upload-pool.ts';
 
 /**
@@ -9,6 +10,12 @@ import type { UploadPool } from './upload-pool.ts';
  */
 export const packTargetBytes = 8 * 1024 * 1024;
 
+/** Stored bytes whose memory is used again from `release` on. */
+interface StoredPart {
+  stored: Uint8Array;
+  release?: () => void;
+}
+
 /** Appends stored chunks to packs and uploads each pack when it is full. */
 export class PackWriter {
   readonly #bucket: Bucket;
@@ -16,8 +23,9 @@ export class PackWriter {
   readonly #owner: string;
   readonly #random: RandomBytes;
   readonly #signal: AbortSignal;
+  readonly #encoder: ChunkEncoder;
   #name = '';
-  #parts: Uint8Array[] = [];
+  #parts: StoredPart[] = [];
   #lengthBytes = 0;
   /** Of all packs that were started to be uploaded. */
   uploadedBytes = 0;
@@ -25,8 +33,14 @@ export class PackWriter {
   constructor(
     bucket: Bucket,
     pool: UploadPool,
-    { owner, random, signal }: { owner: string; random: RandomBytes; signal: AbortSignal },
+    {
+      owner,
+      random,
+      signal,
+      encoder,
+    }: { owner: string; random: RandomBytes; signal: AbortSignal; encoder: ChunkEncoder },
   ) {
+    this.#encoder = encoder;
     this.#bucket = bucket;
     this.#pool = pool;
     this.#owner = owner;
@@ -35,15 +49,15 @@ export class PackWriter {
   }
 
   /** Where the bytes will be once `finish` has resolved. */
-  async add(stored: Uint8Array): Promise<{ pack: string; offsetBytes: number }> {
+  async add({ stored, release }: StoredPart): Promise<{ pack: string; offsetBytes: number }> {
     if (this.#parts.length > 0 && this.#lengthBytes + stored.length > packTargetBytes) await this.finish();
     if (this.#parts.length === 0) {
       this.#name = newObjectName(this.#owner, this.#random);
-      this.#parts = [packHeader()];
+      this.#parts = [{ stored: packHeader() }];
       this.#lengthBytes = packHeaderBytes;
     }
     const offsetBytes = this.#lengthBytes;
-    this.#parts.push(stored);
+    this.#parts.push({ stored, ...(release && { release }) });
     this.#lengthBytes += stored.length;
     return { pack: this.#name, offsetBytes };
   }
@@ -51,10 +65,25 @@ export class PackWriter {
   /** Hands the last pack to the pool; the pool's `drain` tells whether all of them arrived. */
   async finish(): Promise<void> {
     if (this.#parts.length === 0) return;
-    const body = Buffer.concat(this.#parts, this.#lengthBytes);
+    const body = this.#body();
     const key = keys.pack(this.#name);
     this.#parts = [];
     this.uploadedBytes += body.length;
-    await this.#pool.start(() => this.#bucket.put(key, body, { signal: this.#signal }));
+    await this.#pool.start(async () => {
+      const hash = await this.#encoder.sha256(body);
+      await this.#bucket.put(key, body, { signal: this.#signal, hash });
+      this.#encoder.give(body);
+    });
+  }
+
+  #body(): Uint8Array {
+    const body = this.#encoder.take(this.#lengthBytes);
+    let at = 0;
+    for (const { stored, release } of this.#parts) {
+      body.set(stored, at);
+      at += stored.length;
+      release?.();
+    }
+    return body;
   }
 }

@@ -13,6 +13,8 @@ export interface SnapshotInput {
     index: number;
     offsetBytes: number;
     lengthBytes: number;
+    /** Memory for just so many bytes, for an input that has none of its own. */
+    into?: () => Uint8Array;
   }): Promise<Uint8Array | undefined>;
   /** True where the range is known to be zero without being read: lets large sparse volumes pass quickly. */
   isZero?(offsetBytes: number, lengthBytes: number): Promise<boolean>;

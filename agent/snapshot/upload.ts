@@ -9,7 +9,7 @@ import {
   type Geometry,
 } from '../../core/snapshot/geometry.ts';
 import { encodeRoot } from '../../core/snapshot/root-codec.ts';
-import { encodeChunk, type EncodedChunk } from './chunk-encoder.ts';
+import { inlineEncoder, type ChunkEncoder, type EncodedChunk } from './chunk-encoder.ts';
 import type { CreateResult, CreateSnapshotOptions } from './create-snapshot.ts';
 import { inOrder } from './in-order.ts';
 import { ManifestWriter } from './manifest-writer.ts';
@@ -36,6 +36,7 @@ export class Upload {
   readonly #options: CreateSnapshotOptions;
   readonly #state: UploadState;
   readonly #geometry: Geometry;
+  readonly #encoder: ChunkEncoder;
   readonly #packs: PackWriter;
   readonly #manifest: ManifestWriter;
   #newChunks = 0;
@@ -46,7 +47,8 @@ export class Upload {
     const chunkBytes = state.parent?.chunkBytes ?? options.chunkBytes ?? defaultChunkBytes;
     this.#geometry = geometryOf(options.source.sizeBytes, chunkBytes);
     const own = { owner: state.snapshotId, random: options.random, signal: state.signal };
-    this.#packs = new PackWriter(options.bucket, state.pool, own);
+    this.#encoder = options.encoder ?? inlineEncoder;
+    this.#packs = new PackWriter(options.bucket, state.pool, { ...own, encoder: this.#encoder });
     this.#manifest = new ManifestWriter(options.bucket, state.pool, this.#geometry, own);
   }
 
@@ -99,14 +101,15 @@ export class Upload {
         encoded: parentEntry ? { kind: 'same', entry: parentEntry } : { kind: 'hole' },
       };
     const offsetBytes = index * this.#geometry.chunkBytes;
-    const plain = await this.#options.source.readChunk({ index, offsetBytes, lengthBytes });
+    const into = () => this.#encoder.take(lengthBytes);
+    const plain = await this.#options.source.readChunk({ index, offsetBytes, lengthBytes, into });
     if (plain === undefined) return { ...item, parentEntry, encoded: { kind: 'hole' } };
     if (plain.length !== lengthBytes)
       throw new HoldfastError(
         'IO',
         `the source gave ${plain.length} of ${lengthBytes} bytes at ${offsetBytes}`,
       );
-    return { ...item, parentEntry, encoded: await encodeChunk(plain, parentEntry) };
+    return { ...item, parentEntry, encoded: await this.#encoder.encode(plain, parentEntry) };
   }
 
   async #append(step: Step): Promise<void> {
@@ -119,7 +122,7 @@ export class Upload {
       return this.#manifest.addEntry(undefined, leafFits && parentEntry === undefined, parentLeaf);
     if (encoded.kind === 'same') return this.#manifest.addEntry(encoded.entry, leafFits, parentLeaf);
     const { stored, algorithm, hash } = encoded;
-    const place = await this.#packs.add(stored);
+    const place = await this.#packs.add(encoded);
     this.#newChunks += 1;
     return this.#manifest.addEntry(
       { ...place, storedBytes: stored.length, algorithm, hash },

@@ -38,7 +38,10 @@ export class SharedBuffers {
   }
 }
 
-/** Frees memory of our own now, where the garbage collector would find it only later; part of something larger stays. */
-export function discard({ buffer, byteLength }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
+/**
+ * Frees memory now that is nobody else's, where the garbage collector would find it only later. What Node cuts from the
+ * memory that small buffers share stays.
+ */
+export function discard({ buffer }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength > Buffer.poolSize) buffer.transfer(0);
 }

@@ -1,3 +1,4 @@
+import type { Encoding } from '../snapshot/chunk-encoder.ts';
 import type { LateWrite, OpenFile, WriteFault } from './late-writes.ts';
 import type { PackedChunk, SignedRequest, UnpackedChunk } from './transfer.ts';
 
@@ -6,11 +7,18 @@ export type Order =
   | { kind: 'fetch'; id: number; request: SignedRequest; lengthBytes: number; into: Uint8Array | undefined }
   | { kind: 'cancel'; id: number }
   | { kind: 'write'; id: number; file: OpenFile; writes: readonly LateWrite[] }
+  | { kind: 'encode'; id: number; plain: Uint8Array; parentHash: Uint8Array | undefined; into: Uint8Array }
+  | { kind: 'hash'; id: number; bytes: Uint8Array }
   | { kind: 'unpack'; id: number; stored: Uint8Array; chunks: readonly PackedChunk[] };
 
 export type Answer =
   | { id: number; fetched: Uint8Array }
   | { id: number; unpacked: UnpackedChunk[] }
+  | {
+      id: number;
+      encoded: Exclude<Encoding, { kind: 'zstd' }> | { kind: 'zstd'; hash: Uint8Array; packedBytes: number };
+    }
+  | { id: number; hash: Uint8Array }
   | { id: number; written: (WriteFault | undefined)[] }
   | { id: number; failed: { message: string; code: string | undefined; status: number | undefined } };
 

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { HoldfastError } from '../../core/errors.ts';
+import type { Encoding } from '../snapshot/chunk-encoder.ts';
 import type { LateWrite, LateWriter, OpenFile, WriteFault } from './late-writes.ts';
 import { ownMemory, type Answer, type Order, type ThreadSettings } from './thread-messages.ts';
 import {
@@ -11,7 +12,7 @@ import {
 } from './transfer.ts';
 
 /**
- * Fetching, hashing, decompressing and late writes in a thread of its own, so that the thread that serves clients has its time for
+ * Fetching, hashing, packing, unpacking and late writes in a thread of its own, so that the thread that serves clients has its time for
  * them. It starts with the first order, and again after it died: what it was at fails then as a broken connection
  * does, which is tried again.
  */
@@ -61,6 +62,21 @@ export class TransferThread implements Transfer, LateWriter {
   async write(file: OpenFile, writes: readonly LateWrite[]): Promise<(WriteFault | undefined)[]> {
     const answer = await this.#ask({ kind: 'write', id: ++this.#lastId, file, writes });
     if ('written' in answer) return answer.written;
+    throw failureOf(answer);
+  }
+
+  /** As `encodeNow`, of shared memory. Throws where the thread has died; so does the next one. */
+  async encode(plain: Uint8Array, parentHash: Uint8Array | undefined, into: Uint8Array): Promise<Encoding> {
+    const answer = await this.#ask({ kind: 'encode', id: ++this.#lastId, plain, parentHash, into });
+    if (!('encoded' in answer)) throw failureOf(answer);
+    const { encoded } = answer;
+    if (encoded.kind !== 'zstd') return encoded;
+    return { kind: 'zstd', hash: encoded.hash, packed: into.subarray(0, encoded.packedBytes) };
+  }
+
+  async sha256(bytes: Uint8Array): Promise<Uint8Array> {
+    const answer = await this.#ask({ kind: 'hash', id: ++this.#lastId, bytes });
+    if ('hash' in answer) return answer.hash;
     throw failureOf(answer);
   }
 

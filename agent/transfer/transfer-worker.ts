@@ -1,9 +1,11 @@
 import { readlinkSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
+import { sha256 } from '../../core/snapshot/format.ts';
 import { outboundAgent } from '../connection/outbound-agent.ts';
 import { rangeFetcher } from './range-fetcher.ts';
 import { loadLinuxFile } from '../nbd/linux-file.ts';
+import { encodeNow } from '../snapshot/chunk-encoder.ts';
 import { writeNow } from './late-writes.ts';
 import { ownMemory, type Answer, type Order, type ThreadSettings } from './thread-messages.ts';
 import { TransferFailure, type UnpackedChunk } from './transfer.ts';
@@ -28,14 +30,27 @@ function yieldToClients(): void {
 
 port.on('message', (order: Order) => {
   if (order.kind === 'cancel') return running.get(order.id)?.abort();
-  const work =
-    order.kind === 'fetch' ? fetch(order) : order.kind === 'write' ? writeAll(order) : unpackAll(order);
-  work.catch((thrown: unknown) => {
+  perform(order).catch((thrown: unknown) => {
     const { code, $metadata } = thrown instanceof TransferFailure ? thrown : new TransferFailure('');
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     answer({ id: order.id, failed: { message, code, status: $metadata.httpStatusCode } });
   });
 });
+
+async function perform(order: Exclude<Order, { kind: 'cancel' }>): Promise<void> {
+  switch (order.kind) {
+    case 'fetch':
+      return fetch(order);
+    case 'unpack':
+      return unpackAll(order);
+    case 'write':
+      return writeAll(order);
+    case 'encode':
+      return encode(order);
+    case 'hash':
+      return answer({ id: order.id, hash: sha256(order.bytes) });
+  }
+}
 
 function answer(message: Answer, buffers: readonly Uint8Array[] = []): void {
   port.postMessage(message, ownMemory(buffers));
@@ -58,6 +73,13 @@ async function writeAll({ id, file, writes }: Extract<Order, { kind: 'write' }>)
     ? await loadLinuxFile()
     : undefined;
   answer({ id, written: writes.map((write) => writeNow(file, write, linuxFile)) });
+}
+
+async function encode({ id, plain, parentHash, into }: Extract<Order, { kind: 'encode' }>): Promise<void> {
+  const encoding = encodeNow(plain, parentHash, into);
+  if (encoding.kind !== 'zstd') return answer({ id, encoded: encoding });
+  const { kind, hash, packed } = encoding;
+  answer({ id, encoded: { kind, hash, packedBytes: packed.length } });
 }
 
 async function unpackAll({ id, stored, chunks }: Extract<Order, { kind: 'unpack' }>): Promise<void> {

@@ -1,5 +1,8 @@
+import { availableParallelism } from 'node:os';
 import { outboundAgent } from '../connection/outbound-agent.ts';
 import { rangeFetcher } from './range-fetcher.ts';
+import type { ChunkEncoder } from '../snapshot/chunk-encoder.ts';
+import { EncoderThreads } from './encoder-threads.ts';
 import type { LateWriter } from './late-writes.ts';
 import { SharedBuffers } from './shared-buffers.ts';
 import { TransferThread } from './transfer-thread.ts';
@@ -14,6 +17,8 @@ export interface Transfers {
   readonly background: Transfer;
   /** For what the background writes. @default the file is written by whoever has it open */
   readonly lateWriter?: LateWriter;
+  /** For what a snapshot stores. @default in the caller's thread */
+  readonly encoder?: ChunkEncoder;
 }
 
 /** What all backgrounds of a process hold at their usual pace; more is left to the garbage collector. */
@@ -30,15 +35,21 @@ export function inlineTransfersBy(env: Record<string, string | undefined>): Tran
   return { demand: transfer, background: transfer, buffers };
 }
 
-/** The background has a thread of its own; the environment says whether there is a proxy. Dispose of it at the end. */
+/** More threads than this gain nothing: the link, or the disk, is the limit by then. */
+const encodersMax = 4;
+
+/**
+ * The background has a thread of its own, and snapshots have some; each starts with its first work. The environment
+ * says whether there is a proxy. Dispose of it at the end.
+ */
 export function openTransfers(env: Record<string, string | undefined>): Transfers & AsyncDisposable {
   const background = new TransferThread(env);
   const { demand } = inlineTransfersBy(env);
-  return {
-    demand,
-    background,
-    lateWriter: background,
-    buffers,
-    [Symbol.asyncDispose]: () => background.close(),
+  const encoderCount = Math.min(encodersMax, availableParallelism());
+  const encoders = Array.from({ length: encoderCount }, () => new TransferThread(env));
+  const encoder = new EncoderThreads(encoders, buffers);
+  const close = async (): Promise<void> => {
+    await Promise.all([background, ...encoders].map((thread) => thread.close()));
   };
+  return { demand, background, lateWriter: background, encoder, buffers, [Symbol.asyncDispose]: close };
 }

@@ -7,7 +7,7 @@ import type { Bandwidth } from '../restore/bandwidth.ts';
 import type { DescriptorStore } from '../restore/descriptor-store.ts';
 import { RestoreEngine } from '../restore/restore-engine.ts';
 import type { Clock } from '../restore/target-disk.ts';
-import type { LateWriter } from '../transfer/late-writes.ts';
+import type { Transfers } from '../transfer/transfers.ts';
 import { geometryFor, newDescriptor, type RestoreParams } from '../restore/restore-plan.ts';
 import { openVolumeTarget, prepareVolumeTarget, type LockedTarget } from '../restore/volume-target.ts';
 
@@ -16,7 +16,7 @@ export interface RestoreDeps {
   clock: Clock;
   log: Log;
   bandwidth: Bandwidth;
-  lateWriter?: LateWriter | undefined;
+  transfers?: Transfers | undefined;
 }
 
 export interface OpenRestore extends LockedTarget {
@@ -75,7 +75,7 @@ export async function resumeRestore(
 
 function engineDeps(deps: RestoreDeps, { target }: LockedTarget, source: SnapshotSource, volumeId: string) {
   const { store, clock, bandwidth, log } = deps;
-  target.writeLateBy(deps.lateWriter);
+  target.writeLateBy(deps.transfers?.lateWriter);
   const onTrouble = ({ code, message }: HoldfastError, block: number) =>
     log('warn', 'restore.trouble', { volumeId, block, code, message });
   return { target, source, store, clock, sharedBandwidth: bandwidth, onTrouble };

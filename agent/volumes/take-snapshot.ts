@@ -9,6 +9,7 @@ import { knownHotChunks } from '../snapshot/hot-lists.ts';
 import type { ChangedGrains } from './changed-grains.ts';
 import { PointInTime } from './point-in-time.ts';
 import { isParentGone } from './snapshot-access.ts';
+import type { ChunkEncoder } from '../snapshot/chunk-encoder.ts';
 import type { TrackedDevice } from './tracked-device.ts';
 import type { VolumeRecord } from './volume-record.ts';
 
@@ -19,6 +20,7 @@ export interface TakeSnapshotParams {
   parent: VolumeRecord['lastSnapshot'];
   firstReads: FirstReads;
   bucket: Bucket;
+  encoder?: ChunkEncoder | undefined;
   now: () => number;
   signal?: AbortSignal;
   onProgress: (progress: SnapshotProgress) => void;
@@ -64,6 +66,7 @@ async function attempt(p: TakeSnapshotParams, parent: VolumeRecord['lastSnapshot
       volumeId: p.volumeId,
       parentId: parent?.snapshotId,
       chunkBytes,
+      encoder: p.encoder,
       ...(parent && changed && { changed: (index: number) => isChanged(changed, index) }),
       hotChunks: async ({ chunkCount, signal }) => {
         const known = parent && (await knownHotChunks(p.bucket, { ...parent, chunkCount }, { signal }));

@@ -5,7 +5,7 @@ import type { Bandwidth } from '../restore/bandwidth.ts';
 import type { DescriptorStore } from '../restore/descriptor-store.ts';
 import { identityAt } from '../restore/identity-at.ts';
 import type { Clock } from '../restore/target-disk.ts';
-import type { LateWriter } from '../transfer/late-writes.ts';
+import type { Transfers } from '../transfer/transfers.ts';
 import { passingFaults, type Loss } from './inspection.ts';
 import type { SnapshotAccess } from './snapshot-access.ts';
 import type { VolumeRecord } from './volume-record.ts';
@@ -18,7 +18,7 @@ export interface VolumeDeps {
   clock: Clock;
   log: Log;
   bandwidth: Bandwidth;
-  lateWriter?: LateWriter | undefined;
+  transfers?: Transfers | undefined;
 }
 
 /** Once a restore is complete its descriptor says nothing any more; before that the volume is lost without it. */

@@ -190,7 +190,7 @@ class Volumes implements VolumeService {
         clock: this.#clock,
         log: this.#log,
         bandwidth: this.#bandwidth,
-        lateWriter: this.#deps.transfers?.lateWriter,
+        transfers: this.#deps.transfers,
       },
       record,
     );

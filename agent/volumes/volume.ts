@@ -82,6 +82,7 @@ export class Volume {
         read: (into, offsetBytes) => opened.tracked.read(into, offsetBytes),
         parent: this.#record.lastSnapshot,
         firstReads: this.#firstReads,
+        encoder: this.#deps.transfers?.encoder,
         bucket: await this.#deps.snapshots.bucket({ kind: 'snapshot', volumeId }),
       });
       await this.#mutex.run(() => this.#save({ lastSnapshot }));

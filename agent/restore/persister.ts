@@ -57,6 +57,7 @@ export class Persister {
     const present = this.#items.get(block);
     if (present?.stage === 'taken') return undefined;
     const item = present ?? this.#add(block, false);
+    if (present) this.#prefer(present);
     const whole = item.addOverlay(overlay);
     if (whole && item.stage === 'fetching') this.#makeReady(item);
     else if (!item.base && item.stage === 'fetching') this.#load(item, load);
@@ -74,6 +75,16 @@ export class Persister {
     for (const item of [...this.#items.values()]) if (item.stage !== 'taken') this.#settle(item, error);
     this.#ready.demand = [];
     this.#ready.background = [];
+  }
+
+  /** A client waits now for what only the background had asked for. */
+  #prefer(item: WorkItem): void {
+    if (item.isWaitedFor) return;
+    item.isWaitedFor = true;
+    if (item.stage !== 'ready') return;
+    const { background, demand } = this.#ready;
+    background.splice(background.indexOf(item), 1);
+    demand.push(item);
   }
 
   #add(block: number, background: boolean): WorkItem {
@@ -98,7 +109,7 @@ export class Persister {
 
   #makeReady(item: WorkItem): void {
     item.stage = 'ready';
-    this.#ready[item.background ? 'background' : 'demand'].push(item);
+    this.#ready[item.isWaitedFor ? 'demand' : 'background'].push(item);
     this.#running ??= this.#run().finally(() => (this.#running = undefined));
   }
 

@@ -18,6 +18,8 @@ export class WorkItem {
   readonly background: boolean;
   /** The chunk (undefined: a hole), where it is fetched at all. */
   base: Promise<Uint8Array | undefined> | undefined;
+  /** It comes before what only the background asks for. */
+  isWaitedFor: boolean;
   stage: 'fetching' | 'ready' | 'taken' = 'fetching';
   /** Resolves when the block is restored; never an unhandled rejection. */
   readonly settled: Promise<void>;
@@ -30,6 +32,7 @@ export class WorkItem {
     this.block = block;
     this.geometry = geometry;
     this.background = background;
+    this.isWaitedFor = !background;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.settled = promise;
     this.resolve = resolve;

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { openFileTarget } from '../../../agent/restore/file-target.ts';
 import { without, writeNow, type LateWriter } from '../../../agent/transfer/late-writes.ts';
 import { TransferThread } from '../../../agent/transfer/transfer-thread.ts';
@@ -134,4 +136,23 @@ it('reads at once what the page cache has', async () => {
     await new Promise((go) => setImmediate(go));
   expect(into).toEqual((await readFile(path)).subarray(4096, 4196));
   await target.close();
+});
+
+it('writes on behind a short write, whoever writes', async () => {
+  const path = join(temporaryDirectory(), 'disk');
+  await writeFile(path, Buffer.alloc(longBytes));
+  const module = (name: string) => JSON.stringify(new URL(`../../../agent/${name}`, import.meta.url).href);
+  const code = `
+    import { openFileTarget } from ${module('restore/file-target.ts')};
+    import { writeNow } from ${module('transfer/late-writes.ts')};
+    process.on('SIGXFSZ', () => undefined);
+    const target = await openFileTarget(${JSON.stringify(path)});
+    const parts = [Buffer.alloc(4000, 'a'), Buffer.alloc(4000, 'b'), Buffer.alloc(4000, 'c')];
+    console.log(await target.write(parts, 0).then(() => 'written', (error) => error.code));
+    console.log(writeNow(target, { parts, offsetBytes: 0 })?.code);`;
+  // The kernel takes what fits below the limit, and refuses the rest when it is asked again.
+  const node = [process.execPath, '--input-type=module', '-e', code];
+  const { stdout } = await promisify(execFile)('prlimit', ['--fsize=10000', ...node]);
+  expect(stdout.trim().split('\n')).toEqual(['NO_SPACE', 'EFBIG']);
+  expect((await readFile(path)).toString('latin1', 9990)).toBe('c'.repeat(10));
 });

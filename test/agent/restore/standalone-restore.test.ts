@@ -1,4 +1,4 @@
-import { mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openStandaloneRestore, realPath, restoreFolder } from '../../../agent/restore/standalone-restore.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
@@ -68,4 +68,47 @@ it('lets one of several restores to the same path begin, whose folder the others
     expect(await readdir(restoreFolder(state, await realPath(path)))).toEqual(['restore.json']);
     await winner?.value.close();
   }
+});
+
+describe('a restore that goes on', () => {
+  const begun = async () => {
+    const dir = temporaryDirectory();
+    const path = await realPath(join(dir, 'v.img'));
+    const state = join(dir, 'state');
+    await (await open(path, state)).close();
+    return { path, state };
+  };
+
+  it('refuses another disk at the same path, blank or a copy, and a shorter one', async () => {
+    const { path, state } = await begun();
+    const bytes = await readFile(path);
+    for (const content of [Buffer.alloc(bytes.length), bytes]) {
+      await rename(path, `${path}.was`);
+      await writeFile(path, content);
+      await expect(open(path, state)).rejects.toMatchObject({ code: 'WRONG_TARGET' });
+      await rename(`${path}.was`, path);
+    }
+    await (await open(path, state)).close();
+    await truncate(path, 4096);
+    await expect(open(path, state)).rejects.toMatchObject({ code: 'WRONG_TARGET' });
+  });
+
+  it('asks for the very snapshot that it was begun from', async () => {
+    const { path, state } = await begun();
+    const asked: (string | undefined)[] = [];
+    const again = await openStandaloneRestore({
+      path,
+      snapshotId: source.snapshotId,
+      stateDirectory: state,
+      openSource: async (_restoreId, rootHash) => {
+        asked.push(rootHash && Buffer.from(rootHash).toString('hex'));
+        return source;
+      },
+      abandon: () => Promise.resolve(),
+      engineDeps: { clock: testClock() },
+    });
+    await again.engine.device.read(Buffer.alloc(10), 4096);
+    expect(asked).toEqual([Buffer.from(source.rootHash).toString('hex')]);
+    await again.close();
+  });
 });

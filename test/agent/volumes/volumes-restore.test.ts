@@ -1,7 +1,9 @@
-import { ListObjectsV2Command } from '@aws-sdk/client-s3';
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { link, mkdir, open, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lockPath, prepareVolumeTarget } from '../../../agent/restore/volume-target.ts';
+import { keys } from '../../../core/snapshot/names.ts';
+import { decodeRoot, encodeRoot } from '../../../core/snapshot/root-codec.ts';
 import { MiB, sha, World } from './world.ts';
 
 let world: World;
@@ -397,6 +399,44 @@ describe('a restore of a volume', () => {
     await writeFile(path, Buffer.concat([Buffer.from('HFSTMARK'), bytes.subarray(8)]));
     await again.remove('v');
     await expect(again.create({ volumeId: 'w', path })).rejects.toMatchObject({ code: 'WRONG_TARGET' });
+  });
+
+  it('goes on with no other disk, blank or a copy, and with no other snapshot of the same name', async () => {
+    const volumes = await world.service('other-disk');
+    const { path } = await world.file('other-disk', 8 * MiB);
+    await volumes.create({ volumeId: 'v', path });
+    const { snapshotId } = await volumes.snapshot({ volumeId: 'v' });
+    await rm(path);
+    await volumes.restore({ volumeId: 'v', snapshotId, bandwidthBytesPerSec: 4 * MiB });
+    await volumes.pauseRestore('v');
+    await volumes.close();
+    const half = await readFile(path);
+    for (const content of [Buffer.alloc(half.length), half]) {
+      await rename(path, `${path}.was`);
+      await writeFile(path, content);
+      const wrong = await world.service('other-disk');
+      expect(wrong.get('v')).toMatchObject({ state: 'failed', health: { reason: 'wrong-target' } });
+      const nbd = await world.nbd(wrong, 'v');
+      await expect(nbd.read(7 * MiB, 10)).rejects.toThrow();
+      nbd.close();
+      await wrong.close();
+      await rename(`${path}.was`, path);
+    }
+    const key = `other-disk/${keys.root(snapshotId)}`;
+    const place = { Bucket: world.s3.bucket, Key: key };
+    const stored = await world.s3.client.send(new GetObjectCommand(place));
+    const root = await stored.Body!.transformToByteArray();
+    const forged = encodeRoot({ ...decodeRoot(root, 'root'), volumeId: 'another' });
+    await world.s3.client.send(new PutObjectCommand({ ...place, Body: forged }));
+    const again = await world.service('other-disk');
+    const nbd = await world.nbd(again, 'v');
+    await expect(nbd.read(7 * MiB, 10)).rejects.toThrow();
+    nbd.close();
+    await again.close();
+    await world.s3.client.send(new PutObjectCommand({ ...place, Body: root }));
+    const right = await world.service('other-disk');
+    await right.resumeRestore('v');
+    expect(await right.waitRestored('v')).toEqual({ outcome: 'restored', snapshotId });
   });
 
   it('that loses its disk half-way is failed, and can be begun again', async () => {

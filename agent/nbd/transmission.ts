@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { requestMaxBytes } from './exports.ts';
+import { IdlePoll } from './idle-poll.ts';
 import { createRequestReader } from './reader.ts';
 import { ReplySender } from './reply-sender.ts';
 import { performNow } from './perform-now.ts';
@@ -39,6 +40,7 @@ export function runTransmission(
 ): Transmission {
   const reader = createRequestReader(requestMaxBytes(session.device), session.buffers);
   const replies = new ReplySender(socket, session.buffers, () => pump());
+  const poll = new IdlePoll();
   let requestsInFlight = 0;
   let bytesInFlight = 0;
   let draining = false;
@@ -125,8 +127,10 @@ export function runTransmission(
 
   socket.on('data', (chunk: Buffer) => {
     if (draining) return;
+    const isQuick = poll.arrived();
     reader.push(chunk);
     pump();
+    if (requestsInFlight === 0) poll.answered(isQuick);
   });
   socket.on('drain', pump);
   socket.on('close', () => {

@@ -114,6 +114,8 @@ export interface FileDeviceOptions {
 /** A write of zeroes where they cannot be punched goes out in pieces of this size. */
 const zeroesBytes = 256 * 1024;
 const zeroes = Buffer.alloc(zeroesBytes);
+/** To look before each of a dozen writes that come together is a sixth of what they take. */
+const lookEveryMs = 0.25;
 /** One call looks for no more extents, because it looks synchronously. */
 const extentsPerCallMax = 256;
 
@@ -188,7 +190,17 @@ function fileDevice({
   const refuseRegrowth = (): void => {
     if (isFile) refuseIfCut(fd, name, sizeBytes);
   };
-  const isCut = (): boolean => isFile && fstatSync(fd).size < sizeBytes;
+  let lookedAtMs = -Infinity;
+  let isShort = false;
+  const isCut = (): boolean => {
+    if (!isFile) return false;
+    const nowMs = performance.now();
+    if (nowMs - lookedAtMs > lookEveryMs) {
+      lookedAtMs = nowMs;
+      isShort = fstatSync(fd).size < sizeBytes;
+    }
+    return isShort;
+  };
   let syncs = 0;
   const flush = async (): Promise<void> => {
     refuseIfLost();

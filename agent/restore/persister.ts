@@ -110,7 +110,7 @@ export class Persister {
   #makeReady(item: WorkItem): void {
     item.stage = 'ready';
     this.#ready[item.isWaitedFor ? 'demand' : 'background'].push(item);
-    this.#running ??= this.#run().finally(() => (this.#running = undefined));
+    this.#running ??= this.#run();
   }
 
   async #run(): Promise<void> {
@@ -121,6 +121,8 @@ export class Persister {
       if (failure) for (const item of batch) this.#settle(item, failure);
       else await this.#persist(batch);
     }
+    // With nothing awaited since the last look, or what became ready in between would stay where it is.
+    this.#running = undefined;
   }
 
   #take(): WorkItem[] {

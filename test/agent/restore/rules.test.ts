@@ -350,3 +350,32 @@ it('a write to a restored block is not acknowledged when the volume has stopped 
   gate.resolve();
   await expect(writing).rejects.toMatchObject({ code: 'IO' });
 });
+
+it('no write stays behind, at whatever moment it comes in line', async () => {
+  for (let hops = 0; hops < 40; hops++) {
+    const setup = await begin(fullSnapshot(2));
+    const whole = Buffer.alloc(chunkBytes, 1);
+    const first = setup.engine.device.write(whole, 0);
+    const second = (async () => {
+      await first;
+      for (let hop = 0; hop < hops; hop++) await Promise.resolve();
+      await setup.engine.device.write(whole, chunkBytes);
+    })();
+    const late = new Promise((go) => setTimeout(go, 1000, 'late').unref());
+    expect([hops, await Promise.race([second, late])]).toEqual([hops, undefined]);
+  }
+  // Also one that waited for the block's last batch.
+  for (let hops = 0; hops < 40; hops++) {
+    const setup = await begin(fullSnapshot(2));
+    const item = setup.engine.device.prefetch(0, chunkBytes);
+    const writing = (async () => {
+      for (let hop = 0; hop < hops; hop++) await Promise.resolve();
+      await setup.engine.device.write(Buffer.alloc(chunkBytes, 1), chunkBytes);
+    })();
+    const late = new Promise((go) => setTimeout(go, 1000, 'late').unref());
+    expect([hops, await Promise.race([Promise.all([item, writing]), late])]).toEqual([
+      hops,
+      [undefined, undefined],
+    ]);
+  }
+});

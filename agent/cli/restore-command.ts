@@ -94,6 +94,7 @@ async function restore(url: string, target: string, flags: RestoreFlags, cli: Cl
   const name = exportNameOf(flags.exportName, target);
   if (listen && 'unix' in listen) await requireSocketPlace(listen.unix);
   await using transfers = openTransfers(cli.env);
+  if (flags.background) transfers.warm?.();
   const bucket = bucketAt(location, cli, { transfers });
   const stuck = Promise.withResolvers<never>();
   // Whoever serves goes on for what its clients can read. Nobody waits for a file that nothing more comes to.

@@ -1,9 +1,8 @@
 import type { Agent as HttpAgent, ClientRequest } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Agent, type AgentConnectOpts } from 'agent-base';
-import { HttpsProxyAgent } from 'https-proxy-agent';
-import { ProxyAgent } from 'proxy-agent';
-import { isLoopback } from '../identity/gateway-identity.ts';
+import type { ProxyAgent } from 'proxy-agent';
+import { isLoopback } from '../../core/loopback.ts';
 import { openTunnel } from './connect-tunnel.ts';
 
 const proxyVariables = ['https_proxy', 'http_proxy', 'all_proxy'];
@@ -27,30 +26,37 @@ export function outboundAgent(
 /** Chooses the way as everybody does; what goes through CONNECT goes through our own, which is bounded. */
 class OutboundAgent extends Agent {
   readonly #connectTimeoutMs: number;
-  readonly #ways: ProxyAgent;
+  #ways: Promise<ProxyAgent> | undefined;
 
   constructor(connectTimeoutMs: number) {
     super({ keepAlive: true });
     this.#connectTimeoutMs = connectTimeoutMs;
-    const standard = new ProxyAgent().getProxyForUrl;
-    this.#ways = new ProxyAgent({
-      keepAlive: true,
-      // WebSockets go the way of HTTP: by default they would ask for WSS_PROXY, which nobody sets.
-      getProxyForUrl: (url, request) => {
-        const asHttp = url.replace(/^ws/, 'http');
-        return isLoopback(new URL(asHttp).hostname) ? '' : standard(asHttp, request);
-      },
-    });
   }
 
   override async connect(request: ClientRequest, to: AgentConnectOpts): Promise<Duplex | HttpAgent> {
-    const way = await this.#ways.connect(request, to);
+    this.#ways ??= proxyWays();
+    const way = await (await this.#ways).connect(request, to);
+    const { HttpsProxyAgent } = await import('https-proxy-agent');
     if (!(way instanceof HttpsProxyAgent)) return way;
     return openTunnel(way.proxy, to, { asking: request, timeoutMs: this.#connectTimeoutMs });
   }
 
   override destroy(): void {
-    this.#ways.destroy();
+    void this.#ways?.then((ways) => ways.destroy());
     super.destroy();
   }
+}
+
+/** Loaded with the first connection: most machines have no proxy, and every start would take longer for it. */
+async function proxyWays(): Promise<ProxyAgent> {
+  const { ProxyAgent } = await import('proxy-agent');
+  const standard = new ProxyAgent().getProxyForUrl;
+  return new ProxyAgent({
+    keepAlive: true,
+    // WebSockets go the way of HTTP: by default they would ask for WSS_PROXY, which nobody sets.
+    getProxyForUrl: (url, request) => {
+      const asHttp = url.replace(/^ws/, 'http');
+      return isLoopback(new URL(asHttp).hostname) ? '' : standard(asHttp, request);
+    },
+  });
 }

@@ -1,3 +1,4 @@
+import { isLoopback } from '../../core/loopback.ts';
 import { z } from 'zod';
 import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
 import { readVersionedFile, writeVersionedFile, type FileFormat } from '../state/versioned-file.ts';
@@ -79,6 +80,3 @@ export function requireSafeUrl(text: string, [secure, plain]: [string, string], 
     });
   return url;
 }
-
-export const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);

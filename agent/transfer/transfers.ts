@@ -19,6 +19,8 @@ export interface Transfers {
   readonly lateWriter?: LateWriter;
   /** For what a snapshot stores. @default in the caller's thread */
   readonly encoder?: ChunkEncoder;
+  /** The background will have work soon. */
+  readonly warm?: () => void;
 }
 
 /** What all backgrounds of a process hold at their usual pace; more is left to the garbage collector. */
@@ -51,5 +53,6 @@ export function openTransfers(env: Record<string, string | undefined>): Transfer
   const close = async (): Promise<void> => {
     await Promise.all([background, ...encoders].map((thread) => thread.close()));
   };
-  return { demand, background, lateWriter: background, encoder, buffers, [Symbol.asyncDispose]: close };
+  const warm = (): void => background.warm();
+  return { demand, background, lateWriter: background, encoder, warm, buffers, [Symbol.asyncDispose]: close };
 }

@@ -56,6 +56,7 @@ export class SnapshotAccess {
 
   /** Opens a snapshot that stays in place until it is released, also if it is deleted meanwhile. */
   async pin(volumeId: string, snapshotId: string, restoreId: string): Promise<OpenedSnapshot> {
+    this.#transfers?.warm?.();
     const bucket = await this.bucket({ kind: 'restore', volumeId, snapshotId });
     const options = { note: { volumeId }, transfers: this.#transfers };
     return openPinned(bucket, snapshotId, pinId(restoreId), options).catch((thrown: unknown) => {

@@ -1,5 +1,5 @@
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
-import { link, mkdir, open, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { cp, link, mkdir, open, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lockPath, prepareVolumeTarget } from '../../../agent/restore/volume-target.ts';
 import { keys } from '../../../core/snapshot/names.ts';
@@ -478,6 +478,29 @@ describe('a snapshot of a volume', () => {
     await volumes.cancelRestore('v');
     await volumes.restore({ volumeId: 'v', snapshotId: midway.snapshotId });
     expect(await volumes.waitRestored('v')).toMatchObject({ outcome: 'restored' });
+    expect(sha(await readFile(path))).toBe(sha(bytes));
+  });
+
+  it('has no marks either where everything has to be read, as after a crash in the course of a restore', async () => {
+    const volumes = await world.service('crashed');
+    const { path, bytes } = await world.file('crashed', 16 * MiB);
+    await volumes.create({ volumeId: 'v', path });
+    const { snapshotId } = await volumes.snapshot({ volumeId: 'v' });
+    await rm(path);
+    await volumes.restore({ volumeId: 'v', snapshotId, bandwidthBytesPerSec: MiB });
+    await volumes.pauseRestore('v');
+    // What a crash leaves: the state as it is now, without what an orderly end writes down.
+    const state = join(world.dir, 'crashed', 'volumes');
+    await cp(state, `${state}.crash`, { recursive: true });
+    await volumes.close();
+    await rm(state, { recursive: true });
+    await rename(`${state}.crash`, state);
+    const again = await world.service('crashed');
+    expect(again.get('v').restore?.fraction).toBeLessThan(0.9);
+    const midway = await again.snapshot({ volumeId: 'v' });
+    await again.cancelRestore('v');
+    await again.restore({ volumeId: 'v', snapshotId: midway.snapshotId });
+    expect(await again.waitRestored('v')).toMatchObject({ outcome: 'restored' });
     expect(sha(await readFile(path))).toBe(sha(bytes));
   });
 

@@ -13,8 +13,8 @@ export interface PinOptions extends CallOptions {
 /**
  * Keeps a snapshot's data in place while it is needed, also if the snapshot is deleted meanwhile. `pinId` is the
  * holder's own name, for example a restore's id: pin once, record it, and after a restart open the snapshot with
- * the recorded id. The pin stands before the look at root and tombstone; a deleter's tombstone stands before the
- * look at pins. Throws NOT_FOUND, GONE (deleted before the pin stood) and the bucket's errors.
+ * the recorded id. The pin stands before the look at root and tombstone; a collector, which alone
+ * takes data away, reads the tombstones before it looks at the pins. Throws NOT_FOUND, GONE (deleted before the pin stood) and the bucket's errors.
  */
 export async function pinSnapshot(
   bucket: Bucket,

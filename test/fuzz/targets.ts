@@ -1,3 +1,5 @@
+import { responseHead } from './http-target.ts';
+import { mustHold } from './must-hold.ts';
 import { createHash } from 'node:crypto';
 import { BufferPool } from '../../agent/nbd/buffer-pool.ts';
 import { afterTls, handleOption, startNegotiation } from '../../agent/nbd/handshake.ts';
@@ -22,10 +24,6 @@ export interface FuzzTarget {
   /** Reads it. May throw HoldfastErrors and nothing else; throws another error where a bound is broken. */
   run: (bytes: Buffer) => void;
 }
-
-const mustHold = (holds: boolean, what: string): void => {
-  if (!holds) throw new Error(what);
-};
 
 const id = '01m81ktykr252k7y9vjb1wvsjj';
 const name = `${id}/${'5a'.repeat(16)}`;
@@ -278,6 +276,7 @@ const descriptor: FuzzTarget = {
 };
 
 export const targets: readonly FuzzTarget[] = [
+  responseHead,
   handshake,
   requests,
   root,

@@ -249,7 +249,8 @@ function report(engine: RestoreEngine, flags: RestoreFlags, cli: CliContext): vo
     const event = { event: isDone ? 'restored' : 'stopped', snapshotId, volumeBytes, fraction };
     cli.stdout(`${JSON.stringify(event)}\n`);
   } else if (isDone) cli.stdout(`restored: ${path} (${volumeBytes} bytes) from ${snapshotId}\n`);
-  if (isDone || flags.nbd) return;
+  // One that serves is told to end, done or not; one that is to end when it is done has not done that.
+  if (isDone || (flags.nbd && !flags.exitWhenDone)) return;
   throw new HoldfastError('STEP_FAILED', `stopped at ${percent(fraction)}: ${path} is not complete`, {
     hint: 'the same command goes on where it was',
   });

@@ -31,18 +31,22 @@ export class ChunkReader {
     this.#label = `snapshot ${snapshotId}`;
   }
 
-  async read(chunk: StoredChunk, options?: CallOptions): Promise<Uint8Array> {
-    const { offsetBytes, storedBytes } = chunk.location;
-    const stored = await this.#range(chunk, offsetBytes, storedBytes, options);
-    const [unpacked] = await this.#unpack(stored, [chunk], options);
-    return this.#plain(chunk, unpacked);
+  read(chunk: StoredChunk, options?: CallOptions): Promise<Uint8Array> {
+    return twice(async () => {
+      const { offsetBytes, storedBytes } = chunk.location;
+      const stored = await this.#range(chunk, offsetBytes, storedBytes, options);
+      const [unpacked] = await this.#unpack(stored, [chunk], options);
+      return this.#plain(chunk, unpacked);
+    });
   }
 
-  async readLent(chunk: StoredChunk, options?: CallOptions): Promise<LentChunk> {
-    const { offsetBytes, storedBytes } = chunk.location;
-    const into = this.#transfers.buffers.take(storedBytes);
-    const stored = await this.#range(chunk, offsetBytes, storedBytes, { ...options, into });
-    return (await this.#lend([chunk], stored, into, options))[0]!;
+  readLent(chunk: StoredChunk, options?: CallOptions): Promise<LentChunk> {
+    return twice(async () => {
+      const { offsetBytes, storedBytes } = chunk.location;
+      const into = this.#transfers.buffers.take(storedBytes);
+      const stored = await this.#range(chunk, offsetBytes, storedBytes, { ...options, into });
+      return (await this.#lend([chunk], stored, into, options))[0]!;
+    });
   }
 
   /**
@@ -58,13 +62,15 @@ export class ChunkReader {
     const stored = await this.#bucket
       .getRange(keys.pack(first.location.pack), { offsetBytes, lengthBytes }, { ...options, into })
       .catch((error: unknown) => damageOf(error));
-    if (!(stored instanceof HoldfastError)) return this.#lend(run, stored, into, options);
+    if (!(stored instanceof HoldfastError)) {
+      const lent = await this.#lend(run, stored, into, options);
+      return settling(lent.map((one, i) => one.catch(() => this.readLent(run[i]!, options))));
+    }
     const chunks = run.map(async (chunk) => {
       if (stored.code === 'NOT_FOUND') throw this.#corrupt(chunk, 'is missing', stored);
       return this.readLent(chunk, options);
     });
-    for (const chunk of chunks) chunk.catch(() => undefined);
-    return chunks;
+    return settling(chunks);
   }
 
   /** Chunks out of what was fetched to `into`, which is used again when none of them lies in it any more. */
@@ -87,8 +93,7 @@ export class ChunkReader {
       };
       return { bytes, release };
     });
-    for (const chunk of chunks) chunk.catch(() => undefined);
-    return chunks;
+    return settling(chunks);
   }
 
   #unpackShared(stored: Uint8Array, run: StoredChunk[], options?: CallOptions): Promise<UnpackedChunk[]> {
@@ -140,6 +145,22 @@ export class ChunkReader {
     const { pack, offsetBytes, storedBytes } = location;
     return `${this.#label}: chunk ${index} (${keys.pack(pack)}, ${storedBytes} bytes at ${offsetBytes}) ${why}`;
   }
+}
+
+/** What comes wrong once may be what is in between; the stored object is wrong each time. */
+async function twice<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code !== 'CORRUPT') throw error;
+    return read();
+  }
+}
+
+/** None is an unhandled rejection, whoever looks at which. */
+function settling<T>(all: Promise<T>[]): Promise<T>[] {
+  for (const one of all) one.catch(() => undefined);
+  return all;
 }
 
 /** CORRUPT (the pack ends too early) or NOT_FOUND; throws what says nothing about the pack. */

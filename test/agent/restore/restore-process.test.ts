@@ -130,6 +130,17 @@ describe('holdfast-agent restore', () => {
     expect(await run.exit).toMatchObject({ code: 0 });
   });
 
+  it('that is to end when it is done says so where it is ended before', async () => {
+    const target = join(dir, 'ended.img');
+    const socket = join(dir, 'ended.sock');
+    const flags = ['--nbd', `unix:${socket}`, '--exit-when-done', '--bandwidth', '1MiB'];
+    const running = agent(['restore', url, target, ...flags]);
+    await running.event('progress', (event) => Number(event['fraction']) > 0);
+    running.child.kill('SIGTERM');
+    const { code, stderr } = await running.exit;
+    expect([code, stderr]).toEqual([1, expect.stringContaining('is not complete')]);
+  });
+
   it('ends cleanly on SIGTERM and goes on with the next run', async () => {
     const target = join(dir, 'term.img');
     const first = agent(['restore', url, target, '--bandwidth', '4MiB']);

@@ -167,3 +167,38 @@ test('a reader that is closed ends what is in flight and reads no more', async (
   await expect(snapshot.readChunk(0)).rejects.toMatchObject({ code: 'IO' });
   await expect(snapshot.readChunk(10)).rejects.toMatchObject({ code: 'INVALID_INPUT' });
 });
+
+describe('bytes that come wrong', () => {
+  /** Gives the first so many answers with a flipped bit, as something in between may. */
+  const flipping = (times: number): void => {
+    const getRange = bucket.getRange.bind(bucket);
+    let left = times;
+    bucket.getRange = async (...args) => {
+      const got = await getRange(...args);
+      if (left-- > 0) got[0]! ^= 1;
+      return got;
+    };
+  };
+  const lentTo = async () => {
+    const snapshot = await openSnapshot(bucket, snapshotId, { rootHash });
+    return snapshot.readChunk(1, { onLent: () => undefined });
+  };
+
+  it('once are asked for again, by clients and by the background', async () => {
+    flipping(1);
+    expect(expectRightOrCorrupt(await readAll())).toBe(0);
+    flipping(1);
+    expect(Buffer.compare((await lentTo())!, bytes.subarray(4096, 8192))).toBe(0);
+    flipping(1);
+    const snapshot = await openSnapshot(bucket, snapshotId, { rootHash });
+    for await (const read of snapshot.readChunks(0, snapshot.chunkCount)) expect(read.damage).toBeUndefined();
+    flipping(1);
+    expect(await verifySnapshot(bucket, snapshotId)).toMatchObject({ damagedChunks: 0 });
+  });
+
+  it('again and again are damage', async () => {
+    flipping(Infinity);
+    expect(expectRightOrCorrupt(await readAll())).toBeGreaterThan(3);
+    await expect(lentTo()).rejects.toMatchObject({ code: 'CORRUPT' });
+  });
+});

@@ -255,11 +255,13 @@ export class BackgroundFiller {
     signal: AbortSignal,
   ): Promise<void> {
     const { source, bandwidths } = this.#deps;
-    const inSnapshot = Math.min(start + chunks.length, source.chunkCount);
+    // A run may begin behind the snapshot's end: zeroes of a volume that is larger.
+    const inSnapshot = Math.max(start, Math.min(start + chunks.length, source.chunkCount));
     const options = { signal, priority: 'background' as const };
     let next = start;
     try {
-      for await (const read of source.readChunks(next, inSnapshot, options)) {
+      const reads = start < inSnapshot ? source.readChunks(start, inSnapshot, options) : [];
+      for await (const read of reads) {
         const chunk = chunks[read.index - start];
         const damage = read.damage ?? wrongLength(source, read.index, read.bytes);
         if (read.damage || damage) chunk?.reject(damage);

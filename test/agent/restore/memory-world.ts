@@ -135,6 +135,7 @@ export class MemorySnapshot implements SnapshotSource {
   hotChunks = () => Promise.resolve(this.hot);
 
   async *readChunks(start: number, end: number) {
+    if (start > end || end > this.chunkCount) throw new Error(`there are no chunks ${start} to ${end}`);
     for (let index = start; index < end; index++)
       yield await this.readChunk(index).then(
         (bytes) => ({ index, bytes, release: () => void bytes?.fill(0xdd) }),

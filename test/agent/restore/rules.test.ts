@@ -379,3 +379,12 @@ it('no write stays behind, at whatever moment it comes in line', async () => {
     ]);
   }
 });
+
+it('a volume that is much larger than its snapshot is restored to its end, which is zeroes', async () => {
+  const setup = await begin(fullSnapshot(3), { volumeBytes: 5000 * chunkBytes });
+  setup.engine.startBackground();
+  expect(await setup.engine.ended()).toBe('restored');
+  const bytes = setup.disk.bytes();
+  expect(bytes.subarray(3 * chunkBytes).every((byte) => byte === 0)).toBe(true);
+  expect(bytes.toString('latin1', 0, 9)).toBe('snapshot ');
+});

@@ -226,7 +226,10 @@ function announce(
     };
     return cli.stdout(`${JSON.stringify(event)}\n`);
   }
-  if (engine.state === 'restored') cli.stdout(`${p.target} was restored from ${snapshotId} before\n`);
+  if (engine.state === 'restored')
+    cli.stdout(
+      `${p.target} was restored from ${snapshotId} before, nothing is done to it; --again begins anew\n`,
+    );
   else if (isResumed) cli.stdout(`going on at ${percent(fraction)} with ${snapshotId}\n`);
   if (p.uri) cli.stdout(`uri: ${p.uri}\n`);
 }

@@ -31,16 +31,8 @@ export class ChunkReader {
     this.#label = `snapshot ${snapshotId}`;
   }
 
-  read(chunk: StoredChunk, options?: CallOptions): Promise<Uint8Array> {
-    return twice(async () => {
-      const { offsetBytes, storedBytes } = chunk.location;
-      const stored = await this.#range(chunk, offsetBytes, storedBytes, options);
-      const [unpacked] = await this.#unpack(stored, [chunk], options);
-      return this.#plain(chunk, unpacked);
-    });
-  }
-
-  readLent(chunk: StoredChunk, options?: CallOptions): Promise<LentChunk> {
+  /** Who does not call `release` leaves the memory to the garbage collector. */
+  read(chunk: StoredChunk, options?: CallOptions): Promise<LentChunk> {
     return twice(async () => {
       const { offsetBytes, storedBytes } = chunk.location;
       const into = this.#transfers.buffers.take(storedBytes);
@@ -64,11 +56,11 @@ export class ChunkReader {
       .catch((error: unknown) => damageOf(error));
     if (!(stored instanceof HoldfastError)) {
       const lent = await this.#lend(run, stored, into, options);
-      return settling(lent.map((one, i) => one.catch(() => this.readLent(run[i]!, options))));
+      return settling(lent.map((one, i) => one.catch(() => this.read(run[i]!, options))));
     }
     const chunks = run.map(async (chunk) => {
       if (stored.code === 'NOT_FOUND') throw this.#corrupt(chunk, 'is missing', stored);
-      return this.readLent(chunk, options);
+      return this.read(chunk, options);
     });
     return settling(chunks);
   }
@@ -81,13 +73,17 @@ export class ChunkReader {
     options?: CallOptions,
   ): Promise<Promise<LentChunk>[]> {
     const { buffers } = this.#transfers;
-    const unpacked = await this.#unpackShared(stored, run, options);
+    const unpacked = await this.#unpack(stored, run, options);
     // What is stored raw lies where it was fetched to.
     let usedTimes = unpacked.filter((one) => 'bytes' in one && one.bytes.buffer === into.buffer).length;
     if (usedTimes === 0) buffers.give(into);
     const chunks = run.map(async (chunk, i) => {
       const bytes = this.#plain(chunk, unpacked[i]);
+      let isReleased = false;
       const release = (): void => {
+        // Twice, and somebody else's bytes would be overwritten.
+        if (isReleased) return;
+        isReleased = true;
         if (bytes.buffer !== into.buffer) buffers.give(bytes);
         else if (--usedTimes === 0) buffers.give(into);
       };
@@ -96,31 +92,18 @@ export class ChunkReader {
     return settling(chunks);
   }
 
-  #unpackShared(stored: Uint8Array, run: StoredChunk[], options?: CallOptions): Promise<UnpackedChunk[]> {
+  #unpack(stored: Uint8Array, run: StoredChunk[], options?: CallOptions): Promise<UnpackedChunk[]> {
     const { buffers } = this.#transfers;
-    return this.#unpack(stored, run, options, ({ plainBytes, location }) =>
-      location.algorithm === 'raw' ? undefined : buffers.take(plainBytes),
-    );
-  }
-
-  #unpack(
-    stored: Uint8Array,
-    run: StoredChunk[],
-    options?: CallOptions,
-    place?: (chunk: StoredChunk) => Uint8Array | undefined,
-  ): Promise<UnpackedChunk[]> {
     const start = run[0]?.location.offsetBytes ?? 0;
-    const packed = run
-      .map((chunk) => ({ chunk, into: place?.(chunk) }))
-      .map(({ chunk: { plainBytes, location }, into }) => ({
-        offsetBytes: location.offsetBytes - start,
-        storedBytes: location.storedBytes,
-        plainBytes,
-        algorithm: location.algorithm,
-        // A copy: the page that it lies in is not to go along to another thread.
-        hash: Uint8Array.from(location.hash),
-        ...(into && { into }),
-      }));
+    const packed = run.map(({ plainBytes, location: { offsetBytes, storedBytes, algorithm, hash } }) => ({
+      offsetBytes: offsetBytes - start,
+      storedBytes,
+      plainBytes,
+      algorithm,
+      // A copy: the page that it lies in is not to go along to another thread.
+      hash: Uint8Array.from(hash),
+      ...(algorithm === 'zstd' && { into: buffers.take(plainBytes) }),
+    }));
     return this.#transfers[options?.priority ?? 'demand'].unpack(stored, packed);
   }
 

@@ -110,9 +110,9 @@ export class OpenedSnapshot implements SnapshotSource {
   async readChunk(index: number, options: ReadChunkOptions = {}): Promise<Uint8Array | undefined> {
     const call = this.#call(index, index + 1, options);
     const chunk = await this.#stored(index, call);
-    if (!chunk || !options.onLent) return chunk && this.#chunks.read(chunk, call);
-    const { bytes, release } = await this.#chunks.readLent(chunk, call);
-    options.onLent(release);
+    if (!chunk) return undefined;
+    const { bytes, release } = await this.#chunks.read(chunk, call);
+    options.onLent?.(release);
     return bytes;
   }
 

@@ -1,10 +1,15 @@
 import { Agent, request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Agent as TlsAgent, request as httpsRequest } from 'node:https';
 import { discard } from './shared-buffers.ts';
-import { tooLong, TransferFailure, type SignedRequest } from './transfer.ts';
+import {
+  answerFailure,
+  brokenConnection,
+  errorBodyBytesMax,
+  tooLong,
+  TransferFailure,
+  type SignedRequest,
+} from './transfer.ts';
 
-/** More than this of an error's body is not worth reading. */
-const errorBodyBytesMax = 64 * 1024;
 const socketsMax = 64;
 
 export type FetchRange = (
@@ -16,7 +21,8 @@ export type FetchRange = (
 
 /**
  * GETs over kept connections, without the SDK's layers: those cost more than everything else that happens to the
- * bytes. The buffer is the caller's, or allocated by our number, never by the server's. `proxy`: the agent that knows the way out.
+ * bytes. The buffer is the caller's, or allocated by our number, never by the server's. `proxy`: the agent that knows the
+ * way out.
  */
 export function generalFetcher(proxy?: Agent): FetchRange {
   const plain = proxy ?? new Agent({ keepAlive: true, maxSockets: socketsMax });
@@ -34,11 +40,7 @@ export function generalFetcher(proxy?: Agent): FetchRange {
       // Also after an answer that is none, such as 101: Node tells only that it has closed the connection.
       sent.once('close', () => {
         if (!isAnswered)
-          reject(
-            signal?.aborted
-              ? signal.reason
-              : new TransferFailure('closed without an answer', { code: 'ECONNRESET' }),
-          );
+          reject(signal?.aborted ? signal.reason : brokenConnection('closed without an answer'));
       });
       sent.once('response', (response) => {
         isAnswered = true;
@@ -67,18 +69,14 @@ async function body(
   const length = await collect(response, into, place.signal);
   if (length > into.length) throw tooLong(lengthBytes);
   if (response.headers['content-length'] !== undefined && length < announced)
-    throw new TransferFailure('the connection ended early', { code: 'ECONNRESET' });
+    throw brokenConnection('the connection ended early');
   return into.subarray(0, length);
 }
 
-/** What an error's body says, as S3 writes it. */
 async function failure(response: IncomingMessage): Promise<never> {
   const into = new Uint8Array(errorBodyBytesMax);
   const length = await collect(response, into).catch(() => 0);
-  const text = Buffer.from(into.subarray(0, Math.min(length, into.length))).toString('utf8');
-  const code = /<Code>([A-Za-z0-9.]{1,80})<\/Code>/.exec(text)?.[1];
-  const status = response.statusCode;
-  throw new TransferFailure(`HTTP ${status}`, { ...(code && { code }), ...(status && { status }) });
+  throw answerFailure(response.statusCode, Buffer.from(into.subarray(0, Math.min(length, into.length))));
 }
 
 /** How many bytes came; where they are more than there is room for, the connection is given up. */

@@ -1,12 +1,17 @@
 import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { headBytesMax, parseResponseHead, type ResponseHead } from './response-head.ts';
-import { tooLong, TransferFailure, type SignedRequest } from './transfer.ts';
+import {
+  answerFailure,
+  brokenConnection,
+  errorBodyBytesMax,
+  tooLong,
+  TransferFailure,
+  type SignedRequest,
+} from './transfer.ts';
 
 /** One read of the socket at most. Every connection has its own, used again for each read. */
 const receiveBytes = 128 * 1024;
-/** More than this of an error's body is not worth reading. */
-const errorBodyBytesMax = 64 * 1024;
 
 /** Where the bytes of an answer go, and how many there may be. */
 export interface Place {
@@ -133,11 +138,7 @@ export class RangeConnection {
   }
 
   #endWithError(exchange: Exchange): void {
-    const text = exchange.text.toString('utf8');
-    const code = /<Code>([A-Za-z0-9.]{1,80})<\/Code>/.exec(text)?.[1];
-    const { status } = exchange.head!;
-    const failure = new TransferFailure(`HTTP ${status}`, { ...(code && { code }), status });
-    this.#end(exchange, { failure });
+    this.#end(exchange, { failure: answerFailure(exchange.head!.status, exchange.text) });
   }
 
   /** An answer whose end is not known leaves the connection useless. */
@@ -160,9 +161,6 @@ export class RangeConnection {
 }
 
 const isPart = ({ status }: ResponseHead): boolean => status === 200 || status === 206;
-
-const brokenConnection = (message: string): TransferFailure =>
-  new TransferFailure(message, { code: 'ECONNRESET' });
 
 function openSocket({ protocol, hostname, port }: SignedRequest, onread: object): Socket {
   // As a URL writes an address of IPv6.

@@ -12,9 +12,9 @@ import {
 } from './transfer.ts';
 
 /**
- * Fetching, hashing, packing, unpacking and late writes in a thread of its own, so that the thread that serves clients has its time for
- * them. It starts with the first order, and again after it died: what it was at fails then as a broken connection
- * does, which is tried again.
+ * Fetching, hashing, packing, unpacking and late writes in a thread of its own, so that the thread that serves clients
+ * has its time for them. It starts with the first order, and again after it died: what it was at fails then as a broken
+ * connection does, which is tried again.
  */
 export class TransferThread implements Transfer, LateWriter {
   readonly #env: Record<string, string | undefined>;

@@ -55,6 +55,18 @@ export class TransferFailure extends Error {
   }
 }
 
+/** More than this of an error's body is not worth reading. */
+export const errorBodyBytesMax = 64 * 1024;
+
+/** What an answer that is no part of an object says, as S3 writes it. */
+export function answerFailure(status: number | undefined, body: Buffer): TransferFailure {
+  const code = /<Code>([A-Za-z0-9.]{1,80})<\/Code>/.exec(body.toString('utf8'))?.[1];
+  return new TransferFailure(`HTTP ${status}`, { ...(code && { code }), ...(status && { status }) });
+}
+
+export const brokenConnection = (message: string): TransferFailure =>
+  new TransferFailure(message, { code: 'ECONNRESET' });
+
 /** The code of a failure that no other attempt can mend: the answer is longer than what was asked for. */
 export const objectTooLong = 'ObjectTooLong';
 

@@ -1,5 +1,8 @@
+import { randomBytes } from 'node:crypto';
+import type { RangeOptions } from '../../../agent/s3/bucket.ts';
 import { openSnapshot } from '../../../agent/snapshot/open-snapshot.ts';
 import { verifySnapshot } from '../../../agent/snapshot/verify-snapshot.ts';
+import { inlineTransfers } from '../../../agent/transfer/transfers.ts';
 import { HoldfastError } from '../../../core/errors.ts';
 import type { ReadChunk } from '../../../core/snapshot/source.ts';
 import { MemoryBucket } from '../../support/memory-bucket.ts';
@@ -201,4 +204,30 @@ describe('bytes that come wrong', () => {
     expect(expectRightOrCorrupt(await readAll())).toBeGreaterThan(3);
     await expect(lentTo()).rejects.toMatchObject({ code: 'CORRUPT' });
   });
+});
+
+it('bytes that share a range stay until each of them is released, however often one is', async () => {
+  const random = randomBytes(4 * 4096);
+  const { snapshotId } = await snapshotOf(bucket, random);
+  const getRange = bucket.getRange.bind(bucket);
+  bucket.getRange = async (
+    key: string,
+    range: { offsetBytes: number; lengthBytes: number },
+    options?: RangeOptions,
+  ) => {
+    const got = await getRange(key, range);
+    options?.into?.set(got);
+    return options?.into ?? got;
+  };
+  const snapshot = await openSnapshot(bucket, snapshotId);
+  const reads: ReadChunk[] = [];
+  for await (const read of snapshot.readChunks(0, 4)) reads.push(read);
+  const lent = reads.flatMap((read) => (read.damage === undefined && read.bytes ? [read] : []));
+  expect(lent.length).toBe(4);
+  for (let times = 0; times < 4; times++) lent[0]!.release?.();
+  const memory = () => inlineTransfers.buffers.take(4 * 4096).buffer;
+  expect(memory()).not.toBe(lent[1]!.bytes!.buffer);
+  expect(Buffer.compare(lent[1]!.bytes!, random.subarray(4096, 8192))).toBe(0);
+  for (const read of lent) read.release?.();
+  expect(memory()).toBe(lent[1]!.bytes!.buffer);
 });

@@ -192,4 +192,7 @@ it('never takes a beginning for a whole head', () => {
   for (let length = 0; length < head.length; length++)
     expect(parseResponseHead(head.subarray(0, length))).toBeUndefined();
   expect(parseResponseHead(head)).toMatchObject({ status: 206, contentBytes: 4, headBytes: head.length });
+  // Nor one that ends, and too late.
+  const long = `HTTP/1.1 206 OK\r\nx: ${'y'.repeat(17_000)}\r\n\r\n`;
+  expect(parseResponseHead(Buffer.from(long))).toBe('invalid');
 });

@@ -6,11 +6,13 @@ exitWithParent(process.env);
 const { reportLostOutput } = await import('./report-lost-output.ts');
 const { runAgentCli } = await import('../agent/cli/program.ts');
 
+const { HoldfastError } = await import('../core/errors.ts');
+
 reportLostOutput(process);
 
 const stopping = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const)
-  process.once(name, () => stopping.abort(new Error(`stopped by ${name}`)));
+  process.once(name, () => stopping.abort(new HoldfastError('STEP_FAILED', `stopped by ${name}`)));
 
 process.exitCode = await runAgentCli(process.argv.slice(2), {
   env: process.env,

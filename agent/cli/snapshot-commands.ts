@@ -19,7 +19,8 @@ import { addCopyCommand } from './snapshot-copy-command.ts';
 import { addDeleteCommand, addGcCommand } from './snapshot-delete-commands.ts';
 import { parseSizeBytes } from './units.ts';
 import { openTransfers } from '../transfer/transfers.ts';
-import { printUploaded, showUpload } from './upload-output.ts';
+import { printUploaded, showUpload, tellResumed } from './upload-output.ts';
+import { againOption, resumable, uploadJournalAt, uploadStateOption } from './upload-journal-at.ts';
 import { plainTable } from './volume-table.ts';
 import { exampleText } from './example-text.ts';
 
@@ -53,6 +54,8 @@ interface CreateFlags {
   volume?: string;
   chunkSize?: string;
   force?: boolean;
+  again?: boolean;
+  stateDir?: string;
   json?: boolean;
 }
 
@@ -62,7 +65,8 @@ function addCreateCommand(snapshot: Command, cli: CliContext): void {
     .summary('store a file or block device as a snapshot')
     .description(
       'Stores SOURCE, a file or a block device that is not in use, as a snapshot that is complete in itself.\n' +
-        'With --parent all of SOURCE is still read and hashed, but only what differs is uploaded.',
+        'With --parent all of SOURCE is still read and hashed, but only what differs is uploaded. Started again after\n' +
+        'an interruption, the same command uploads what had not arrived.',
     )
     .argument('<source>', 'file or block device')
     .requiredOption('--to <url>', 'where to: s3://bucket/prefix')
@@ -70,6 +74,8 @@ function addCreateCommand(snapshot: Command, cli: CliContext): void {
     .option('--volume <id>', 'the volume’s name in the snapshot (default: the source’s file name)')
     .option('--chunk-size <size>', 'unit of restore, a power of two from 4KiB to 4MiB (default: 256KiB)')
     .option('--force', 'also while SOURCE is in use or changes: the snapshot is then no single point in time')
+    .addOption(againOption())
+    .addOption(uploadStateOption())
     .option('--json', 'print progress and the result as JSON lines')
     .addHelpText(
       'after',
@@ -90,7 +96,10 @@ async function create(source: string, flags: CreateFlags, cli: CliContext): Prom
     force: flags.force,
     stateDirectories: stateDirectories(cli.env),
   });
-  const progress = startProgress(cli, { json: flags.json ?? false });
+  const json = flags.json ?? false;
+  const progress = startProgress(cli, { json });
+  await using kept = await uploadJournalAt(['create', bucket.url, volumeId], flags, cli);
+  const { journal } = kept;
   try {
     const parentId = await parentIdOf(flags, volumeId, bucket, cli.signal);
     const result = await createSnapshot({
@@ -100,6 +109,9 @@ async function create(source: string, flags: CreateFlags, cli: CliContext): Prom
       parentId,
       chunkBytes,
       encoder: transfers.encoder,
+      journal,
+      again: flags.again,
+      onResume: tellResumed(cli, { json }),
       hotChunks: async ({ chunkCount, signal }) =>
         parentId === undefined
           ? []
@@ -110,8 +122,9 @@ async function create(source: string, flags: CreateFlags, cli: CliContext): Prom
       onProgress: showUpload(progress),
     });
     progress.end();
-    const json = flags.json ?? false;
     printUploaded(cli, result, { url: bucket.url, json, event: 'created', done: 'read and hashed' });
+  } catch (thrown) {
+    throw journal?.holdsChunks ? resumable(thrown) : thrown;
   } finally {
     progress.end();
     await input.close();

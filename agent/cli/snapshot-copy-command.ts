@@ -9,7 +9,8 @@ import type { CliContext } from './cli-context.ts';
 import { exampleText } from './example-text.ts';
 import { newestOf } from './newest-snapshot.ts';
 import { startProgress } from './progress.ts';
-import { printUploaded, showUpload } from './upload-output.ts';
+import { printUploaded, showUpload, tellResumed } from './upload-output.ts';
+import { againOption, resumable, uploadJournalAt, uploadStateOption } from './upload-journal-at.ts';
 
 interface CopyFlags {
   to: string;
@@ -17,6 +18,8 @@ interface CopyFlags {
   toProfile?: string;
   toRegion?: string;
   toEndpoint?: string;
+  again?: boolean;
+  stateDir?: string;
   json?: boolean;
 }
 
@@ -34,6 +37,8 @@ export function addCopyCommand(snapshot: Command, cli: CliContext): void {
     .option('--to-profile <name>', 'AWS profile for the destination (default: as for the source)')
     .option('--to-region <name>', 'AWS region of the destination (default: as for the source)')
     .option('--to-endpoint <url>', 'S3 endpoint of the destination (default: as for the source)')
+    .addOption(againOption())
+    .addOption(uploadStateOption())
     .option('--json', 'print progress and the result as JSON lines')
     .addHelpText(
       'after',
@@ -50,7 +55,10 @@ async function copy(url: string, flags: CopyFlags, cli: CliContext): Promise<voi
   await using transfers = openTransfers(cli.env);
   const from = bucketAt(location, cli, { transfers });
   const to = bucketAt(parseS3Url(flags.to), { ...cli, env: destinationEnv(flags, cli.env) });
-  const progress = startProgress(cli, { json: flags.json ?? false });
+  const json = flags.json ?? false;
+  const progress = startProgress(cli, { json });
+  await using kept = await uploadJournalAt(['copy', url, to.url, flags.toEndpoint ?? ''], flags, cli);
+  const { journal } = kept;
   try {
     const { signal, now } = cli;
     const parentId =
@@ -60,13 +68,15 @@ async function copy(url: string, flags: CopyFlags, cli: CliContext): Promise<voi
     const result = await copySnapshot({
       ...{ from, snapshotId, to, transfers, signal, now, random: randomBytes },
       ...(parentId !== undefined && { parentId }),
+      ...{ journal, again: flags.again, onResume: tellResumed(cli, { json }) },
       onUnpinned: () =>
         cli.stderr(`note: nothing may be written to ${from.url}; do not delete the snapshot meanwhile\n`),
       onProgress: showUpload(progress),
     });
     progress.end();
-    const json = flags.json ?? false;
     printUploaded(cli, result, { url: to.url, json, event: 'copied', done: 'verified and copied' });
+  } catch (thrown) {
+    throw journal?.holdsChunks ? resumable(thrown) : thrown;
   } finally {
     progress.end();
   }

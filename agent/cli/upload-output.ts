@@ -11,19 +11,30 @@ export const showUpload =
     progress.update(doneBytes, totalBytes, fields, `${bytesText(uploadedBytes)} uploaded`);
   };
 
+/** Says that an earlier run's upload goes on. */
+export const tellResumed =
+  (cli: Pick<CliContext, 'stdout'>, { json }: { json: boolean }) =>
+  (snapshotId: string): void =>
+    cli.stdout(
+      json
+        ? `${JSON.stringify({ event: 'resumed', snapshotId })}\n`
+        : `going on with the upload of ${snapshotId}, which was interrupted\n`,
+    );
+
 /** What came of it, for people or as the last JSON line. */
 export function printUploaded(
   cli: Pick<CliContext, 'stdout'>,
   result: CreateResult,
   { url, json, event, done }: { url: string; json: boolean; event: string; done: string },
 ): void {
-  const { snapshotId, sizeBytes, durationMs, newChunks, chunkCount, uploadedBytes } = result;
+  const { snapshotId, sizeBytes, durationMs, newChunks, chunkCount, uploadedBytes, resumedBytes } = result;
   const rootHash = Buffer.from(result.rootHash).toString('hex');
   if (json) return cli.stdout(`${JSON.stringify({ event, ...result, rootHash })}\n`);
   cli.stdout(
     `snapshot ${snapshotId}\n` +
       `  ${bytesText(sizeBytes)} ${done} in ${durationText(durationMs)}, ` +
-      `${newChunks} of ${chunkCount} chunks new, ${bytesText(uploadedBytes)} uploaded\n` +
+      `${newChunks} of ${chunkCount} chunks new, ${bytesText(uploadedBytes)} uploaded` +
+      `${resumedBytes > 0 ? ` (${bytesText(resumedBytes)} of them before)` : ''}\n` +
       `  ${url}/${snapshotId}\n`,
   );
 }

@@ -12,7 +12,7 @@ const chunksInFlightMax = 32;
 
 export interface CopySnapshotOptions extends Pick<
   CreateSnapshotOptions,
-  'parentId' | 'onProgress' | 'signal' | 'now' | 'random'
+  'parentId' | 'journal' | 'again' | 'onResume' | 'onProgress' | 'signal' | 'now' | 'random'
 > {
   from: Bucket;
   snapshotId: string;
@@ -38,9 +38,10 @@ export async function copySnapshot(options: CopySnapshotOptions): Promise<Create
   const original = await openPinned(from, snapshotId, pinId, { transfers, signal, onUnpinned: noPin });
   try {
     const { volumeId, createdAtMs, chunkBytes } = original.root;
-    const { parentId, onProgress, now } = options;
+    const { parentId, journal, again, onResume, onProgress, now } = options;
     const source = sourceOf(original, signal);
-    const made = { parentId, onProgress, signal, now, random, takenAtMs: createdAtMs, chunksInFlightMax };
+    const told = { onResume, onProgress, signal, now, random };
+    const made = { ...told, parentId, journal, again, takenAtMs: createdAtMs, chunksInFlightMax };
     const copy = { ...made, encoder: transfers?.encoder };
     const hotChunks = () => knownHotChunks(from, original, { signal });
     return await createSnapshot({ ...copy, bucket: to, source, volumeId, chunkBytes, hotChunks });

@@ -9,6 +9,7 @@ import { openSnapshot, type OpenedSnapshot } from './open-snapshot.ts';
 import { uploadPinId } from './pins.ts';
 import { Upload } from './upload.ts';
 import type { SnapshotInput } from './snapshot-input.ts';
+import type { UploadJournal } from './upload-journal.ts';
 import { UploadPool } from './upload-pool.ts';
 import { UploadProtocol } from './upload-protocol.ts';
 
@@ -37,6 +38,12 @@ export interface CreateSnapshotOptions {
   hotChunks?: (
     made: HotListOwner & { chunkBytes: number; signal: AbortSignal },
   ) => Promise<readonly number[]>;
+  /** Where an upload that is interrupted is remembered, and gone on with. @default nowhere: it begins anew */
+  journal?: UploadJournal | undefined;
+  /** Begin anew all the same, and leave what an earlier run stored to garbage collection. */
+  again?: boolean | undefined;
+  /** An earlier run's upload goes on. */
+  onResume?: (snapshotId: string) => void;
   onProgress?: (progress: CreateProgress) => void;
   signal?: AbortSignal;
   /** Unix milliseconds. */
@@ -58,7 +65,10 @@ export interface CreateResult {
   /** Unix milliseconds of the point in time. */
   createdAtMs: number;
   sizeBytes: number;
+  /** By all runs that this snapshot took. */
   uploadedBytes: number;
+  /** What earlier runs had stored of it. */
+  resumedBytes: number;
   chunkCount: number;
   newChunks: number;
   durationMs: number;
@@ -66,7 +76,7 @@ export interface CreateResult {
 
 /**
  * Uploads a snapshot that is complete in itself. It is listed only when all of it has arrived; what a failure
- * leaves behind is never listed, and garbage collection removes it. Memory is bounded whatever the volume's size.
+ * leaves behind is never listed: the journal's next run goes on with it, or garbage collection removes it. Memory is bounded whatever the volume's size.
  * Throws INVALID_INPUT (sizes, ids), NOT_FOUND or GONE (parent), CONFLICT (given up by a collector), the source's
  * and the bucket's errors; the signal's reason when aborted.
  */
@@ -77,27 +87,55 @@ export async function createSnapshot(options: CreateSnapshotOptions): Promise<Cr
   geometryOf(options.source.sizeBytes, options.chunkBytes ?? defaultChunkBytes);
   const startedAtMs = now();
   const takenAtMs = options.takenAtMs ?? startedAtMs;
-  const snapshotId = newSnapshotId(takenAtMs, random);
-  const protocol = new UploadProtocol(bucket, { snapshotId, parentId });
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
   const pool = new UploadPool(options.uploadsInFlightMax ?? 4);
+  const note = { volumeId: options.volumeId, startedAtMs };
+  const resumed = await resumeUpload(options, note);
+  const snapshotId = resumed?.snapshotId ?? newSnapshotId(takenAtMs, random);
+  const protocol = resumed ?? new UploadProtocol(bucket, { snapshotId, parentId });
+  let goesOnLater = options.journal;
   try {
-    await protocol.begin({ volumeId: options.volumeId, startedAtMs }, { signal });
+    if (!resumed) await protocol.begin(note, { signal });
+    await options.journal?.begin({ snapshotId, parentId });
     const parent = parentId === undefined ? undefined : await openParent(options, parentId, snapshotId);
     const upload = new Upload(options, { snapshotId, parent, pool, signal, takenAtMs });
     const { rootBytes, result } = await upload.run();
     await options.source.finish?.();
     await keepHotChunks(options, upload, { ...result, signal });
+    // Once it is sealed, nobody else may ever write under this id: a request of ours may arrive at any time.
+    await goesOnLater?.end();
+    goesOnLater = undefined;
     await protocol.commit(rootBytes, { signal });
     await parent?.close();
     return { ...result, durationMs: now() - startedAtMs };
   } catch (error) {
     stop.abort(error);
     await pool.settle();
-    await protocol.giveUp();
+    if (!goesOnLater?.holdsChunks) {
+      await goesOnLater?.end().catch(() => undefined);
+      await protocol.giveUp();
+    }
     throw error;
   }
+}
+
+/** The journal's upload, begun again; undefined where there is none or a collector has given it up. */
+async function resumeUpload(
+  { bucket, parentId, journal, again, signal, onResume }: CreateSnapshotOptions,
+  note: Record<string, string | number>,
+): Promise<UploadProtocol | undefined> {
+  if (!journal?.unfinished) return undefined;
+  const { snapshotId, parentId: pinnedId } = journal.unfinished;
+  if (again) {
+    await journal.end();
+    await new UploadProtocol(bucket, { snapshotId, parentId: pinnedId }).discard({ signal });
+    return undefined;
+  }
+  const protocol = new UploadProtocol(bucket, { snapshotId, parentId });
+  if (!(await protocol.resume(note, { pinnedId, signal }))) return undefined;
+  onResume?.(snapshotId);
+  return protocol;
 }
 
 /** Before the seal, so that whoever sees the snapshot sees its list. */

@@ -14,7 +14,7 @@ const giveUpMs = 10_000;
  */
 export class UploadProtocol {
   readonly #bucket: Bucket;
-  readonly #snapshotId: string;
+  readonly snapshotId: string;
   readonly #parentId: string | undefined;
   #step: 'before' | 'open' | 'sealing' = 'before';
 
@@ -23,7 +23,7 @@ export class UploadProtocol {
     { snapshotId, parentId }: { snapshotId: string; parentId: string | undefined },
   ) {
     this.#bucket = bucket;
-    this.#snapshotId = snapshotId;
+    this.snapshotId = snapshotId;
     this.#parentId = parentId;
   }
 
@@ -31,22 +31,40 @@ export class UploadProtocol {
   async begin(note: Record<string, string | number>, options?: CallOptions): Promise<void> {
     this.#step = 'open';
     const body = Buffer.from(JSON.stringify(note));
-    await this.#bucket.put(keys.intent(this.#snapshotId, 'open'), body, options);
+    await this.#bucket.put(keys.intent(this.snapshotId, 'open'), body, options);
     if (this.#parentId !== undefined)
-      await pinSnapshot(this.#bucket, this.#parentId, uploadPinId(this.#snapshotId), options);
+      await pinSnapshot(this.#bucket, this.#parentId, uploadPinId(this.snapshotId), options);
+  }
+
+  /**
+   * As `begin`, for an upload that an earlier run began, has not begun to seal and left alone since; `pinnedId` is the parent that it had.
+   * False where a collector has given it up: what it stored may be gone. It is looked for after the intent stands
+   * anew, so that a collector which gives it up later is seen before the commit, as by any upload.
+   */
+  async resume(
+    note: Record<string, string | number>,
+    { pinnedId, ...options }: CallOptions & { pinnedId?: string | undefined },
+  ): Promise<boolean> {
+    if (!(await this.#bucket.has(keys.intent(this.snapshotId, 'open'), options))) return false;
+    await this.begin(note, options);
+    if (pinnedId !== undefined && pinnedId !== this.#parentId)
+      await unpinSnapshot(this.#bucket, pinnedId, uploadPinId(this.snapshotId), options);
+    if (!(await this.#bucket.has(keys.intent(this.snapshotId, 'abandoned'), options))) return true;
+    await this.#withdraw(options);
+    return false;
   }
 
   /** Makes the snapshot visible. Every page and pack must have arrived. Throws CONFLICT: given up by a collector. */
   async commit(root: Uint8Array, options?: CallOptions): Promise<void> {
     this.#step = 'sealing';
-    await this.#bucket.put(keys.intent(this.#snapshotId, 'sealed'), root, options);
-    if (await this.#bucket.has(keys.intent(this.#snapshotId, 'abandoned'), options))
+    await this.#bucket.put(keys.intent(this.snapshotId, 'sealed'), root, options);
+    if (await this.#bucket.has(keys.intent(this.snapshotId, 'abandoned'), options))
       throw new HoldfastError(
         'CONFLICT',
-        `snapshot ${this.#snapshotId}: a collector took this upload for dead and gave it up`,
+        `snapshot ${this.snapshotId}: a collector took this upload for dead and gave it up`,
         { hint: 'take the snapshot again; raise the collector’s --abandon-after if uploads last that long' },
       );
-    await this.#bucket.put(keys.root(this.#snapshotId), root, options);
+    await this.#bucket.put(keys.root(this.snapshotId), root, options);
     await this.#withdraw().catch(() => undefined);
   }
 
@@ -60,10 +78,15 @@ export class UploadProtocol {
     if (this.#step === 'open') await this.#withdraw(options).catch(() => undefined);
   }
 
+  /** Lets a collector have what an earlier run uploaded, which had not begun to seal. */
+  discard(options?: CallOptions): Promise<void> {
+    return this.#withdraw(options);
+  }
+
   async #withdraw(options?: CallOptions): Promise<void> {
-    await this.#bucket.delete([keys.intent(this.#snapshotId, 'sealed')], options);
+    await this.#bucket.delete([keys.intent(this.snapshotId, 'sealed')], options);
     if (this.#parentId !== undefined)
-      await unpinSnapshot(this.#bucket, this.#parentId, uploadPinId(this.#snapshotId), options);
-    await this.#bucket.delete([keys.intent(this.#snapshotId, 'open')], options);
+      await unpinSnapshot(this.#bucket, this.#parentId, uploadPinId(this.snapshotId), options);
+    await this.#bucket.delete([keys.intent(this.snapshotId, 'open')], options);
   }
 }

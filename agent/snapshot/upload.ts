@@ -15,6 +15,7 @@ import { inOrder } from './in-order.ts';
 import { ManifestWriter } from './manifest-writer.ts';
 import type { OpenedSnapshot } from './open-snapshot.ts';
 import { PackWriter } from './pack-writer.ts';
+import type { StoredChunk } from './upload-journal.ts';
 import type { UploadPool } from './upload-pool.ts';
 
 export interface UploadState {
@@ -40,6 +41,7 @@ export class Upload {
   readonly #packs: PackWriter;
   readonly #manifest: ManifestWriter;
   #newChunks = 0;
+  #resumedBytes = 0;
 
   constructor(options: CreateSnapshotOptions, state: UploadState) {
     this.#options = options;
@@ -48,7 +50,8 @@ export class Upload {
     this.#geometry = geometryOf(options.source.sizeBytes, chunkBytes);
     const own = { owner: state.snapshotId, random: options.random, signal: state.signal };
     this.#encoder = options.encoder ?? inlineEncoder;
-    this.#packs = new PackWriter(options.bucket, state.pool, { ...own, encoder: this.#encoder });
+    const onStored = options.journal && ((chunks: readonly StoredChunk[]) => options.journal!.note(chunks));
+    this.#packs = new PackWriter(options.bucket, state.pool, { ...own, encoder: this.#encoder, onStored });
     this.#manifest = new ManifestWriter(options.bucket, state.pool, this.#geometry, own);
   }
 
@@ -109,7 +112,8 @@ export class Upload {
         'IO',
         `the source gave ${plain.length} of ${lengthBytes} bytes at ${offsetBytes}`,
       );
-    return { ...item, parentEntry, encoded: await this.#encoder.encode(plain, parentEntry) };
+    const known = (await this.#options.journal?.stored(index)) ?? parentEntry;
+    return { ...item, parentEntry, encoded: await this.#encoder.encode(plain, known) };
   }
 
   async #append(step: Step): Promise<void> {
@@ -120,15 +124,12 @@ export class Upload {
     const leafFits = this.#leafFitsParent(Math.floor(index / formatLimits.fanout));
     if (encoded.kind === 'hole')
       return this.#manifest.addEntry(undefined, leafFits && parentEntry === undefined, parentLeaf);
-    if (encoded.kind === 'same') return this.#manifest.addEntry(encoded.entry, leafFits, parentLeaf);
-    const { stored, algorithm, hash } = encoded;
-    const place = await this.#packs.add(encoded);
+    if (encoded.kind === 'same' && encoded.entry === parentEntry)
+      return this.#manifest.addEntry(parentEntry, leafFits, parentLeaf);
     this.#newChunks += 1;
-    return this.#manifest.addEntry(
-      { ...place, storedBytes: stored.length, algorithm, hash },
-      false,
-      parentLeaf,
-    );
+    if (encoded.kind === 'same') this.#resumedBytes += encoded.entry.storedBytes;
+    const location = encoded.kind === 'same' ? encoded.entry : await this.#packs.add({ ...encoded, index });
+    return this.#manifest.addEntry(location, false, parentLeaf);
   }
 
   #result(refs: PageRef[]) {
@@ -138,7 +139,8 @@ export class Upload {
       parentId: parent?.snapshotId,
       createdAtMs: takenAtMs,
       sizeBytes: this.#geometry.sizeBytes,
-      uploadedBytes: this.#uploadedBytes,
+      uploadedBytes: this.#uploadedBytes + this.#resumedBytes,
+      resumedBytes: this.#resumedBytes,
       chunkCount: this.#geometry.chunkCount,
       newChunks: this.#newChunks,
     };

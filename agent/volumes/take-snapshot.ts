@@ -10,6 +10,7 @@ import type { ChangedGrains } from './changed-grains.ts';
 import { PointInTime } from './point-in-time.ts';
 import { isParentGone } from './snapshot-access.ts';
 import type { ChunkEncoder } from '../snapshot/chunk-encoder.ts';
+import type { UploadJournal } from '../snapshot/upload-journal.ts';
 import type { TrackedDevice } from './tracked-device.ts';
 import type { VolumeRecord } from './volume-record.ts';
 
@@ -21,6 +22,8 @@ export interface TakeSnapshotParams {
   firstReads: FirstReads;
   bucket: Bucket;
   encoder?: ChunkEncoder | undefined;
+  /** Remembers what has arrived of a snapshot that fails; the next one, of a later moment, takes it over. */
+  journal?: UploadJournal | undefined;
   now: () => number;
   signal?: AbortSignal;
   onProgress: (progress: SnapshotProgress) => void;
@@ -67,6 +70,7 @@ async function attempt(p: TakeSnapshotParams, parent: VolumeRecord['lastSnapshot
       parentId: parent?.snapshotId,
       chunkBytes,
       encoder: p.encoder,
+      journal: p.journal,
       ...(parent && changed && { changed: (index: number) => isChanged(changed, index) }),
       hotChunks: async ({ chunkCount, signal }) => {
         const known = parent && (await knownHotChunks(p.bucket, { ...parent, chunkCount }, { signal }));

@@ -4,6 +4,7 @@ import type { RestoreOutcome, SnapshotResult, VolumeHealth, VolumeInfo, VolumeSe
 import { fileDescriptorStore, type DescriptorStore } from '../restore/descriptor-store.ts';
 import { FirstReads } from '../restore/first-reads.ts';
 import type { RestoreEngine } from '../restore/restore-engine.ts';
+import { openUploadJournal } from '../snapshot/upload-journal.ts';
 import { SwitchDevice } from '../restore/switch-device.ts';
 import { writeVersionedFile } from '../state/versioned-file.ts';
 import { ChangedGrains } from './changed-grains.ts';
@@ -74,6 +75,7 @@ export class Volume {
   async snapshot(p: Pick<SnapshotParams, 'signal' | 'onProgress'>): Promise<SnapshotResult> {
     const { volumeId } = this.#record;
     const { opened, upload } = await this.#run(async () => this.#beginUpload());
+    const journal = await openUploadJournal(`${this.#deps.directory}/upload`).catch(() => undefined);
     try {
       const { result, lastSnapshot } = await upload.run({
         ...p,
@@ -83,11 +85,13 @@ export class Volume {
         parent: this.#record.lastSnapshot,
         firstReads: this.#firstReads,
         encoder: this.#deps.transfers?.encoder,
+        journal,
         bucket: await this.#deps.snapshots.bucket({ kind: 'snapshot', volumeId }),
       });
       await this.#mutex.run(() => this.#save({ lastSnapshot }));
       return result;
     } finally {
+      await journal?.close();
       this.#upload = undefined;
     }
   }

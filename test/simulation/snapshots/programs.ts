@@ -6,6 +6,7 @@ import { unpinSnapshot } from '../../../agent/snapshot/pins.ts';
 import { HoldfastError } from '../../../core/errors.ts';
 import { inputOf } from '../../support/snapshots.ts';
 import type { Program } from './machine.ts';
+import { MemoryJournal } from './memory-journal.ts';
 import { labelOf, type Step } from './program-run.ts';
 
 /** The real programs of agent/snapshot/, each with names of its own that are the same in every run. */
@@ -37,6 +38,35 @@ export const uploader = (p: {
       hotChunks: () => Promise.resolve([1]),
     };
     await createSnapshot({ bucket, source, ...options });
+  },
+});
+
+/**
+ * Dies when everything but the seal is there, and goes on with the same upload: with what it has stored, or, where its
+ * host forgot that, by storing everything once more under the same id. `secondParentId`: the parent of its second run.
+ */
+export const resumedUploader = (p: {
+  parentId: string;
+  secondParentId: string | undefined;
+  forgets?: boolean;
+  mayLoseAnswers?: boolean;
+}): Program => ({
+  name: 'uploader that goes on',
+  mayLoseAnswers: p.mayLoseAnswers,
+  run: async (bucket) => {
+    const seed = 9;
+    const random = bytesOf(seed);
+    const journal = new MemoryJournal({ forgets: p.forgets ?? false });
+    const upload = (parentId: string | undefined, finish?: () => Promise<void>) => {
+      const source = { ...inputOf(parentBytes.slice().fill(seed, 4096)), finish };
+      const made = { volumeId: 'v', chunkBytes: 4096, now: () => 2, random };
+      return createSnapshot({ bucket, source, journal, ...made, ...(parentId && { parentId }) });
+    };
+    const died = new Error('died');
+    await upload(p.parentId, () => Promise.reject(died)).catch((thrown: unknown) => {
+      if (thrown !== died) throw thrown;
+    });
+    await upload(p.secondParentId);
   },
 });
 

@@ -16,7 +16,8 @@ export class Repository {
   readonly before: number;
   readonly #needs = new Map<string, number>();
   #snapshots: { root: number; tombstone: number; needs: number; id: string }[] = [];
-  #keyCount = 0;
+  /** A key may be known, as one that was looked for, before anybody has written its object. */
+  #bodyCount = 0;
   #collected = new Map<number, number>();
   #collector: Machine | undefined;
 
@@ -34,7 +35,7 @@ export class Repository {
 
   /** Throws where a snapshot that is listed lacks something. */
   check = (mask: number): void => {
-    if (this.#keyCount !== this.keySet.keys.length) this.#lookAtRoots();
+    if (this.#bodyCount !== this.keySet.bodies.size) this.#lookAtRoots();
     for (const { root, tombstone, needs, id } of this.#snapshots)
       if (mask & root && !(mask & tombstone) && (mask & needs) !== needs)
         throw new Error(`snapshot ${id} is listed and lacks ${this.keySet.keysIn(needs & ~mask).join(', ')}`);
@@ -92,7 +93,7 @@ export class Repository {
   }
 
   #lookAtRoots(): void {
-    this.#keyCount = this.keySet.keys.length;
+    this.#bodyCount = this.keySet.bodies.size;
     const ids = this.keySet.keys
       .filter((key) => key.startsWith('snapshots/') && this.keySet.bodies.has(key))
       .map((key) => key.slice('snapshots/'.length));
@@ -102,7 +103,6 @@ export class Repository {
       tombstone: this.keySet.bit(keys.tombstone(id)),
       needs: this.#needsOf(id),
     }));
-    this.#keyCount = this.keySet.keys.length;
   }
 
   /** The pages and packs that a snapshot's manifest names, and its hot list where it was made with one. */

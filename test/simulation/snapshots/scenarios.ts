@@ -1,5 +1,5 @@
 import type { Program } from './machine.ts';
-import { collector, deleter, restorer, uploader } from './programs.ts';
+import { collector, deleter, restorer, resumedUploader, uploader } from './programs.ts';
 import { Repository } from './repository.ts';
 import { searchOrders, type SearchResult } from './search.ts';
 
@@ -11,6 +11,13 @@ const programs = {
   'early uploader': (parentId) => uploader({ seed: 9, parentId, timeMs: 0 }),
   /** The answer of one of its writes gets lost. */
   'unlucky uploader': (parentId) => uploader({ seed: 9, parentId, mayLoseAnswers: true }),
+  'resumed uploader': (parentId) => resumedUploader({ parentId, secondParentId: parentId }),
+  'unlucky resumed uploader': (parentId) =>
+    resumedUploader({ parentId, secondParentId: parentId, mayLoseAnswers: true }),
+  'forgetful resumed uploader': (parentId) =>
+    resumedUploader({ parentId, secondParentId: parentId, forgets: true }),
+  /** Its second run has no parent any more. */
+  'orphaned resumed uploader': (parentId) => resumedUploader({ parentId, secondParentId: undefined }),
   restorer,
   deleter,
   collector: () => collector({ isHasty: false }),
@@ -33,6 +40,10 @@ export const scenarios: Scenario[] = [
   { programs: ['restorer', 'deleter', 'hasty collector', 'hasty collector'] },
   { programs: ['unlucky uploader', 'hasty collector'] },
   { programs: ['unlucky uploader', 'deleter', 'collector'] },
+  { programs: ['unlucky resumed uploader', 'hasty collector'] },
+  { programs: ['resumed uploader', 'deleter', 'collector'] },
+  { programs: ['forgetful resumed uploader', 'hasty collector'] },
+  { programs: ['orphaned resumed uploader', 'deleter', 'hasty collector'] },
   { programs: ['early uploader', 'deleter', 'collector'] },
   { programs: ['uploader', 'hasty collector', 'hasty collector'] },
   {
@@ -40,6 +51,7 @@ export const scenarios: Scenario[] = [
     preemptionsMax: 1,
   },
   { programs: ['uploader', 'another uploader', 'hasty collector'], isLong: true },
+  { programs: ['forgetful resumed uploader', 'deleter', 'hasty collector'], isLong: true },
   { programs: ['uploader', 'another uploader', 'deleter', 'collector'], isLong: true },
   { programs: ['uploader', 'restorer', 'deleter', 'collector', 'collector'], isLong: true },
   {

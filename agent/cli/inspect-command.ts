@@ -8,6 +8,7 @@ import { realPath } from '../restore/standalone-restore.ts';
 import { findRestore } from '../restore/unfinished-restores.ts';
 import { stateDirectories } from '../state/state-directory.ts';
 import { signatureOf } from '../volumes/content-samples.ts';
+import { bytesText, percentText } from '../../core/readable.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { exampleText } from './example-text.ts';
 
@@ -28,20 +29,31 @@ export const addInspectCommand: AddCommands = (program, cli) => {
     .action(async (path: string, options: { stateDir?: string; json?: boolean }) => {
       const found = await inspect(await realPath(path), options, cli);
       if (options.json) return cli.stdout(`${JSON.stringify(found, null, 2)}\n`);
-      cli.stdout(linesOf('', found));
+      cli.stdout(textOf(found));
     });
 };
 
-/** A line for each value; what is inside of another is named after it. */
-function linesOf(prefix: string, value: object): string {
-  return Object.entries(value)
-    .map(([name, inner]: [string, unknown]) => {
-      if (inner === undefined) return '';
-      if (typeof inner === 'object' && inner !== null) return linesOf(`${prefix}${name}.`, inner);
-      return `${prefix}${name}: ${String(inner)}\n`;
-    })
-    .join('');
+function textOf({ path, sizeBytes, identity, content, mark, restore }: Inspected): string {
+  const where = identity.kind === 'file' ? `file, inode ${identity.inode}` : 'block device';
+  const lines = [
+    `${path}: ${where}, ${bytesText(sizeBytes)} (${sizeBytes} bytes)`,
+    `content:  ${content}`,
+    `mark:     ${mark ? `${mark.kind ?? 'unknown'} mark of block ${mark.block}, restore ${mark.restoreId}` : 'none at its front'}`,
+    `restore:  ${restore ? restoreText(restore) : 'none that this machine remembers'}`,
+  ];
+  return `${lines.join('\n')}\n`;
 }
+
+const restoreText = ({
+  snapshotId,
+  restoreId,
+  phase,
+  durablyRestoredFraction,
+}: NonNullable<Inspected['restore']>): string =>
+  `${restoreId} of snapshot ${snapshotId}: ${phase}` +
+  (phase === 'restored' ? '' : `, ${percentText(durablyRestoredFraction)} or more is durably there`);
+
+type Inspected = Awaited<ReturnType<typeof inspect>>;
 
 async function inspect(path: string, options: { stateDir?: string }, cli: CliContext) {
   const found = await identityAt(path);

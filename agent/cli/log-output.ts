@@ -16,6 +16,13 @@ export function logTo(
   };
 }
 
+/** What an NBD server says beside its results: JSON lines where those are JSON, otherwise for people. */
+export const serverLog = (
+  cli: { stderr: (text: string) => void; now: () => number },
+  { json }: { json: boolean },
+): Log =>
+  logTo((line) => cli.stderr(`${line}\n`), cli.now, { format: json ? 'json' : 'pretty', level: 'info' });
+
 /** `12:34:56 warn  link.down  reason="closed with 1006"`. */
 function prettyLog(write: (line: string) => void, now: () => number): Log {
   return (level, event, fields) => {

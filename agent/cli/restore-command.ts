@@ -1,7 +1,5 @@
 import { Option } from 'commander';
 import { asHoldfastError, HoldfastError, errorLine } from '../../core/errors.ts';
-import { jsonLog, withoutDebug } from '../../core/log.ts';
-import { typed } from '../../core/typed.ts';
 import { requireSocketPlace } from '../nbd/listen.ts';
 import { exportNameOf, parseNbdListen, readTlsFolder } from '../nbd/serve-address.ts';
 import { serveNbd, type NbdServer } from '../nbd/server.ts';
@@ -19,7 +17,11 @@ import { standaloneStatePath, stateDirectories } from '../state/state-directory.
 import { openTransfers, type Transfers } from '../transfer/transfers.ts';
 import { bucketAt } from './bucket-at.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
+import { serverLog } from './log-output.ts';
 import { reportProgress } from './restore-progress.ts';
+import { announce, incomplete, report } from './restore-report.ts';
+import { settingsText } from './settings-text.ts';
+import { troubleTeller } from './trouble-teller.ts';
 import { tellUnpinned } from './tell-unpinned.ts';
 import { parseBandwidth } from './units.ts';
 import { exampleText } from './example-text.ts';
@@ -76,9 +78,7 @@ export const addRestoreCommand: AddCommands = (program, cli) => {
       exampleText(
         'restore s3://backups/gw-1/SNAPSHOT-ID /data/vol1.img',
         'restore s3://backups/gw-1/SNAPSHOT-ID /dev/vg0/vol1 --nbd unix:/run/vol1.sock',
-      ) +
-        '\nS3 is reached with the AWS SDK’s own settings: AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,\n' +
-        'AWS_REGION, and AWS_ENDPOINT_URL_S3 for another store.',
+      ) + settingsText,
     )
     .action((snapshot: string, target: string, flags: RestoreFlags) => restore(snapshot, target, flags, cli));
 };
@@ -108,12 +108,13 @@ async function restore(url: string, target: string, flags: RestoreFlags, cli: Cl
   const over = Promise.race([stopped, stuck.promise]);
   over.catch(() => undefined);
   const isDone = () => engine.descriptor.moving.phase === 'restored';
+  const wasRestored = isDone();
   const firstReads = new FirstReads();
   if (engine.state !== 'restored') engine.device.onRead = firstReads.note;
   let server: NbdServer | undefined;
   try {
     if (listen) {
-      const log = withoutDebug(jsonLog((line) => cli.stderr(`${line}\n`), cli.now));
+      const log = serverLog(cli, { json: flags.json ?? false });
       const exports = () => [{ name, description: url, device: engine.device }];
       server = await serveNbd({ listen, tls, exports, log });
     }
@@ -125,7 +126,7 @@ async function restore(url: string, target: string, flags: RestoreFlags, cli: Cl
       // The snapshot is not needed any more, however long the volume is served.
       await unpinSnapshot(bucket, snapshotId, pinIdOf(engine)).catch(() => undefined);
       const misplaced = await opened.mustBeInPlace().catch(asHoldfastError);
-      if (!misplaced) report(engine, flags, cli);
+      if (!misplaced) report({ engine, wasRestored }, flags, cli);
       // Clients still use what is open: whoever serves it goes on until it is told to end.
       if (server && !flags.exitWhenDone) {
         if (misplaced) cli.stderr(`${errorLine(misplaced)}\n`);
@@ -137,7 +138,7 @@ async function restore(url: string, target: string, flags: RestoreFlags, cli: Cl
     await server?.close();
     await opened.close();
   }
-  if (!isDone()) report(engine, flags, cli);
+  if (!isDone()) report({ engine, wasRestored }, flags, cli);
 }
 
 /** For later restores of this snapshot. A wish: whoever may only read has restored all the same. */
@@ -169,7 +170,7 @@ function open(
 ): Promise<StandaloneRestore> {
   const { bucket, transfers, snapshotId, flags } = p;
   const bandwidth = flags.bandwidth === undefined ? undefined : parseBandwidth(flags.bandwidth);
-  let lastTrouble = '';
+  const tellTrouble = troubleTeller(cli);
   return openStandaloneRestore({
     path: p.target,
     snapshotId,
@@ -195,44 +196,12 @@ function open(
       clock: { now: cli.now, sleep: systemClock.sleep },
       fetchErrorPolicy: flags.onFetchError,
       onStuck: p.onStuck,
-      onTrouble: (error) => {
-        const line = errorLine(error);
-        if (line !== lastTrouble) cli.stderr(`${line}\n`);
-        lastTrouble = line;
-      },
+      onTrouble: tellTrouble,
     },
   });
 }
 
 const pinIdOf = (engine: RestoreEngine): string => `restore-${engine.descriptor.frozen.restoreId}`;
-
-function announce(
-  { engine, isResumed }: StandaloneRestore,
-  p: { target: string; uri: string | undefined },
-  flags: RestoreFlags,
-  cli: CliContext,
-): void {
-  const { snapshotId, volumeBytes } = engine.descriptor.frozen;
-  const { fraction } = engine.progress();
-  if (flags.json) {
-    const event = {
-      event: 'open',
-      snapshotId,
-      target: p.target,
-      volumeBytes,
-      isResumed,
-      fraction,
-      uri: p.uri,
-    };
-    return cli.stdout(`${JSON.stringify(event)}\n`);
-  }
-  if (engine.state === 'restored')
-    cli.stdout(
-      `${p.target} was restored from ${snapshotId} before, nothing is done to it; --again begins anew\n`,
-    );
-  else if (isResumed) cli.stdout(`going on at ${percent(fraction)} with ${snapshotId}\n`);
-  if (p.uri) cli.stdout(`uri: ${p.uri}\n`);
-}
 
 /** Resolves when everything is restored, or when the process is told to end. Throws where the disk failed. */
 async function untilOver(
@@ -243,33 +212,6 @@ async function untilOver(
   const state = await Promise.race([ended, stopped]);
   if (state === 'failed' && engine.trouble) throw engine.trouble;
 }
-
-function report(engine: RestoreEngine, flags: RestoreFlags, cli: CliContext): void {
-  const { snapshotId, volumeBytes, path } = engine.descriptor.frozen;
-  const isDone = engine.descriptor.moving.phase === 'restored';
-  const { fraction } = engine.progress();
-  if (flags.json) {
-    const event = { event: isDone ? 'restored' : 'stopped', snapshotId, volumeBytes, fraction };
-    cli.stdout(`${JSON.stringify(event)}\n`);
-  } else if (isDone) cli.stdout(`restored: ${path} (${volumeBytes} bytes) from ${snapshotId}\n`);
-  // One that serves is told to end, done or not; one that is to end when it is done has not done that.
-  if (isDone || (flags.nbd && !flags.exitWhenDone)) return;
-  throw new HoldfastError('STEP_FAILED', `stopped at ${percent(fraction)}: ${path} is not complete`, {
-    hint: 'the same command goes on where it was',
-  });
-}
-
-const incomplete = (target: string, url: string, damage: HoldfastError): HoldfastError =>
-  new HoldfastError(
-    damage.code,
-    `${target} is not complete: what is left cannot be restored: ${damage.message}`,
-    {
-      hint: `the same command tries again; \`${typed(`holdfast-agent snapshot verify ${url}`)}\` names what is damaged`,
-      cause: damage,
-    },
-  );
-
-const percent = (fraction: number): string => `${(fraction * 100).toFixed(1)} %`;
 
 function parseArity(text: string): number {
   const arity = Number(text);

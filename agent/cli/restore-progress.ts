@@ -1,11 +1,12 @@
 import type { EngineState, RestoreEngine } from '../restore/restore-engine.ts';
-import { progressLine, timeFor } from './progress.ts';
+import { progressLine, progressText, timeFor } from './progress.ts';
 
 const redrawMs = 200;
 const jsonLineMs = 1000;
+const logLineMs = 60_000;
 
 /**
- * A bar on a terminal, JSON lines with `json`, otherwise nothing, until the restore is over or `stopped` resolves.
+ * A bar on a terminal, JSON lines with `json`, otherwise a line a minute, until the restore is over or `stopped` resolves.
  * Resolves with how it ended; rejects when `stopped` does.
  */
 export async function reportProgress(
@@ -16,10 +17,10 @@ export async function reportProgress(
   const show = () => {
     const progress = engine.progress();
     if (p.json) output.stdout(`${JSON.stringify({ event: 'progress', ...progress })}\n`);
-    else output.stderr(`\r${barOf(progress)}\u001b[K`);
+    else if (output.interactive) output.stderr(`\r${progressLine(...amountsOf(progress))}\u001b[K`);
+    else output.stderr(`${progressText(...amountsOf(progress))}\n`);
   };
-  const isShown = p.json || output.interactive;
-  const timer = isShown ? setInterval(show, p.json ? jsonLineMs : redrawMs) : undefined;
+  const timer = setInterval(show, p.json ? jsonLineMs : output.interactive ? redrawMs : logLineMs);
   const ended = engine.ended();
   try {
     await Promise.race([ended, p.stopped]);
@@ -31,7 +32,11 @@ export async function reportProgress(
 }
 
 /** The rate is that of the last seconds, also after a restart that found much of it done. */
-function barOf(progress: { restoredBytes: number; totalBytes: number; bytesPerSec: number }): string {
+function amountsOf(progress: {
+  restoredBytes: number;
+  totalBytes: number;
+  bytesPerSec: number;
+}): [done: number, total: number, elapsedMs: number] {
   const { restoredBytes, totalBytes, bytesPerSec } = progress;
-  return progressLine(restoredBytes, totalBytes, timeFor(restoredBytes, bytesPerSec));
+  return [restoredBytes, totalBytes, timeFor(restoredBytes, bytesPerSec)];
 }

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { BlockDevice } from '../../core/block-device.ts';
-import { jsonLog, withoutDebug } from '../../core/log.ts';
 import { openFileDevice } from '../nbd/file-device.ts';
 import { exportNameOf, parseNbdListen, readTlsFolder } from '../nbd/serve-address.ts';
 import { serveNbd } from '../nbd/server.ts';
@@ -15,6 +14,7 @@ import { openTransfers } from '../transfer/transfers.ts';
 import { bucketAt } from './bucket-at.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { exampleText } from './example-text.ts';
+import { serverLog } from './log-output.ts';
 import { tellUnpinned } from './tell-unpinned.ts';
 
 /** Nobody waits longer than this for S3 when a server ends. */
@@ -72,7 +72,7 @@ async function serve(source: string, options: ServeOptions, cli: CliContext): Pr
       listen,
       exports: () => [{ name, description: source, device }],
       tls,
-      log: withoutDebug(jsonLog((line) => cli.stderr(`${line}\n`), cli.now)),
+      log: serverLog(cli, { json: options.json ?? false }),
     });
     const { sizeBytes, readOnly } = device;
     const uri = server.uri(name);

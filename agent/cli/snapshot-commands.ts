@@ -3,6 +3,8 @@ import { basename } from 'node:path';
 import { Option, type Command } from 'commander';
 import { bytesText, timeText } from '../../core/readable.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import { isSnapshotId } from '../../core/snapshot/names.ts';
+import { typed } from '../../core/typed.ts';
 import type { Bucket } from '../s3/bucket.ts';
 import { parseS3Url, parseSnapshotUrl } from '../s3/s3-url.ts';
 import { createSnapshot } from '../snapshot/create-snapshot.ts';
@@ -19,14 +21,11 @@ import { addCopyCommand } from './snapshot-copy-command.ts';
 import { addDeleteCommand, addGcCommand } from './snapshot-delete-commands.ts';
 import { parseSizeBytes } from './units.ts';
 import { openTransfers } from '../transfer/transfers.ts';
+import { settingsText } from './settings-text.ts';
 import { printUploaded, showUpload, tellResumed } from './upload-output.ts';
 import { againOption, resumable, uploadJournalAt, uploadStateOption } from './upload-journal-at.ts';
 import { plainTable } from './volume-table.ts';
 import { exampleText } from './example-text.ts';
-
-const settings =
-  '\nS3 is reached with the AWS SDK’s own settings: AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,\n' +
-  'AWS_REGION, and AWS_ENDPOINT_URL_S3 for another store.';
 
 /** `holdfast-agent snapshot …`: works on S3 directly and needs no running agent. */
 export const addSnapshotCommands: AddCommands = (program, cli) => {
@@ -38,7 +37,7 @@ export const addSnapshotCommands: AddCommands = (program, cli) => {
       exampleText(
         'snapshot create /data/vol1.img --to s3://backups/vol1',
         'snapshot list s3://backups/vol1',
-      ) + settings,
+      ) + settingsText,
     );
   addCreateCommand(snapshot, cli);
   addListCommand(snapshot, cli);
@@ -102,6 +101,7 @@ async function create(source: string, flags: CreateFlags, cli: CliContext): Prom
   const { journal } = kept;
   try {
     const parentId = await parentIdOf(flags, volumeId, bucket, cli.signal);
+    if (flags.parent === 'last' && parentId === undefined) tellFirst(flags, volumeId, bucket, cli);
     const result = await createSnapshot({
       bucket,
       source: input,
@@ -140,6 +140,12 @@ const volumeIdOf = (source: string): string =>
 const parentIdOf = (flags: CreateFlags, volumeId: string, bucket: Bucket, signal: AbortSignal) =>
   flags.parent === 'last' ? newestOf(bucket, volumeId, signal) : flags.parent;
 
+/** “last” of a volume that has none yet is no error: a scheduled command begins with the first. */
+const tellFirst = (flags: CreateFlags, volumeId: string, bucket: Bucket, cli: CliContext): void =>
+  cli.stderr(
+    `note: ${bucket.url} has no snapshot of volume ${volumeId} yet: everything is uploaded${flags.volume === undefined ? '; --volume names another one' : ''}\n`,
+  );
+
 function addListCommand(snapshot: Command, cli: CliContext): void {
   snapshot
     .command('list')
@@ -148,6 +154,7 @@ function addListCommand(snapshot: Command, cli: CliContext): void {
     .option('--json', 'print one JSON line a snapshot')
     .addHelpText('after', exampleText('snapshot list s3://backups/vol1'))
     .action(async (url: string, flags: { json?: boolean }) => {
+      refuseSnapshotUrl(url);
       const bucket = bucketAt(parseS3Url(url), cli, { retry: quickRetry });
       const rows: ListedSnapshot[] = [];
       for await (const found of listSnapshots(bucket, { signal: cli.signal })) {
@@ -156,6 +163,14 @@ function addListCommand(snapshot: Command, cli: CliContext): void {
       }
       if (!flags.json) cli.stdout(rows.length > 0 ? tableOf(rows) : `no snapshots in ${bucket.url}\n`);
     });
+}
+
+function refuseSnapshotUrl(url: string): void {
+  const at = url.replace(/\/+$/, '').lastIndexOf('/');
+  if (!isSnapshotId(url.slice(at + 1).replace(/\/+$/, ''))) return;
+  throw new HoldfastError('INVALID_INPUT', `${url} is a snapshot, not a place that holds some`, {
+    hint: `\`${typed(`holdfast-agent snapshot list ${url.slice(0, at)}`)}\` lists it; \`${typed(`holdfast-agent snapshot verify ${url}`)}\` reads it`,
+  });
 }
 
 /** Each is complete in itself, so which one it was uploaded on top of is left to `--json`. */

@@ -33,6 +33,11 @@ const rows: Row[] = [
     hint: 'renew the AWS credentials',
   },
   {
+    names: ['ERR_INVALID_URL'],
+    code: 'CONFIG',
+    hint: 'AWS_ENDPOINT_URL_S3 has to be a URL such as https://s3.example.com',
+  },
+  {
     names: ['RequestTimeTooSkewed'],
     code: 'UNAUTHENTICATED',
     hint: 'this host’s clock is wrong by more than 15 minutes: set it',
@@ -40,7 +45,7 @@ const rows: Row[] = [
   {
     names: ['InvalidAccessKeyId', 'SignatureDoesNotMatch', 'InvalidToken', 'CredentialsProviderError'],
     code: 'UNAUTHENTICATED',
-    hint: 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE',
+    hint: 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE to a profile that is there',
   },
   {
     names: [
@@ -103,6 +108,8 @@ export function classifyS3Failure(error: unknown): S3Failure {
   // What the SDK says then is for its own developers.
   if (message.includes('Deserialization error')) why = 'the answer is not S3’s';
   if (why.startsWith('PROXY_')) why = message;
+  // It names the profile that is not there, or what else was looked for.
+  if (why === 'CredentialsProviderError') why = `no credentials: ${message.slice(0, 200)}`;
   return {
     transient: row?.transient ?? false,
     expired: row?.expired ?? false,

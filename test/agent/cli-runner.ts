@@ -11,13 +11,21 @@ export interface CliRun {
 /** Runs the agent's command line in this process. */
 export async function runCli(
   args: string[],
-  options: { stdin?: string; env?: Record<string, string>; signal?: AbortSignal } = {},
+  options: {
+    stdin?: string;
+    env?: Record<string, string>;
+    signal?: AbortSignal;
+    onStdout?: (text: string) => void;
+  } = {},
 ): Promise<CliRun> {
   const run = { stdout: '', stderr: '' };
   const cli: CliContext = {
     env: options.env ?? {},
     stdin: Readable.from([options.stdin ?? '']),
-    stdout: (text) => void (run.stdout += text),
+    stdout: (text) => {
+      run.stdout += text;
+      options.onStdout?.(text);
+    },
     stderr: (text) => void (run.stderr += text),
     now: Date.now,
     signal: options.signal ?? new AbortController().signal,

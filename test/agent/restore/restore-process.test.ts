@@ -155,12 +155,37 @@ describe('holdfast-agent restore', () => {
       restore: { phase: 'restoring' },
     });
     const asText = await runCli(['volume', 'inspect', target, '--state-dir', join(dir, 'state')]);
-    expect(asText.stdout).toContain('\nrestore.phase: restoring\n');
-    expect(asText.stdout).not.toMatch(/[{}]/);
+    expect(asText.stdout).toMatch(
+      /\nrestore: {2}\w+ of snapshot \w{26}: restoring, \d+ % or more is durably there\n/,
+    );
     const second = agent(['restore', url, target]);
     expect(await second.event('open')).toMatchObject({ isResumed: true });
     expect(await second.exit).toMatchObject({ code: 0 });
     expect(sha(await readFile(target))).toBe(sha(bytes));
+  });
+
+  it('tells people what came of it: of a server that was stopped early, and of a file that was restored before', async () => {
+    const target = join(dir, 'told.img');
+    const args = ['restore', url, target, '--state-dir', join(dir, 'state')];
+    const stopping = new AbortController();
+    const stopped = await runCli([...args, '--nbd', `unix:${join(dir, 'told.sock')}`, '--no-background'], {
+      env: env(),
+      signal: stopping.signal,
+      onStdout: (text) => void (text.startsWith('uri: ') && stopping.abort()),
+    });
+    expect(stopped).toMatchObject({ code: 0, stderr: '' });
+    expect(stopped.stdout.split('\n')[1]).toBe(
+      `stopped at 0.0 %: ${target} is not complete; the same command goes on where it was`,
+    );
+    const goesOn = await runCli(args, { env: env() });
+    expect(goesOn.stdout).toMatch(/^going on with \w{26}: 0.0 % or more is there\nrestored: /);
+    await writeFile(target, 'mine', { flag: 'r+' });
+    const before = await runCli(args, { env: env() });
+    expect(before).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/ before, nothing is done to it.*\n$/),
+    });
+    expect(before.stdout).not.toContain('restored: ');
   });
 
   it('refuses a target that is too small, a snapshot or directory that is not there, options that make no sense', async () => {

@@ -1,4 +1,6 @@
-import { progressLine, startProgress } from '../../../agent/cli/progress.ts';
+import { progressLine, progressText, startProgress } from '../../../agent/cli/progress.ts';
+import { troubleTeller } from '../../../agent/cli/trouble-teller.ts';
+import { HoldfastError } from '../../../core/errors.ts';
 import { parseDurationMs, parseSizeBytes } from '../../../agent/cli/units.ts';
 
 const usage = expect.objectContaining({ code: 'USAGE' });
@@ -33,7 +35,40 @@ test('a rate that is known counts, and a restore that stands still has no end in
   expect(drawn(0)).not.toContain('left');
 });
 
-test('a terminal gets a bar that goes away, a pipe nothing, --json one line a second', () => {
+test('trouble of one kind is told once a minute', () => {
+  let [err, nowMs] = ['', 0];
+  const tell = troubleTeller({ stderr: (text) => void (err += text), now: () => nowMs });
+  for (; nowMs < 90_000; nowMs += 500) tell(new HoldfastError('FORBIDDEN', `no chunk ${nowMs}`));
+  tell(new HoldfastError('CORRUPT', 'another kind'));
+  expect(err).toBe(
+    'error: FORBIDDEN: no chunk 0\nerror: FORBIDDEN: no chunk 60000\nerror: CORRUPT: another kind\n',
+  );
+});
+
+test('a log gets a line a minute, and no rate is told before there is one', () => {
+  let [err, nowMs] = ['', 0];
+  const output = { stdout: () => undefined, stderr: (text: string) => void (err += text), now: () => nowMs };
+  const toLog = startProgress({ ...output, interactive: false }, { json: false });
+  for (; nowMs <= 150_000; nowMs += 1_000) toLog.update(nowMs, 300_000, {}, 'note');
+  toLog.end();
+  expect(err.split('\n')).toEqual([
+    `${progressText(60_000, 300_000, 60_000)}  note`,
+    `${progressText(120_000, 300_000, 120_000)}  note`,
+    '',
+  ]);
+  expect(progressText(60_000, 300_000, 60_000)).toBe(' 20 %  58.6 KiB of 293.0 KiB  1000 B/s  4m left');
+
+  err = '';
+  const drawn = startProgress({ ...output, interactive: true }, { json: false });
+  nowMs += 500;
+  drawn.update(10, 100, {}, '');
+  expect(err).not.toContain('left');
+  nowMs += 500;
+  drawn.update(20, 100, {}, '');
+  expect(err).toContain('4s left');
+});
+
+test('a terminal gets a bar that goes away, a pipe nothing at first, --json one line a second', () => {
   const run = (interactive: boolean, json: boolean) => {
     let [out, err, nowMs] = ['', '', 0];
     const write = { stdout: (text: string) => (out += text), stderr: (text: string) => (err += text) };

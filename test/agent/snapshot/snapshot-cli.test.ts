@@ -7,6 +7,7 @@ import { runAgentCli } from '../../../agent/cli/program.ts';
 import { openBucket } from '../../../agent/s3/s3-bucket.ts';
 import { openSnapshot } from '../../../agent/snapshot/open-snapshot.ts';
 import { startS3, type TestS3 } from '../../support/s3.ts';
+import { runCli } from '../cli-runner.ts';
 import { plainBytesIn, someBytes } from '../../support/snapshots.ts';
 
 let s3: TestS3;
@@ -131,4 +132,28 @@ test('a file that is written to meanwhile fails the snapshot, unless forced', as
   await expect(strict.finish!()).rejects.toMatchObject({ code: 'CONFLICT' });
   await expect(forced.finish!()).resolves.toBeUndefined();
   await Promise.all([strict.close(), forced.close()]);
+});
+
+test('“last” of a volume that has none is told, and a snapshot is not a place to list', async () => {
+  const [file, url] = [join(directory, 'first.img'), `s3://${s3.bucket}/first`];
+  await writeFile(file, someBytes(65_536, 3));
+  const first = await run('create', file, '--to', url, '--parent', 'last');
+  expect(first).toMatchObject({
+    exit: 0,
+    err: `note: ${url} has no snapshot of volume first.img yet: everything is uploaded; --volume names another one\n`,
+  });
+  const made = /snapshot (\w{26})/.exec(first.out)![1]!;
+  for (const tail of ['', '/']) {
+    const listed = await run('list', `${url}/${made}${tail}`);
+    expect(listed.exit).toBe(65);
+    expect(listed.err).toContain(`snapshot list ${url}\` lists it`);
+  }
+});
+
+test('an endpoint that is no URL is named', async () => {
+  const list = (env: Record<string, string>) => runCli(['snapshot', 'list', `s3://${s3.bucket}/x`], { env });
+  expect(await list({ AWS_ENDPOINT_URL_S3: 'foo' })).toMatchObject({
+    code: 78,
+    stderr: expect.stringContaining('AWS_ENDPOINT_URL_S3 has to be a URL') as string,
+  });
 });

@@ -1,3 +1,4 @@
+import type { PaceState } from '../core/restore/pace.ts';
 import type { S3Client } from '@aws-sdk/client-s3';
 
 /**
@@ -50,6 +51,7 @@ export interface VolumeService {
     volumeId: string;
     snapshotId: string;
     bandwidthBytesPerSec?: number;
+    promisedBytesPerSec?: number;
     arity?: number;
     replace?: boolean;
   }): Promise<void>;
@@ -97,6 +99,8 @@ export interface RestoreProgress {
   /** Unix time in milliseconds at which a block was last restored. */
   lastProgressAt: number;
   etaMs?: number;
+  /** The rate that was promised, and how it is kept. */
+  promise?: PaceState;
 }
 
 export type RestoreOutcome =

@@ -81,6 +81,8 @@ export const commandSpecs = {
       /** Without it: the volume's newest snapshot. */
       snapshotId: snapshotId.optional(),
       bandwidthBytesPerSec: z.number().int().positive().optional(),
+      /** The rate that the background is to keep at least: by it the restore is due, or late. */
+      promisedBytesPerSec: z.number().int().positive().optional(),
       /** Also where the volume is healthy: what was written since the snapshot is lost. */
       replace: z.boolean().optional(),
     }),

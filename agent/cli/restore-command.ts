@@ -23,7 +23,7 @@ import { announce, incomplete, report } from './restore-report.ts';
 import { settingsText } from './settings-text.ts';
 import { troubleTeller } from './trouble-teller.ts';
 import { tellUnpinned } from './tell-unpinned.ts';
-import { parseBandwidth } from './units.ts';
+import { ratesOf } from './rates.ts';
 import { exampleText } from './example-text.ts';
 
 /** Nobody waits longer than this for advice to be stored. */
@@ -36,6 +36,7 @@ interface RestoreFlags {
   arity?: string;
   background: boolean;
   bandwidth?: string;
+  promise?: string;
   onFetchError: 'eio' | 'hang';
   exitWhenDone?: boolean;
   again?: boolean;
@@ -63,6 +64,10 @@ export const addRestoreCommand: AddCommands = (program, cli) => {
     .option('--tls <folder>', 'folder with server-key.pem, server-cert.pem and ca-cert.pem')
     .option('--no-background', 'fetch only what clients ask for')
     .option('--bandwidth <size>', 'bytes a second for the background, such as 20MiB; clients are exempt')
+    .option(
+      '--promise <size>',
+      'bytes a second that the restore is to keep: tells when it is due, and how late it is',
+    )
     .addOption(
       new Option('--on-fetch-error <policy>', 'a read whose chunk cannot be fetched')
         .choices(['eio', 'hang'])
@@ -169,7 +174,6 @@ function open(
   cli: CliContext,
 ): Promise<StandaloneRestore> {
   const { bucket, transfers, snapshotId, flags } = p;
-  const bandwidth = flags.bandwidth === undefined ? undefined : parseBandwidth(flags.bandwidth);
   const tellTrouble = troubleTeller(cli);
   return openStandaloneRestore({
     path: p.target,
@@ -178,7 +182,7 @@ function open(
     otherStateDirectories: stateDirectories(cli.env),
     again: flags.again,
     arity: flags.arity === undefined ? undefined : parseArity(flags.arity),
-    bandwidthBytesPerSec: bandwidth,
+    ...ratesOf(flags),
     openSource: async (restoreId, rootHash) => {
       const pinId = `restore-${restoreId}`;
       const options = { transfers, signal: cli.signal };

@@ -1,4 +1,5 @@
 import type { EngineState, RestoreEngine } from '../restore/restore-engine.ts';
+import { promiseText } from './rates.ts';
 import { progressLine, progressText, timeFor } from './progress.ts';
 
 const redrawMs = 200;
@@ -11,14 +12,22 @@ const logLineMs = 60_000;
  */
 export async function reportProgress(
   engine: RestoreEngine,
-  output: { stdout: (text: string) => void; stderr: (text: string) => void; interactive: boolean },
+  output: {
+    stdout: (text: string) => void;
+    stderr: (text: string) => void;
+    interactive: boolean;
+    now: () => number;
+  },
   p: { json: boolean; stopped: Promise<void> },
 ): Promise<EngineState> {
   const show = () => {
     const progress = engine.progress();
     if (p.json) output.stdout(`${JSON.stringify({ event: 'progress', ...progress })}\n`);
-    else if (output.interactive) output.stderr(`\r${progressLine(...amountsOf(progress))}\u001b[K`);
-    else output.stderr(`${progressText(...amountsOf(progress))}\n`);
+    else {
+      const promise = progress.promise ? `  ${promiseText(progress.promise, output.now())}` : '';
+      if (output.interactive) output.stderr(`\r${progressLine(...amountsOf(progress))}${promise}\u001b[K`);
+      else output.stderr(`${progressText(...amountsOf(progress))}${promise}\n`);
+    }
   };
   const timer = setInterval(show, p.json ? jsonLineMs : output.interactive ? redrawMs : logLineMs);
   const ended = engine.ended();

@@ -13,7 +13,8 @@ import type {
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { startProgress } from './progress.ts';
 import { addSteering } from './steering-commands.ts';
-import { parseBandwidth, parseSizeBytes } from './units.ts';
+import { parseSizeBytes } from './units.ts';
+import { ratesOf } from './rates.ts';
 import { damagedVolume, verificationText } from './verification-text.ts';
 import { call, numbers, print, printEnd, sub, type Common } from './volume-call.ts';
 import { snapshotTable, volumeDetails, volumeTable } from './volume-table.ts';
@@ -26,6 +27,7 @@ interface CreateOptions extends Common {
 interface RestoreOptions extends Common {
   snapshot?: string;
   bandwidth?: string;
+  promise?: string;
   wait?: boolean;
   replace?: boolean;
 }
@@ -57,7 +59,7 @@ function addLooking(volume: Command, cli: CliContext): void {
   sub(volume, 'show <volume>', 'one volume', ['show vol1']).action(
     async (volumeId: string, options: Common) => {
       const info = await call<VolumeInfo>(cli, options, 'volume.show', { volumeId });
-      print(cli, options, info, volumeDetails(info));
+      print(cli, options, info, volumeDetails(info, cli.now()));
     },
   );
   sub(volume, 'snapshots <volume>', 'its snapshots in S3', [
@@ -91,7 +93,7 @@ function addChanging(volume: Command, cli: CliContext): void {
         ...(sizeBytes === undefined ? {} : { sizeBytes }),
       };
       const info = await call<VolumeInfo>(cli, options, 'volume.create', params);
-      print(cli, options, info, volumeDetails(info));
+      print(cli, options, info, volumeDetails(info, cli.now()));
     });
   sub(volume, 'delete <volume>', 'stop serving it and forget it; its backing file stays', [
     'delete vol1',
@@ -135,6 +137,10 @@ function addCopying(volume: Command, cli: CliContext): void {
   ])
     .option('--snapshot <id>', 'default: the volume’s newest')
     .option('--bandwidth <size>', 'limit of the background per second, e.g. 20MiB')
+    .option(
+      '--promise <size>',
+      'rate per second that it is to keep: `volume show` tells when it is due, or how late',
+    )
     .option('--wait', 'until the restore has ended')
     .option('--replace', 'also when it is healthy: what was written since the snapshot is lost')
     .action((volumeId: string, options: RestoreOptions) => restore(cli, volumeId, options));
@@ -182,13 +188,12 @@ async function restore(cli: CliContext, volumeId: string, options: RestoreOption
     const fields = numbers(at);
     progress.update(fields.restoredBytes ?? 0, fields.totalBytes ?? 0, fields, volumeId);
   };
-  const { bandwidth } = options;
   const params = {
     volumeId,
     wait: options.wait === true,
     ...(options.replace && { replace: true }),
     ...(options.snapshot === undefined ? {} : { snapshotId: options.snapshot }),
-    ...(bandwidth === undefined ? {} : { bandwidthBytesPerSec: parseBandwidth(bandwidth) }),
+    ...ratesOf(options),
   };
   const result = await call<{ snapshotId: string; state: string; outcome?: string }>(
     cli,

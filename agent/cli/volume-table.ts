@@ -1,5 +1,6 @@
 import { textTable } from '../../core/text-table.ts';
 import { bytesText, durationText, percentText, timeText } from '../../core/readable.ts';
+import { promiseText } from './rates.ts';
 import type { VolumeInfo, VolumeSnapshot } from '../ports.ts';
 import { typed } from '../../core/typed.ts';
 
@@ -47,7 +48,7 @@ export function snapshotTable(snapshots: readonly VolumeSnapshot[]): string {
 export const plainTable = (head: string[], rows: string[][], details?: (string | undefined)[]): string =>
   `${textTable(head, rows, { width: process.stdout.columns ?? 80, details })}\n`;
 
-export function volumeDetails(volume: VolumeInfo): string {
+export function volumeDetails(volume: VolumeInfo, nowMs: number): string {
   const { lastSnapshot, restore, upload, nbdSocket, volumeId } = volume;
   const lines: [string, string | undefined][] = [
     ['volume', volumeId],
@@ -61,6 +62,7 @@ export function volumeDetails(volume: VolumeInfo): string {
       restore &&
         `${restore.snapshotId}${volume.state === 'paused' ? '' : ` at ${bytesText(restore.bytesPerSec)}/s`}`,
     ],
+    ['promise', restore?.promise && promiseText(restore.promise, nowMs)],
     ['uploading', upload && percentText(upload.fraction)],
     ['nbd', nbdSocket && `nbd+unix:///${volumeId}?socket=${nbdSocket}`],
   ];

@@ -122,11 +122,12 @@ function restoreExecutors({
   const after = (volumeId: string): CommandOutput => json({ volumeId, state: volumes.get(volumeId).state });
   return {
     'restore.start': {
-      run: async ({ volumeId, bandwidthBytesPerSec, replace, ...params }, { note, signal }) => {
+      run: async ({ snapshotId: asked, ...params }, { note, signal }) => {
+        const { volumeId } = params;
         const volume = volumes.get(volumeId);
-        const snapshotId = params.snapshotId ?? (await newestSnapshot(volume, bucketFor, signal));
+        const snapshotId = asked ?? (await newestSnapshot(volume, bucketFor, signal));
         await note({ snapshotId, before: volume.state });
-        await volumes.restore({ volumeId, snapshotId, bandwidthBytesPerSec, replace });
+        await volumes.restore({ ...params, snapshotId });
         return { ...after(volumeId), snapshotId };
       },
       // The volume's own descriptor says whether the restore of this snapshot began; one that was lost and is

@@ -91,11 +91,12 @@ const progressEveryMs = 500;
 
 async function restore(
   { volumes, bucketFor }: Pick<AgentMethodDeps, 'volumes' | 'bucketFor'>,
-  { volumeId, wait, bandwidthBytesPerSec, replace, ...params }: z.infer<typeof restoreParams>,
+  { wait, snapshotId: asked, ...params }: z.infer<typeof restoreParams>,
   { signal, progress }: ControlCall,
 ): Promise<unknown> {
-  const snapshotId = params.snapshotId ?? (await newestSnapshot(volumes.get(volumeId), bucketFor, signal));
-  await volumes.restore({ volumeId, snapshotId, bandwidthBytesPerSec, replace });
+  const { volumeId } = params;
+  const snapshotId = asked ?? (await newestSnapshot(volumes.get(volumeId), bucketFor, signal));
+  await volumes.restore({ ...params, snapshotId });
   if (!wait) return { volumeId, snapshotId, state: volumes.get(volumeId).state };
   const timer = setInterval(() => {
     const at = volumes.get(volumeId).restore;

@@ -13,7 +13,9 @@ import type { WorkItem } from './work-item.ts';
 
 /** Long enough for good use of a range GET, short enough that a client's read of a block in it does not wait long. */
 const runBytesMax = 4 * 1024 * 1024;
-const bytesInFlightMax = 32 * 1024 * 1024;
+const runsMax = 8;
+/** While the background is behind what was promised: more connections are what S3 gives more for. */
+const lateRunsMax = 16;
 const retryMsMin = 500;
 const retryMsMax = 30_000;
 /** The background leaves this much room on the file system, for the clients' writes and the descriptor. */
@@ -37,6 +39,7 @@ export interface FillerDeps {
   finish: () => Promise<boolean>;
   /** Why the volume has stopped, if it has. */
   failure: () => HoldfastError | undefined;
+  isLate: () => boolean;
   onTrouble: (error: HoldfastError, block: number) => void;
   /** After each pass that found everything which is left damaged, with what was met last. It goes on all the same. */
   onStuck: (damage: HoldfastError) => void;
@@ -45,7 +48,7 @@ export interface FillerDeps {
 /** Restores what is hot and then block after block, from the cursor on, until nothing is left. Stopping and starting it is a pause. */
 export class BackgroundFiller {
   readonly #deps: FillerDeps;
-  readonly #budget = new ByteBudget(bytesInFlightMax);
+  readonly #budget = new ByteBudget(lateRunsMax * runBytesMax);
   #stop: AbortController | undefined;
   /** What is to come first; undefined until it is known, empty once it is through. */
   #hot: readonly Range[] | undefined;
@@ -123,7 +126,8 @@ export class BackgroundFiller {
     const runs = new Set<Promise<void>>();
     const runBlocks = Math.max(1, Math.floor(this.#runBytes() / geometry.blockBytes));
     const runBytes = runBlocks * geometry.blockBytes;
-    const concurrency = bandwidths.some((limit) => limit.bytesPerSec) ? 1 : 8;
+    const isLimited = bandwidths.some((limit) => limit.bytesPerSec);
+    const concurrency = () => (isLimited ? 1 : this.#deps.isLate() ? lateRunsMax : runsMax);
     let troubled = false;
     let ended = false;
     const broken: unknown[] = [];
@@ -158,7 +162,7 @@ export class BackgroundFiller {
           runs.add(run);
           signal.throwIfAborted();
           at = Math.max(end, at + 1);
-          if (runs.size >= concurrency) await Promise.race(runs);
+          if (runs.size >= concurrency()) await Promise.race(runs);
         }
     } finally {
       await Promise.all(runs);

@@ -65,6 +65,8 @@ export interface EngineHooks {
   onBatch: (restoredCount: number) => void;
   finish: () => Promise<boolean>;
   onTrouble: (error: HoldfastError, block: number) => void;
+  /** The background is behind what was promised. */
+  isLate: () => boolean;
 }
 
 /** Makes what a restore begins with durable: the descriptor and the root mark. */
@@ -121,6 +123,7 @@ export function makeParts(
     finish: hooks.finish,
     failure: () => barriers.failure,
     onTrouble: hooks.onTrouble,
+    isLate: hooks.isLate,
     onStuck: (damage) => deps.onStuck?.(damage),
   });
   const plain = new PlainDevice(target, frozen.volumeBytes, barriers);

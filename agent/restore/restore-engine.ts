@@ -1,5 +1,6 @@
 import { asHoldfastError, HoldfastError } from '../../core/errors.ts';
 import type { Descriptor, RestorePhase } from '../../core/restore/descriptor.ts';
+import { paceAt, type Pace, type PaceState } from '../../core/restore/pace.ts';
 import type { BarrierOwner } from './barrier-owner.ts';
 import { canceled, notRunning } from './engine-errors.ts';
 import { makeBarriers, makeParts, startEngine, type EngineDeps, type EngineParts } from './engine-parts.ts';
@@ -9,6 +10,8 @@ import { SwitchDevice } from './switch-device.ts';
 /** The cursor is stored after this much was restored or this time, so that a restart has little to look at again. */
 const cursorEveryBytesDefault = 64 * 1024 * 1024;
 const cursorEveryMs = 1000;
+/** The first chunks take a moment, whatever was promised. */
+const lateAfterMs = 1000;
 
 export type EngineState = 'restoring' | 'paused' | 'restored' | 'canceled' | 'failed' | 'closed';
 
@@ -22,6 +25,8 @@ export interface EngineProgress {
   lastProgressAt: number;
   /** Not there while nothing moves. */
   etaMs?: number;
+  /** The rate that was promised, while the background runs. */
+  promise?: PaceState;
 }
 
 /**
@@ -36,6 +41,8 @@ export class RestoreEngine {
   readonly #stop = new AbortController();
   readonly #ended = Promise.withResolvers<EngineState>();
   #state: EngineState;
+  /** Counted from when the background began to run, in this process. */
+  #pace: Pace | undefined;
   #sinceCursorBytes = 0;
   #cursorAt = 0;
   #isStoringCursor = false;
@@ -64,6 +71,7 @@ export class RestoreEngine {
       onBatch: (count) => this.#onBatch(count),
       finish: () => this.#finish(),
       onTrouble: (error, block) => this.#noteTrouble(error, block),
+      isLate: () => (this.#promise()?.lateMs ?? 0) > lateAfterMs,
     });
     this.#parts = parts;
     this.#state = stateOfPhase(moving.phase, moving.paused);
@@ -95,6 +103,13 @@ export class RestoreEngine {
   /** Starts the background, unless the restore is paused or over. */
   startBackground(): void {
     if (this.#state !== 'restoring') return;
+    const { promisedBytesPerSec } = this.descriptor.moving;
+    if (promisedBytesPerSec)
+      this.#pace ??= {
+        bytesPerSec: promisedBytesPerSec,
+        fromMs: this.#deps.clock.now(),
+        fromBytes: this.#restoredBytes(),
+      };
     this.#parts.filler.start();
   }
 
@@ -103,6 +118,7 @@ export class RestoreEngine {
     this.#mustBe('restoring', 'paused');
     const { filler, persister, settler, keeper } = this.#parts;
     this.#state = 'paused';
+    this.#pace = undefined;
     await filler.stop();
     // The background may just have come to its end.
     if (this.state !== 'paused') return;
@@ -143,21 +159,36 @@ export class RestoreEngine {
   }
 
   progress(): EngineProgress {
-    const { states, geometry } = this.#parts;
-    const { blockBytes, volumeBytes, tree } = geometry;
-    const isDone = this.#state === 'restored';
-    const count = isDone ? tree.blockCount : states.restoredCount;
-    const restoredBytes = Math.min(count * blockBytes, volumeBytes);
-    const bytesPerSec = isDone ? 0 : this.#meter.bytesPerSec();
+    const { volumeBytes, tree } = this.#parts.geometry;
+    const restoredBytes = this.#restoredBytes();
+    const bytesPerSec = this.#state === 'restored' ? 0 : this.#meter.bytesPerSec();
     const leftBytes = volumeBytes - restoredBytes;
+    const promise = this.#promise();
     return {
-      fraction: count / tree.blockCount,
+      fraction: this.#restoredCount() / tree.blockCount,
       restoredBytes,
       totalBytes: volumeBytes,
       bytesPerSec,
       lastProgressAt: this.#meter.lastProgressAt,
       ...(bytesPerSec > 0 && { etaMs: Math.ceil((leftBytes / bytesPerSec) * 1000) }),
+      ...(promise && { promise }),
     };
+  }
+
+  #restoredCount(): number {
+    const { states, geometry } = this.#parts;
+    return this.#state === 'restored' ? geometry.tree.blockCount : states.restoredCount;
+  }
+
+  #restoredBytes(): number {
+    const { blockBytes, volumeBytes } = this.#parts.geometry;
+    return Math.min(this.#restoredCount() * blockBytes, volumeBytes);
+  }
+
+  #promise(): PaceState | undefined {
+    if (!this.#pace || this.#state !== 'restoring') return undefined;
+    const restored = { restoredBytes: this.#restoredBytes(), totalBytes: this.#parts.geometry.volumeBytes };
+    return paceAt(this.#pace, { atMs: this.#deps.clock.now(), ...restored });
   }
 
   /** Stops the background, makes what was done durable where the disk still works, and lets go of the target. */

@@ -8,6 +8,7 @@ import type { SnapshotSource } from '../../core/snapshot/source.ts';
 export interface RestoreParams {
   snapshotId: string;
   bandwidthBytesPerSec?: number;
+  promisedBytesPerSec?: number;
   arity?: number;
 }
 
@@ -31,9 +32,10 @@ export function newDescriptor(p: {
   restoreId: string;
   geometry: Geometry;
   source: SnapshotSource;
-  bandwidthBytesPerSec?: number;
+  bandwidthBytesPerSec?: number | undefined;
+  promisedBytesPerSec?: number | undefined;
 }): Descriptor {
-  const { geometry, source, bandwidthBytesPerSec } = p;
+  const { geometry, source, bandwidthBytesPerSec, promisedBytesPerSec } = p;
   return {
     frozen: {
       volumeId: p.volumeId,
@@ -54,6 +56,7 @@ export function newDescriptor(p: {
       cursor: 0,
       paused: false,
       ...(bandwidthBytesPerSec && { bandwidthBytesPerSec }),
+      ...(promisedBytesPerSec && { promisedBytesPerSec }),
     },
   };
 }

@@ -30,6 +30,7 @@ export interface StandaloneParams {
   again?: boolean;
   arity?: number;
   bandwidthBytesPerSec?: number;
+  promisedBytesPerSec?: number;
   /** Opens the snapshot; `rootHash` is given where a restore goes on, which asks only when a chunk is wanted. */
   openSource: (restoreId: string, rootHash?: Uint8Array) => Promise<SnapshotSource>;
   /** A snapshot was opened and the restore could not begin. */
@@ -90,7 +91,7 @@ async function openLocked(p: StandaloneParams, path: string, folder: string): Pr
     const deps: EngineDeps = { ...p.engineDeps, target, source, store };
     const engine = made
       ? await RestoreEngine.begin(deps, describe(p, { path, restoreId, source, ...made }))
-      : await RestoreEngine.resume(deps, withBandwidth(stored as Descriptor, p.bandwidthBytesPerSec));
+      : await RestoreEngine.resume(deps, withRates(stored as Descriptor, p));
     const held = lock;
     const close = async () => {
       await engine.close();
@@ -217,10 +218,17 @@ function describe(
     geometry: geometryFor(volumeBytes, source, p.arity),
     source,
     bandwidthBytesPerSec: p.bandwidthBytesPerSec,
+    promisedBytesPerSec: p.promisedBytesPerSec,
   });
 }
 
-/** The limit is this run's; everything else is the restore's own. */
-function withBandwidth(stored: Descriptor, bandwidthBytesPerSec: number | undefined): Descriptor {
-  return { ...stored, moving: { ...stored.moving, paused: false, bandwidthBytesPerSec } };
+/** Limit and promise are this run's; everything else is the restore's own. */
+function withRates(
+  stored: Descriptor,
+  { bandwidthBytesPerSec, promisedBytesPerSec }: StandaloneParams,
+): Descriptor {
+  return {
+    ...stored,
+    moving: { ...stored.moving, paused: false, bandwidthBytesPerSec, promisedBytesPerSec },
+  };
 }

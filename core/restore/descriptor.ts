@@ -31,6 +31,8 @@ export interface Descriptor {
     cursor: number;
     paused: boolean;
     bandwidthBytesPerSec?: number;
+    /** The rate that the background is to keep at least. */
+    promisedBytesPerSec?: number;
   };
 }
 
@@ -70,6 +72,7 @@ const descriptorSchema = z.object({
     cursor: count,
     paused: z.boolean(),
     bandwidthBytesPerSec: count.min(1).optional(),
+    promisedBytesPerSec: count.min(1).optional(),
   }),
 });
 const fileSchema = z.object({

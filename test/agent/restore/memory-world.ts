@@ -186,9 +186,9 @@ export interface Setup {
 /** A restore that has just begun. */
 export async function begin(
   snapshot: MemorySnapshot,
-  options: { volumeBytes?: number; arity?: number } & Partial<EngineDeps> = {},
+  options: { volumeBytes?: number; arity?: number; promisedBytesPerSec?: number } & Partial<EngineDeps> = {},
 ): Promise<Setup> {
-  const { volumeBytes = snapshot.sizeBytes, arity = 2, ...others } = options;
+  const { volumeBytes = snapshot.sizeBytes, arity = 2, promisedBytesPerSec, ...others } = options;
   const geometry = makeGeometry({
     volumeBytes,
     snapshotBytes: snapshot.sizeBytes,
@@ -206,6 +206,7 @@ export async function begin(
     restoreId: 'ab'.repeat(16),
     geometry,
     source: snapshot,
+    promisedBytesPerSec,
   };
   const engine = await RestoreEngine.begin(deps, newDescriptor(made));
   return { disk, snapshot, store, deps, engine };

@@ -460,6 +460,61 @@ describe('control', () => {
     expect(etaMs).toBe(3000);
   });
 
+  it('says when it is due by the promised rate, how late it is, and counts anew after a pause', async () => {
+    const clock = testClock();
+    const snapshot = fullSnapshot(20);
+    const opening = Promise.withResolvers<void>();
+    snapshot.gate = opening.promise;
+    const { engine, store } = await begin(snapshot, { clock, promisedBytesPerSec: 4 * chunkBytes });
+    expect(engine.progress().promise).toBeUndefined();
+    const bytesPerSec = 4 * chunkBytes;
+    engine.startBackground();
+    const startedAtMs = clock.now();
+    expect(engine.progress().promise).toEqual({ bytesPerSec, dueAtMs: startedAtMs + 5000, lateMs: 0 });
+    await clock.sleep(1000);
+    await engine.device.write(Buffer.alloc(2 * chunkBytes), 4 * chunkBytes);
+    expect(engine.progress().promise).toEqual({ bytesPerSec, dueAtMs: startedAtMs + 5000, lateMs: 500 });
+
+    const paused = engine.pause();
+    opening.resolve();
+    await paused;
+    expect(engine.progress().promise).toBeUndefined();
+    await clock.sleep(10_000);
+    const { restoredBytes } = engine.progress();
+    await engine.resumeBackground();
+    const leftMs = Math.ceil(((20 * chunkBytes - restoredBytes) / bytesPerSec) * 1000);
+    expect(engine.progress().promise).toMatchObject({ dueAtMs: clock.now() + leftMs, lateMs: 0 });
+    expect(await engine.ended()).toBe('restored');
+    expect(engine.progress().promise).toBeUndefined();
+    expect(store.stored?.moving.promisedBytesPerSec).toBe(bytesPerSec);
+  });
+
+  it('fetches more at once while it is behind what was promised', async () => {
+    const most = async (promise: { promisedBytesPerSec?: number }): Promise<number> => {
+      let nowMs = 0;
+      const clock = { ...testClock(), now: () => (nowMs += 1000) };
+      const opening = Promise.withResolvers<void>();
+      const snapshot = new MemorySnapshot(Buffer.alloc(0), chunkBytes, 40 * 4 * 2 ** 20);
+      snapshot.gate = opening.promise;
+      let begun = 0;
+      const readChunks = snapshot.readChunks.bind(snapshot);
+      snapshot.readChunks = (start, end) => {
+        begun += 1;
+        return readChunks(start, end);
+      };
+      const { engine } = await begin(snapshot, { clock, ...promise });
+      engine.startBackground();
+      for (let turns = 0; turns < 500; turns += 1) await new Promise(setImmediate);
+      const atOnce = begun;
+      const closed = engine.close();
+      opening.resolve();
+      await closed;
+      return atOnce;
+    };
+    expect(await most({})).toBe(8);
+    expect(await most({ promisedBytesPerSec: 2 ** 40 })).toBe(16);
+  });
+
   it('stops at once while the snapshot cannot be reached', async () => {
     const setup = await begin(fullSnapshot(20));
     await setup.engine.close();

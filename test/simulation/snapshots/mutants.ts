@@ -52,6 +52,21 @@ const listsNothing =
     },
   });
 
+/** Takes the folder for empty until the other was listed in the same survey. */
+const listsLate =
+  (folder: string, behind: string): Mutation =>
+  (bucket) => {
+    let isBehind = false;
+    return {
+      ...bucket,
+      async *list(prefix, options) {
+        if (prefix === 'packs/') isBehind = false;
+        if (prefix === behind) isBehind = true;
+        if (isBehind || !prefix.startsWith(folder)) yield* bucket.list(prefix, options);
+      },
+    };
+  };
+
 const listsOnce =
   (folder: string): Mutation =>
   (bucket) => {
@@ -72,6 +87,8 @@ export interface Mutant {
   mutation: Mutation;
   /** Programs beside which it is found. */
   beside: ProgramName[];
+  /** As of a scenario. */
+  preemptionsMax?: number;
 }
 
 export const mutants: Mutant[] = [
@@ -146,6 +163,13 @@ export const mutants: Mutant[] = [
     of: 'collector',
     mutation: listsNothing('intents/'),
     beside: ['uploader'],
+  },
+  {
+    rule: 'a collector lists the roots before the tombstones, too',
+    of: 'page-turning collector',
+    mutation: listsLate('snapshots/', 'tombstones/'),
+    beside: ['early uploader', 'deleter', 'collector'],
+    preemptionsMax: 2,
   },
   {
     rule: 'a collector lists the roots once more behind the intents',

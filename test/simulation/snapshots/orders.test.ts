@@ -13,8 +13,11 @@ describe('in every order of their requests nothing that is listed or pinned is l
 
 describe('the search notices when a rule is broken', () => {
   test.each(mutants.map((mutant) => [mutant.rule, mutant] as const))('%s', async (_, mutant) => {
-    const search = searchScenario({ programs: [mutant.of, ...mutant.beside] }, (program, name) =>
-      name === mutant.of ? mutated(program, mutant.mutation) : program,
+    const { of, beside, mutation, preemptionsMax } = mutant;
+    const programs = [of, ...beside];
+    const search = searchScenario(
+      { programs, ...(preemptionsMax !== undefined && { preemptionsMax }) },
+      (program, name) => (name === of ? mutated(program, mutation) : program),
     );
     await expect(search).rejects.toThrow(/is listed and lacks|is not there|failed: /);
   });

@@ -1,4 +1,5 @@
 import { collectGarbage } from '../../../agent/snapshot/collect-garbage.ts';
+import type { Bucket } from '../../../agent/s3/bucket.ts';
 import { createSnapshot } from '../../../agent/snapshot/create-snapshot.ts';
 import { deleteSnapshot } from '../../../agent/snapshot/delete-snapshot.ts';
 import { openPinned } from '../../../agent/snapshot/open-pinned.ts';
@@ -89,13 +90,27 @@ export const restorer = (snapshotId: string): Program => ({
   },
 });
 
-/** A hasty one takes every upload that it sees for dead: the hardest case. */
-export const collector = (p: { isHasty: boolean }): Program => ({
+/** Ids sort by their times, which are 0 to 2 here: what a listing of roots returns in three answers. */
+const rootPages = [0, 1, 2].map((timeMs) => `snapshots/000000000${timeMs}`);
+
+/**
+ * A hasty one takes every upload that it sees for dead: the hardest case. To one that turns pages a listing of roots is
+ * not one moment, as it is not where there are more than a thousand.
+ */
+export const collector = (p: { isHasty: boolean; turnsPages?: boolean }): Program => ({
   name: p.isHasty ? 'hasty collector' : 'collector',
-  run: async (bucket) =>
-    void (await collectGarbage(bucket, { now: () => 1, ...(p.isHasty && { abandonAfterMs: 0 }) })),
+  run: async (bucket) => {
+    const options = { now: () => 1, ...(p.isHasty && { abandonAfterMs: 0 }) };
+    await collectGarbage(p.turnsPages ? { ...bucket, list: inPages(bucket) } : bucket, options);
+  },
   knowledge: collectorKnowledge,
 });
+
+const inPages = (bucket: Bucket): Bucket['list'] =>
+  async function* (prefix, options) {
+    const pages = prefix === 'snapshots/' ? rootPages : [prefix];
+    for (const page of pages) yield* bucket.list(page, options);
+  };
 
 /**
  * Before a survey a collector knows how often it has begun one, in it what was listed, behind it what is left to do:
@@ -110,7 +125,8 @@ async function collectorKnowledge(
   const surveys = labels.filter((label) => label === 'list packs/').length;
   if (requests[0] === 'list packs/') return `survey ${surveys}`;
   const since = history.slice(Math.max(0, labels.lastIndexOf('list packs/')));
-  const rootListings = since.filter(({ request }) => labelOf(request) === 'list snapshots/').length;
+  const ends = ['list snapshots/', `list ${rootPages.at(-1)}`];
+  const rootListings = since.filter(({ request }) => ends.includes(labelOf(request))).length;
   if (surveys > 0 && rootListings === 2) return `after survey ${surveys}: ${(await onwards()).join('; ')}`;
   return `in survey ${surveys}: ${JSON.stringify(since.map(told))}`;
 }

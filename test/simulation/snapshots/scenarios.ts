@@ -22,6 +22,7 @@ const programs = {
   deleter,
   collector: () => collector({ isHasty: false }),
   'hasty collector': () => collector({ isHasty: true }),
+  'page-turning collector': () => collector({ isHasty: false, turnsPages: true }),
 } satisfies Record<string, (parentId: string) => Program>;
 
 export type ProgramName = keyof typeof programs;
@@ -45,11 +46,13 @@ export const scenarios: Scenario[] = [
   { programs: ['forgetful resumed uploader', 'hasty collector'] },
   { programs: ['orphaned resumed uploader', 'deleter', 'hasty collector'] },
   { programs: ['early uploader', 'deleter', 'collector'] },
+  { programs: ['early uploader', 'deleter', 'collector', 'page-turning collector'], preemptionsMax: 2 },
   { programs: ['uploader', 'hasty collector', 'hasty collector'] },
   {
     programs: ['uploader', 'another uploader', 'restorer', 'deleter', 'collector', 'collector'],
     preemptionsMax: 1,
   },
+  { programs: ['early uploader', 'deleter', 'collector', 'page-turning collector'], isLong: true },
   { programs: ['uploader', 'another uploader', 'hasty collector'], isLong: true },
   { programs: ['forgetful resumed uploader', 'deleter', 'hasty collector'], isLong: true },
   { programs: ['uploader', 'another uploader', 'deleter', 'collector'], isLong: true },

@@ -8,7 +8,7 @@ export async function newestOf(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   let newest: string | undefined;
-  for await (const snapshot of listSnapshots(bucket, { signal }))
+  for (const snapshot of await listSnapshots(bucket, { signal }))
     if (snapshot.damage === undefined && snapshot.volumeId === volumeId) newest = snapshot.snapshotId;
   return newest;
 }

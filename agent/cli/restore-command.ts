@@ -19,7 +19,7 @@ import { bucketAt } from './bucket-at.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { serverLog } from './log-output.ts';
 import { reportProgress } from './restore-progress.ts';
-import { announce, incomplete, report } from './restore-report.ts';
+import { announce, incomplete, report, tellPromise } from './restore-report.ts';
 import { settingsText } from './settings-text.ts';
 import { troubleTeller } from './trouble-teller.ts';
 import { tellUnpinned } from './tell-unpinned.ts';
@@ -125,6 +125,7 @@ async function restore(url: string, target: string, flags: RestoreFlags, cli: Cl
     }
     announce(opened, { target, uri: server?.uri(name) }, flags, cli);
     if (flags.background) engine.startBackground();
+    tellPromise(engine, flags, cli);
     await untilOver(engine, { stopped: over, flags, cli });
     await learnFirstReads(bucket, engine, firstReads);
     if (isDone()) {

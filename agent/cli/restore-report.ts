@@ -1,5 +1,6 @@
 import { HoldfastError } from '../../core/errors.ts';
 import { typed } from '../../core/typed.ts';
+import { promiseText } from './rates.ts';
 import type { RestoreEngine } from '../restore/restore-engine.ts';
 import type { StandaloneRestore } from '../restore/standalone-restore.ts';
 import type { CliContext } from './cli-context.ts';
@@ -38,6 +39,12 @@ export function announce(
   // What was durably restored; more of it may be found there.
   else if (isResumed) cli.stdout(`going on with ${snapshotId}: ${percent(fraction)} or more is there\n`);
   if (p.uri) cli.stdout(`uri: ${p.uri}\n`);
+}
+
+/** When it is due by the promised rate, as soon as it runs. */
+export function tellPromise(engine: RestoreEngine, flags: ReportFlags, cli: CliContext): void {
+  const { promise } = engine.progress();
+  if (promise && !flags.json) cli.stdout(`${promiseText(promise, cli.now())}\n`);
 }
 
 /**

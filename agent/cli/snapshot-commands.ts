@@ -91,14 +91,14 @@ async function create(source: string, flags: CreateFlags, cli: CliContext): Prom
   const bucket = bucketAt(parseS3Url(flags.to), cli, { transfers });
   const chunkBytes = flags.chunkSize === undefined ? undefined : parseSizeBytes(flags.chunkSize);
   const volumeId = flags.volume ?? volumeIdOf(source);
+  await using kept = await uploadJournalAt(['create', bucket.url, volumeId], flags, cli);
+  const { journal } = kept;
   const input = await openPathInput(source, {
     force: flags.force,
     stateDirectories: stateDirectories(cli.env),
   });
   const json = flags.json ?? false;
   const progress = startProgress(cli, { json });
-  await using kept = await uploadJournalAt(['create', bucket.url, volumeId], flags, cli);
-  const { journal } = kept;
   try {
     const parentId = await parentIdOf(flags, volumeId, bucket, cli.signal);
     if (flags.parent === 'last' && parentId === undefined) tellFirst(flags, volumeId, bucket, cli);
@@ -156,12 +156,9 @@ function addListCommand(snapshot: Command, cli: CliContext): void {
     .action(async (url: string, flags: { json?: boolean }) => {
       refuseSnapshotUrl(url);
       const bucket = bucketAt(parseS3Url(url), cli, { retry: quickRetry });
-      const rows: ListedSnapshot[] = [];
-      for await (const found of listSnapshots(bucket, { signal: cli.signal })) {
-        if (flags.json) cli.stdout(`${JSON.stringify(found)}\n`);
-        else rows.push(found);
-      }
-      if (!flags.json) cli.stdout(rows.length > 0 ? tableOf(rows) : `no snapshots in ${bucket.url}\n`);
+      const rows = await listSnapshots(bucket, { signal: cli.signal });
+      if (flags.json) for (const row of rows) cli.stdout(`${JSON.stringify(row)}\n`);
+      else cli.stdout(rows.length > 0 ? tableOf(rows) : `no snapshots in ${bucket.url}\n`);
     });
 }
 

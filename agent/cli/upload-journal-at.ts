@@ -41,7 +41,10 @@ export async function uploadJournalAt(
     const kept = held.move();
     return { journal, [Symbol.asyncDispose]: () => kept.disposeAsync() };
   } catch (thrown) {
-    const { code, message } = asHoldfastError(thrown);
+    const error = asHoldfastError(thrown);
+    const { code, message } = error;
+    // Who names a directory wants it used.
+    if (code !== 'BUSY' && flags.stateDir !== undefined) throw error;
     if (code !== 'BUSY') cli.stderr(`note: once interrupted, this upload begins anew: ${message}\n`);
     return { journal: undefined, [Symbol.asyncDispose]: () => Promise.resolve() };
   }

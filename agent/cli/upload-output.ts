@@ -6,9 +6,10 @@ import type { startProgress } from './progress.ts';
 /** Shows how far an upload is. */
 export const showUpload =
   (progress: ReturnType<typeof startProgress>) =>
-  ({ doneBytes, totalBytes, uploadedBytes }: CreateProgress): void => {
-    const fields = { doneBytes, totalBytes, uploadedBytes };
-    progress.update(doneBytes, totalBytes, fields, `${bytesText(uploadedBytes)} uploaded`);
+  (at: CreateProgress): void => {
+    const { doneBytes, totalBytes, uploadedBytes, resumedBytes } = at;
+    const before = resumedBytes > 0 ? `, ${bytesText(resumedBytes)} before` : '';
+    progress.update(doneBytes, totalBytes, { ...at }, `${bytesText(uploadedBytes)} uploaded${before}`);
   };
 
 /** Says that an earlier run's upload goes on. */

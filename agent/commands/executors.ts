@@ -181,7 +181,9 @@ export async function newestSnapshot(
   if (lastSnapshot) return lastSnapshot.snapshotId;
   const { client, bucket, prefix } = await bucketFor({ kind: 'snapshot', volumeId });
   let newest: string | undefined;
-  for await (const snapshot of listSnapshots(openBucket({ client, bucket, prefix }), { signal }))
+  for (const snapshot of await listSnapshots(openBucket({ client, bucket, prefix }), {
+    ...(signal && { signal }),
+  }))
     if (snapshot.damage === undefined) newest = snapshot.snapshotId;
   if (newest !== undefined) return newest;
   throw new HoldfastError('NOT_FOUND', `volume ${volumeId} has no snapshot`, {

@@ -72,8 +72,8 @@ async function mustStillBe(path: string, { identity }: FileTarget): Promise<void
 /** Throws BUSY where another process has the same disk, by whatever path. */
 export function lockTarget(target: Pick<FileTarget, 'path' | 'lockName'>): Promise<ProcessLock> {
   return lockProcess(`holdfast-volume/${target.lockName}`, {
-    message: `another process serves ${target.path}`,
-    hint: 'stop it first: one volume has one process',
+    message: `another process uses ${target.path}: it serves it, restores it or takes a snapshot of it`,
+    hint: 'wait until it is done, or stop it; one volume has one process',
   });
 }
 

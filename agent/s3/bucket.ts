@@ -2,7 +2,7 @@
  * The few operations on S3 that the repository needs. Keys are relative to the bucket's prefix. Reads see every
  * write, delete and list that completed before them (S3 has been strongly consistent since December 2020); the
  * order rules of the repository rest on that. Errors are HoldfastErrors: NOT_FOUND, FORBIDDEN, UNAUTHENTICATED,
- * CONFIG, THROTTLED, UNAVAILABLE, CORRUPT (an object is longer or shorter than it must be), IO.
+ * CONFIG, THROTTLED, UNAVAILABLE, CONFLICT, CORRUPT (an object is longer or shorter than it must be), IO.
  * An aborted signal rejects with the signal's reason.
  */
 export interface Bucket {
@@ -33,6 +33,11 @@ export interface CallOptions {
 export interface PutOptions extends CallOptions {
   /** SHA-256 of the body, where the caller knows it: S3 checks what arrives against it. */
   hash?: Uint8Array;
+  /**
+   * CONFLICT where the key has other bytes already; the same ones are no error, for a request whose answer was lost is
+   * made again. A store that knows no conditional writes overwrites.
+   */
+  isNew?: boolean;
 }
 
 export interface RangeOptions extends CallOptions {

@@ -7,12 +7,13 @@ import { PutObjectCommand } from '@aws-sdk/client-s3';
 export function putCommand(
   object: { Bucket: string; Key: string },
   body: Uint8Array,
-  hash: Uint8Array | undefined,
+  { hash, isNew }: { hash?: Uint8Array | undefined; isNew?: boolean | undefined } = {},
 ): PutObjectCommand {
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  if (!hash) return new PutObjectCommand({ ...object, Body: bytes });
+  const Body = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const input = { ...object, Body, ...(isNew && { IfNoneMatch: '*' }) };
+  if (!hash) return new PutObjectCommand(input);
   const ChecksumSHA256 = Buffer.from(hash).toString('base64');
-  const command = new PutObjectCommand({ ...object, Body: bytes, ChecksumSHA256 });
+  const command = new PutObjectCommand({ ...input, ChecksumSHA256 });
   command.middlewareStack.add(
     (next) => (args) => {
       const { headers } = args.request as { headers: Record<string, string> };

@@ -62,10 +62,30 @@ class S3Bucket implements Bucket {
     this.url = s3Url(options);
   }
 
-  async put(key: string, body: Uint8Array, options?: PutOptions): Promise<void> {
-    await this.#call('put', key, options, (client, signal) =>
-      client.send(putCommand(this.#object(key), body, options?.hash), { abortSignal: signal }),
-    );
+  async put(key: string, body: Uint8Array, options: PutOptions = {}): Promise<void> {
+    const { hash, isNew, ...others } = options;
+    // Also for a store that takes no notice of the condition.
+    if (isNew && (await this.has(key, others))) {
+      if (await this.#holds(key, body, others)) return;
+      throw new HoldfastError('CONFLICT', `put ${this.#name(key)}: something else wrote it first`);
+    }
+    try {
+      await this.#call('put', key, others, (client, signal) =>
+        client.send(putCommand(this.#object(key), body, { hash, isNew }), { abortSignal: signal }),
+      );
+    } catch (error) {
+      const code = error instanceof HoldfastError && isNew ? error.code : undefined;
+      if (code === 'UNSUPPORTED') return this.put(key, body, { ...others, ...(hash && { hash }) });
+      if (code !== 'CONFLICT' || !(await this.#holds(key, body, others))) throw error;
+    }
+  }
+
+  async #holds(key: string, body: Uint8Array, options: CallOptions): Promise<boolean> {
+    const found = await this.get(key, { ...options, maxBytes: body.length }).catch((error: unknown) => {
+      if (error instanceof HoldfastError && error.code === 'CORRUPT') return undefined;
+      throw error;
+    });
+    return found !== undefined && Buffer.compare(found, body) === 0;
   }
 
   get(key: string, options: CallOptions & { maxBytes: number }): Promise<Uint8Array> {

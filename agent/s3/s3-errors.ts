@@ -63,6 +63,18 @@ const rows: Row[] = [
     transient: true,
     hint: 'S3 asked to slow down; try again later',
   },
+  {
+    names: ['PreconditionFailed'],
+    statuses: [412],
+    code: 'CONFLICT',
+    hint: 'something else wrote that object first; what it wrote stays as it is',
+  },
+  {
+    names: ['NotImplemented'],
+    statuses: [501],
+    code: 'UNSUPPORTED',
+    hint: 'what answers at AWS_ENDPOINT_URL_S3 lacks a part of S3 that is needed here',
+  },
   { names: ['InvalidRange'], statuses: [416], code: 'CORRUPT' },
   { names: ['NoSuchKey', 'NotFound'], statuses: [404], code: 'NOT_FOUND' },
   {
@@ -85,9 +97,11 @@ const rows: Row[] = [
       ...[
         'ERR_STREAM_PREMATURE_CLOSE',
         'socket hang up',
+        'aborted',
         'IncompleteBody',
         'XAmzContentSHA256Mismatch',
         'OperationAborted',
+        'ConditionalRequestConflict',
       ],
     ],
     statuses: [408, 500, 502, 504],
@@ -129,7 +143,7 @@ export function s3Error(action: string, error: unknown): HoldfastError {
 
 /** What the SDK leaves of an error that it wraps without its name. */
 const namesInMessages =
-  /\b(E[A-Z_]{4,}|TimeoutError|socket hang up|Region is missing|CredentialsProviderError)\b/g;
+  /\b(E[A-Z_]{4,}|TimeoutError|socket hang up|aborted|Region is missing|CredentialsProviderError)\b/g;
 
 /** Names from the error and its causes, outermost first: the SDK wraps Node's network errors. */
 function describe(error: unknown): { names: string[]; status: number | undefined } {

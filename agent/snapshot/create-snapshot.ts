@@ -1,13 +1,13 @@
 import { HoldfastError } from '../../core/errors.ts';
 import { defaultChunkBytes, geometryOf } from '../../core/snapshot/geometry.ts';
-import { checkSnapshotId, newSnapshotId, type RandomBytes } from '../../core/snapshot/names.ts';
+import { checkSnapshotId, keys, newSnapshotId, type RandomBytes } from '../../core/snapshot/names.ts';
 import { checkVolumeId } from '../../core/snapshot/root-codec.ts';
 import type { Bucket } from '../s3/bucket.ts';
 import type { ChunkEncoder } from './chunk-encoder.ts';
 import { writeHotChunks, type HotListOwner } from './hot-lists.ts';
 import { openSnapshot, type OpenedSnapshot } from './open-snapshot.ts';
 import { uploadPinId } from './pins.ts';
-import { Upload } from './upload.ts';
+import { Upload, type UploadState } from './upload.ts';
 import type { SnapshotInput } from './snapshot-input.ts';
 import type { UploadJournal } from './upload-journal.ts';
 import { UploadPool } from './upload-pool.ts';
@@ -54,7 +54,10 @@ export interface CreateSnapshotOptions {
 export interface CreateProgress {
   doneBytes: number;
   totalBytes: number;
+  /** By all runs so far. */
   uploadedBytes: number;
+  /** What earlier runs had stored of it. */
+  resumedBytes: number;
 }
 
 export interface CreateResult {
@@ -92,14 +95,17 @@ export async function createSnapshot(options: CreateSnapshotOptions): Promise<Cr
   const pool = new UploadPool(options.uploadsInFlightMax ?? 4);
   const note = { volumeId: options.volumeId, startedAtMs };
   const resumed = await resumeUpload(options, note);
-  const snapshotId = resumed?.snapshotId ?? newSnapshotId(takenAtMs, random);
-  const protocol = resumed ?? new UploadProtocol(bucket, { snapshotId, parentId });
+  const { protocol } = resumed ?? {
+    protocol: new UploadProtocol(bucket, { snapshotId: newSnapshotId(takenAtMs, random), parentId }),
+  };
+  const { snapshotId } = protocol;
   let goesOnLater = options.journal;
   try {
     if (!resumed) await protocol.begin(note, { signal });
     await options.journal?.begin({ snapshotId, parentId });
     const parent = parentId === undefined ? undefined : await openParent(options, parentId, snapshotId);
-    const upload = new Upload(options, { snapshotId, parent, pool, signal, takenAtMs });
+    const stored = resumed?.stored;
+    const upload = new Upload(options, { snapshotId, parent, pool, signal, takenAtMs, stored });
     const { rootBytes, result } = await upload.run();
     await options.source.finish?.();
     await keepHotChunks(options, upload, { ...result, signal });
@@ -120,11 +126,14 @@ export async function createSnapshot(options: CreateSnapshotOptions): Promise<Cr
   }
 }
 
-/** The journal's upload, begun again; undefined where there is none or a collector has given it up. */
+/**
+ * The journal's upload, begun again; undefined where there is none or it cannot go on. `stored`: where a chunk is that
+ * has arrived. The journal alone does not tell: its bucket may be another one by now, or an older state of it.
+ */
 async function resumeUpload(
   { bucket, parentId, journal, again, signal, onResume }: CreateSnapshotOptions,
   note: Record<string, string | number>,
-): Promise<UploadProtocol | undefined> {
+): Promise<{ protocol: UploadProtocol; stored: NonNullable<UploadState['stored']> } | undefined> {
   if (!journal?.unfinished) return undefined;
   const { snapshotId, parentId: pinnedId } = journal.unfinished;
   if (again) {
@@ -135,7 +144,16 @@ async function resumeUpload(
   const protocol = new UploadProtocol(bucket, { snapshotId, parentId });
   if (!(await protocol.resume(note, { pinnedId, signal }))) return undefined;
   onResume?.(snapshotId);
-  return protocol;
+  const packBytes = new Map<string, number>();
+  for await (const { key, sizeBytes } of bucket.list(keys.packsOf(snapshotId), { ...(signal && { signal }) }))
+    packBytes.set(key, sizeBytes);
+  const stored = async (index: number) => {
+    const found = await journal.stored(index);
+    if (!found) return undefined;
+    const arrivedBytes = packBytes.get(keys.pack(found.pack)) ?? 0;
+    return found.offsetBytes + found.storedBytes <= arrivedBytes ? found : undefined;
+  };
+  return { protocol, stored };
 }
 
 /** Before the seal, so that whoever sees the snapshot sees its list. */

@@ -26,11 +26,17 @@ export type ListedSnapshot = {
   | { damage: string }
 );
 
-/** The snapshots of a repository, oldest first; deleted ones and unfinished uploads are none of them. */
-export async function* listSnapshots(
-  bucket: Bucket,
-  options: CallOptions = {},
-): AsyncGenerator<ListedSnapshot> {
+/**
+ * The snapshots of a repository, oldest first; deleted ones and unfinished uploads are none of them. An upload that
+ * went on has the id of its beginning and the point in time of its end, so ids alone do not tell.
+ */
+export async function listSnapshots(bucket: Bucket, options: CallOptions = {}): Promise<ListedSnapshot[]> {
+  const all: ListedSnapshot[] = [];
+  for await (const snapshot of snapshotsById(bucket, options)) all.push(snapshot);
+  return all.sort((a, b) => a.createdAtMs - b.createdAtMs);
+}
+
+async function* snapshotsById(bucket: Bucket, options: CallOptions): AsyncGenerator<ListedSnapshot> {
   const ids = await idsIn(bucket, folders.snapshots, options);
   const deleted = new Set(await idsIn(bucket, folders.tombstones, options));
   const listed = ids.filter((id) => !deleted.has(id));

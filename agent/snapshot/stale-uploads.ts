@@ -43,10 +43,17 @@ export async function endUpload(
   const arrived = root !== undefined || (await bucket.has(keys.root(snapshotId), options));
   if (!arrived) await bucket.put(keys.tombstone(snapshotId), new Uint8Array(0), options);
   const deleted = await bucket.has(keys.tombstone(snapshotId), options);
-  if (root !== undefined && !deleted) await bucket.put(keys.root(snapshotId), root, options);
+  if (root !== undefined && !deleted) await putFirstRoot(bucket, snapshotId, root, options);
   await bucket.delete([keys.intent(snapshotId, 'sealed')], options);
   await bucket.delete([keys.intent(snapshotId, 'open')], options);
   return deleted ? 'abandoned' : 'completed';
+}
+
+/** A root that is there stays: whoever put it was first. */
+async function putFirstRoot(bucket: Bucket, snapshotId: string, root: Uint8Array, options?: CallOptions) {
+  await bucket.put(keys.root(snapshotId), root, { ...options, isNew: true }).catch((error: unknown) => {
+    if (!(error instanceof HoldfastError) || error.code !== 'CONFLICT') throw error;
+  });
 }
 
 async function sealedRoot(bucket: Bucket, snapshotId: string, options?: CallOptions) {

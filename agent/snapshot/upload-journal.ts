@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { mkdir, open, rm, unlink, type FileHandle } from 'node:fs/promises';
+import { lstat, mkdir, open, rm, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { ChunkEntry, ChunkLocation } from '../../core/snapshot/format.ts';
@@ -89,8 +89,14 @@ class FolderJournal implements UploadJournal {
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 });
       await writeVersionedFile(join(this.#folder, 'upload.json'), uploadFile, upload);
-      const flags = constants.O_RDWR | constants.O_CREAT | (goesOn ? 0 : constants.O_TRUNC);
-      this.#chunks = await open(join(this.#folder, 'chunks'), flags, 0o600);
+      const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK;
+      const chunks = await open(
+        join(this.#folder, 'chunks'),
+        flags | (goesOn ? 0 : constants.O_TRUNC),
+        0o600,
+      );
+      if (!(await chunks.stat()).isFile()) return await chunks.close();
+      this.#chunks = chunks;
       this.holdsChunks = goesOn;
     } catch {
       this.#chunks = undefined;
@@ -133,16 +139,19 @@ class FolderJournal implements UploadJournal {
 
   async end(): Promise<void> {
     const path = join(this.#folder, 'upload.json');
+    const upload = this.#snapshotId || this.#left?.snapshotId;
     await this.close();
     this.#left = undefined;
     this.holdsChunks = false;
+    const named = await readVersionedFile(path, uploadFile).catch(() => undefined);
+    // Against all promises somebody else is at work here: what is theirs stays.
+    if (named && named.snapshotId !== upload) return;
     try {
-      await unlink(path).catch((cause: unknown) => {
-        if (errnoOf(cause) !== 'ENOENT') throw cause;
-      });
+      // What is no file, or gone with its folder, remembers nothing.
+      if ((await lstat(path)).isFile()) await unlink(path);
       await syncDirectory(this.#folder);
     } catch (cause) {
-      throw ioError('remove', path, cause);
+      if (!['ENOENT', 'ENOTDIR'].includes(errnoOf(cause) ?? '')) throw ioError('remove', path, cause);
     }
     await rm(this.#folder, { recursive: true, force: true }).catch(() => undefined);
   }

@@ -38,8 +38,9 @@ export class UploadProtocol {
 
   /**
    * As `begin`, for an upload that an earlier run began, has not begun to seal and left alone since; `pinnedId` is the parent that it had.
-   * False where a collector has given it up: what it stored may be gone. It is looked for after the intent stands
-   * anew, so that a collector which gives it up later is seen before the commit, as by any upload.
+   * False where it cannot go on: a collector has given it up, and what it stored may be gone; or, against all
+   * promises, it was sealed, as where what was remembered of it is older than it should be. Looked for after the
+   * intent stands anew, so that a collector which gives it up later is seen before the commit, as by any upload.
    */
   async resume(
     note: Record<string, string | number>,
@@ -49,22 +50,27 @@ export class UploadProtocol {
     await this.begin(note, options);
     if (pinnedId !== undefined && pinnedId !== this.#parentId)
       await unpinSnapshot(this.#bucket, pinnedId, uploadPinId(this.snapshotId), options);
-    if (!(await this.#bucket.has(keys.intent(this.snapshotId, 'abandoned'), options))) return true;
-    await this.#withdraw(options);
-    return false;
+    // What is there belongs to whoever sealed or gave it up.
+    for (const key of [
+      keys.intent(this.snapshotId, 'abandoned'),
+      keys.intent(this.snapshotId, 'sealed'),
+      keys.root(this.snapshotId),
+    ])
+      if (await this.#bucket.has(key, options)) return false;
+    return true;
   }
 
   /** Makes the snapshot visible. Every page and pack must have arrived. Throws CONFLICT: given up by a collector. */
   async commit(root: Uint8Array, options?: CallOptions): Promise<void> {
     this.#step = 'sealing';
-    await this.#bucket.put(keys.intent(this.snapshotId, 'sealed'), root, options);
+    await this.#putFirst(keys.intent(this.snapshotId, 'sealed'), root, options);
     if (await this.#bucket.has(keys.intent(this.snapshotId, 'abandoned'), options))
       throw new HoldfastError(
         'CONFLICT',
         `snapshot ${this.snapshotId}: a collector took this upload for dead and gave it up`,
         { hint: 'take the snapshot again; raise the collector’s --abandon-after if uploads last that long' },
       );
-    await this.#bucket.put(keys.root(this.snapshotId), root, options);
+    await this.#putFirst(keys.root(this.snapshotId), root, options);
     await this.#withdraw().catch(() => undefined);
   }
 
@@ -81,6 +87,17 @@ export class UploadProtocol {
   /** Lets a collector have what an earlier run uploaded, which had not begun to seal. */
   discard(options?: CallOptions): Promise<void> {
     return this.#withdraw(options);
+  }
+
+  /** Throws CONFLICT where another process was faster with the same upload, whose snapshot stays as it is. */
+  async #putFirst(key: string, root: Uint8Array, options?: CallOptions): Promise<void> {
+    await this.#bucket.put(key, root, { ...options, isNew: true }).catch((error: unknown) => {
+      if (!(error instanceof HoldfastError) || error.code !== 'CONFLICT') throw error;
+      throw new HoldfastError('CONFLICT', `snapshot ${this.snapshotId}: another process ended this upload`, {
+        hint: 'take the snapshot again; see that no two hosts share a state directory',
+        cause: error,
+      });
+    });
   }
 
   async #withdraw(options?: CallOptions): Promise<void> {

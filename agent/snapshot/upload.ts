@@ -24,6 +24,8 @@ export interface UploadState {
   pool: UploadPool;
   signal: AbortSignal;
   takenAtMs: number;
+  /** Where an earlier run of this upload stored the chunk; it may have had other bytes then. */
+  stored?: ((index: number) => Promise<ChunkEntry>) | undefined;
 }
 
 /** A whole leaf that is the parent's, or has holes alone. */
@@ -112,7 +114,7 @@ export class Upload {
         'IO',
         `the source gave ${plain.length} of ${lengthBytes} bytes at ${offsetBytes}`,
       );
-    const known = (await this.#options.journal?.stored(index)) ?? parentEntry;
+    const known = (await this.#state.stored?.(index)) ?? parentEntry;
     return { ...item, parentEntry, encoded: await this.#encoder.encode(plain, known) };
   }
 
@@ -156,9 +158,11 @@ export class Upload {
 
   #report(step: Step): void {
     const { sizeBytes, chunkBytes } = this.#geometry;
+    const resumedBytes = this.#resumedBytes;
+    const uploadedBytes = this.#uploadedBytes + resumedBytes;
     const doneChunks = step.kind === 'chunk' ? step.index + 1 : (step.leafIndex + 1) * formatLimits.fanout;
     const doneBytes = Math.min(sizeBytes, doneChunks * chunkBytes);
-    this.#options.onProgress?.({ doneBytes, totalBytes: sizeBytes, uploadedBytes: this.#uploadedBytes });
+    this.#options.onProgress?.({ doneBytes, totalBytes: sizeBytes, uploadedBytes, resumedBytes });
   }
 
   get #uploadedBytes(): number {

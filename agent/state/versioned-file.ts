@@ -63,7 +63,8 @@ export async function writeVersionedFile<S extends z.ZodObject>(
 export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
   const temporary = `${path}.tmp`;
   try {
-    await using file = await open(temporary, 'w', 0o600);
+    const { O_WRONLY, O_CREAT, O_TRUNC, O_NONBLOCK } = constants;
+    await using file = await open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK, 0o600);
     await file.chmod(0o600);
     await file.writeFile(bytes);
     await file.sync();
@@ -86,8 +87,12 @@ export async function syncDirectory(path: string): Promise<void> {
 
 async function readText(path: string): Promise<string | undefined> {
   try {
-    await using file = await open(path, 'r');
-    const { size } = await file.stat();
+    // A pipe in its place would not be there to be read before somebody writes to it.
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const info = await file.stat();
+    if (!info.isFile() && !info.isDirectory())
+      throw new HoldfastError('CORRUPT', `${path} is not a file`, { hint: 'move it away' });
+    const { size } = info;
     if (size > maxBytes)
       throw new HoldfastError(
         'CORRUPT',
@@ -116,7 +121,7 @@ export function ioError(action: string, path: string, cause: unknown): HoldfastE
     return new HoldfastError('NO_SPACE', text, { hint: 'make room on that file system', cause });
   if (errno === 'EACCES' || errno === 'EPERM')
     return new HoldfastError('FORBIDDEN', text, {
-      hint: 'run as the user who owns the state directory',
+      hint: 'run as the user who owns the state directory, or name another one with --state-dir',
       cause,
     });
   return new HoldfastError('IO', text, {

@@ -40,7 +40,7 @@ export class SnapshotAccess {
   /** Oldest first. */
   async list(volumeId: string, signal?: AbortSignal): Promise<VolumeSnapshot[]> {
     const found: VolumeSnapshot[] = [];
-    for await (const { snapshotId, createdAtMs, ...rest } of listSnapshots(
+    for (const { snapshotId, createdAtMs, ...rest } of await listSnapshots(
       await this.bucket({ kind: 'snapshot', volumeId }),
       { signal },
     ))

@@ -95,6 +95,7 @@ export type IntentStep = 'open' | 'sealed' | 'abandoned';
 export const keys = {
   root: (snapshotId: string) => `${folders.snapshots}${snapshotId}`,
   page: (name: string) => `${folders.pages}${name}`,
+  packsOf: (owner: string) => `${folders.packs}${owner}/`,
   pack: (name: string) => `${folders.packs}${name}`,
   intents: (snapshotId: string) => `${folders.intents}${snapshotId}/`,
   intent: (snapshotId: string, step: IntentStep) => `${folders.intents}${snapshotId}/${step}`,

@@ -1,4 +1,4 @@
-import type { Bucket, ListedObject } from '../../agent/s3/bucket.ts';
+import type { Bucket, ListedObject, PutOptions } from '../../agent/s3/bucket.ts';
 import { HoldfastError } from '../../core/errors.ts';
 
 /** A bucket in memory that keeps the contract of agent/s3/bucket.ts and counts what is asked of it. */
@@ -10,8 +10,11 @@ export class MemoryBucket implements Bucket {
   nowMs = 0;
   readonly #modifiedAtMs = new Map<string, number>();
 
-  async put(key: string, body: Uint8Array): Promise<void> {
+  async put(key: string, body: Uint8Array, { isNew }: PutOptions = {}): Promise<void> {
     this.counts.put += 1;
+    const before = this.objects.get(key);
+    if (isNew && before && Buffer.compare(before, body) !== 0)
+      throw new HoldfastError('CONFLICT', `put ${key}: there is another`);
     this.objects.set(key, new Uint8Array(body));
     this.#modifiedAtMs.set(key, this.nowMs);
   }

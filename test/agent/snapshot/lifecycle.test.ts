@@ -6,14 +6,14 @@ import { pinSnapshot, unpinSnapshot } from '../../../agent/snapshot/pins.ts';
 import { verifySnapshot } from '../../../agent/snapshot/verify-snapshot.ts';
 import { HoldfastError } from '../../../core/errors.ts';
 import { MemoryBucket } from '../../support/memory-bucket.ts';
-import { inputOf, plainBytesIn, snapshotOf, someBytes, toArray } from '../../support/snapshots.ts';
+import { inputOf, plainBytesIn, snapshotOf, someBytes } from '../../support/snapshots.ts';
 
 let bucket: MemoryBucket;
 beforeEach(() => (bucket = new MemoryBucket()));
 
 const collect = (options: { abandonAfterMs?: number; dryRun?: boolean } = {}) =>
   collectGarbage(bucket, { now: () => bucket.nowMs, ...options });
-const listedIds = async () => (await toArray(listSnapshots(bucket))).map(({ snapshotId }) => snapshotId);
+const listedIds = async () => (await listSnapshots(bucket)).map(({ snapshotId }) => snapshotId);
 const objectKeys = () => [...bucket.keys('packs/'), ...bucket.keys('pages/')];
 const bytes = someBytes(40 * 4096, 1);
 const otherBytes = someBytes(40 * 4096, 2);
@@ -21,7 +21,7 @@ const otherBytes = someBytes(40 * 4096, 2);
 test('snapshots are listed oldest first, with their sizes', async () => {
   const first = await snapshotOf(bucket, bytes, { now: () => 1_000 });
   const second = await snapshotOf(bucket, otherBytes, { now: () => 2_000, parentId: first.snapshotId });
-  const listed = await toArray(listSnapshots(bucket));
+  const listed = await listSnapshots(bucket);
   expect(listed.map(({ snapshotId }) => snapshotId)).toEqual([first.snapshotId, second.snapshotId]);
   expect(listed[1]).toEqual({
     snapshotId: second.snapshotId,
@@ -40,7 +40,7 @@ test('a damaged root is listed as such and does not hide the others', async () =
   const first = await snapshotOf(bucket, bytes);
   const second = await snapshotOf(bucket, otherBytes);
   bucket.objects.get(`snapshots/${first.snapshotId}`)![70]! ^= 1;
-  const listed = await toArray(listSnapshots(bucket));
+  const listed = await listSnapshots(bucket);
   expect(listed.find(({ snapshotId }) => snapshotId === first.snapshotId)).toHaveProperty('damage');
   expect(listed.find(({ snapshotId }) => snapshotId === second.snapshotId)).toHaveProperty('sizeBytes');
 });

@@ -1,21 +1,23 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { openBucket } from '../../../agent/s3/s3-bucket.ts';
 import { collectGarbage } from '../../../agent/snapshot/collect-garbage.ts';
 import { copySnapshot } from '../../../agent/snapshot/copy-snapshot.ts';
 import { deleteSnapshot } from '../../../agent/snapshot/delete-snapshot.ts';
+import { listSnapshots } from '../../../agent/snapshot/list-snapshots.ts';
 import { openSnapshot } from '../../../agent/snapshot/open-snapshot.ts';
 import { openUploadJournal } from '../../../agent/snapshot/upload-journal.ts';
 import { HoldfastError } from '../../../core/errors.ts';
 import { startFlakyProxy } from '../../support/flaky-proxy.ts';
 import { MemoryBucket } from '../../support/memory-bucket.ts';
 import { startS3 } from '../../support/s3.ts';
-import { plainBytesIn, snapshotOf } from '../../support/snapshots.ts';
+import { inputOf, plainBytesIn, snapshotOf } from '../../support/snapshots.ts';
 import { runCli } from '../cli-runner.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
 
@@ -57,9 +59,9 @@ async function upload({ source = bytes, into = bucket, ...more }: Upload = {}) {
 async function interruptedUpload(packs: number, more: Upload = {}): Promise<string> {
   const put = bucket.put.bind(bucket);
   let left = packs;
-  bucket.put = async (key, body) => {
+  bucket.put = async (key, body, options) => {
     if (key.startsWith('packs/') && (left -= 1) < 0) throw died;
-    return put(key, body);
+    return put(key, body, options);
   };
   await expect(upload(more)).rejects.toBe(died);
   bucket.put = put;
@@ -195,6 +197,95 @@ test('what the journal forgot, holds of another upload or cannot keep is stored 
   expect((await upload()).newChunks).toBe(160);
 });
 
+test('packs that are gone, or shorter, are stored again, whatever the journal says', async () => {
+  const snapshotId = await interruptedUpload(4);
+  const [gone, cut] = bucket.keys('packs/');
+  bucket.objects.delete(gone!);
+  bucket.objects.set(cut!, bucket.objects.get(cut!)!.subarray(0, 16 + 10 * chunkBytes));
+  expect(await upload()).toMatchObject({ snapshotId, resumedBytes: (2 * 31 + 10) * chunkBytes });
+  await expectWhole(snapshotId);
+});
+
+test.each(['intents', 'snapshots'])(
+  'a journal from before the %s of an upload that has ended changes nothing of it',
+  async (missing) => {
+    const snapshotId = await interruptedUpload(4);
+    await cp(folder, `${folder}.old`, { recursive: true });
+    const { put, delete: remove } = bucket;
+    bucket.delete = () => Promise.reject(died);
+    if (missing === 'intents')
+      bucket.put = (key, body, options) =>
+        key.startsWith('snapshots/') ? Promise.reject(died) : put.call(bucket, key, body, options);
+    const first = await upload().catch((thrown: unknown) => thrown);
+    expect(first).toEqual(missing === 'intents' ? died : expect.objectContaining({ snapshotId }));
+    Object.assign(bucket, { put, delete: remove });
+    await rename(`${folder}.old`, folder);
+    const source = bytes.slice().fill(9, 0, MiB);
+    const made = await upload({ source });
+    expect(made).toMatchObject({ resumed: [], resumedBytes: 0 });
+    await collectGarbage(bucket, { now: () => 0, abandonAfterMs: 0 });
+    await expectWhole(snapshotId);
+    await expectWhole(made.snapshotId, source);
+  },
+);
+
+test('of two that go on with one upload, against all promises, one snapshot stays and the other run fails', async () => {
+  const snapshotId = await interruptedUpload(4);
+  const paused = Promise.withResolvers<void>();
+  const reached = Promise.withResolvers<void>();
+  const slow = await openUploadJournal(folder);
+  const source = {
+    ...inputOf(bytes.slice().fill(9, 39 * MiB)),
+    finish: () => {
+      reached.resolve();
+      return paused.promise;
+    },
+  };
+  const slowly = snapshotOf(bucket, bytes, { chunkBytes, journal: slow, source });
+  await reached.promise;
+  expect(await upload()).toMatchObject({ snapshotId });
+  // The next upload of the same volume has the folder by now.
+  const next = await interruptedUpload(1);
+  paused.resolve();
+  await expect(slowly).rejects.toMatchObject({ code: 'CONFLICT' });
+  await expectWhole(snapshotId);
+  expect((await upload()).snapshotId).toBe(next);
+  await collectGarbage(bucket, { now: () => 0, abandonAfterMs: 0 });
+  await expectWhole(snapshotId);
+  await expectWhole(next);
+});
+
+test('what stands where the journal belongs, or takes it away, holds up nothing', async () => {
+  const at = join(folder, 'upload.json');
+  const pipe = async (path: string) => void (await promisify(execFile)('mkfifo', [path]));
+  await mkdir(folder, { recursive: true });
+  for (const name of [at, `${at}.tmp`, join(folder, 'chunks')]) {
+    await mkdir(folder, { recursive: true });
+    await pipe(name);
+    expect((await upload()).newChunks).toBe(160);
+    await rm(folder, { recursive: true, force: true });
+  }
+  await mkdir(at, { recursive: true });
+  expect((await upload()).newChunks).toBe(160);
+  await rm(folder, { recursive: true, force: true });
+
+  const put = bucket.put.bind(bucket);
+  bucket.put = async (key, body, options) => {
+    if (key.startsWith('packs/')) await rm(folder, { recursive: true, force: true });
+    return put(key, body, options);
+  };
+  expect((await upload()).newChunks).toBe(160);
+});
+
+test('a snapshot that took two runs is listed by its point in time', async () => {
+  const snapshotId = await interruptedUpload(2);
+  const between = await snapshotOf(bucket, bytes, { chunkBytes, now: () => Date.now() + 1_000 });
+  const journal = await openUploadJournal(folder);
+  await snapshotOf(bucket, bytes, { chunkBytes, journal, now: () => Date.now() + 2_000 });
+  const listed = await listSnapshots(bucket);
+  expect(listed.map((each) => each.snapshotId)).toEqual([between.snapshotId, snapshotId]);
+});
+
 test('nothing remembers an upload from the moment on that it is sealed: its requests may arrive at any time', async () => {
   const put = bucket.put.bind(bucket);
   const seen: string[] = [];
@@ -317,7 +408,9 @@ test('Ctrl-C says that the same command goes on; where nothing can be kept the u
   expect(goesOn.stdout).toMatch(/ uploaded \(\d.* of them before\)\n/);
 
   await writeFile(join(dir, 'no-directory'), '');
-  const none = await runCli([...args, '--state-dir', join(dir, 'no-directory')], { env });
+  const named = await runCli([...args, '--state-dir', join(dir, 'no-directory')], { env });
+  expect(named).toMatchObject({ code: 74, stderr: expect.stringContaining('--state-dir') as string });
+  const none = await runCli(args, { env: { ...env, XDG_STATE_HOME: join(dir, 'no-directory') } });
   expect(none).toMatchObject({
     code: 0,
     stderr: expect.stringMatching(/^note: once interrupted, this upload begins anew: /) as string,

@@ -1,5 +1,5 @@
 import { collectGarbage } from '../../../agent/snapshot/collect-garbage.ts';
-import type { Bucket } from '../../../agent/s3/bucket.ts';
+import type { Bucket, ListedObject } from '../../../agent/s3/bucket.ts';
 import { createSnapshot } from '../../../agent/snapshot/create-snapshot.ts';
 import { deleteSnapshot } from '../../../agent/snapshot/delete-snapshot.ts';
 import { openPinned } from '../../../agent/snapshot/open-pinned.ts';
@@ -45,6 +45,8 @@ export const uploader = (p: {
 /**
  * Dies when everything but the seal is there, and goes on with the same upload: with what it has stored, or, where its
  * host forgot that, by storing everything once more under the same id. `secondParentId`: the parent of its second run.
+ * Its look at the packs that have arrived always finds them: what is safe without is safe with it, and the bodies of
+ * what it writes depend on nothing but their keys.
  */
 export const resumedUploader = (p: {
   parentId: string;
@@ -58,10 +60,22 @@ export const resumedUploader = (p: {
     const seed = 9;
     const random = bytesOf(seed);
     const journal = new MemoryJournal({ forgets: p.forgets ?? false });
+    const packs: ListedObject[] = [];
+    const believing: Bucket = {
+      ...bucket,
+      put: (key, body, options) => {
+        if (key.startsWith('packs/')) packs.push({ key, sizeBytes: body.length, modifiedAtMs: 0 });
+        return bucket.put(key, body, options);
+      },
+      async *list(prefix, options) {
+        if (prefix.startsWith('packs/')) yield* packs;
+        else yield* bucket.list(prefix, options);
+      },
+    };
     const upload = (parentId: string | undefined, finish?: () => Promise<void>) => {
       const source = { ...inputOf(parentBytes.slice().fill(seed, 4096)), finish };
       const made = { volumeId: 'v', chunkBytes: 4096, now: () => 2, random };
-      return createSnapshot({ bucket, source, journal, ...made, ...(parentId && { parentId }) });
+      return createSnapshot({ bucket: believing, source, journal, ...made, ...(parentId && { parentId }) });
     };
     const died = new Error('died');
     await upload(p.parentId, () => Promise.reject(died)).catch((thrown: unknown) => {

@@ -13,7 +13,7 @@ import { listSnapshots, type ListedSnapshot } from '../snapshot/list-snapshots.t
 import { stateDirectories } from '../state/state-directory.ts';
 import { openPathInput } from '../snapshot/path-input.ts';
 import { verifySnapshot } from '../snapshot/verify-snapshot.ts';
-import { bucketAt, quickRetry } from './bucket-at.ts';
+import { bucketAt } from './bucket-at.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { newestOf } from './newest-snapshot.ts';
 import { startProgress } from './progress.ts';
@@ -155,7 +155,7 @@ function addListCommand(snapshot: Command, cli: CliContext): void {
     .addHelpText('after', exampleText('snapshot list s3://backups/vol1'))
     .action(async (url: string, flags: { json?: boolean }) => {
       refuseSnapshotUrl(url);
-      const bucket = bucketAt(parseS3Url(url), cli, { retry: quickRetry });
+      const bucket = bucketAt(parseS3Url(url), cli, { isQuick: true });
       const rows = await listSnapshots(bucket, { signal: cli.signal });
       if (flags.json) for (const row of rows) cli.stdout(`${JSON.stringify(row)}\n`);
       else cli.stdout(rows.length > 0 ? tableOf(rows) : `no snapshots in ${bucket.url}\n`);

@@ -3,7 +3,7 @@ import { bytesText } from '../../core/readable.ts';
 import { parseS3Url, parseSnapshotUrl } from '../s3/s3-url.ts';
 import { collectGarbage, type CollectResult } from '../snapshot/collect-garbage.ts';
 import { deleteSnapshot } from '../snapshot/delete-snapshot.ts';
-import { bucketAt, quickRetry } from './bucket-at.ts';
+import { bucketAt } from './bucket-at.ts';
 import type { CliContext } from './cli-context.ts';
 import { parseDurationMs } from './units.ts';
 import { exampleText } from './example-text.ts';
@@ -28,7 +28,7 @@ export function addDeleteCommand(snapshot: Command, cli: CliContext): void {
     .action(async (url: string, flags: { force?: boolean; gc: boolean; json?: boolean }) => {
       const location = parseSnapshotUrl(url);
       const { snapshotId } = location;
-      const bucket = bucketAt(location, cli, { retry: quickRetry });
+      const bucket = bucketAt(location, cli, { isQuick: true });
       const { pins, wasDeleted } = await deleteSnapshot(bucket, snapshotId, {
         force: flags.force,
         signal: cli.signal,
@@ -55,7 +55,7 @@ export function addGcCommand(snapshot: Command, cli: CliContext): void {
     .option('--json', 'print the result as JSON')
     .addHelpText('after', exampleText('snapshot gc s3://backups/vol1 --dry-run'))
     .action(async (url: string, flags: { dryRun?: boolean; abandonAfter: string; json?: boolean }) => {
-      const bucket = bucketAt(parseS3Url(url), cli, { retry: quickRetry });
+      const bucket = bucketAt(parseS3Url(url), cli, { isQuick: true });
       const abandonAfterMs = parseDurationMs(flags.abandonAfter);
       const dryRun = flags.dryRun ?? false;
       const result = await collectGarbage(bucket, {

@@ -6,7 +6,7 @@ import type { S3Location } from '../s3/s3-url.ts';
 import type { CliContext } from './cli-context.ts';
 
 /** For commands that somebody waits for: an error after seconds, not minutes. */
-const quick = { retry: { budgetMs: 10_000 }, attemptTimeoutMs: 15_000 };
+const quick = { retry: { budgetMs: 10_000 }, attemptTimeoutMs: 30_000 };
 
 /** The bucket of an `s3://` location, by the settings of the command's environment. Says when it has to wait. */
 export function bucketAt(

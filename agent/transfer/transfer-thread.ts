@@ -20,6 +20,7 @@ export class TransferThread implements Transfer, LateWriter {
   readonly #env: Record<string, string | undefined>;
   readonly #waiting = new Map<number, PromiseWithResolvers<Answer>>();
   #worker: Worker | undefined;
+  #isClosing = false;
   #lastId = 0;
 
   constructor(env: Record<string, string | undefined>) {
@@ -88,7 +89,9 @@ export class TransferThread implements Transfer, LateWriter {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
     await this.#worker?.terminate();
+    this.#isClosing = false;
   }
 
   #ask(order: Exclude<Order, { kind: 'cancel' }>, transfer: ArrayBuffer[] = []): Promise<Answer> {
@@ -99,7 +102,8 @@ export class TransferThread implements Transfer, LateWriter {
     this.#worker?.ref();
     return waiting.promise.finally(() => {
       this.#waiting.delete(order.id);
-      if (this.#waiting.size === 0) this.#worker?.unref();
+      // An answer that comes while the thread ends must not end the process before that.
+      if (this.#waiting.size === 0 && !this.#isClosing) this.#worker?.unref();
     });
   }
 

@@ -1,13 +1,19 @@
+import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import { constants, getPriority } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { zstdCompressSync } from 'node:zlib';
 import { sha256 } from '../../../core/snapshot/format.ts';
 import type { Transfer } from '../../../agent/transfer/transfer.ts';
 import { inlineTransfers } from '../../../agent/transfer/transfers.ts';
 import { TransferThread } from '../../../agent/transfer/transfer-thread.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const object = Buffer.from('a well-known object of some bytes');
 let server: Server;
@@ -121,6 +127,25 @@ it('a transfer thread that dies fails what it was at like a broken connection, a
   await unpacking;
   await expect(hanging).rejects.toMatchObject({ code: 'ECONNRESET' });
   expect(text(await thread.fetchRange(get('/object'), object.length))).toBe(object.toString());
+});
+
+it('a process does not end before its transfer thread has, where an answer comes meanwhile', async () => {
+  const file = fileURLToPath(new URL('../../../agent/transfer/transfer-thread.ts', import.meta.url));
+  // The answer is there, and nobody has looked at it, when the thread is told to end.
+  const code = `
+    import { TransferThread } from ${JSON.stringify(file)};
+    const thread = new TransferThread({});
+    const some = new Uint8Array(new SharedArrayBuffer(16));
+    await thread.sha256(some);
+    void thread.sha256(some).catch(() => undefined);
+    const untilMs = performance.now() + 200;
+    while (performance.now() < untilMs);
+    await thread.close();
+    console.log('closed');`;
+  const program = join(temporaryDirectory(), 'program.mjs');
+  await writeFile(program, code);
+  for (let round = 0; round < 4; round += 1)
+    expect((await promisify(execFile)(process.execPath, [program])).stdout).toBe('closed\n');
 });
 
 it('a transfer thread gives way to the thread that serves clients', async () => {

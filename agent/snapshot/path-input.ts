@@ -27,8 +27,8 @@ export async function openPathInput(
   const claim =
     info.isBlockDevice() && !force ? await claimDevice(path).catch(failWith(device, lock)) : undefined;
   const changed = async (): Promise<boolean> => {
-    const now = await stat(path, { bigint: true });
-    return now.mtimeNs !== info.mtimeNs || now.size !== info.size || now.ino !== info.ino;
+    const now = await stat(path, { bigint: true }).catch(() => undefined);
+    return !now || now.mtimeNs !== info.mtimeNs || now.size !== info.size || now.ino !== info.ino;
   };
   const input = deviceInput(device);
   return {
@@ -40,9 +40,13 @@ export async function openPathInput(
     },
     async finish() {
       if (force || !info.isFile() || !(await changed())) return;
-      throw new HoldfastError('CONFLICT', `${path} was written to while the snapshot was taken`, {
-        hint: 'stop what writes to it, or let the agent serve it as a volume; --force takes it as it is',
-      });
+      throw new HoldfastError(
+        'CONFLICT',
+        `${path} was written to, replaced or deleted while the snapshot was taken`,
+        {
+          hint: 'stop what writes to it, or let the agent serve it as a volume; --force takes it as it is',
+        },
+      );
     },
     async close() {
       await claim?.close();

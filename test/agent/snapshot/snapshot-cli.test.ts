@@ -1,4 +1,4 @@
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -130,6 +130,9 @@ test('a file that is written to meanwhile fails the snapshot, unless forced', as
   const [strict, forced] = [await openPathInput(file), await openPathInput(file, { force: true })];
   await writeFile(file, Buffer.alloc(8192, 2));
   await expect(strict.finish!()).rejects.toMatchObject({ code: 'CONFLICT' });
+  await rename(file, `${file}.elsewhere`);
+  await expect(strict.finish!()).rejects.toMatchObject({ code: 'CONFLICT' });
+  await rename(`${file}.elsewhere`, file);
   await expect(forced.finish!()).resolves.toBeUndefined();
   await Promise.all([strict.close(), forced.close()]);
 });

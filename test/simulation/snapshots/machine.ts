@@ -49,6 +49,14 @@ export class Machine {
     return this.#nodes.size;
   }
 
+  /** The keys that the program writes or deletes in any history that is known by now, as bits. */
+  get writtenMask(): number {
+    let mask = 0;
+    for (const { requests } of this.#nodes.values())
+      for (const request of requests) if (isWrite(request)) mask |= request.mask;
+    return mask;
+  }
+
   start(): Promise<MachineNode> {
     return (this.#start ??= this.#nodeAfter([]));
   }
@@ -121,5 +129,7 @@ export class Machine {
     }
   }
 }
+
+export const isWrite = ({ operation }: Request): boolean => operation === 'put' || operation === 'delete';
 
 const codeOf = (failed: unknown): string => (failed as { code?: string }).code ?? String(failed);

@@ -29,6 +29,7 @@ export const uploader = (p: {
 }): Program => ({
   name: `uploader ${p.seed}`,
   mayLoseAnswers: p.mayLoseAnswers,
+  knowledge: uploaderKnowledge,
   run: async (bucket) => {
     const source = inputOf(parentBytes.slice().fill(p.seed, 4096));
     const options = {
@@ -56,6 +57,7 @@ export const resumedUploader = (p: {
 }): Program => ({
   name: 'uploader that goes on',
   mayLoseAnswers: p.mayLoseAnswers,
+  knowledge: uploaderKnowledge,
   run: async (bucket) => {
     const seed = 9;
     const random = bytesOf(seed);
@@ -84,6 +86,15 @@ export const resumedUploader = (p: {
     await upload(p.secondParentId);
   },
 });
+
+/** What it asked at the same time it may be told in any order: what it knows then is the same. */
+const uploaderKnowledge: Program['knowledge'] = (history) =>
+  Promise.resolve(
+    history
+      .map(({ request, answer }) => `${labelOf(request)} ${JSON.stringify(answer)}`)
+      .sort()
+      .join('; '),
+  );
 
 export const deleter = (snapshotId: string): Program => ({
   name: 'deleter',

@@ -1,5 +1,12 @@
 import type { KeySet } from './key-set.ts';
-import { lostBits, Machine, type MachineNode, type MachineRequest, type Program } from './machine.ts';
+import {
+  isWrite,
+  lostBits,
+  Machine,
+  type MachineNode,
+  type MachineRequest,
+  type Program,
+} from './machine.ts';
 import type { Outcome } from './program-run.ts';
 import { SeenStates } from './seen-states.ts';
 
@@ -58,9 +65,29 @@ interface Frame {
  * Every order in which the requests of several programs can happen on one bucket, depth first, no state twice. A
  * program that died cannot be told from one that sleeps, and every state is judged: so the death of each program at
  * each step is among what is searched. Throws with the steps where something is wrong.
+ *
+ * A look at what no other program ever writes is taken at once, whoever else could go on: no order of it makes a
+ * difference to anybody (a persistent set of one). Who writes what is only known at the end, so the search is repeated
+ * until it has met no write that it had not reckoned with. That is enough: before the first such write of any order
+ * the looks were rightly taken, so an order of this search leads to it as well.
  */
 export async function searchOrders(search: Search): Promise<SearchResult> {
   const machines = machinesOf(search);
+  for (let reckonedWith = machines.map(() => 0); ;) {
+    const result = await searchOnce(search, machines, reckonedWith);
+    const met = machines.map((machine) => machine.writtenMask);
+    if (search.preemptionsMax !== undefined || met.every((mask, actor) => mask === reckonedWith[actor]))
+      return result;
+    reckonedWith = met;
+  }
+}
+
+async function searchOnce(
+  search: Search,
+  machines: Machine[],
+  writtenMasks: number[],
+): Promise<SearchResult> {
+  const foreignMasks = machines.map((_, actor) => foreignMask(machines, writtenMasks, actor));
   const seen = new SeenStates();
   const result: SearchResult = { states: 0, transitions: 0, ends: 0, nodes: 0, isComplete: true };
   const nodes = await Promise.all(machines.map((machine) => machine.start()));
@@ -71,7 +98,8 @@ export async function searchOrders(search: Search): Promise<SearchResult> {
   const enter = (state: State): boolean => {
     if (!seen.add(coder.codeOf(state))) return false;
     search.check(state.mask);
-    const moves = movesFrom(state, machines, preemptionsMax);
+    const quiet = preemptionsMax === undefined ? quietLook(state, foreignMasks) : undefined;
+    const moves = quiet ? [quiet] : movesFrom(state, machines, preemptionsMax);
     frames.push({ state, moves, taken: 0 });
     return state.nodes.every(({ outcome }) => outcome !== undefined);
   };
@@ -102,6 +130,23 @@ export async function searchOrders(search: Search): Promise<SearchResult> {
   result.states = seen.size;
   result.nodes = [...new Set(machines)].reduce((sum, machine) => sum + machine.nodeCount, 0);
   return result;
+}
+
+/** What others write while a program waits; of one that loses answers, what it wrote itself may come late as well. */
+function foreignMask(machines: Machine[], writtenMasks: number[], actor: number): number {
+  const own = machines[actor]!.program.mayLoseAnswers ? writtenMasks[actor]! : 0;
+  return writtenMasks.reduce((mask, written, at) => (at === actor ? mask : mask | written), own);
+}
+
+/** A look that comes out the same whenever it is taken, by a program that waits for nothing else. */
+function quietLook({ nodes }: State, foreignMasks: number[]): Move | undefined {
+  for (const [actor, { requests }] of nodes.entries()) {
+    const [request] = requests;
+    if (!request || requests.length > 1) continue;
+    const isLook = request.operation === 'get' || request.operation === 'has';
+    if (isLook && (request.mask & foreignMasks[actor]!) === 0) return { kind: 'perform', actor, request };
+  }
+  return undefined;
 }
 
 /** Equal programs share one machine. */
@@ -157,8 +202,7 @@ function movesFrom(state: State, machines: Machine[], preemptionsMax = Infinity)
     if (isDouble) continue;
     for (const request of node.requests) {
       moves.push({ kind: 'perform', actor, request });
-      const isWrite = request.operation === 'put' || request.operation === 'delete';
-      if (!machines[actor]!.program.mayLoseAnswers || hasLost || !isWrite) continue;
+      if (!machines[actor]!.program.mayLoseAnswers || hasLost || !isWrite(request)) continue;
       for (const kind of ['lose-answer', 'lose-request', 'delay'] as const)
         moves.push({ kind, actor, request });
     }

@@ -7,13 +7,6 @@ export interface Log {
 
 export const silentLog: Log = () => undefined;
 
-/** Of a log, what concerns a user. */
-export const withoutDebug =
-  (log: Log): Log =>
-  (level, ...entry) => {
-    if (level !== 'debug') log(level, ...entry);
-  };
-
 /** A log that writes `{at, level, event, …fields}` lines; `write` takes one line without its newline. */
 export function jsonLog(write: (line: string) => void, now: () => number, base: LogFields = {}): Log {
   return (level, event, fields) =>

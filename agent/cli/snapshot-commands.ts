@@ -163,10 +163,11 @@ function addListCommand(snapshot: Command, cli: CliContext): void {
 }
 
 function refuseSnapshotUrl(url: string): void {
-  const at = url.replace(/\/+$/, '').lastIndexOf('/');
-  if (!isSnapshotId(url.slice(at + 1).replace(/\/+$/, ''))) return;
-  throw new HoldfastError('INVALID_INPUT', `${url} is a snapshot, not a place that holds some`, {
-    hint: `\`${typed(`holdfast-agent snapshot list ${url.slice(0, at)}`)}\` lists it; \`${typed(`holdfast-agent snapshot verify ${url}`)}\` reads it`,
+  const snapshot = url.replace(/\/+$/, '');
+  const at = snapshot.lastIndexOf('/');
+  if (!isSnapshotId(snapshot.slice(at + 1))) return;
+  throw new HoldfastError('INVALID_INPUT', `${snapshot} is a snapshot, not a place that holds some`, {
+    hint: `\`${typed(`holdfast-agent snapshot list ${snapshot.slice(0, at)}`)}\` lists it; \`${typed(`holdfast-agent snapshot verify ${snapshot}`)}\` reads it`,
   });
 }
 

@@ -89,14 +89,8 @@ class FolderJournal implements UploadJournal {
     try {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 });
       await writeVersionedFile(join(this.#folder, 'upload.json'), uploadFile, upload);
-      const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK;
-      const chunks = await open(
-        join(this.#folder, 'chunks'),
-        flags | (goesOn ? 0 : constants.O_TRUNC),
-        0o600,
-      );
-      if (!(await chunks.stat()).isFile()) return await chunks.close();
-      this.#chunks = chunks;
+      const flags = constants.O_RDWR | constants.O_CREAT | (goesOn ? 0 : constants.O_TRUNC);
+      this.#chunks = await open(join(this.#folder, 'chunks'), flags, 0o600);
       this.holdsChunks = goesOn;
     } catch {
       this.#chunks = undefined;

@@ -425,19 +425,34 @@ test('Ctrl-C says that the same command goes on; where nothing can be kept the u
 
 test('two at once of the same volume to the same place do not share an upload', async () => {
   const s3 = await startS3();
+  const proxy = await startFlakyProxy(s3.endpoint);
   const dir = temporaryDirectory();
   const file = join(dir, 'vol.img');
-  await writeFile(file, bytes.subarray(0, MiB));
-  const env = { AWS_ENDPOINT_URL_S3: s3.endpoint, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
+  await writeFile(file, bytes);
+  const env = {
+    AWS_ENDPOINT_URL_S3: proxy.endpoint,
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+  };
   const args = ['snapshot', 'create', file, '--to', `s3://${s3.bucket}/two`, '--force', '--json'];
-  const both = await Promise.all(
-    [1, 2].map(() => runCli([...args, '--state-dir', join(dir, 'state')], { env })),
-  );
+  args.push('--state-dir', join(dir, 'state'));
+  // There is one to go on with: only one of the two may.
+  const stopping = new AbortController();
+  proxy.faultFor = (label) => {
+    if (label.includes('/packs/') && proxy.requests.filter((each) => each.includes('/packs/')).length === 6)
+      stopping.abort(new HoldfastError('STEP_FAILED', 'stopped by SIGINT'));
+    return undefined;
+  };
+  expect(await runCli(args, { env, signal: stopping.signal })).toMatchObject({ code: 1 });
+  proxy.faultFor = () => undefined;
+  const both = await Promise.all([1, 2].map(() => runCli(args, { env })));
   expect(both).toMatchObject([
     { code: 0, stderr: '' },
     { code: 0, stderr: '' },
   ]);
-  const ids = both.map(({ stdout }) => /"snapshotId":"(\w+)"/.exec(stdout)?.[1]);
+  expect(both.filter(({ stdout }) => stdout.includes('"event":"resumed"'))).toHaveLength(1);
+  const ids = both.map(({ stdout }) => /"snapshotId":"(\w+)",?[^\n]*\n$/.exec(stdout)?.[1]);
   expect(new Set(ids).size).toBe(2);
+  await proxy.close();
   await s3.close();
 });

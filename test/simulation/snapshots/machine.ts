@@ -1,3 +1,4 @@
+import { Random } from '../disk/random.ts';
 import type { Bucket } from '../../../agent/s3/bucket.ts';
 import type { KeySet } from './key-set.ts';
 import { labelOf, ProgramRun, type Answer, type Outcome, type Request, type Step } from './program-run.ts';
@@ -15,6 +16,12 @@ export interface Program {
   knowledge?: (history: Step[], requests: string[], onwards: () => Promise<string[]>) => Promise<string>;
 }
 
+/** Keys, as bits. */
+export interface Access {
+  reads: number;
+  writes: number;
+}
+
 export interface MachineRequest extends Request {
   label: string;
   /** Bits of the keys; of a listing none. */
@@ -29,6 +36,11 @@ export interface MachineNode {
   history: Step[];
   requests: MachineRequest[];
   outcome: Outcome | undefined;
+  /** How many other histories were told alike. */
+  merges: number;
+  /** What its requests look at and write, and what the program does from here on, as far as it was known. */
+  next: Access;
+  future: Access;
 }
 
 export const lostBits = -1;
@@ -49,12 +61,35 @@ export class Machine {
     return this.#nodes.size;
   }
 
-  /** The keys that the program writes or deletes in any history that is known by now, as bits. */
-  get writtenMask(): number {
-    let mask = 0;
-    for (const { requests } of this.#nodes.values())
-      for (const request of requests) if (isWrite(request)) mask |= request.mask;
-    return mask;
+  /** Brings `next` and `future` of every node up to what is known by now. False where they were. */
+  reckon(): boolean {
+    const nodes = [...this.#nodes.values()].reverse();
+    for (const node of nodes) node.next = this.#accessOf(node.requests);
+    let isNews = false;
+    for (let hasChanged = true; hasChanged; isNews ||= hasChanged) {
+      hasChanged = false;
+      for (const node of nodes) {
+        const future = { ...node.next };
+        for (const request of node.requests)
+          for (const next of request.next.values()) {
+            future.reads |= next.future.reads;
+            future.writes |= next.future.writes;
+          }
+        hasChanged ||= future.reads !== node.future.reads || future.writes !== node.future.writes;
+        node.future = future;
+      }
+    }
+    return isNews;
+  }
+
+  #accessOf(requests: MachineRequest[]): Access {
+    const access = { reads: 0, writes: 0 };
+    for (const request of requests) {
+      if (isWrite(request)) access.writes |= request.mask;
+      else if (request.operation === 'list') access.reads |= this.#keySet.under(request.keys[0]!);
+      else access.reads |= request.mask;
+    }
+    return access;
   }
 
   start(): Promise<MachineNode> {
@@ -98,8 +133,17 @@ export class Machine {
         history,
         requests: requests.map((request) => this.#machineRequest(request)),
         outcome: run.outcome,
+        merges: 0,
+        next: { reads: 0, writes: 0 },
+        future: { reads: 0, writes: 0 },
       };
       this.#nodes.set(key, node);
+    } else if (!node.outcome && isPowerOfTwo((node.merges += 1))) {
+      const [known, other] = [await this.#future(node, node.history), await this.#future(node, history)];
+      if (known !== other)
+        throw new Error(
+          `${this.program.name}: told alike as “${key}”, and goes on so: ${known}\nor so: ${other}`,
+        );
     }
     return node;
   }
@@ -117,6 +161,30 @@ export class Machine {
     return run;
   }
 
+  /** What it does with answers that are drawn by chance, the same for each history of a node. */
+  async #future({ id, merges }: MachineNode, history: Step[]): Promise<string> {
+    const run = await this.#runTo(history);
+    const random = new Random(id * 64 + Math.log2(merges));
+    const labels: string[] = [];
+    for (;;) {
+      const requests = (await run.requests()).sort((a, b) => (labelOf(a) < labelOf(b) ? -1 : 1));
+      labels.push(requests.map(labelOf).join(', '));
+      const [request] = requests;
+      if (!request)
+        return [...labels, run.outcome === 'succeeded' ? 'ok' : codeOf(run.outcome!.failed)].join('; ');
+      const { operation, keys } = request;
+      const existing = this.#keySet.keysIn(operation === 'list' ? this.#keySet.under(keys[0]!) : 0);
+      const bits = existing
+        .filter(() => random.chance(0.5))
+        .reduce((mask, key) => mask | this.#keySet.bit(key), 0);
+      const answer = this.#answer(
+        this.#machineRequest(request),
+        operation === 'list' ? bits : Number(random.chance(0.8)),
+      );
+      await run.answer({ request, answer });
+    }
+  }
+
   async #onwards(history: Step[]): Promise<string[]> {
     const run = await this.#runTo(history);
     const labels: string[] = [];
@@ -129,6 +197,8 @@ export class Machine {
     }
   }
 }
+
+const isPowerOfTwo = (count: number): boolean => (count & (count - 1)) === 0;
 
 export const isWrite = ({ operation }: Request): boolean => operation === 'put' || operation === 'delete';
 

@@ -11,6 +11,16 @@ describe('in every order of their requests nothing that is listed or pinned is l
   });
 });
 
+describe('leaving out orders that make no difference leaves out no end', () => {
+  const free = scenarios.filter(({ isLong, preemptionsMax }) => !isLong && preemptionsMax === undefined);
+  test.each(free.map((scenario) => [titleOf(scenario), scenario] as const))('%s', async (_, scenario) => {
+    const all = await searchScenario({ ...scenario, isUnreduced: true });
+    const reduced = await searchScenario(scenario);
+    expect(reduced.ends).toBe(all.ends);
+    expect(reduced.states).toBeLessThan(all.states);
+  });
+});
+
 describe('the search notices when a rule is broken', () => {
   test.each(mutants.map((mutant) => [mutant.rule, mutant] as const))('%s', async (_, mutant) => {
     const { of, beside, mutation, preemptionsMax } = mutant;

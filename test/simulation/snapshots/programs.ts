@@ -139,7 +139,7 @@ const inPages = (bucket: Bucket): Bucket['list'] =>
 
 /**
  * Before a survey a collector knows how often it has begun one, in it what was listed, behind it what is left to do:
- * to read the live roots and their pages, and to delete. Of intents it knows which uploads are unfinished.
+ * to read the live roots and their pages, and to delete.
  */
 async function collectorKnowledge(
   history: Step[],
@@ -152,13 +152,46 @@ async function collectorKnowledge(
   const since = history.slice(Math.max(0, labels.lastIndexOf('list packs/')));
   const ends = ['list snapshots/', `list ${rootPages.at(-1)}`];
   const rootListings = since.filter(({ request }) => ends.includes(labelOf(request))).length;
-  if (surveys > 0 && rootListings === 2) return `after survey ${surveys}: ${(await onwards()).join('; ')}`;
-  return `in survey ${surveys}: ${JSON.stringify(since.map(told))}`;
+  if (surveys > 0 && rootListings === 2) {
+    const missing = since.filter(({ answer }) => answer === false).map(({ request }) => labelOf(request));
+    return `after survey ${surveys}, without ${missing.join(', ')}: ${(await onwards()).join('; ')}`;
+  }
+  return `in survey ${surveys}: ${JSON.stringify(listedIn(since))}`;
 }
 
-function told({ request, answer }: Step): unknown {
-  const label = labelOf(request);
-  if (label !== 'list intents/') return [label, answer ?? null];
-  const unfinished = (answer as string[]).filter((key) => !key.endsWith('/abandoned'));
-  return [label, [...new Set(unfinished.map((key) => key.split('/')[1]))]];
+/**
+ * What of the listings of a survey is still of use. Of intents, which uploads are unfinished. Once tombstones are
+ * known, of pins those of uploads and whether what is deleted is pinned; once intents are, which pins are stale, and
+ * nothing that an upload in flight has made.
+ */
+function listedIn(steps: Step[]): unknown {
+  const under = (folder: string) =>
+    steps.find(({ request }) => labelOf(request) === `list ${folder}`)?.answer as string[] | undefined;
+  const idOf = (key: string) => key.split('/')[1]!.slice(0, 26);
+  const deleted = under('tombstones/')?.map(idOf);
+  const intents = under('intents/')?.filter((key) => !key.endsWith('/abandoned'));
+  const unfinished = intents && [...new Set(intents.map(idOf))];
+  const inFlight = deleted && unfinished?.filter((id) => !deleted.includes(id));
+  const uploadOf = (pin: string) => pin.split('/upload-')[1];
+  const isInFlight = (id: string) => inFlight?.includes(id) ?? false;
+
+  const toldOfPins = (pins: string[]): string[][] => {
+    if (!deleted) return [pins];
+    const isOpen = (pin: string) => !inFlight && uploadOf(pin) !== undefined;
+    const isStale = (pin: string) => inFlight && uploadOf(pin) !== undefined && !isInFlight(uploadOf(pin)!);
+    const pinned = pins.filter((pin) => !isStale(pin) && !isOpen(pin)).map(idOf);
+    return [
+      pins.filter((pin) => isStale(pin) || isOpen(pin)),
+      [...new Set(pinned.filter((id) => deleted.includes(id)))],
+    ];
+  };
+  return steps.map(({ request, answer }) => {
+    const label = labelOf(request);
+    const keys = answer as string[];
+    if (label === 'list intents/') return [label, inFlight && under('pins/') ? [] : unfinished];
+    if (/^list (packs|pages|hot)\/$/.test(label))
+      return [label, keys.filter((key) => !isInFlight(idOf(key)))];
+    if (label === 'list pins/') return [label, toldOfPins(keys)];
+    return [label, answer ?? null];
+  });
 }

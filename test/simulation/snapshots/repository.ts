@@ -5,7 +5,7 @@ import { decodeRoot } from '../../../core/snapshot/root-codec.ts';
 import { MemoryBucket } from '../../support/memory-bucket.ts';
 import { snapshotOf } from '../../support/snapshots.ts';
 import { KeySet } from './key-set.ts';
-import { Machine, type Program } from './machine.ts';
+import { isWrite, Machine, type MachineRequest, type Program } from './machine.ts';
 import type { Outcome } from './program-run.ts';
 import { bytesOf, collector, parentBytes } from './programs.ts';
 
@@ -39,6 +39,19 @@ export class Repository {
     for (const { root, tombstone, needs, id } of this.#snapshots)
       if (mask & root && !(mask & tombstone) && (mask & needs) !== needs)
         throw new Error(`snapshot ${id} is listed and lacks ${this.keySet.keysIn(needs & ~mask).join(', ')}`);
+  };
+
+  /**
+   * A pack that arrives may heal a listed snapshot that lacks it; a tombstone or the removal of a root hides that it
+   * lacks something. Where it is not listed and nobody else lists it, nobody can tell.
+   */
+  judgedWith = (requests: MachineRequest[]): number => {
+    if (this.#bodyCount !== this.keySet.bodies.size) this.#lookAtRoots();
+    let judged = 0;
+    for (const { operation, mask } of requests.filter(isWrite))
+      for (const { root, tombstone, needs } of this.#snapshots)
+        if (mask & (operation === 'put' ? needs | tombstone : root)) judged |= root;
+    return judged;
   };
 
   checkOutcome = ({ name }: Program, outcome: Outcome, mask: number): void => {

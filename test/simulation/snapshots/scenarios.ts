@@ -31,6 +31,8 @@ export interface Scenario {
   programs: ProgramName[];
   /** @default no limit: every order */
   preemptionsMax?: number;
+  /** Searches what makes no difference, too. */
+  isUnreduced?: boolean;
   /** Takes more than a few seconds: not in `npm test`. */
   isLong?: boolean;
 }
@@ -58,6 +60,7 @@ export const scenarios: Scenario[] = [
   { programs: ['orphaned resumed uploader', 'deleter', 'hasty collector'], isLong: true },
   { programs: ['uploader', 'another uploader', 'deleter', 'collector'], isLong: true },
   { programs: ['uploader', 'restorer', 'deleter', 'collector', 'collector'], isLong: true },
+  { programs: ['uploader', 'another uploader', 'restorer', 'collector', 'collector'], isLong: true },
   {
     programs: ['uploader', 'another uploader', 'restorer', 'deleter', 'collector', 'collector'],
     preemptionsMax: 3,
@@ -70,7 +73,7 @@ export async function searchScenario(
   scenario: Scenario,
   change: (program: Program, name: ProgramName) => Program = (program) => program,
 ): Promise<SearchResult> {
-  const { keySet, before, parentId, check, checkOutcome, checkEnd } = await Repository.prepare();
+  const { keySet, before, parentId, check, checkOutcome, checkEnd, judgedWith } = await Repository.prepare();
   const made = new Map<ProgramName, Program>();
   for (const name of scenario.programs)
     if (!made.has(name)) made.set(name, change(programs[name](parentId), name));
@@ -79,8 +82,10 @@ export async function searchScenario(
     before,
     programs: scenario.programs.map((name) => made.get(name)!),
     preemptionsMax: scenario.preemptionsMax,
+    isUnreduced: scenario.isUnreduced,
     check,
     checkOutcome,
+    judgedWith,
     checkEnd,
   });
 }

@@ -20,10 +20,17 @@ export interface Search {
   check(mask: number): void;
   /** Throws where a program must not have ended so, with the bucket as it is when it ends. */
   checkOutcome(program: Program, outcome: Outcome, mask: number): void;
+  /**
+   * Keys, as bits, beside which these requests could make something right that \`check\` throws at, so that it must be
+   * seen before them as well.
+   */
+  judgedWith(requests: MachineRequest[]): number;
   /** After all programs have ended. */
   checkEnd?(mask: number): Promise<void>;
   /** @default no limit */
   statesMax?: number;
+  /** Nobody waits because it makes no difference. */
+  isUnreduced?: boolean | undefined;
   /** How often a program that could go on may have to wait while another one does. @default no limit */
   preemptionsMax?: number;
 }
@@ -66,28 +73,34 @@ interface Frame {
  * program that died cannot be told from one that sleeps, and every state is judged: so the death of each program at
  * each step is among what is searched. Throws with the steps where something is wrong.
  *
- * A look at what no other program ever writes is taken at once, whoever else could go on: no order of it makes a
- * difference to anybody (a persistent set of one). Who writes what is only known at the end, so the search is repeated
- * until it has met no write that it had not reckoned with. That is enough: before the first such write of any order
- * the looks were rightly taken, so an order of this search leads to it as well.
+ * Where what some programs do next comes out the same whatever the others do from then on, and the other way round,
+ * the others wait (a persistent set): no order of it makes a difference to anybody. What a program may do from a point
+ * on is only known at the end, so the search is repeated until it has met nothing that it had not reckoned with. That
+ * is enough: before the first such thing of any order the others rightly waited, so an order of this search leads to
+ * it as well.
  */
 export async function searchOrders(search: Search): Promise<SearchResult> {
-  const machines = machinesOf(search);
-  for (let reckonedWith = machines.map(() => 0); ;) {
-    const result = await searchOnce(search, machines, reckonedWith);
-    const met = machines.map((machine) => machine.writtenMask);
-    if (search.preemptionsMax !== undefined || met.every((mask, actor) => mask === reckonedWith[actor]))
-      return result;
-    reckonedWith = met;
-  }
+  if (search.programs.filter(({ mayLoseAnswers }) => mayLoseAnswers).length > 1)
+    throw new Error('only one program may lose answers: the search loses one in each run');
+  const machines = new Map(search.programs.map((program) => [program, new Machine(program, search.keySet)]));
+  const { preemptionsMax } = search;
+  const isReduced = preemptionsMax === undefined && !search.isUnreduced;
+  const searchAll = async (programs: Program[]): Promise<SearchResult> => {
+    for (;;) {
+      const result = await searchOnce(
+        { ...search, programs },
+        programs.map((program) => machines.get(program)!),
+      );
+      const news = [...machines.values()].map((machine) => machine.reckon());
+      if (!isReduced || !news.includes(true)) return result;
+    }
+  };
+  // With one of each, most of what there is to reckon with is found sooner.
+  if (isReduced && machines.size < search.programs.length) await searchAll([...machines.keys()]);
+  return searchAll(search.programs);
 }
 
-async function searchOnce(
-  search: Search,
-  machines: Machine[],
-  writtenMasks: number[],
-): Promise<SearchResult> {
-  const foreignMasks = machines.map((_, actor) => foreignMask(machines, writtenMasks, actor));
+async function searchOnce(search: Search, machines: Machine[]): Promise<SearchResult> {
   const seen = new SeenStates();
   const result: SearchResult = { states: 0, transitions: 0, ends: 0, nodes: 0, isComplete: true };
   const nodes = await Promise.all(machines.map((machine) => machine.start()));
@@ -98,8 +111,9 @@ async function searchOnce(
   const enter = (state: State): boolean => {
     if (!seen.add(coder.codeOf(state))) return false;
     search.check(state.mask);
-    const quiet = preemptionsMax === undefined ? quietLook(state, foreignMasks) : undefined;
-    const moves = quiet ? [quiet] : movesFrom(state, machines, preemptionsMax);
+    const isReduced = preemptionsMax === undefined && !search.isUnreduced;
+    const actors = isReduced ? persistentSet(state, search) : everybody;
+    const moves = movesFrom(state, machines, actors, preemptionsMax);
     frames.push({ state, moves, taken: 0 });
     return state.nodes.every(({ outcome }) => outcome !== undefined);
   };
@@ -121,6 +135,8 @@ async function searchOnce(
       }
       if (!enter(next)) continue;
       result.ends++;
+      for (const [at, { outcome }] of next.nodes.entries())
+        if (outcome) search.checkOutcome(search.programs[at]!, outcome, next.mask);
       await search.checkEnd?.(next.mask);
     }
     result.isComplete = frames.length === 0;
@@ -132,29 +148,45 @@ async function searchOnce(
   return result;
 }
 
-/** What others write while a program waits; of one that loses answers, what it wrote itself may come late as well. */
-function foreignMask(machines: Machine[], writtenMasks: number[], actor: number): number {
-  const own = machines[actor]!.program.mayLoseAnswers ? writtenMasks[actor]! : 0;
-  return writtenMasks.reduce((mask, written, at) => (at === actor ? mask : mask | written), own);
-}
+const everybody = -1;
 
-/** A look that comes out the same whenever it is taken, by a program that waits for nothing else. */
-function quietLook({ nodes }: State, foreignMasks: number[]): Move | undefined {
-  for (const [actor, { requests }] of nodes.entries()) {
-    const [request] = requests;
-    if (!request || requests.length > 1) continue;
-    const isLook = request.operation === 'get' || request.operation === 'has';
-    if (isLook && (request.mask & foreignMasks[actor]!) === 0) return { kind: 'perform', actor, request };
+/**
+ * The programs, as bits, that go first while the others wait: the fewest requests that nothing of what the others do
+ * from here on touches.
+ */
+function persistentSet(state: State, search: Search): number {
+  const { nodes } = state;
+  let found = everybody;
+  let fewest = Infinity;
+  for (let first = 0; first < nodes.length; first++) {
+    if (nodes[first]!.requests.length === 0) continue;
+    const actors = closureOf(1 << first, state, search);
+    if (actors === everybody) continue;
+    let count = 0;
+    for (let actor = 0; actor < nodes.length; actor++)
+      if (actors & (1 << actor)) count += nodes[actor]!.requests.length;
+    if (count < fewest) [found, fewest] = [actors, count];
   }
-  return undefined;
+  return found;
 }
 
-/** Equal programs share one machine. */
-function machinesOf({ programs, keySet }: Search): Machine[] {
-  const machines = new Map<Program, Machine>();
-  for (const program of programs)
-    if (!machines.has(program)) machines.set(program, new Machine(program, keySet));
-  return programs.map((program) => machines.get(program)!);
+function closureOf(start: number, { nodes, mask, late }: State, search: Search): number {
+  let actors = start;
+  for (let known = 0; known !== actors;) {
+    known = actors;
+    for (let actor = 0; actor < nodes.length; actor++) {
+      if (!(known & (1 << actor))) continue;
+      const { reads, writes } = nodes[actor]!.next;
+      const judged = writes === 0 ? 0 : search.judgedWith(nodes[actor]!.requests);
+      if (judged & mask) return everybody;
+      if (late && late.mask & (reads | writes | judged)) return everybody;
+      for (let other = 0; other < nodes.length; other++) {
+        const { future } = nodes[other]!;
+        if ((reads | writes | judged) & future.writes || writes & future.reads) actors |= 1 << other;
+      }
+    }
+  }
+  return actors;
 }
 
 /** States as lists of numbers; equal programs that have changed places make no other state. */
@@ -190,14 +222,14 @@ class StateCoder {
   }
 }
 
-function movesFrom(state: State, machines: Machine[], preemptionsMax = Infinity): Move[] {
+function movesFrom(state: State, machines: Machine[], actors: number, preemptionsMax = Infinity): Move[] {
   const { nodes, late, hasLost } = state;
-  const moves: Move[] = late ? [{ kind: 'arrive', request: late }] : [];
+  const moves: Move[] = late && actors === everybody ? [{ kind: 'arrive', request: late }] : [];
   const isExhausted = state.preemptions >= preemptionsMax && isWaiting(state, state.last);
   for (const [actor, node] of nodes.entries()) {
-    if (isExhausted && actor !== state.last) continue;
+    if (!(actors & (1 << actor)) || (isExhausted && actor !== state.last)) continue;
     const isDouble = nodes.some(
-      (other, at) => at < actor && other === node && machines[at] === machines[actor],
+      (other, at) => at < actor && actors & (1 << at) && other === node && machines[at] === machines[actor],
     );
     if (isDouble) continue;
     for (const request of node.requests) {

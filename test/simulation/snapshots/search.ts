@@ -21,7 +21,7 @@ export interface Search {
   /** Throws where a program must not have ended so, with the bucket as it is when it ends. */
   checkOutcome(program: Program, outcome: Outcome, mask: number): void;
   /**
-   * Keys, as bits, beside which these requests could make something right that \`check\` throws at, so that it must be
+   * Keys, as bits, beside which these requests could make something right that `check` throws at, so that it must be
    * seen before them as well.
    */
   judgedWith(requests: MachineRequest[]): number;
@@ -90,6 +90,7 @@ export async function searchOrders(search: Search): Promise<SearchResult> {
       const result = await searchOnce(
         { ...search, programs },
         programs.map((program) => machines.get(program)!),
+        isReduced,
       );
       const news = [...machines.values()].map((machine) => machine.reckon());
       if (!isReduced || !news.includes(true)) return result;
@@ -100,7 +101,7 @@ export async function searchOrders(search: Search): Promise<SearchResult> {
   return searchAll(search.programs);
 }
 
-async function searchOnce(search: Search, machines: Machine[]): Promise<SearchResult> {
+async function searchOnce(search: Search, machines: Machine[], isReduced: boolean): Promise<SearchResult> {
   const seen = new SeenStates();
   const result: SearchResult = { states: 0, transitions: 0, ends: 0, nodes: 0, isComplete: true };
   const nodes = await Promise.all(machines.map((machine) => machine.start()));
@@ -111,7 +112,6 @@ async function searchOnce(search: Search, machines: Machine[]): Promise<SearchRe
   const enter = (state: State): boolean => {
     if (!seen.add(coder.codeOf(state))) return false;
     search.check(state.mask);
-    const isReduced = preemptionsMax === undefined && !search.isUnreduced;
     const actors = isReduced ? persistentSet(state, search) : everybody;
     const moves = movesFrom(state, machines, actors, preemptionsMax);
     frames.push({ state, moves, taken: 0 });

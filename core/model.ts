@@ -21,6 +21,8 @@ export interface GatewayItem {
   dialSeq: number;
   /** Which connection reaches the gateway. Absent: none. */
   route?: Route;
+  /** The highest epoch that ever was the route: no older connection gets it, even when that one is gone. */
+  routedEpoch?: number;
   /** The connection that the newest hello replaced. */
   previous?: { epoch: number; cellId: string; connectionId: string };
   /** When the route was taken off (`$disconnect`, 410); absent while one is set. */

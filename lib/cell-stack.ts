@@ -203,7 +203,9 @@ export class CellStack extends Stack {
       handler: 'Deliver',
       description: 'Posts what home or another cell hands over to a connection of this cell',
       functionName: deliverFunctionName(this.#props.cellId),
-    }).useTable(this.#connections, 'get', 'delete');
+    })
+      .useTable(this.#connections, 'get', 'delete')
+      .useTable(this.#props.home.tables.gateways, 'get', 'update');
   }
 
   #cellCommands(): HoldfastFunction {

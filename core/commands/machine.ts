@@ -66,13 +66,16 @@ export function transition(item: CommandItem, event: CommandEvent): Transition {
 
 type On<T extends CommandEvent['type']> = Extract<CommandEvent, { type: T }>;
 
-/** QUEUED, or SENT to an older connection or too long ago. Never back to an older connection. */
+/**
+ * QUEUED, or SENT to an older connection or too long ago. Never back to an older connection than it was sent to, not
+ * even out of the queue: whoever would post there works with what it read before the newer one took its place.
+ */
 export function isClaimable(item: CommandItem, { epoch, at }: { epoch: number; at: number }): boolean {
   if (at >= item.expiresAt || item.cancelRequested) return false;
-  if (item.state === 'QUEUED') return true;
-  if (item.state !== 'SENT') return false;
   const sentEpoch = item.sentEpoch ?? 0;
-  return sentEpoch < epoch || (sentEpoch === epoch && at >= (item.claimUntil ?? 0));
+  if (sentEpoch > epoch) return false;
+  if (item.state === 'QUEUED') return true;
+  return item.state === 'SENT' && (sentEpoch < epoch || at >= (item.claimUntil ?? 0));
 }
 
 function onClaim(item: CommandItem, event: On<'claim'>): Transition {

@@ -39,9 +39,15 @@ export type HelloDecision =
   | { accept: false; reason: 'unknown' | 'revoked' | 'key-replaced' }
   | { accept: false; reason: 'superseded'; byEpoch: number };
 
+/** The newest connection that ever was the route; it stays known when its route is lost. */
+export const newestEpoch = ({ route, previous, routedEpoch }: GatewayItem): number =>
+  Math.max(route?.epoch ?? 0, previous?.epoch ?? 0, routedEpoch ?? 0);
+
+/** No newer connection became the route, not even one that is gone again. */
+const isNewest = (epoch: number): Condition => any(absent('routedEpoch'), less('routedEpoch', epoch + 1));
+
 /**
- * `hello`: the connection becomes the route if none newer was welcomed; the one that it replaces is kept as
- * `previous`, which also refuses late hellos of connections older than that.
+ * `hello`: the connection becomes the route if none newer ever was; the one that it replaces is kept as `previous`.
  */
 export function decideHello(
   gateway: GatewayItem | undefined,
@@ -51,10 +57,10 @@ export function decideHello(
   if (!gateway) return { accept: false, reason: 'unknown' };
   if (gateway.status !== 'active') return { accept: false, reason: 'revoked' };
   if (gateway.keyGeneration !== keyGeneration) return { accept: false, reason: 'key-replaced' };
-  const { route: current, previous } = gateway;
+  const { route: current } = gateway;
   const isSame = current?.connectionId === route.connectionId;
-  const newest = Math.max(isSame ? 0 : (current?.epoch ?? 0), previous?.epoch ?? 0);
-  if (newest >= route.epoch) return { accept: false, reason: 'superseded', byEpoch: newest };
+  const newest = newestEpoch(gateway);
+  if (newest > route.epoch) return { accept: false, reason: 'superseded', byEpoch: newest };
   const replaces =
     current && !isSame
       ? { epoch: current.epoch, cellId: current.cellId, connectionId: current.connectionId }
@@ -68,9 +74,11 @@ export function decideHello(
         equal('status', 'active'),
         equal('keyGeneration', keyGeneration),
         current ? isRoute(current) : absent('route'),
+        isNewest(route.epoch),
       ),
       set: {
         route: isSame ? { ...route, connectedAt: current.connectedAt } : route,
+        routedEpoch: route.epoch,
         recentHellos: hellos.slice(-maxRecentHellos),
         ...(replaces ? { previous: replaces } : {}),
       },
@@ -88,11 +96,15 @@ export const loseRoute = (connection: ConnectionRef, at: number): GuardedUpdate 
 
 /** A holder that was found by asking around becomes the route again, if nothing newer is known. */
 export const repairRoute = (gateway: GatewayItem, route: Route): GuardedUpdate | undefined =>
-  Math.max(gateway.route?.epoch ?? 0, gateway.previous?.epoch ?? 0) >= route.epoch
+  gateway.route?.epoch === route.epoch || newestEpoch(gateway) > route.epoch
     ? undefined
     : {
-        when: all(equal('status', 'active'), gateway.route ? isRoute(gateway.route) : absent('route')),
-        set: { route },
+        when: all(
+          equal('status', 'active'),
+          gateway.route ? isRoute(gateway.route) : absent('route'),
+          isNewest(route.epoch),
+        ),
+        set: { route, routedEpoch: route.epoch },
         remove: ['routeLostAt'],
       };
 
@@ -103,10 +115,9 @@ export function connectionStanding(
 ): 'live' | 'no-route' | 'superseded' | 'refused' {
   if (!gateway || gateway.status !== 'active') return 'refused';
   if (gateway.keyGeneration !== connection.keyGeneration) return 'refused';
-  const { route, previous } = gateway;
+  const { route } = gateway;
   if (route?.epoch === connection.epoch && route.connectionId === connection.connectionId) return 'live';
-  const newest = Math.max(route?.epoch ?? 0, previous?.epoch ?? 0);
-  return newest >= connection.epoch ? 'superseded' : 'no-route';
+  return newestEpoch(gateway) > connection.epoch ? 'superseded' : 'no-route';
 }
 
 /**

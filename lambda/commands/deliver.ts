@@ -2,19 +2,20 @@ import { HoldfastError } from '../../core/errors.ts';
 import { deliverRequestSchema, type DeliverAnswer } from '../../core/routes/frames.ts';
 import { apiGatewayConnections } from '../aws/connections.ts';
 import { eventHandler } from '../aws/event-handler.ts';
-import { connectionsTable } from '../aws/tables.ts';
+import { connectionsTable, gatewaysTable } from '../aws/tables.ts';
 import { systemClock } from './aws-deps.ts';
-import { dynamoHolders } from './dynamo-stores.ts';
+import { dynamoGateways, dynamoHolders } from './dynamo-stores.ts';
 import { handOver, type HandOverDeps } from './hand-over.ts';
 import { plainIssues } from '../../core/plain-issues.ts';
 
-export const env = ['CONNECTIONS_TABLE', 'CALLBACK_URL'] as const;
+export const env = ['GATEWAYS_TABLE', 'CONNECTIONS_TABLE', 'CALLBACK_URL'] as const;
 
 /** Invoked by home and by other cells with a `DeliverRequest`; answers a `DeliverAnswer`. */
 export const handler = eventHandler<typeof env, Omit<HandOverDeps, 'log'>, unknown, DeliverAnswer>({
   event: 'deliver',
   env,
   deps: (names) => ({
+    gateways: dynamoGateways(gatewaysTable(names.GATEWAYS_TABLE)),
     holders: dynamoHolders(connectionsTable(names.CONNECTIONS_TABLE)),
     connections: apiGatewayConnections(names.CALLBACK_URL),
     clock: systemClock,

@@ -1,8 +1,8 @@
 import { HoldfastError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
-import type { Route } from '../../core/model.ts';
+import type { GatewayItem, Route } from '../../core/model.ts';
 import type { DeliverOutcome, Draft } from '../../core/routes/frames.ts';
-import { repairRoute } from '../../core/routes/route-rules.ts';
+import { newestEpoch, repairRoute } from '../../core/routes/route-rules.ts';
 import type { Cells, Clock, GatewayStore, HolderStore } from './ports.ts';
 import type { Location, Reach } from './reach.ts';
 
@@ -33,7 +33,7 @@ export function forwarding(mode: ForwardingMode, deps: ForwardingDeps): Reach {
     case 'registry':
       return { send, locate: async (id) => newest(await held(deps, id), await registered(deps, id)) };
     case 'broadcast':
-      return { send, locate: async (id) => (await asked(deps, id))?.location };
+      return { send, locate: async (id) => (await found(deps, id))?.location };
     case 'hybrid':
       return { send, locate: (id, failed) => hybrid(deps, id, failed) };
   }
@@ -57,20 +57,43 @@ async function hybrid(
     const location = newest(local, known);
     if (location) return location;
   }
-  const found = await asked(deps, gatewayId);
-  if (found) await repair(deps, gatewayId, found.route);
-  return found?.location;
+  const holder = await found(deps, gatewayId);
+  if (holder?.gateway) await repair(deps, holder.gateway, holder.route);
+  return holder?.location;
 }
 
-async function repair(deps: ForwardingDeps, gatewayId: string, route: Route): Promise<void> {
+async function repair(deps: ForwardingDeps, gateway: GatewayItem, route: Route): Promise<void> {
+  const { gatewayId } = gateway;
   try {
-    const gateway = await deps.gateways.get(gatewayId);
-    const update = gateway && repairRoute(gateway, route);
+    const update = repairRoute(gateway, route);
     if (update && (await deps.gateways.update(gatewayId, update)))
       deps.log('info', 'forwarding.route-repaired', { gatewayId, cellId: route.cellId, epoch: route.epoch });
   } catch (cause) {
     deps.log('warn', 'forwarding.repair-failed', { gatewayId, error: String(cause) });
   }
+}
+
+interface Holder {
+  location: Location;
+  route: Route;
+}
+
+/**
+ * What the cells say, unless a newer connection is known to have been the route: that one is gone, or its cell is
+ * silent, and the one that it replaced must not come back. While no gateway can be read, the cells' word is all there is.
+ */
+async function found(
+  deps: ForwardingDeps,
+  gatewayId: string,
+): Promise<(Holder & { gateway?: GatewayItem }) | undefined> {
+  const holder = await asked(deps, gatewayId);
+  if (!holder) return undefined;
+  const gateway = await deps.gateways.get(gatewayId).catch((cause: unknown) => {
+    deps.log('warn', 'forwarding.registry-unavailable', { gatewayId, error: String(cause) });
+    return undefined;
+  });
+  if (!gateway) return holder;
+  return newestEpoch(gateway) > holder.route.epoch ? undefined : { ...holder, gateway };
 }
 
 /** By the cell's own holder row. */
@@ -87,10 +110,7 @@ async function registered({ gateways }: ForwardingDeps, gatewayId: string): Prom
 }
 
 /** By asking every cell at once; a cell that does not answer counts as not holding it. */
-async function asked(
-  { cells, log }: ForwardingDeps,
-  gatewayId: string,
-): Promise<{ location: Location; route: Route } | undefined> {
+async function asked({ cells, log }: ForwardingDeps, gatewayId: string): Promise<Holder | undefined> {
   const cellIds = await cells.list();
   const answers = await Promise.all(
     cellIds.map(async (cellId) => {

@@ -1,7 +1,7 @@
 import type { Log } from '../../core/log.ts';
 import { parseUpstream, type FrameProblem, type Upstream, type UpstreamType } from '../../core/messages.ts';
 import type { GatewayItem } from '../../core/model.ts';
-import { connectionStanding } from '../../core/routes/route-rules.ts';
+import { connectionStanding, newestEpoch } from '../../core/routes/route-rules.ts';
 import type { Connections } from '../aws/connections.ts';
 import type { ConnectionContext, WebSocketRequest } from '../aws/websocket-handler.ts';
 import type { Clock, GatewayStore } from '../commands/ports.ts';
@@ -84,7 +84,7 @@ export async function requireLive(
     case 'live':
       return gateway;
     case 'superseded': {
-      const byEpoch = Math.max(gateway?.route?.epoch ?? 0, gateway?.previous?.epoch ?? 0);
+      const byEpoch = gateway ? newestEpoch(gateway) : 0;
       deps.log('info', 'frame.superseded', { gatewayId: socket.gatewayId, epoch: socket.epoch, byEpoch });
       await postDrafts(deps, socket, [{ t: 'superseded', body: { byEpoch } }]);
       return undefined;

@@ -123,6 +123,7 @@ const allowed: Record<string, string[]> = {
   ],
   'cell-1/Deliver': [
     'dynamodb:DeleteItem GetItem on {cell-1/Connections.Arn}',
+    'dynamodb:GetItem UpdateItem on {home/TablesGateways.Arn}',
     `execute-api:ManageConnections on ${connections('POST')}`,
     `execute-api:ManageConnections on ${connections('DELETE')}`,
   ],

@@ -104,6 +104,9 @@ describe('a claim', () => {
     expect(claim(sent, 5).next).toBeUndefined();
     expect(claim(sent, 5, start + claimMs).next).toMatchObject({ attempt: 2 });
     expect(claim(sent, 4, start + claimMs).next).toBeUndefined();
+    const queuedAgain = after(sent, { type: 'unsent', at: start, attempt: 1 });
+    expect(claim(queuedAgain, 4).next).toBeUndefined();
+    expect(claim(queuedAgain, 5).next).toMatchObject({ attempt: 2, sentEpoch: 5 });
   });
 
   it.each(['ACKED', 'RUNNING', 'SUCCEEDED'] as const)('leaves a command alone that is %s', (state) => {

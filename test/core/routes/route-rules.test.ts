@@ -60,6 +60,24 @@ describe('hello', () => {
     expect(decideHello(lost, { ...route(5), keyGeneration: 1 })).toMatchObject({ reason: 'superseded' });
   });
 
+  it('rejects an older connection although the newest one’s route is lost, and takes that one back', () => {
+    const lost = after(welcomed(gateway(), route(6)), loseRoute(route(6), 9))!;
+    const older = { ...route(5), keyGeneration: 1 };
+    expect(decideHello(lost, older)).toMatchObject({ reason: 'superseded', byEpoch: 6 });
+    expect(repairRoute(lost, route(5))).toBeUndefined();
+    expect(connectionStanding(lost, { ...older, connectionId: 'c5' })).toBe('superseded');
+    expect(welcomed(lost, route(6)).route?.epoch).toBe(6);
+  });
+
+  it('does not take a route that a newer connection had and lost since the item was read', () => {
+    const read = gateway();
+    const decision = decideHello(read, { ...route(5), keyGeneration: 1 });
+    const meanwhile = after(welcomed(read, route(6)), loseRoute(route(6), 9))!;
+    if (!decision.accept) throw new Error('refused');
+    expect(after(meanwhile, decision.update)).toBeUndefined();
+    expect(after(meanwhile, repairRoute(read, route(5))!)).toBeUndefined();
+  });
+
   it('may be repeated by the same connection, which does not count as a new one', () => {
     const item = welcomed(gateway(), route(5));
     const again = welcomed(item, { ...route(5), connectedAt: 99 });

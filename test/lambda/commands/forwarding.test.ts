@@ -53,7 +53,10 @@ class Cloud {
           this.deliveries += 1;
           if (this.silent.has(cellId)) return Promise.reject(new Error('silent'));
           const holders = memoryHolders(this.rows[cellId as 'cell-1']);
-          return handOver({ holders, connections: this.#connections(), clock, log: silentLog }, request);
+          return handOver(
+            { gateways, holders, connections: this.#connections(), clock, log: silentLog },
+            request,
+          );
         },
       },
       clock,
@@ -118,6 +121,8 @@ describe.each(forwardingModes)('forwarding by %s', (mode) => {
     const reach = cloud.reach(mode);
     expect(await reach.send('gw-1', (await reach.locate('gw-1'))!, drafts)).toBe('gone');
     expect(cloud.rows['cell-1'].size).toBe(0);
+    // Its agent, if it is there all the same, is asked to say hello again.
+    expect(cloud.stores.gateways.get('gw-1')).not.toHaveProperty('route');
   });
 
   it('says unknown where the cell does not answer', async () => {
@@ -191,10 +196,21 @@ describe('hybrid forwarding', () => {
   });
 });
 
+it.each(['broadcast', 'hybrid'] as const)(
+  'by %s never goes back to a connection that a newer one replaced, though that one is gone',
+  async (mode) => {
+    cloud.holds('cell-1', 5, { route: false });
+    cloud.stores.gateways.get('gw-1')!.routedEpoch = 6;
+    expect(await cloud.reach(mode).locate('gw-1')).toBeUndefined();
+    expect(cloud.stores.gateways.get('gw-1')).not.toHaveProperty('route');
+  },
+);
+
 describe('a hand-over', () => {
   const request = { gatewayId: 'gw-1', frames: drafts };
   const give = (then?: 'release' | 'close', epoch?: number) => {
     const deps = {
+      gateways: cloud.stores.gatewayStore(),
       holders: memoryHolders(cloud.rows['cell-1']),
       connections: {
         post: () => Promise.resolve('sent' as const),

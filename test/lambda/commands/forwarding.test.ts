@@ -18,6 +18,9 @@ class Cloud {
   readonly open = new Set<string>();
   readonly posted: string[] = [];
   readonly silent = new Set<string>();
+  /** The cell directory; it may change while its cells are asked. */
+  listed = ['cell-1', 'cell-2'];
+  whenAsked: (cellId: string) => void = () => undefined;
   deliveries = 0;
   gatewaysFail = false;
 
@@ -48,10 +51,12 @@ class Cloud {
         get: (id) => (this.gatewaysFail ? Promise.reject(new Error('outage')) : gateways.get(id)),
       },
       cells: {
-        list: () => Promise.resolve(['cell-1', 'cell-2']),
+        list: () => Promise.resolve([...this.listed]),
         deliver: (cellId, request) => {
           this.deliveries += 1;
-          if (this.silent.has(cellId)) return Promise.reject(new Error('silent'));
+          this.whenAsked(cellId);
+          if (this.silent.has(cellId) || !this.listed.includes(cellId))
+            return Promise.reject(new Error('silent'));
           const holders = memoryHolders(this.rows[cellId as 'cell-1']);
           return handOver(
             { gateways, holders, connections: this.#connections(), clock, log: silentLog },
@@ -159,6 +164,33 @@ describe('forwarding by broadcast', () => {
     cloud.holds('cell-1', 5);
     cloud.rows['cell-1'].get('gw-1')!.expiresAtSec = now / 1000;
     expect(await cloud.reach('broadcast').locate('gw-1')).toBeUndefined();
+  });
+});
+
+describe.each(['broadcast', 'hybrid'] as const)('%s while the cells change', (mode) => {
+  it('finds the gateway though another cell leaves in the midst', async () => {
+    cloud.holds('cell-2', 5, { route: false });
+    cloud.whenAsked = () => (cloud.listed = ['cell-2']);
+    expect(await cloud.reach(mode).locate('gw-1')).toMatchObject({ cellId: 'cell-2', epoch: 5 });
+  });
+
+  it('takes what the cell that leaves held for lost, and finds it in the one that it went to', async () => {
+    cloud.holds('cell-1', 5);
+    const reach = cloud.reach(mode);
+    const location = (await reach.locate('gw-1'))!;
+    cloud.listed = ['cell-2'];
+    expect(await reach.send('gw-1', location, drafts)).toBe('unknown');
+    cloud.holds('cell-2', 6);
+    expect(await reach.locate('gw-1', location)).toMatchObject({ cellId: 'cell-2', epoch: 6 });
+  });
+
+  it('asks a cell that joins from the next time on', async () => {
+    cloud.listed = ['cell-1'];
+    cloud.holds('cell-2', 5, { route: false });
+    cloud.whenAsked = () => (cloud.listed = ['cell-1', 'cell-2']);
+    const reach = cloud.reach(mode);
+    expect(await reach.locate('gw-1')).toBeUndefined();
+    expect(await reach.locate('gw-1')).toMatchObject({ cellId: 'cell-2', epoch: 5 });
   });
 });
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { HoldfastError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Downstream } from '../core/messages.ts';
+import { redactor } from '../core/redact.ts';
 import { CommandJournal, journalFileName } from './commands/command-journal.ts';
 import { CommandRunner } from './commands/command-runner.ts';
 import { makeExecutors } from './commands/executors.ts';
@@ -16,8 +17,11 @@ import { storageAccess } from './connection/storage-access.ts';
 import { wsDialer } from './connection/ws-dialer.ts';
 import { agentMethods, type AgentView } from './control/agent-methods.ts';
 import { serveControl } from './control/control-server.ts';
+import { diagnose } from './diagnostics/diagnostics.ts';
+import { environmentSecrets } from './diagnostics/environment.ts';
+import { LogRing, logToAll } from './diagnostics/log-ring.ts';
 import { cellsInOrder, identityFileName, keyFileName, loadIdentity } from './identity/gateway-identity.ts';
-import { loadGatewayKey } from './identity/gateway-key.ts';
+import { loadGatewayKey, privatePart } from './identity/gateway-key.ts';
 import { controlSocketPath, stateDirectories, type StateDirectory } from './state/state-directory.ts';
 import { openSpool } from './status/spool.ts';
 import { makeStatusSource } from './connection/status-source.ts';
@@ -68,10 +72,21 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
 
 /** `open`: what has to be closed again, in the opposite order. */
 async function assemble(options: AgentOptions, open: AsyncDisposableStack): Promise<RunningAgent> {
-  const { state, env, log } = options;
+  const { state, env } = options;
   const { identity, key } = await loadWhoWeAre(state);
   const bootId = randomUUID();
   const clocks = { now: () => performance.now(), unixMs: Date.now };
+  const startedAt = clocks.unixMs();
+  const secrets = [...environmentSecrets(env), privatePart(key)];
+  const redact = redactor(() => [...secrets, ...broker.secrets()]);
+  const logRing = new LogRing({ redact, now: clocks.unixMs });
+  const log = logToAll(options.log, logRing.log);
+  const broker = new CredentialBroker({
+    request: (body) => link.send('creds.get', body),
+    serverTime: () => link.serverTime(),
+    setTimer,
+    log,
+  });
   const outbound = outboundAgent(env);
   const journal = await CommandJournal.open(state.file(journalFileName), { now: clocks.unixMs, log });
   open.defer(() => journal.close());
@@ -109,12 +124,6 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
     },
   );
   const { serverTime } = link;
-  const broker = new CredentialBroker({
-    request: (body) => link.send('creds.get', body),
-    serverTime,
-    setTimer,
-    log,
-  });
   const storage = storageAccess({ broker, agent: outbound, clockOffsetMs: () => link.view().clockOffsetMs });
   open.defer(() => storage.close());
   const transfers = open.use(openTransfers(options.env));
@@ -127,7 +136,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
     bandwidthBytesPerSec: options.restoreBytesPerSec,
     log,
   });
-  const source = makeStatusSource({ bootId, volumes, spool, link, startedAt: clocks.unixMs() });
+  const source = makeStatusSource({ bootId, volumes, spool, link, startedAt });
   const uplink = new StatusUplink({
     collect: source.heartbeat,
     inventory: source.inventory,
@@ -146,6 +155,23 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
       agentVersion,
       bootId,
       unixMs: clocks.unixMs,
+      diagnose: (execution) =>
+        diagnose(
+          {
+            ...clocks,
+            ...{ identity, env, link, status: source, volumes, spool, journal, logRing, redact, startedAt },
+            versions: { agentVersion, bootId },
+            stateDir: state.path,
+            settings: {
+              checkIntervalMs: options.checkIntervalMs,
+              metricsPort: options.metricsPort,
+              restoreBytesPerSec: options.restoreBytesPerSec,
+            },
+            runningIds: () => runner.runningIds,
+            bucketFor: storage.bucketFor,
+          },
+          execution,
+        ),
       restart: options.requestRestart,
     }),
     send: (type, body) => link.send(type, body),

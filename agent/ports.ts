@@ -169,7 +169,8 @@ export interface SnapshotResult {
 export type BucketPurpose =
   | { kind: 'snapshot'; volumeId: string }
   | { kind: 'restore'; volumeId: string; snapshotId: string }
-  | { kind: 'delete'; volumeId: string; snapshotId: string };
+  | { kind: 'delete'; volumeId: string; snapshotId: string }
+  | { kind: 'diagnostics' };
 
 /** S3 with credentials that renew themselves, limited to the purpose; `prefix` is empty or ends with a slash. */
 export interface BucketAccess {

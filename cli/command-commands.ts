@@ -58,7 +58,7 @@ export function addCommandCommands(program: Command, deps: CliDeps): void {
     .option('--timeout <duration>', 'how long to wait for the result', '10m')
     .addHelpText(
       'after',
-      `\nKinds:\n${commandKinds.map((k) => `  ${k.padEnd(18)} ${commandSpecs[k].summary}`).join('\n')}`,
+      `\nKinds:\n${commandKinds.map((k) => `  ${k.padEnd(20)} ${commandSpecs[k].summary}`).join('\n')}`,
     )
     .run(async (session, gatewayId = '', kind = '') => {
       const flags = send.opts<SendFlags>();
@@ -181,11 +181,17 @@ async function readParams(
 const isFinal = (command: CommandView): boolean =>
   (finalCommandStates as readonly string[]).includes(command.state);
 
-/** Polls until the command's state is final. Throws TIMEOUT; the command itself goes on. */
-export async function follow(session: Session, from: CommandView, timeoutMs: number): Promise<CommandView> {
+/** Polls until the command's state is final, and tells what it sees. Throws TIMEOUT; the command itself goes on. */
+export async function follow(
+  session: Session,
+  from: CommandView,
+  timeoutMs: number,
+  seen: (command: CommandView) => void = () => undefined,
+): Promise<CommandView> {
   const deadline = session.deps.now() + timeoutMs;
   let command = from;
   while (!isFinal(command)) {
+    seen(command);
     if (session.deps.now() > deadline)
       throw new HoldfastError('TIMEOUT', `command ${command.commandId} is still ${command.state}`, {
         hint: `it goes on: ${session.toType(`holdfast commands show ${command.gatewayId} ${command.commandId}`)}`,
@@ -203,7 +209,8 @@ const failureCodes: Partial<Record<CommandView['state'], ErrorCode>> = {
   CANCELED: 'CONFLICT',
 };
 
-function failUnlessSucceeded(command: CommandView): void {
+/** Throws what the outcome's error says. */
+export function failUnlessSucceeded(command: CommandView): void {
   if (command.state === 'SUCCEEDED') return;
   const error = command.outcome?.error;
   throw new HoldfastError(

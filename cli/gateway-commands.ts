@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { bytesText, durationText, percentText, timeText } from '../core/readable.ts';
 import type { GatewayView } from '../core/api.ts';
+import { addDiagnoseCommand } from './diagnose-command.ts';
 import { fields, table } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
 
@@ -9,6 +10,7 @@ export function addGatewayCommands(program: Command, deps: CliDeps): void {
     'gateways list',
     'gateways show gw-7x2k',
     'gateways rename gw-7x2k "Oslo 1"',
+    'gateways diagnose gw-7x2k',
   ]);
   apiCommand(group, 'list', 'list gateways with their connection and last status', deps, [
     'gateways list',
@@ -51,6 +53,7 @@ export function addGatewayCommands(program: Command, deps: CliDeps): void {
     const answer = await api.call('revokeGateway', { params: { gatewayId: gatewayId ?? '' } });
     show(answer, () => `${gatewayId} is revoked`);
   });
+  addDiagnoseCommand(group, deps);
 }
 
 /** Also for the fleet, where the tenant matters. */

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { HoldfastError } from '../core/errors.ts';
 
 /**
@@ -23,6 +23,32 @@ export async function askIntoNewFile<T>(
   } finally {
     closeSync(fd);
   }
+}
+
+/**
+ * Writes a file that did not exist, readable by its owner alone; where writing fails, none is left. Throws CONFLICT,
+ * NOT_FOUND, FORBIDDEN, IO.
+ */
+export function writeNewFile(file: string, bytes: Uint8Array): void {
+  const fd = openNew(file);
+  try {
+    writeFileSync(fd, bytes);
+    fsyncSync(fd);
+  } catch (cause) {
+    rmSync(file, { force: true });
+    throw new HoldfastError('IO', `${file} cannot be written: ${(cause as Error).message}`, {
+      hint: 'check the disk',
+      cause,
+    });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Throws now what `writeNewFile` would throw later, after what takes long. */
+export function requireNewFile(file: string): void {
+  closeSync(openNew(file));
+  rmSync(file);
 }
 
 const reasons: Record<string, [code: 'CONFLICT' | 'NOT_FOUND' | 'FORBIDDEN', why: string, hint: string]> = {

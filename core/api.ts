@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { commandKinds } from './command-kinds.ts';
+import { diagnosticsFolder } from './diagnostics.ts';
 import { limits } from './limits.ts';
 import {
   tenantRoles,
@@ -19,7 +20,7 @@ export const tenantBase = '/v1';
 export const operatorBase = '/operator/v1/tenants/{tenantId}';
 
 /** The function that serves a route: each has a role of its own. */
-export type ApiFunction = 'activation' | 'gateways' | 'commands' | 'alerts' | 'access';
+export type ApiFunction = 'activation' | 'gateways' | 'commands' | 'diagnostics' | 'alerts' | 'access';
 export interface ApiRoute {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   path: string;
@@ -83,6 +84,13 @@ export const apiRoutes = {
     role: 'tenant-admin',
     alsoInCells: true,
   }),
+  /** To the bundle that a diagnostics.collect uploaded. POST: a link is a secret, and nothing may cache it. */
+  linkBundle: route({
+    method: 'POST',
+    path: `${command}/link`,
+    function: 'diagnostics',
+    role: 'tenant-admin',
+  }),
   listAlerts: route({ method: 'GET', path: '/alerts', function: 'alerts', role: 'tenant-read' }),
   getAlert: route({ method: 'GET', path: '/alerts/{alertKey}', function: 'alerts', role: 'tenant-read' }),
   ackAlert: route({
@@ -139,11 +147,14 @@ export const operatorRoutes = {
   fleetAlerts: { method: 'GET', path: '/operator/v1/alerts', function: 'alerts' },
 } as const;
 
+const reservedTenantIds = ['standalone', diagnosticsFolder];
 export const tenantIdSchema = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'a tenant id: a-z, 0-9, -, at most 40')
-  // Its snapshots would stand where agents keep theirs that need no control plane.
-  .refine((id) => id !== 'standalone', 'the tenant id “standalone” is reserved');
+  // Its snapshots would stand where agents keep theirs that need no control plane, or where bundles are.
+  .refine((id) => !reservedTenantIds.includes(id), {
+    error: ({ input }) => `the tenant id “${String(input)}” is reserved`,
+  });
 
 /** Request bodies. */
 export const requests = {
@@ -231,6 +242,8 @@ export interface Answers {
   listCommands: { commands: CommandView[]; next?: string };
   getCommand: { command: CommandView };
   cancelCommand: { command: CommandView };
+  /** `url` is good for everybody who has it, until `expiresAt` (Unix ms). */
+  linkBundle: { url: string; expiresAt: number };
   listAlerts: { alerts: AlertView[]; next?: string };
   getAlert: { alert: AlertView };
   ackAlert: { alert: AlertView };

@@ -123,6 +123,13 @@ export const commandSpecs = {
     timeoutMs: minutes,
     summary: 'give a restore up; the volume is refused until it is restored again',
   }),
+  'diagnostics.collect': kind({
+    params: z.strictObject({}),
+    idempotent: true,
+    lane: () => 'diagnostics',
+    timeoutMs: 5 * minutes,
+    summary: 'collect what support asks for first, and upload it',
+  }),
   'service.restart': kind({
     params: z.strictObject({}),
     idempotent: false,

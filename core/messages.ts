@@ -30,6 +30,8 @@ export const credentialPurposeSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('snapshot'), volumeId: id }),
   z.object({ kind: z.literal('restore'), volumeId: id, snapshotId: id }),
   z.object({ kind: z.literal('delete'), volumeId: id, snapshotId: id }),
+  /** Of the gateway, not of a volume: to upload a diagnostics bundle. */
+  z.object({ kind: z.literal('diagnostics') }),
 ]);
 export type CredentialPurpose = z.infer<typeof credentialPurposeSchema>;
 
@@ -95,7 +97,7 @@ export const downstreamBodies = {
         expiresAt: unixMs,
         region: z.string().max(64),
         bucket: z.string().max(63),
-        /** Without leading or trailing slash: the repository of this gateway's volume. */
+        /** Without leading or trailing slash: the repository of this gateway's volume, or its folder for bundles. */
         prefix: z.string().max(512),
         /** Where S3 is, if not the region's own endpoint. */
         endpoint: z.string().max(256).optional(),

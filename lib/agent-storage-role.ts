@@ -12,7 +12,7 @@ export interface AgentStorageRoleProps {
 
 /**
  * The most that an agent's S3 session can ever do. Every session is cut down by a session policy to one prefix and
- * one purpose (write, read, delete); nobody holds this role as it is.
+ * one purpose (write, read, delete, a diagnostics bundle); nobody holds this role as it is.
  */
 export class AgentStorageRole extends Construct {
   readonly role: Role;

@@ -8,6 +8,7 @@ export const handlerEntries = {
   Sweeper: 'lambda/commands/sweeper.ts',
   Deliver: 'lambda/commands/deliver.ts',
   CommandReports: 'lambda/commands/reports.ts',
+  BundleLinks: 'lambda/diagnostics/api.ts',
   Alerts: 'lambda/alerts/api.ts',
   StatusProxy: 'lambda/alerts/status-proxy.ts',
   SubscriptionRouter: 'lambda/alerts/subscription-router.ts',

@@ -1,5 +1,6 @@
 import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
+import { diagnosticsFolder } from '../core/diagnostics.ts';
 import { ApiLoggingAccount } from './access-log.ts';
 import { Alarms } from './alarms.ts';
 import { AlertBus } from './alert-bus.ts';
@@ -7,6 +8,7 @@ import { useCellDirectory, useDeliver } from './cell-directory.ts';
 import { createDeadLetterQueue } from './dead-letters.ts';
 import { HoldfastFunction, type Deployment, type HoldfastFunctionProps } from './function.ts';
 import { HoldfastHttpApi } from './http-api.ts';
+import { acknowledgeWildcard } from './nag.ts';
 import { periodOf, scheduleTick } from './schedules.ts';
 import { SnapshotBucket } from './snapshot-bucket.ts';
 import { allowSubscriberQueues } from './subscriber-queues.ts';
@@ -43,6 +45,7 @@ export class HomeStack extends Stack {
         activation: this.#activation(),
         gateways: this.#gateways(),
         commands: this.#commands(),
+        diagnostics: this.#bundleLinks(),
         alerts: this.#alerts(),
         access: this.#access(),
       },
@@ -114,6 +117,21 @@ export class HomeStack extends Stack {
     useCellDirectory(fn);
     useDeliver(fn, config.cells);
     return fn;
+  }
+
+  /** Alone, because a link can do what its signer can: this role reads bundles and no snapshots. */
+  #bundleLinks(): HoldfastFunction {
+    const { bucket } = this.snapshots;
+    const fn = this.#function('BundleLinks', {
+      handler: 'BundleLinks',
+      description: 'Signs links to diagnostics bundles',
+    })
+      .useTable(this.tables.gateways, 'get')
+      .useTable(this.tables.commands, 'get')
+      .setEnv('SNAPSHOT_BUCKET', bucket.bucketName);
+    const everyBundle = `${bucket.bucketArn}/${diagnosticsFolder}/*`;
+    acknowledgeWildcard(fn, everyBundle, 'The bundles of every gateway: each link names one of them.');
+    return fn.allow(['s3:GetObject'], [everyBundle]);
   }
 
   #sweeper(): void {

@@ -1,6 +1,7 @@
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { BlockPublicAccess, Bucket, BucketEncryption, type BucketProps } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
+import { diagnosticsFolder, diagnosticsLimits } from '../core/diagnostics.ts';
 import { acknowledge } from './nag.ts';
 
 const locked: BucketProps = {
@@ -12,7 +13,8 @@ const locked: BucketProps = {
 };
 
 /**
- * Where agents keep snapshots, under `<tenantId>/<gatewayId>/<volumeId>`. Objects are written once under names that
+ * Where agents keep snapshots, under `<tenantId>/<gatewayId>/<volumeId>`, and diagnostics bundles for a while, in a
+ * folder that can be no tenant's. Objects are written once under names that
  * nobody else can choose, so a version that is not the current one is what a mistaken or hostile delete left
  * behind: it stays recoverable for a month.
  */
@@ -37,6 +39,13 @@ export class SnapshotBucket extends Construct {
       serverAccessLogsPrefix: 'snapshots/',
       lifecycleRules: [
         { id: 'deleted', noncurrentVersionExpiration: Duration.days(30), expiredObjectDeleteMarker: true },
+        {
+          id: 'diagnostics',
+          prefix: `${diagnosticsFolder}/`,
+          expiration: Duration.days(diagnosticsLimits.keptDays),
+          // Of a bundle nothing has to be recoverable.
+          noncurrentVersionExpiration: Duration.days(1),
+        },
         { id: 'abandoned-uploads', abortIncompleteMultipartUploadAfter: Duration.days(7) },
       ],
     });

@@ -1,4 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { shownEnvironment } from '../agent/diagnostics/environment.ts';
+import { bundleSchema, sectionNames } from '../core/diagnostics.ts';
 import { errorCodes } from '../core/errors.ts';
 import { knownTypes } from '../local/template/types.ts';
 
@@ -18,6 +21,27 @@ it('README leads to docs/errors.md', () => {
 
 /** The names of properties in a list of them. */
 const names = (text = ''): string[] => [...text.matchAll(/`(\w+)`/g)].map(([, name = '']) => name);
+
+/** Of an object, or of each one in a list. */
+function fieldsOf(schema: unknown): string[] {
+  if (schema instanceof z.ZodOptional) return fieldsOf(schema.unwrap());
+  if (schema instanceof z.ZodArray) return fieldsOf(schema.element);
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}
+
+it.each(sectionNames)('docs/diagnostics.md lists every field of the section %s, and no other', (name) => {
+  const section = new RegExp(`^### ${name}$([^]*?)^##`, 'm').exec(page('diagnostics.md'))?.[1] ?? '';
+  const listed = [...section.matchAll(/^\| `(\w+)` +\| .*\w{2}.* \|$/gm)].map(([, field]) => field);
+  expect(listed).toEqual(fieldsOf(bundleSchema.shape[name]));
+});
+
+it('docs/diagnostics.md names every variable that a bundle may show', () => {
+  const text = /^The variables are ([^]*?)\./m.exec(page('diagnostics.md'))?.[1] ?? '';
+  const env = Object.fromEntries(names(text).map((name) => [name, 'http://h']));
+  const all = { ...env, ...Object.fromEntries(Object.keys(env).map((name) => [name.toLowerCase(), 'x'])) };
+  const shown = Object.keys(shownEnvironment({ ...all, NODE_OPTIONS: 'x', HOME: 'x' }));
+  expect([...new Set(shown.map((name) => name.toUpperCase()))].sort()).toEqual(names(text).sort());
+});
 
 it('docs/local.md lists every type that boots, with its properties and those without effect', () => {
   const section = /^## Resource types$([^]*?)^## /m.exec(page('local.md'))?.[1] ?? '';

@@ -2,12 +2,13 @@ import type { CommandKind } from '../../core/command-kinds.ts';
 import { typed } from '../../core/typed.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Heartbeat } from '../../core/status.ts';
+import type { BundleOutput } from '../../core/diagnostics.ts';
 import type { BucketFor, VolumeInfo, VolumeService } from '../ports.ts';
 import { openBucket } from '../s3/s3-bucket.ts';
 import { collectGarbage } from '../snapshot/collect-garbage.ts';
 import { deleteSnapshot } from '../snapshot/delete-snapshot.ts';
 import { listSnapshots } from '../snapshot/list-snapshots.ts';
-import { EndsWithProcess, type CommandOutput, type Executors } from './executor.ts';
+import { EndsWithProcess, type CommandOutput, type Execution, type Executors } from './executor.ts';
 
 export interface ExecutorDeps {
   volumes: VolumeService;
@@ -17,6 +18,8 @@ export interface ExecutorDeps {
   agentVersion: string;
   bootId: string;
   unixMs: () => number;
+  /** Collects a bundle and uploads it. */
+  diagnose: (execution: Pick<Execution, 'commandId' | 'signal' | 'progress'>) => Promise<BundleOutput>;
   /** Asks the process to restart; returns at once. */
   restart: () => void;
 }
@@ -33,13 +36,16 @@ export function makeExecutors(deps: ExecutorDeps): Executors {
 
 const json = (value: unknown): CommandOutput => JSON.parse(JSON.stringify(value)) as CommandOutput;
 
-function serviceExecutors(deps: ExecutorDeps): Pick<Executors, 'probe' | 'status.get' | 'service.restart'> {
+function serviceExecutors(
+  deps: ExecutorDeps,
+): Pick<Executors, 'probe' | 'status.get' | 'diagnostics.collect' | 'service.restart'> {
   const { agentVersion, bootId } = deps;
   return {
     probe: {
       run: ({ echo }) => Promise.resolve(json({ echo, agentVersion, bootId, unixMs: deps.unixMs() })),
     },
     'status.get': { run: async () => json({ heartbeat: await deps.status() }) },
+    'diagnostics.collect': { run: async (_, execution) => json(await deps.diagnose(execution)) },
     'service.restart': {
       run: async (_, { note }) => {
         await note({ bootId });

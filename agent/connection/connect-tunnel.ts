@@ -42,7 +42,8 @@ function authorityOf({ host, port }: AgentConnectOpts): string {
   return `${isIP(name) === 6 ? `[${name}]` : name}:${port}`;
 }
 
-function askProxy(proxy: URL, authority: string, timeoutMs: number): Promise<Socket> {
+/** An open way to `authority` (`host:port`) through the proxy, nothing sent on it. Throws ProxyRefusal. */
+export function askProxy(proxy: URL, authority: string, timeoutMs: number): Promise<Socket> {
   const isSecure = proxy.protocol === 'https:';
   const options: RequestOptions = {
     method: 'CONNECT',

@@ -56,6 +56,14 @@ export class CredentialBroker {
     return (this.pending.get(key) ?? this.open(key, purpose)).promise;
   }
 
+  /** What must stand in no text that leaves this host. */
+  secrets(): string[] {
+    return [...this.known.values()].flatMap(({ secretAccessKey, sessionToken }) => [
+      secretAccessKey,
+      sessionToken,
+    ]);
+  }
+
   connected(): void {
     for (const pending of this.pending.values()) this.ask(pending);
   }
@@ -104,10 +112,14 @@ export class CredentialBroker {
 }
 
 const purposeKey = (purpose: CredentialPurpose): string =>
-  [purpose.kind, purpose.volumeId, 'snapshotId' in purpose ? purpose.snapshotId : ''].join('/');
+  [
+    purpose.kind,
+    'volumeId' in purpose ? purpose.volumeId : '',
+    'snapshotId' in purpose ? purpose.snapshotId : '',
+  ].join('/');
 
 function refused(error: CredsAnswer['error']): HoldfastError {
   const code = error?.code ?? 'PROTOCOL';
   const known = Object.hasOwn(errorCodes, code) ? (code as ErrorCode) : 'FORBIDDEN';
-  return new HoldfastError(known, `no credentials for the snapshots: ${error?.message ?? 'an empty answer'}`);
+  return new HoldfastError(known, `no credentials for S3: ${error?.message ?? 'an empty answer'}`);
 }

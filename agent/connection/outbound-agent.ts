@@ -60,3 +60,10 @@ async function proxyWays(): Promise<ProxyAgent> {
     },
   });
 }
+
+/** The proxy that the agent goes through to a URL; empty where it goes by itself. */
+export async function proxyFor(url: string): Promise<string> {
+  const { getProxyForUrl } = await proxyWays();
+  // Which request asks makes no difference to the environment's rules.
+  return getProxyForUrl(url, undefined as never);
+}

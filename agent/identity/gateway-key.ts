@@ -51,6 +51,10 @@ export async function loadOrCreateGatewayKey(path: string): Promise<GatewayKey> 
 export const signText = (key: GatewayKey, text: string): string =>
   sign(null, Buffer.from(text), key.privateKey).toString('base64url');
 
+/** The secret as the key's file has it, so that it can be kept out of what leaves this host. */
+export const privatePart = ({ privateKey }: GatewayKey): string =>
+  privateKey.export({ format: 'jwk' }).d ?? '';
+
 function keyOf(privateKey: KeyObject): GatewayKey {
   const { x } = privateKey.export({ format: 'jwk' });
   if (privateKey.asymmetricKeyType !== 'ed25519' || !x) throw new Error('not an Ed25519 key');

@@ -108,7 +108,7 @@ export async function listCommands(
 }
 
 export async function getCommand(
-  deps: CommandServiceDeps,
+  deps: Pick<CommandServiceDeps, 'gateways' | 'commands'>,
   caller: Caller,
   gatewayId: string,
   commandId: string,
@@ -142,7 +142,7 @@ export async function cancelCommand(
 
 /** Another tenant's gateway does not exist. */
 async function requireGateway(
-  deps: CommandServiceDeps,
+  deps: Pick<CommandServiceDeps, 'gateways'>,
   { tenantId }: Caller,
   gatewayId: string,
 ): Promise<GatewayItem> {

@@ -1,6 +1,7 @@
 import { HoldfastError, asHoldfastError } from '../../core/errors.ts';
 import type { CredentialPurpose, Upstream } from '../../core/messages.ts';
 import type { Draft } from '../../core/routes/frames.ts';
+import { diagnosticsFolder } from '../../core/diagnostics.ts';
 import { folders, keys } from '../../core/snapshot/names.ts';
 import type { GatewayStore } from '../commands/ports.ts';
 import { postDrafts } from '../commands/reach.ts';
@@ -25,7 +26,7 @@ export interface CredentialsDeps extends FrameDeps {
 
 export const credentialsTtlSec = 15 * 60;
 
-/** Answers `creds.get` with a session for one volume and one purpose, or with an error the agent can show. */
+/** Answers `creds.get` with a session for one prefix and one purpose, or with an error the agent can show. */
 export async function issueCredentials(
   deps: CredentialsDeps,
   socket: Socket,
@@ -46,13 +47,14 @@ async function session(
 ): Promise<CredsBody> {
   const { gatewayId } = socket;
   try {
-    const prefix = volumePrefix(socket, purpose.volumeId);
+    const prefix = purposePrefix(socket, purpose);
     const credentials = await deps.assumeRole({
       name: gatewayId.replace(/[^\w+=,.@-]/g, '-').slice(0, 64),
       policy: JSON.stringify(sessionPolicy(deps.bucket, prefix, purpose)),
       durationSec: credentialsTtlSec,
     });
-    deps.log('info', 'credentials.issued', { gatewayId, purpose: purpose.kind, volumeId: purpose.volumeId });
+    const volumeId = 'volumeId' in purpose ? purpose.volumeId : undefined;
+    deps.log('info', 'credentials.issued', { gatewayId, purpose: purpose.kind, volumeId });
     const { bucket, region, endpoint } = deps;
     return { credentials: { ...credentials, bucket, region, prefix, ...(endpoint ? { endpoint } : {}) } };
   } catch (cause) {
@@ -65,9 +67,14 @@ async function session(
   }
 }
 
-/** The repository of a volume. Throws INVALID_INPUT for a name that is not literal. */
-export const volumePrefix = ({ tenantId, gatewayId }: Socket, volumeId: string): string =>
-  [tenantId, gatewayId, volumeId].map(literal).join('/');
+/** The repository of a volume, or the gateway's folder for bundles. Throws INVALID_INPUT for a name that is not literal. */
+function purposePrefix({ tenantId, gatewayId }: Socket, purpose: CredentialPurpose): string {
+  const path =
+    purpose.kind === 'diagnostics'
+      ? [diagnosticsFolder, tenantId, gatewayId]
+      : [tenantId, gatewayId, purpose.volumeId];
+  return path.map(literal).join('/');
+}
 
 interface PolicyStatement {
   Effect: 'Allow';
@@ -79,6 +86,7 @@ interface PolicyStatement {
 /**
  * What a session may do: it can only narrow what the role allows. Writing a snapshot takes back its own intents and
  * the pin on its parent; a restore holds its snapshot by a pin; everything else is deleted by the delete purpose alone.
+ * Bundles are written and never looked at again: a gateway that is taken over learns nothing from those before.
  */
 export function sessionPolicy(
   bucket: string,
@@ -90,14 +98,15 @@ export function sessionPolicy(
     Action: [`s3:${action}`],
     Resource: below.map((path) => `arn:aws:s3:::${bucket}/${prefix}/${path}*`),
   });
-  return {
-    Version: '2012-10-17',
-    Statement: [listing(bucket, prefix), may('GetObject', ''), ...changes(purpose, may)],
-  };
+  const Statement =
+    purpose.kind === 'diagnostics'
+      ? [may('PutObject', '')]
+      : [listing(bucket, prefix), may('GetObject', ''), ...changes(purpose, may)];
+  return { Version: '2012-10-17', Statement };
 }
 
 function changes(
-  purpose: CredentialPurpose,
+  purpose: Exclude<CredentialPurpose, { kind: 'diagnostics' }>,
   may: (action: string, ...below: string[]) => PolicyStatement,
 ): PolicyStatement[] {
   switch (purpose.kind) {

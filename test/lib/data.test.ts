@@ -130,13 +130,19 @@ describe('every bucket', () => {
   });
 });
 
-test('a snapshot that was deleted can be had back for a month', () => {
+test('a snapshot that was deleted can be had back for a month; a bundle is gone after one', () => {
   expect(propertiesOf(home, 'AWS::S3::Bucket')).toContainEqual(
     expect.objectContaining({
       VersioningConfiguration: { Status: 'Enabled' },
       LifecycleConfiguration: {
         Rules: [
           expect.objectContaining({ Id: 'deleted', NoncurrentVersionExpiration: { NoncurrentDays: 30 } }),
+          expect.objectContaining({
+            Id: 'diagnostics',
+            Prefix: 'diagnostics/',
+            ExpirationInDays: 30,
+            NoncurrentVersionExpiration: { NoncurrentDays: 1 },
+          }),
           expect.objectContaining({
             Id: 'abandoned-uploads',
             AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 },

@@ -44,6 +44,11 @@ const allowed: Record<string, string[]> = {
     `lambda:InvokeFunction on ${deliver1}`,
     `lambda:InvokeFunction on ${deliver2}`,
   ],
+  'home/BundleLinks': [
+    'dynamodb:GetItem on {home/TablesGateways.Arn}',
+    'dynamodb:GetItem on {home/TablesCommands.Arn}',
+    's3:GetObject on {home/SnapshotsBucket.Arn}/diagnostics/*',
+  ],
   'home/Alerts': [
     'dynamodb:GetItem PutItem on {home/TablesAlerts.Arn}',
     'dynamodb:Query on {home/TablesAlerts.Arn}/index/byTenant',

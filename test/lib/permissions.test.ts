@@ -15,6 +15,7 @@ const allowedWildcards = [
   ['home/ApiLogging', /^logs:/, /^\*$/],
   ['home/Access', /^sqs:SendMessage$/, /^arn:aws:sqs:\*:\*:holdfast-alerts-\*$/],
   ['home/SubscriptionRouter', /^sqs:SendMessage$/, /^arn:aws:sqs:\*:\*:holdfast-alerts-\*$/],
+  ['home/BundleLinks', /^s3:GetObject$/, /^\{home\/SnapshotsBucket\.Arn\}\/diagnostics\/\*$/],
   ['cell-1/AgentStorage', /^s3:/, /^\{home\/SnapshotsBucket\.Arn\}\/\*$/],
   [
     /^cell-1\/(Hello|CommandReports|Credentials|StatusIngest|Deliver|DefaultRoute)$/,

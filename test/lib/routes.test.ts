@@ -45,6 +45,7 @@ const functionNames: Record<ApiRoute['function'], string> = {
   activation: 'Activation',
   gateways: 'Gateways',
   commands: 'Commands',
+  diagnostics: 'BundleLinks',
   alerts: 'Alerts',
   access: 'Access',
 };

@@ -63,11 +63,14 @@ describe('who asks', () => {
     expect(served).toMatchObject([{ tenantId: undefined, principal: { id: 'ann@example.com' } }]);
   });
 
-  it('is no tenant whose snapshots would stand among those that need no control plane', async () => {
-    const pathParameters = { tenantId: 'standalone', gatewayId: 'gw-1' };
+  it.each([
+    ['among those that need no control plane', 'standalone'],
+    ['where bundles are', 'diagnostics'],
+  ])('is no tenant whose snapshots would stand %s', async (_, tenantId) => {
+    const pathParameters = { tenantId, gatewayId: 'gw-1' };
     const refused = await call(at(forOperators, { authorizer: operator, pathParameters }));
     expect(refused).toMatchObject({ statusCode: 400 });
-    expect(refused.body.error?.message).toContain('reserved');
+    expect(refused.body.error?.message).toContain(`“${tenantId}” is reserved`);
   });
 
   it('must be known', async () => {

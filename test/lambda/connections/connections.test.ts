@@ -251,6 +251,21 @@ describe('credentials', () => {
     await denied(deleter.delete('../v2/packs/s1/p'));
   });
 
+  it('for a bundle write into the gateway’s own folder and do nothing else', async () => {
+    const gateway = await newGateway();
+    const connection = await online(gateway);
+    const uploader = await access(connection, { kind: 'diagnostics' });
+    expect(uploader.prefix).toBe(`diagnostics/acme/${gateway.gatewayId}`);
+    await uploader.put('c1.json.gz');
+    await denied(uploader.get('c1.json.gz'));
+    await denied(uploader.delete('c1.json.gz'));
+    await denied(uploader.list(''));
+    await denied(uploader.put('../gw-other/c1.json.gz'));
+    await denied(uploader.put(`/acme/${gateway.gatewayId}/v1/packs/p`));
+    const writer = await access(connection, { kind: 'snapshot', volumeId: 'v1' });
+    await denied(writer.put(`/diagnostics/acme/${gateway.gatewayId}/c2.json.gz`));
+  });
+
   it('are refused for a volume whose name could mean another', async () => {
     const connection = await online(await newGateway());
     connection.send('creds.get', { requestId: 'r', purpose: { kind: 'snapshot', volumeId: '*' } });
@@ -274,9 +289,11 @@ describe('credentials', () => {
     } = credentials;
     const keys = { accessKeyId, secretAccessKey, sessionToken };
     const client = new S3Client({ credentials: keys, endpoint, region, forcePathStyle: true });
-    /** `../` stands for what lies beside the volume's prefix: S3 itself knows no such step. */
-    const Key = (path: string) =>
-      path.startsWith('../') ? prefix.replace(/[^/]+$/, path.slice(3)) : `${prefix}/${path}`;
+    /** `../` stands for what lies beside the prefix, `/` for the bucket's root: S3 itself knows no such steps. */
+    const Key = (path: string) => {
+      if (path.startsWith('/')) return path.slice(1);
+      return path.startsWith('../') ? prefix.replace(/[^/]+$/, path.slice(3)) : `${prefix}/${path}`;
+    };
     return {
       prefix,
       put: (path: string) => client.send(new PutObjectCommand({ Bucket, Key: Key(path), Body: 'x' })),

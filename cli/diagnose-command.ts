@@ -1,0 +1,121 @@
+import type { Command } from 'commander';
+import type { CommandView } from '../core/api.ts';
+import { bundleOutputSchema, type BundleOutput } from '../core/diagnostics.ts';
+import { HoldfastError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import { plainIssues } from '../core/plain-issues.ts';
+import { printableLine } from '../core/printable.ts';
+import { percentText } from '../core/readable.ts';
+import { bundleText } from './bundle-text.ts';
+import { failUnlessSucceeded, follow } from './command-commands.ts';
+import { downloadBundle, unpackBundle } from './download-bundle.ts';
+import { parseDurationMs } from './duration.ts';
+import { apiCommand, type CliDeps, type Session } from './program.ts';
+import { requireNewFile, writeNewFile } from './secret-file.ts';
+
+interface DiagnoseFlags {
+  out?: string;
+  command?: string;
+  timeout: string;
+  json?: boolean;
+}
+
+export function addDiagnoseCommand(group: Command, deps: CliDeps): void {
+  const diagnose = apiCommand(
+    group,
+    'diagnose <gateway>',
+    'fetch from a gateway what support asks for first: settings, state, network checks, log',
+    deps,
+    [
+      'gateways diagnose gw-7x2k',
+      'gateways diagnose gw-7x2k --out oslo.json.gz',
+      'gateways diagnose gw-7x2k --command 5d1f…   # the bundle of an earlier one, up to 30 days old',
+    ],
+  );
+  diagnose
+    .option(
+      '--out <file>',
+      'a new file for the bundle (default: named after gateway and time, in this directory)',
+    )
+    .option('--command <id>', 'fetch what this command collected, instead of collecting anew')
+    .option('--timeout <duration>', 'how long to wait for the gateway and its bundle', '5m')
+    .addHelpText(
+      'after',
+      '\nThe bundle is gzipped JSON; what is in it, and what never is, stands in docs/diagnostics.md.',
+    )
+    .run(async (session, gatewayId = '') => {
+      const flags = diagnose.opts<DiagnoseFlags>();
+      const range = { minMs: limits.commandExpiryMinMs, maxMs: limits.commandExpiryMaxMs };
+      const timeoutMs = parseDurationMs('--timeout', flags.timeout, range);
+      const file = flags.out ?? fileName(gatewayId, deps.now());
+      requireNewFile(file);
+      const command = await collected(session, gatewayId, flags, timeoutMs);
+      const output = outputOf(command);
+      const params = { gatewayId, commandId: command.commandId };
+      const link = await session.api.call('linkBundle', { params });
+      const bytes = await downloadBundle(link.url, output);
+      writeNewFile(file, bytes);
+      const { commandId } = command;
+      session.show({ file, gatewayId, commandId, ...output, link }, () =>
+        bundleText(unpackBundle(bytes), { file, output }),
+      );
+    });
+}
+
+/** The command whose bundle is wanted, SUCCEEDED. */
+async function collected(
+  session: Session,
+  gatewayId: string,
+  flags: DiagnoseFlags,
+  timeoutMs: number,
+): Promise<CommandView> {
+  const from = await asked(session, gatewayId, flags.command, timeoutMs);
+  let last = '';
+  const tell = (command: CommandView): void => {
+    const line = progressLine(command);
+    if (line !== last && !flags.json) session.deps.stderr(line);
+    last = line;
+  };
+  const command = await follow(session, from, timeoutMs, tell);
+  if (command.state === 'EXPIRED')
+    throw new HoldfastError('OFFLINE', `gateway ${gatewayId} did not connect within ${flags.timeout}`, {
+      hint: `\`${session.toType(`holdfast gateways show ${gatewayId}`)}\` says when it was last seen`,
+    });
+  failUnlessSucceeded(command);
+  return command;
+}
+
+async function asked(
+  { api }: Session,
+  gatewayId: string,
+  commandId: string | undefined,
+  expiresInMs: number,
+): Promise<CommandView> {
+  if (commandId !== undefined)
+    return (await api.call('getCommand', { params: { gatewayId, commandId } })).command;
+  // A gateway that comes back later than anybody waits for has nothing to collect.
+  const body = { kind: 'diagnostics.collect', expiresInMs };
+  return (await api.call('submitCommand', { params: { gatewayId }, body })).command;
+}
+
+function progressLine({ state, progress }: CommandView): string {
+  if (state === 'QUEUED') return 'waiting: the gateway is not connected, or collects for somebody else';
+  if (!progress) return 'the gateway was asked';
+  return `${percentText(progress.fraction).padStart(5)}  ${printableLine(progress.note ?? 'collecting')}`;
+}
+
+function outputOf({ commandId, outcome }: CommandView): BundleOutput {
+  const parsed = bundleOutputSchema.safeParse(outcome?.output);
+  if (parsed.success) return parsed.data;
+  throw new HoldfastError(
+    'PROTOCOL',
+    `command ${commandId} left no bundle: ${plainIssues(parsed.error, outcome?.output, 'its output')}`,
+    { hint: 'only diagnostics.collect leaves one' },
+  );
+}
+
+/** `holdfast-diagnostics-gw-7x2k-20261129-071500.json.gz` */
+function fileName(gatewayId: string, now: number): string {
+  const time = new Date(now).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
+  return `holdfast-diagnostics-${gatewayId.replaceAll(/[^\w.-]/g, '_')}-${time}.json.gz`;
+}

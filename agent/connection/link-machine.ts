@@ -61,6 +61,7 @@ class Rules extends LinkStep {
     const { state } = this;
     const { now } = this.event;
     if (state.attempt && now >= state.attempt.giveUpAt) this.failAttempt('no welcome in time');
+    if (state.attempt && now >= state.attempt.helloAt) this.greet(state.attempt);
     if (state.live?.pongBy !== undefined && now >= state.live.pongBy) {
       if (state.live.answersPings) this.loseLive('half-open: no answer to a ping');
       else this.setLive({ pongBy: undefined });
@@ -80,8 +81,14 @@ class Rules extends LinkStep {
   private opened(dialId: number): void {
     const { attempt } = this.state;
     if (attempt?.dialId !== dialId || attempt.greeted) return;
-    this.state.attempt = { ...attempt, greeted: true };
-    this.effects.push({ do: 'hello', dialId });
+    this.greet(attempt);
+  }
+
+  /** Says hello, and again until its welcome comes: either of them may get lost. */
+  private greet(attempt: Attempt): void {
+    const helloAt = this.event.now + this.state.times.helloAgainMs;
+    this.state.attempt = { ...attempt, greeted: true, helloAt };
+    this.effects.push({ do: 'hello', dialId: attempt.dialId });
   }
 
   private refused(dialId: number, status: number, serverTime: number | undefined): void {
@@ -101,7 +108,7 @@ class Rules extends LinkStep {
     if (!denied) return this.failAttempt(`refused with status ${status}`);
     const why = state.disowned ?? 'the gateway is revoked or unknown there, or this token was used';
     const hint = state.disowned === undefined ? `where it was revoked, ${revokedHint}` : revokedHint;
-    this.failAttempt(`refused with status ${status}: ${why}`, state.times.refusalCapMs, hint);
+    this.failAttempt(`refused with status ${status}: ${why}`, { hint });
   }
 
   private closed(dialId: number, reason: string): void {
@@ -149,9 +156,8 @@ class Rules extends LinkStep {
 
   /** NO_ROUTE: routes changed too fast for the server; it asks for the hello again. */
   private helloRejected(attempt: Attempt, { code, message }: Reject): void {
-    if (code === 'NO_ROUTE') return void this.effects.push({ do: 'hello', dialId: attempt.dialId });
-    const hint = this.disown(code, message);
-    this.failAttempt(`hello rejected: ${code}: ${message}`, this.state.times.refusalCapMs, hint);
+    if (code === 'NO_ROUTE') return this.greet(attempt);
+    this.failAttempt(`hello rejected: ${code}: ${message}`, { hint: this.disown(code, message) });
   }
 
   /** What to do about it, where the reject says that this gateway's identity has come to its end. */

@@ -22,6 +22,8 @@ export interface LinkTimes {
   supersededCapMs: number;
   /** A connection that lasted this long forgets earlier take-overs. */
   settledMs: number;
+  /** A hello without its welcome is said again. */
+  helloAgainMs: number;
   /** Least time between hellos that the server asks for on one connection. */
   helloEveryMs: number;
 }
@@ -43,6 +45,7 @@ export const linkTimes: LinkTimes = {
   supersededMs: 5 * minutes,
   supersededCapMs: 60 * minutes,
   settledMs: 60 * minutes,
+  helloAgainMs: 4_000,
   helloEveryMs: 5_000,
 };
 
@@ -58,6 +61,8 @@ export interface Attempt {
   cellIndex: number;
   seq: number;
   greeted: boolean;
+  /** When the hello is repeated; not before it is said. */
+  helloAt: number;
   giveUpAt: number;
   /** Frames that overtook the `welcome`. */
   early: Downstream[];
@@ -158,7 +163,14 @@ export function nextWakeAt(state: LinkState): number | undefined {
   if (state.stopped) return undefined;
   const { live } = state;
   const rollover = state.attempt || state.retryAt !== undefined ? undefined : live?.rolloverAt;
-  const times = [state.attempt?.giveUpAt, state.retryAt, rollover, live?.pingAt, live?.pongBy];
+  const times = [
+    state.attempt?.giveUpAt,
+    state.attempt?.helloAt,
+    state.retryAt,
+    rollover,
+    live?.pingAt,
+    live?.pongBy,
+  ];
   const due = times.filter((time) => time !== undefined);
   return due.length ? Math.min(...due) : undefined;
 }

@@ -2,6 +2,12 @@ import { recentSeqsMax, type LinkEffect, type LinkEvent, type LinkState, type Li
 
 /** Least base of the waits, so that a window of zero is no busy loop. */
 const leastWindowMs = 250;
+/**
+ * Parts of the window that the first waits in a row are drawn from: the whole of it after a loss, little after the first
+ * two failures, so that whoever has bad luck with two dials is back within 1.25 windows all the same. Both are
+ * drawn at random again, and 1.19 windows hold all three. More of them would add too much load to a cloud that is down.
+ */
+const firstShares = [1, 1 / 16, 1 / 8] as const;
 
 /** One step of the machine: what the rules (link-machine.ts) are made of. Works on a copy of the state. */
 export class LinkStep {
@@ -27,13 +33,15 @@ export class LinkStep {
       cellIndex,
       seq,
       greeted: false,
+      helloAt: Infinity,
       giveUpAt: event.now + state.times.attemptMs,
       early: [],
     };
     this.effects.push({ do: 'dial', dialId, cellIndex, seq, issuedAt });
   }
 
-  protected failAttempt(reason: string, capMs = this.state.times.failureCapMs, hint?: string): void {
+  /** `refusal`: somebody who can tell said no; a second try right after it would hear the same. */
+  protected failAttempt(reason: string, refusal?: { hint: string | undefined }): void {
     const { state, event } = this;
     const { attempt } = state;
     if (!attempt) return;
@@ -42,13 +50,18 @@ export class LinkStep {
     if (!state.live) state.trouble = `${state.cellIds[attempt.cellIndex]}: ${reason}`;
     this.close(attempt.dialId, reason, 0);
     const cellId = state.cellIds[attempt.cellIndex];
-    this.log('warn', 'link.attempt-failed', { cellId, reason, failures: state.failures, hint });
+    this.log('warn', 'link.attempt-failed', {
+      cellId,
+      reason,
+      failures: state.failures,
+      hint: refusal?.hint,
+    });
     const nextCell = (attempt.cellIndex + 1) % state.cellIds.length;
     if (state.live?.outdated) this.dropLive(reason);
     if (state.live) {
       const wait = state.times.rolloverRetryMs * (0.5 + event.random);
       this.setLive({ rolloverAt: event.now + wait, rolloverCell: nextCell });
-    } else this.retryIn(this.jitter(capMs), nextCell);
+    } else this.retryIn(this.jitter(refusal !== undefined), nextCell);
   }
 
   protected loseLive(reason: string): void {
@@ -56,7 +69,7 @@ export class LinkStep {
     this.dropLive(reason);
     if (state.attempt) return;
     state.failures = 1;
-    this.retryIn(this.jitter(state.times.failureCapMs), 0);
+    this.retryIn(this.jitter(), 0);
   }
 
   protected dropLive(reason: string): void {
@@ -68,11 +81,15 @@ export class LinkStep {
     this.effects.push({ do: 'down', reason });
   }
 
-  /** Full jitter over the window; the window itself grows with the failures in a row. */
-  protected jitter(capMs: number): number {
-    const windowMs = Math.max(this.state.reconnectWindowMs, leastWindowMs);
-    const grownMs = windowMs * 2 ** Math.min(Math.max(this.state.failures - 1, 0), 20);
-    return this.event.random * Math.min(grownMs, Math.max(windowMs, capMs));
+  /** Full jitter over the window; after the first waits in a row the window itself grows. */
+  protected jitter(isRefused = false): number {
+    const { reconnectWindowMs, failures, times } = this.state;
+    const windowMs = Math.max(reconnectWindowMs, leastWindowMs);
+    const first = isRefused ? [1] : firstShares;
+    const waits = Math.max(failures - 1, 0);
+    const share = first[waits] ?? 2 ** Math.min(waits - first.length + 1, 20);
+    const capMs = isRefused ? times.refusalCapMs : times.failureCapMs;
+    return this.event.random * Math.min(share * windowMs, Math.max(windowMs, capMs));
   }
 
   protected retryIn(delayMs: number, cellIndex: number): void {

@@ -95,7 +95,7 @@ describe('dialing', () => {
     expect(bench.only('dial')).toMatchObject({ cellIndex: 1 });
   });
 
-  it('spreads the tries over a growing window, up to the cap', () => {
+  it('tries twice more soon after a failure, and then spreads the tries over a growing window, up to the cap', () => {
     const bench = new Bench();
     bench.random = 0.999;
     bench.give({ type: 'start' });
@@ -106,7 +106,50 @@ describe('dialing', () => {
       bench.wake();
       waits.push(Math.round((bench.now - from) / 1_000));
     }
-    expect(waits).toEqual([30, 60, 60, 60, 60, 60]);
+    expect(waits).toEqual([30, 2, 4, 60, 60, 60]);
+  });
+
+  it('is back within 1.25 windows after a loss and two dials that failed', () => {
+    const { bench, dialId } = connected();
+    bench.random = 0.999;
+    const lostAt = bench.now;
+    bench.give({ type: 'closed', dialId, reason: 'reset' });
+    for (let i = 0; i < 2; i++) {
+      bench.wake();
+      bench.now += 500;
+      bench.give({ type: 'refused', dialId: bench.state.dials, status: 429, serverTime: undefined });
+    }
+    bench.wake();
+    expect(bench.only('dial')).toBeDefined();
+    expect(bench.now - lostAt).toBeLessThan(1.25 * 40_000);
+  });
+
+  it('waits longer and longer after refusals, without trying soon', () => {
+    const bench = new Bench(['c1']);
+    bench.random = 0.999;
+    bench.give({ type: 'start' });
+    const waits: number[] = [];
+    for (let i = 0; i < 6; i++) {
+      const from = bench.now;
+      bench.give({ type: 'refused', dialId: bench.state.dials, status: 403, serverTime: undefined });
+      bench.wake();
+      waits.push(Math.round((bench.now - from) / 1_000));
+    }
+    expect(waits).toEqual([30, 60, 120, 240, 300, 300]);
+  });
+
+  it('says hello again until its welcome comes', () => {
+    const bench = new Bench();
+    bench.give({ type: 'start' });
+    bench.give({ type: 'opened', dialId: 1 });
+    for (let said = 1; said < 7; said++) {
+      bench.wake();
+      expect(bench.now).toBe(said * linkTimes.helloAgainMs);
+      expect(bench.effects).toEqual([{ do: 'hello', dialId: 1 }]);
+    }
+    bench.connect();
+    bench.wake();
+    expect(bench.has('hello')).toBe(false);
   });
 
   it('learns the time from a refusal and dials the same cell again at once, once', () => {

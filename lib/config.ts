@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
+import { reconnectWindowMsOf } from '../core/reconnect-window.ts';
 
 /** A context value given with `-c key=value` is text; from cdk.json or CDK_CONTEXT_JSON it has its own type. */
 const fromText = (value: unknown): unknown => {
@@ -56,8 +57,12 @@ const schema = z.object({
       .min(1_000)
       .max(9 * 60_000, 'API Gateway closes a connection that is idle for 10 min'),
   ).default(300_000),
-  /** Gateways that lost their connection spread their dials over this time: about N/250 s. */
-  reconnectWindowMs: json(z.number().int().min(0).max(3_600_000)).default(30_000),
+  /** Most gateways of all deployments in this account and region, which share its quota of new connections. */
+  gatewayCountMax: json(
+    z.number().int().min(1).max(150_000, 'more need a higher quota of connections, and a reconnectWindowMs'),
+  ).default(10_000),
+  /** Gateways that lost their connection spread their dials over this time. Default: what gatewayCountMax needs. */
+  reconnectWindowMs: json(z.number().int().min(0).max(3_600_000)).optional(),
   /** Changes of status that an agent may send at once before it keeps to one a minute. */
   changeBurst: json(z.number().int().min(1).max(100)).default(5),
   latestAgentVersion: z
@@ -88,7 +93,7 @@ const schema = z.object({
   alarmEmail: z.email().optional(),
   logRetentionDays: json(z.union(logRetentionDays.map((days) => z.literal(days)))).default(30),
 });
-export type Config = z.infer<typeof schema>;
+export type Config = z.infer<typeof schema> & { reconnectWindowMs: number };
 
 /**
  * The deployment's configuration from CDK context, which also holds what the CDK keeps there for itself.
@@ -102,7 +107,11 @@ export function readConfig(context: Readonly<Record<string, unknown>>): Config {
       hint: `the keys are ${Object.keys(schema.shape).join(', ')}`,
     });
   const parsed = schema.safeParse(context);
-  if (parsed.success) return parsed.data;
+  if (parsed.success)
+    return {
+      ...parsed.data,
+      reconnectWindowMs: parsed.data.reconnectWindowMs ?? reconnectWindowMsOf(parsed.data.gatewayCountMax),
+    };
   const [issue] = parsed.error.issues;
   throw new HoldfastError('CONFIG', `context ${issue?.path.join('.')}: ${issue?.message}`, {
     hint: 'set it with -c key=value or under "context" in cdk.json',

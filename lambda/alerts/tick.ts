@@ -9,6 +9,7 @@ import type { ConditionLimits } from '../../core/conditions/signals.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { AlertItem, GatewayItem, StatusItem } from '../../core/model.ts';
+import { isWindowTooSmall } from '../../core/reconnect-window.ts';
 import { errorFields } from '../aws/invocation.ts';
 
 /** Alerts and their outboxes. `put` writes when the stored version is the item's minus one; false: it is not. */
@@ -64,6 +65,7 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
   const fleet = gateways.map((gateway) => ({ gateway, status: statusOf.get(gateway.gatewayId) }));
   const frozen = frozenCells(fleet, now, deps.limits);
   for (const cellId of frozen) deps.log('error', 'cell.frozen', { cellId });
+  warnOfSmallWindow(deps, gateways);
 
   const { current, written, failed } = await judgeFleet(deps, { fleet, frozen, open, now });
   const withEvents = current.filter(({ outbox }) => outbox.length > 0);
@@ -73,6 +75,14 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
       hint: 'see the proxy.gateway_failed lines; the others were judged',
     });
   return { gateways: gateways.length, open: open.length, written, emitted, frozenCells: [...frozen] };
+}
+
+/** A fleet that has outgrown its window would come back from an outage faster than API Gateway lets it. */
+function warnOfSmallWindow({ limits, log }: TickDeps, gateways: readonly GatewayItem[]): void {
+  const { reconnectWindowMs } = limits;
+  const gatewayCount = gateways.filter(({ status }) => status === 'active').length;
+  if (isWindowTooSmall(gatewayCount, reconnectWindowMs))
+    log('error', 'fleet.outgrew-window', { gatewayCount, reconnectWindowMs });
 }
 
 interface Look {

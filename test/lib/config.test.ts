@@ -14,6 +14,12 @@ test('every key has a default', () => {
   });
 });
 
+test('the reconnect window follows from the size of the fleet unless it is given', () => {
+  expect(read({}).reconnectWindowMs).toBe(40_000);
+  expect(read({ gatewayCountMax: '50000' }).reconnectWindowMs).toBe(200_000);
+  expect(read({ gatewayCountMax: 50_000, reconnectWindowMs: '500' }).reconnectWindowMs).toBe(500);
+});
+
 test('leaves alone what the CDK keeps in its context', () => {
   expect(() =>
     read({ 'aws:cdk:x': 1, '@aws-cdk/core:y': true, 'availability-zones:account=1': [] }),
@@ -46,6 +52,7 @@ test.each([
   [{ heartbeatIntervalMs: 'often' }, 'context heartbeatIntervalMs'],
   [{ heartbeatIntervalMs: 600_000 }, 'context heartbeatIntervalMs: API Gateway closes'],
   [{ operatorAuth: { issuer: 'http://id.example.com', audience: ['x'] } }, 'context operatorAuth'],
+  [{ gatewayCountMax: 200_000 }, 'context gatewayCountMax: more need a higher quota'],
   [{ reservedConcurrency: { Hello: 0 } }, 'context reservedConcurrency.Hello'],
   [{ alarmEmail: 'nobody' }, 'context alarmEmail'],
   [{ region: 'here' }, 'context region'],

@@ -47,7 +47,11 @@ export const upstreamBodies = {
     sentAt: unixMs,
   }),
   bye: z.object({ reason: text }),
-  status: z.object({ heartbeat: heartbeatSchema }),
+  status: z.object({
+    heartbeat: heartbeatSchema,
+    /** False where nobody waits for `status.ack`: a report that the next one replaces. Absent: it is awaited. */
+    wantsAck: z.boolean().optional(),
+  }),
   inventory: z.object({ inventory: inventorySchema }),
   'probe.ok': z.object({ probeId: id }),
   'cmd.ack': commandRef.extend({ journalId: id }),

@@ -3,11 +3,11 @@ import { recentSeqsMax, type LinkEffect, type LinkEvent, type LinkState, type Li
 /** Least base of the waits, so that a window of zero is no busy loop. */
 const leastWindowMs = 250;
 /**
- * Parts of the window that the first waits in a row are drawn from: the whole of it after a loss, little after the first
- * two failures, so that whoever has bad luck with two dials is back within 1.25 windows all the same. Both are
- * drawn at random again, and 1.19 windows hold all three. More of them would add too much load to a cloud that is down.
+ * Parts of the window that the first waits in a row are drawn from: all of it after a loss, little after the first three
+ * failures. So whoever finds its cell down and has bad luck with a dial to the next is back within 1.25 windows all
+ * the same. More quick tries would be too much load for a cloud that is down: these make 4 dials in a window of one.
  */
-const firstShares = [1, 1 / 16, 1 / 8] as const;
+const firstShares = [1, 1 / 16, 1 / 16, 1 / 16] as const;
 
 /** One step of the machine: what the rules (link-machine.ts) are made of. Works on a copy of the state. */
 export class LinkStep {

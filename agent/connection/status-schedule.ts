@@ -73,6 +73,10 @@ export function nextDueAt(schedule: StatusSchedule, now: number): number {
   return Math.min(beatAt, awaited?.retryAt ?? Infinity, changeAt);
 }
 
+/** Losing the status that is due for this reason would hide something for a whole interval. */
+export const mustArrive = (schedule: StatusSchedule, reason: StatusReason): boolean =>
+  reason === 'change' || schedule.awaited !== undefined || schedule.isChanged;
+
 /** A status was made: whatever had changed is in it. `isSent`: over a connection, so that an ack can come. */
 export function onStatus(
   schedule: StatusSchedule,
@@ -81,14 +85,13 @@ export function onStatus(
 ): StatusSchedule {
   const { awaited } = schedule;
   const bucket = reason === 'change' ? take(filled(schedule, now)) : filled(schedule, now);
-  const mustArrive = isSent && (reason === 'change' || awaited !== undefined || schedule.isChanged);
   const tries = reason === 'retry' ? (awaited?.tries ?? 0) + 1 : 0;
   const waitMs = Math.min(retryMs * 2 ** tries, retryMaxMs);
   return {
     ...bucket,
     isChanged: false,
     beatAt: now + schedule.intervalMs,
-    awaited: mustArrive ? { seq, retryAt: now + waitMs, tries } : undefined,
+    awaited: isSent && mustArrive(schedule, reason) ? { seq, retryAt: now + waitMs, tries } : undefined,
   };
 }
 

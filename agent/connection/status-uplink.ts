@@ -4,6 +4,7 @@ import type { Spool } from '../status/spool.ts';
 import type { UpstreamBody } from './link.ts';
 import {
   dueNow,
+  mustArrive,
   newSchedule,
   nextDueAt,
   onAck,
@@ -124,9 +125,9 @@ export class StatusUplink {
       throw cause;
     });
     const changedMeanwhile = this.schedule.isChanged;
-    const isSent = send('status', { heartbeat });
-    if (!isSent) await spool.append(heartbeat);
     const before = { ...this.schedule, isChanged: wasChanged };
+    const isSent = send('status', { heartbeat, wantsAck: mustArrive(before, reason) });
+    if (!isSent) await spool.append(heartbeat);
     this.schedule = onStatus(before, { seq: heartbeat.seq, reason, isSent }, now());
     if (changedMeanwhile) this.schedule = onChange(this.schedule);
     log('debug', 'status.reported', { seq: heartbeat.seq, reason, isSent });

@@ -25,14 +25,14 @@ export async function takeReport(deps: ReportDeps, socket: Socket, frame: string
 async function takeStatus(
   deps: ReportDeps,
   socket: Socket,
-  { ts, body: { heartbeat } }: Extract<Upstream, { t: 'status' }>,
+  { ts, body: { heartbeat, wantsAck = true } }: Extract<Upstream, { t: 'status' }>,
 ): Promise<void> {
   const { gatewayId, tenantId, epoch } = socket;
-  const { cellId, store, log } = deps;
+  const { cellId, store } = deps;
   const receivedAt = deps.clock.now();
   // By the frame's own time: a heartbeat from the spool was made long before it was sent.
   const clockSkewMs = ts - receivedAt;
-  const isNew = await store.putStatus({
+  await store.putStatus({
     gatewayId,
     tenantId,
     heartbeat,
@@ -41,7 +41,7 @@ async function takeStatus(
     epoch,
     cellId,
   });
-  log('debug', 'status.taken', { gatewayId, seq: heartbeat.seq, isNew });
+  if (!wantsAck) return;
   const { bootId, seq } = heartbeat;
   // A duplicate is acknowledged like the first: what the agent waits for is that it is stored. Where the answer is
   // lost it sends again.
@@ -49,10 +49,9 @@ async function takeStatus(
 }
 
 async function takeInventory(
-  { store, clock, log }: ReportDeps,
+  { store, clock }: ReportDeps,
   { gatewayId, tenantId }: Socket,
   { body: { inventory } }: Extract<Upstream, { t: 'inventory' }>,
 ): Promise<void> {
-  const isNew = await store.putInventory({ gatewayId, tenantId, inventory, receivedAt: clock.now() });
-  log('debug', 'inventory.taken', { gatewayId, isNew });
+  await store.putInventory({ gatewayId, tenantId, inventory, receivedAt: clock.now() });
 }

@@ -23,7 +23,7 @@ class Bench {
   collected = 0;
   collectFails = false;
   inventoryHash = 'h1';
-  sent: { type: string; seq?: number; sentAt?: number; hash?: string }[] = [];
+  sent: { type: string; seq?: number; sentAt?: number; hash?: string; wantsAck?: boolean }[] = [];
   timers: { at: number; run: () => void }[] = [];
   spool!: Spool;
   uplink!: StatusUplink;
@@ -40,7 +40,7 @@ class Bench {
         if (!this.isUp) return false;
         if ('heartbeat' in body) {
           const { seq, sentAt } = body.heartbeat;
-          this.sent.push({ type, seq, sentAt });
+          this.sent.push({ type, seq, sentAt, wantsAck: body.wantsAck ?? true });
         } else this.sent.push({ type, hash: body.inventory.hash });
         return true;
       },
@@ -165,6 +165,28 @@ it('repeats a change, ever more slowly, until it is acknowledged', async () => {
   await bench.ack(4);
   await bench.pass(300 * second);
   expect(bench.seqs()).toHaveLength(4);
+});
+
+it('asks for the answer of what must arrive, and of nothing else', async () => {
+  const bench = await new Bench().start();
+  await bench.pass(300 * second);
+  await bench.up(60 * second);
+  await bench.ack(1);
+  await bench.change();
+  await bench.pass(30 * second);
+  await bench.ack(5);
+  await bench.pass(60 * second);
+  const asked = bench.sent
+    .filter(({ type }) => type === 'status')
+    .map(({ seq, wantsAck }) => [seq, wantsAck]);
+  expect(asked).toEqual([
+    [2, false], // a beat
+    [1, true], // of the spool
+    [3, true], // a change
+    [4, true], // its repetition
+    [5, true], // and another
+    [6, false],
+  ]);
 });
 
 it('keeps what it cannot send and backfills it, oldest first, with the times at which it was made', async () => {

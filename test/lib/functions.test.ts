@@ -48,6 +48,14 @@ describe('every function', () => {
     }
   });
 
+  it('is logged by its own lines alone, and not by Lambda’s for each run', () => {
+    for (const { resource, path } of functions())
+      expect({ path, logging: resource.Properties['LoggingConfig'] }).toMatchObject({
+        path,
+        logging: { LogFormat: 'JSON', SystemLogLevel: 'WARN' },
+      });
+  });
+
   it('that connections drive is bounded, so that a storm leaves the API and the status proxies their part', () => {
     const reserved = Object.fromEntries(
       functions().map(({ path, resource }) => [path, resource.Properties['ReservedConcurrentExecutions']]),

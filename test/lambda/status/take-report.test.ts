@@ -65,6 +65,8 @@ async function cell(gateway: Partial<GatewayItem> = {}) {
     raw: (text: string) => takeReport(deps, socket, text),
     send: (beat: Partial<Heartbeat>, over: object = {}) =>
       takeReport(deps, socket, frame('status', { heartbeat: heartbeat(beat) }, over)),
+    sendQuietly: (beat: Partial<Heartbeat>) =>
+      takeReport(deps, socket, frame('status', { heartbeat: heartbeat(beat), wantsAck: false })),
     sendInventory: (hash: string) =>
       takeReport(deps, socket, frame('inventory', { inventory: inventory(hash) })),
     stored: () => status.get({ gatewayId: 'gw-1' }),
@@ -105,6 +107,20 @@ test('a duplicate and an older heartbeat are acknowledged and change nothing', a
   await send({ seq: 4, sentAt: t0 - 300_000 });
   expect(await stored()).toMatchObject({ heartbeat: { seq: 5 }, receivedAt: t0 });
   expect(posted.map(({ body }) => (body as { seq: number }).seq)).toEqual([5, 5, 4]);
+});
+
+test('a status that asks for no answer is stored without one', async () => {
+  const { sendQuietly, stored, posted } = await cell();
+  await sendQuietly({ seq: 3 });
+  expect(await stored()).toMatchObject({ heartbeat: { seq: 3 } });
+  expect(posted).toEqual([]);
+});
+
+test('a status that asks for no answer learns all the same that its connection is not the route', async () => {
+  const { sendQuietly, stored, posted } = await cell({ route: undefined });
+  await sendQuietly({ seq: 3 });
+  expect(await stored()).toBeUndefined();
+  expect(posted).toMatchObject([{ t: 'reject', body: { code: 'NO_ROUTE' } }]);
 });
 
 test('of two boots the one that was sent later stays, whatever the order of arrival', async () => {

@@ -16,8 +16,17 @@ export interface Invocation {
   note(fields: LogFields): void;
 }
 
+/** Where lines go, and the clock that stamps them. */
+export interface Console {
+  writeLine: (line: string) => void;
+  now: () => number;
+}
+const processConsole: Console = {
+  writeLine: (line) => void process.stdout.write(`${line}\n`),
+  now: Date.now,
+};
+
 let isColdStart = true;
-const writeLine = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /**
  * Runs `work` and writes one line for it, whatever becomes of it: `event`, ids, `durationMs`, read and write units,
@@ -27,11 +36,12 @@ export async function runInvocation<T>(
   event: string,
   context: LambdaContext,
   work: (invocation: Invocation) => Promise<T>,
+  { writeLine, now }: Console = processConsole,
 ): Promise<T> {
   const startedAt = performance.now();
   const coldStart = isColdStart;
   isColdStart = false;
-  const log = jsonLog(writeLine, Date.now, {
+  const log = jsonLog(writeLine, now, {
     function: context.functionName,
     requestId: context.awsRequestId,
   });

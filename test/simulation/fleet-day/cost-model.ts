@@ -1,0 +1,148 @@
+import { functionTimes } from './functions.ts';
+import { tableTimes } from './metered-stores.ts';
+import { serviceTimes } from './service-times.ts';
+import { billOf, type Bill, type Prices, type Standing } from './prices.ts';
+import { logEventBytes, noUsage, readUnitsOf, writeUnitsOf, type Usage } from './usage-meter.ts';
+
+/** What a fleet's bill follows from. */
+export interface CostParameters {
+  gateways: number;
+  heartbeatIntervalMs: number;
+  /** Of the whole fleet. */
+  commandsPerMinute: number;
+  /** Of them, those that wait for `cmd.go`. */
+  needsGoShare: number;
+  cells: number;
+  /** Bytes of items as DynamoDB counts them. */
+  itemBytes: { gateway: number; status: number; command: number };
+}
+export const costDefaults: CostParameters = {
+  gateways: 10_000,
+  heartbeatIntervalMs: 300_000,
+  commandsPerMinute: 20,
+  needsGoShare: 0.4,
+  cells: 2,
+  itemBytes: { gateway: 700, status: 1_000, command: 800 },
+};
+
+const minutesPerMonth = 30 * 24 * 60;
+/** Rollovers are uniform between 90 and 110 minutes. */
+const connectionMinutes = 100;
+const ingestGb = 0.5;
+const proxyGb = 1;
+
+/** What functions write about one thing, in all its runs; measured, without what CloudWatch adds to each line. */
+const lines = {
+  status: { count: 1, bytes: 390 },
+  connection: { count: 7, bytes: 2_229 },
+  command: { count: 10, bytes: 2_800 },
+  tick: { count: 2, bytes: 602 },
+} as const;
+/** API Gateway's line about a request. */
+const accessLineBytes = 223;
+
+/** Alarms of lib/: of home, and of each cell. */
+export const alarmCounts = { home: 22, cell: 23 } as const;
+/** What is kept for a gateway beside its status and its own item: inventory, holder row, entries of indexes. */
+const otherTableBytes = 1_500;
+/** CloudWatch keeps logs compressed. */
+const compressed = 0.15;
+
+/** Times that a run waits for: `r` reads, `w` writes, `q` queries, `p` posts. */
+const runMs = (waits: { r?: number; w?: number; q?: number; p?: number }): number =>
+  functionTimes.ownMs +
+  (waits.r ?? 0) * tableTimes.readMs +
+  (waits.w ?? 0) * tableTimes.writeMs +
+  (waits.q ?? 0) * tableTimes.queryMs +
+  (waits.p ?? 0) * serviceTimes.postMs;
+
+const lambda = (...ms: number[]): Pick<Usage, 'invocations' | 'gbSeconds'> => ({
+  invocations: ms.length,
+  gbSeconds: (ms.reduce((sum, each) => sum + each, 0) / 1_000) * ingestGb,
+});
+const logged = (of: { count: number; bytes: number }, requests: number) => ({
+  logBytes: of.bytes + of.count * logEventBytes,
+  accessLogBytes: requests * accessLineBytes,
+});
+
+/** A beat: one frame, one read of the gateway's item, one write. */
+const ofStatus = ({ itemBytes }: CostParameters): Partial<Usage> => ({
+  messages: 1,
+  ...lambda(runMs({ r: 1, w: 1 })),
+  readUnits: readUnitsOf(itemBytes.gateway),
+  writeUnits: writeUnitsOf(itemBytes.status),
+  ...logged(lines.status, 1),
+});
+
+/** A rollover: authorizer, $connect, hello, $disconnect; `hello`, `welcome` and `superseded`. */
+function ofConnection({ itemBytes }: CostParameters): Partial<Usage> {
+  const authorizerMs = runMs({ r: 1, w: 1 }) + serviceTimes.verifyMs;
+  return {
+    messages: 3,
+    ...lambda(authorizerMs, runMs({}), runMs({ r: 2, w: 2, q: 2, p: 1 }), runMs({ r: 2 })),
+    readUnits: 4 * readUnitsOf(itemBytes.gateway) + 3,
+    writeUnits: 2 * writeUnitsOf(itemBytes.gateway) + 1,
+    ...logged(lines.connection, 3),
+  };
+}
+
+/** A command: `cmd`, `cmd.ack`, `cmd.result`, `result.ack`, and with a start grant `cmd.go`; the API, Deliver and two reports. */
+function ofCommand({ itemBytes, needsGoShare: go }: CostParameters): Partial<Usage> {
+  const deliverMs = runMs({ r: 1, p: 1 });
+  const submitMs = runMs({ r: 4, w: 3, q: 1 }) + serviceTimes.invokeMs + deliverMs;
+  const ackMs = runMs({ r: 2, w: 1 + go, q: 1, p: go });
+  const resultMs = runMs({ r: 2, w: 1 + go, q: 1, p: 1 });
+  // Created, claimed, acked, final: each in the table and in two indexes of whole items, and in the sweeper's index.
+  const commandWrites = 4 * 3 * writeUnitsOf(itemBytes.command) + 6;
+  return {
+    messages: 4 + go,
+    ...lambda(submitMs, deliverMs, ackMs, resultMs),
+    readUnits: 12,
+    writeUnits: (1 + 2 * go) * writeUnitsOf(itemBytes.gateway) + commandWrites,
+    ...logged(lines.command, 2),
+  };
+}
+
+/** Each minute: the proxy scans status and gateways, both ticks ask their eight shards. */
+function ofTick({ gateways, itemBytes }: CostParameters): Partial<Usage> {
+  const sweeperMs = runMs({ q: 8 });
+  const proxyMs = functionTimes.ownMs + serviceTimes.proxyMsPerGateway * gateways;
+  const scanned = [itemBytes.status, itemBytes.gateway].map((bytes) => readUnitsOf(bytes * gateways, false));
+  return {
+    invocations: 2,
+    gbSeconds: (sweeperMs * ingestGb + proxyMs * proxyGb) / 1_000,
+    readUnits: scanned[0]! + scanned[1]! + 2 * 8 * readUnitsOf(0, false),
+    ...logged(lines.tick, 0),
+  };
+}
+
+/** What one gateway uses in a month of 30 days. */
+export function usageOf(parameters: CostParameters): Usage {
+  const { gateways, heartbeatIntervalMs, commandsPerMinute } = parameters;
+  const connections = minutesPerMonth / connectionMinutes;
+  // A connection begins with a beat, which is half an interval early on average.
+  const beats = (minutesPerMonth * 60_000) / heartbeatIntervalMs + connections / 2;
+  const usage: Usage = { ...noUsage(), connectionMinutes: minutesPerMonth };
+  const add = (times: number, of: Partial<Usage>) => {
+    for (const [what, amount] of Object.entries(of)) usage[what as keyof Usage] += times * amount;
+  };
+  add(beats, ofStatus(parameters));
+  add(connections, ofConnection(parameters));
+  add((commandsPerMinute * minutesPerMonth) / gateways, ofCommand(parameters));
+  add(minutesPerMonth / gateways, ofTick(parameters));
+  return usage;
+}
+
+export function standingOf({ gateways, cells, itemBytes }: CostParameters, usage: Usage): Standing {
+  return {
+    tableBytes: itemBytes.gateway + itemBytes.status + otherTableBytes,
+    keptLogBytes: compressed * (usage.logBytes + usage.accessLogBytes),
+    alarms: (alarmCounts.home + cells * alarmCounts.cell) / gateways,
+  };
+}
+
+/** Dollars for one gateway and a month of 30 days. */
+export function modelBill(parameters: CostParameters, prices: Prices): Bill {
+  const usage = usageOf(parameters);
+  return billOf(usage, standingOf(parameters, usage), prices);
+}

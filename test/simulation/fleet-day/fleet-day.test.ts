@@ -1,0 +1,73 @@
+import { alarmCounts, modelBill } from './cost-model.ts';
+import { meteredBill, meteredUsage, parametersOf } from './metered-bill.ts';
+import { defaultSettings, needsGoShare, simulateFleetDay } from './fleet-day.ts';
+import { billItems, sumOf, usEast1 } from './prices.ts';
+import { homeAndCell, ofType } from '../../lib/synthesis.ts';
+import { readConfig } from '../../../lib/config.ts';
+
+/** A machine that does other work as well needs minutes. */
+const testMs = 300_000;
+const small = { ...defaultSettings, gateways: 80, hours: 6, commandsPerMinute: 2 };
+
+describe('a day of a fleet', () => {
+  it(
+    'rolls over without an outage, comes back from real ones in time, and loses no command',
+    async () => {
+      const report = await simulateFleetDay(small);
+
+      expect(report.violations).toEqual([]);
+      // The day is worth something only if it had what it is about.
+      expect(report.rollovers).toBeGreaterThan(60);
+      expect(report.outages.map(({ lost }) => lost)).toEqual([expect.any(Number), 80, 80]);
+      expect(report.losses).toBe(report.outages.reduce((sum, { lost }) => sum + lost, 0));
+      expect(report.commands.submitted).toBeGreaterThan(400);
+    },
+    testMs,
+  );
+
+  it(
+    'costs what the model says',
+    async () => {
+      const settings = {
+        ...small,
+        hours: 8,
+        commandsPerMinute: 0.4,
+        outages: [],
+        // A fleet of 10,000 keeps its functions warm.
+        coldStartMs: 0,
+        faults: { dialFailure: 0, lostDisconnect: 0 },
+      };
+      const report = await simulateFleetDay(settings);
+
+      expect(report.violations).toEqual([]);
+      const parameters = parametersOf(report, { ...settings, needsGoShare });
+      const metered = meteredBill(report, parameters, usEast1);
+      const model = modelBill(parameters, usEast1);
+      if (process.env['HOLDFAST_VERBOSE']) console.log(metered, model, meteredUsage(report));
+      const isFar = (a: number, b: number) => Math.abs(a / b - 1) > 0.02;
+      expect(billItems.filter((item) => isFar(metered[item], model[item]))).toEqual([]);
+      expect(isFar(sumOf(metered), sumOf(model))).toBe(false);
+    },
+    testMs,
+  );
+});
+
+describe('the settings of the simulation and of the model are those of lib/', () => {
+  it('as to memory, concurrency and alarms', async () => {
+    const { home, cell } = await homeAndCell();
+    const alarms = (stack: typeof home) => Object.keys(ofType(stack, 'AWS::CloudWatch::Alarm')).length;
+    expect(alarmCounts).toEqual({ home: alarms(home), cell: alarms(cell) });
+    const sizes = [...home.functions, ...cell.functions].map(({ handler, resource }) => [
+      handler,
+      resource.Properties['MemorySize'],
+    ]);
+    expect(sizes.filter(([handler, size]) => size !== (handler === 'StatusProxy' ? 1_024 : 512))).toEqual([]);
+    const hello = cell.functions.find(({ handler }) => handler === 'Hello');
+    expect(hello?.resource.Properties['ReservedConcurrentExecutions']).toBe(defaultSettings.concurrencyMax);
+  });
+
+  it('as to beat and reconnect window', () => {
+    const { heartbeatIntervalMs, reconnectWindowMs } = readConfig({});
+    expect(defaultSettings).toMatchObject({ heartbeatIntervalMs, reconnectWindowMs });
+  });
+});

@@ -53,18 +53,24 @@ describe('a day of a fleet', () => {
 });
 
 describe('the settings of the simulation and of the model are those of lib/', () => {
-  it('as to memory, concurrency and alarms', async () => {
-    const { home, cell } = await homeAndCell();
-    const alarms = (stack: typeof home) => Object.keys(ofType(stack, 'AWS::CloudWatch::Alarm')).length;
-    expect(alarmCounts).toEqual({ home: alarms(home), cell: alarms(cell) });
-    const sizes = [...home.functions, ...cell.functions].map(({ handler, resource }) => [
-      handler,
-      resource.Properties['MemorySize'],
-    ]);
-    expect(sizes.filter(([handler, size]) => size !== (handler === 'StatusProxy' ? 1_024 : 512))).toEqual([]);
-    const hello = cell.functions.find(({ handler }) => handler === 'Hello');
-    expect(hello?.resource.Properties['ReservedConcurrentExecutions']).toBe(defaultSettings.concurrencyMax);
-  });
+  it(
+    'as to memory, concurrency and alarms',
+    async () => {
+      const { home, cell } = await homeAndCell();
+      const alarms = (stack: typeof home) => Object.keys(ofType(stack, 'AWS::CloudWatch::Alarm')).length;
+      expect(alarmCounts).toEqual({ home: alarms(home), cell: alarms(cell) });
+      const sizes = [...home.functions, ...cell.functions].map(({ handler, resource }) => [
+        handler,
+        resource.Properties['MemorySize'],
+      ]);
+      expect(sizes.filter(([handler, size]) => size !== (handler === 'StatusProxy' ? 1_024 : 512))).toEqual(
+        [],
+      );
+      const hello = cell.functions.find(({ handler }) => handler === 'Hello');
+      expect(hello?.resource.Properties['ReservedConcurrentExecutions']).toBe(defaultSettings.concurrencyMax);
+    },
+    testMs,
+  );
 
   it('as to beat and reconnect window', () => {
     const { heartbeatIntervalMs, reconnectWindowMs } = readConfig({});

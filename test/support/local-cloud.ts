@@ -21,6 +21,8 @@ export interface TestCloud extends LocalCloud {
   /** Everything that was logged so far; `HOLDFAST_TEST_LOG=1` also prints it. */
   readonly logs: readonly LogRecord[];
   readonly dataDir: string;
+  /** The assembly that it was booted from. */
+  readonly cdkOutDir: string;
 }
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
@@ -42,7 +44,7 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
       await cloud.stop();
       removeOwn();
     };
-    return { ...cloud, stop, logs, dataDir };
+    return { ...cloud, stop, logs, dataDir, cdkOutDir };
   } catch (error) {
     removeOwn();
     throw error;

@@ -67,7 +67,9 @@ export class CellStack extends Stack {
       },
     });
     for (const fn of Object.values(posting)) webSocket.allowPosting(fn, 'POST');
-    for (const fn of [posting.hello, posting.deliver]) webSocket.allowPosting(fn, 'DELETE');
+    const { hello, commandReports, credentials, statusIngest, deliver } = posting;
+    for (const fn of [hello, commandReports, credentials, statusIngest, deliver])
+      webSocket.allowPosting(fn, 'DELETE');
     const http = new HoldfastHttpApi(this, 'Http', {
       config,
       description: `Holdfast cell ${props.cellId}: commands through this cell`,

@@ -99,7 +99,8 @@ export class HomeStack extends Stack {
     })
       .useTable(this.tables.gateways, 'get', 'batchGet', 'update', 'scan', 'query:byTenant')
       .useTable(this.tables.status, 'get', 'batchGet')
-      .useTable(this.tables.inventory, 'get');
+      .useTable(this.tables.inventory, 'get')
+      .useTable(this.tables.commands, 'get', 'put', 'query:open');
     useCellDirectory(fn);
     useDeliver(fn, this.#deployment.config.cells);
     return fn;

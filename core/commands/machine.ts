@@ -20,6 +20,8 @@ export type CommandEvent = { at: number } & (
   | { type: 'reconcile'; journalId: string; staleGrant: boolean }
   /** Time went by. */
   | { type: 'tick'; online: boolean }
+  /** Nothing that the gateway says is taken any more. */
+  | { type: 'revoked' }
 );
 
 export type CommandEffect =
@@ -61,6 +63,8 @@ export function transition(item: CommandItem, event: CommandEvent): Transition {
       return onReconcile(item, event);
     case 'tick':
       return onTick(item, event);
+    case 'revoked':
+      return onRevoked(item, event);
   }
 }
 
@@ -177,6 +181,17 @@ function onTick(item: CommandItem, { at, online }: On<'tick'>): Transition {
     if (item.state === 'QUEUED' && item.whenOffline === 'refuse' && !online) return refusedOffline(item, at);
   } else if (at >= deadline(item, online)) return finished(item, at, 'TIMED_OUT', 'no result in time');
   return (item.dueAt ?? 0) <= at ? { next: changed(item, at), effects: [] } : none;
+}
+
+/** What the agent cannot have begun is canceled; of the rest nobody will ever know. */
+function onRevoked(item: CommandItem, { at }: On<'revoked'>): Transition {
+  if (isFinal(item.state)) return none;
+  const hasNotBegun = item.state === 'QUEUED' || (item.state === 'SENT' && needsGo(item));
+  const [state, message] = hasNotBegun
+    ? (['CANCELED', 'the gateway was revoked before it could begin'] as const)
+    : (['INDETERMINATE', 'the gateway was revoked; whether it did this is not known'] as const);
+  const outcome: CommandOutcome = { status: state, error: { code: 'GONE', message } };
+  return finished({ ...item, outcome }, at, state, 'the gateway was revoked');
 }
 
 function refusedOffline(item: CommandItem, at: number): Transition {

@@ -5,10 +5,12 @@ import type { CellDirectory } from '../aws/cell-directory.ts';
 import type { ApiRequest } from '../aws/http-handler.ts';
 import { errorFields } from '../aws/invocation.ts';
 import type { invokeFunction } from '../aws/invoke.ts';
+import { endCommands, type EndDeps } from '../commands/end-commands.ts';
 import { noSuchGateway, type ShowDeps } from './show-gateways.ts';
 
 export interface GatewaysDeps extends ShowDeps {
   readonly cells: CellDirectory;
+  readonly commands: EndDeps['commands'];
   readonly invoke: typeof invokeFunction;
   readonly now: () => number;
 }
@@ -27,8 +29,9 @@ export async function renameGateway(
 }
 
 /**
- * Ends a gateway's identity for good: status and route go in one write, so that no frame, dial or credential passes
- * after it. Closing the connection follows and may be repeated.
+ * Ends a gateway's identity for good: status, route and start grants go in one write, so that no frame, dial or
+ * credential passes after it and nothing more is started. Closing the connection and ending the commands follow and
+ * may be repeated.
  */
 export async function revokeGateway(
   deps: GatewaysDeps,
@@ -38,17 +41,27 @@ export async function revokeGateway(
   const gatewayId = params['gatewayId'] ?? '';
   const written = await deps.gateways.update(
     { gatewayId },
-    'SET #status = :revoked, #routeLostAt = if_not_exists(#routeLostAt, :now) REMOVE #route',
+    'SET #status = :revoked, #grants = :none, #routeLostAt = if_not_exists(#routeLostAt, :now) REMOVE #route',
     {
       condition: '#tenantId = :tenantId',
-      values: { ':revoked': 'revoked', ':tenantId': tenantId, ':now': deps.now() },
+      values: { ':revoked': 'revoked', ':none': {}, ':tenantId': tenantId, ':now': deps.now() },
     },
   );
   if (!written.ok) throw noSuchGateway(gatewayId);
   log('info', 'gateway.revoked', { gatewayId, tenantId, by: principal.id });
-  await closeEverywhere(deps, request, gatewayId);
+  await Promise.all([closeEverywhere(deps, request, gatewayId), endOpen(deps, request, gatewayId)]);
   return { gateway: gatewayView(written.item, await deps.status.get({ gatewayId })) };
 }
+
+/** The gateway is revoked although this fails; the sweeper comes by and ends what is left. */
+const endOpen = (
+  { commands, now }: GatewaysDeps,
+  { log }: ApiRequest<'revokeGateway'>,
+  gatewayId: string,
+): Promise<void> =>
+  endCommands({ commands, clock: { now }, log }, gatewayId).catch((thrown: unknown) =>
+    log('warn', 'gateway.commands_left', { gatewayId, ...errorFields(thrown) }),
+  );
 
 /**
  * Asks every cell, not only the one that the route named: a revocation is rare, and a stale route or a crash between

@@ -1,11 +1,18 @@
 import { ssmCellDirectory } from '../aws/cell-directory.ts';
 import { httpHandler } from '../aws/http-handler.ts';
 import { invokeFunction } from '../aws/invoke.ts';
-import { gatewaysTable, inventoryTable, statusTable } from '../aws/tables.ts';
+import { commandsTable, gatewaysTable, inventoryTable, statusTable } from '../aws/tables.ts';
+import { dynamoCommands } from '../commands/dynamo-stores.ts';
 import { fleetGateways, getGateway, listGateways } from './show-gateways.ts';
 import { renameGateway, revokeGateway, type GatewaysDeps } from './change-gateways.ts';
 
-export const env = ['GATEWAYS_TABLE', 'STATUS_TABLE', 'INVENTORY_TABLE', 'CELL_DIRECTORY_PATH'] as const;
+export const env = [
+  'GATEWAYS_TABLE',
+  'STATUS_TABLE',
+  'INVENTORY_TABLE',
+  'COMMANDS_TABLE',
+  'CELL_DIRECTORY_PATH',
+] as const;
 
 export const handler = httpHandler({
   env,
@@ -13,6 +20,7 @@ export const handler = httpHandler({
     gateways: gatewaysTable(names.GATEWAYS_TABLE),
     status: statusTable(names.STATUS_TABLE),
     inventory: inventoryTable(names.INVENTORY_TABLE),
+    commands: dynamoCommands(commandsTable(names.COMMANDS_TABLE)),
     cells: ssmCellDirectory(names.CELL_DIRECTORY_PATH),
     invoke: invokeFunction,
     now: Date.now,

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { transition } from '../../core/commands/machine.ts';
 import { commandShards } from '../../core/commands/submission.ts';
+import { endCommands } from './end-commands.ts';
 import { deliverOpen, perform, reconcile, type DeliveryDeps } from './delivery.ts';
 
 const pageCountMax = 500;
@@ -49,7 +50,9 @@ export async function sweep(deps: DeliveryDeps, deadline: number): Promise<Sweep
 /** One gateway: what time does to its commands, then what its connection needs. */
 export async function sweepGateway(deps: DeliveryDeps, gatewayId: string): Promise<void> {
   const { commands, gateways, clock, log } = deps;
-  const online = (await gateways.get(gatewayId))?.route !== undefined;
+  const gateway = await gateways.get(gatewayId);
+  if (gateway?.status === 'revoked') return endCommands(deps, gatewayId);
+  const online = gateway?.route !== undefined;
   for (const item of await commands.listOpen(gatewayId)) {
     const { next, effects } = transition(item, { type: 'tick', at: clock.now(), online });
     // A write that fails means that the command just moved; the next run looks again.

@@ -6,7 +6,7 @@ import { decideHello, holderIs, loseRoute, putHolder } from '../../core/routes/r
 import { deliverOpen, reconcile } from '../commands/delivery.ts';
 import type { Cells, CommandStore, GatewayStore, HolderStore } from '../commands/ports.ts';
 import { ownConnection, postDrafts } from '../commands/reach.ts';
-import { refuse, type FrameDeps, type RefusalCode, type Socket } from './socket.ts';
+import { refuse, turnAway, type FrameDeps, type RefusalCode, type Socket } from './socket.ts';
 
 export interface GreetDeps extends FrameDeps {
   cellId: string;
@@ -72,7 +72,7 @@ async function takeRoute(
     if (!decision.accept) {
       if (decision.reason === 'superseded')
         await postDrafts(deps, socket, [{ t: 'superseded', body: { byEpoch: decision.byEpoch } }]);
-      else await refuse(deps, socket, { ...refusals[decision.reason], messageId: hello.id });
+      else await turnAway(deps, socket, { ...refusals[decision.reason], messageId: hello.id });
       return undefined;
     }
     if (await deps.gateways.update(gatewayId, decision.update)) {

@@ -70,9 +70,20 @@ export async function refuse(
   return undefined;
 }
 
+/** Refuses what no later frame can mend, and ends the connection, which may be one that no row tells of. */
+export async function turnAway(
+  deps: FrameDeps,
+  socket: Socket,
+  problem: Parameters<typeof refuse>[2],
+): Promise<undefined> {
+  await refuse(deps, socket, problem);
+  await deps.connections.close(socket.connectionId);
+  return undefined;
+}
+
 /**
  * The gateway's item if this connection is the one that reaches it. A superseded one is told so, one without a
- * route is asked to send its hello again (`NO_ROUTE`), one of a revoked gateway is refused.
+ * route is asked to send its hello again (`NO_ROUTE`), one of a revoked gateway is refused and closed.
  */
 export async function requireLive(
   deps: FrameDeps & { gateways: GatewayStore },
@@ -92,7 +103,7 @@ export async function requireLive(
     case 'no-route':
       return refuse(deps, socket, { code: 'NO_ROUTE', message: 'send hello first', messageId });
     case 'refused':
-      return refuse(deps, socket, {
+      return turnAway(deps, socket, {
         code: 'REVOKED',
         message: 'this gateway or its key was revoked',
         messageId,

@@ -87,6 +87,7 @@ const events: Record<string, (item: CommandItem) => CommandEvent> = {
   'hello, other journal': () => ({ type: 'reconcile', at, journalId: 'j2', staleGrant: false }),
   expiry: (item) => ({ type: 'tick', at: item.expiresAt, online: true }),
   'time-out': (item) => ({ type: 'tick', at: at + item.timeoutMs + timeoutGraceMs, online: true }),
+  revoked: () => ({ type: 'revoked', at }),
 };
 
 /** For kinds that may run twice; where those that must not differ, they stand behind a slash. */

@@ -31,6 +31,8 @@ const allowed: Record<string, string[]> = {
     'dynamodb:Query on {home/TablesGateways.Arn}/index/byTenant',
     'dynamodb:BatchGetItem GetItem on {home/TablesStatus.Arn}',
     'dynamodb:GetItem on {home/TablesInventory.Arn}',
+    'dynamodb:GetItem PutItem on {home/TablesCommands.Arn}',
+    'dynamodb:Query on {home/TablesCommands.Arn}/index/open',
     `ssm:GetParametersByPath on ${cellDirectory}`,
     `lambda:InvokeFunction on ${deliver1}`,
     `lambda:InvokeFunction on ${deliver2}`,
@@ -110,11 +112,13 @@ const allowed: Record<string, string[]> = {
     'dynamodb:GetItem PutItem on {home/TablesCommands.Arn}',
     'dynamodb:Query on {home/TablesCommands.Arn}/index/open',
     `execute-api:ManageConnections on ${connections('POST')}`,
+    `execute-api:ManageConnections on ${connections('DELETE')}`,
   ],
   'cell-1/Credentials': [
     'dynamodb:GetItem on {home/TablesGateways.Arn}',
     'sts:AssumeRole on {cell-1/AgentStorageRole.Arn}',
     `execute-api:ManageConnections on ${connections('POST')}`,
+    `execute-api:ManageConnections on ${connections('DELETE')}`,
   ],
   'cell-1/AgentStorage': [
     's3:AbortMultipartUpload DeleteObject GetObject PutObject on {home/SnapshotsBucket.Arn}/*',
@@ -125,6 +129,7 @@ const allowed: Record<string, string[]> = {
     'dynamodb:GetItem PutItem on {home/TablesInventory.Arn}',
     'dynamodb:GetItem on {home/TablesGateways.Arn}',
     `execute-api:ManageConnections on ${connections('POST')}`,
+    `execute-api:ManageConnections on ${connections('DELETE')}`,
   ],
   'cell-1/Deliver': [
     'dynamodb:DeleteItem GetItem on {cell-1/Connections.Arn}',

@@ -22,7 +22,11 @@ const allowedWildcards = [
     /^execute-api:ManageConnections$/,
     /\/v1\/POST\/@connections\/\*$/,
   ],
-  [/^cell-1\/(Hello|Deliver)$/, /^execute-api:ManageConnections$/, /\/v1\/DELETE\/@connections\/\*$/],
+  [
+    /^cell-1\/(Hello|CommandReports|Credentials|StatusIngest|Deliver)$/,
+    /^execute-api:ManageConnections$/,
+    /\/v1\/DELETE\/@connections\/\*$/,
+  ],
 ] as const;
 
 test('a wildcard is granted to nobody who is not listed', () => {

@@ -233,6 +233,32 @@ describe('a reconnected gateway', () => {
   });
 });
 
+describe('a revocation', () => {
+  const revoked = (item: CommandItem) => transition(item, { type: 'revoked', at: start + 1 });
+
+  it.each([
+    ['QUEUED', repeatable, 'CANCELED'],
+    ['QUEUED', once, 'CANCELED'],
+    ['SENT', repeatable, 'INDETERMINATE'],
+    ['SENT', once, 'CANCELED'],
+    ['ACKED', repeatable, 'INDETERMINATE'],
+    ['ACKED', once, 'INDETERMINATE'],
+    ['RUNNING', once, 'INDETERMINATE'],
+  ] as const)('makes of a %s %s: %s', (state, kind, end) => {
+    const { next } = revoked(inState(state, kind));
+    expect(next).toMatchObject({
+      state: end,
+      endedAt: start + 1,
+      outcome: { status: end, error: { code: 'GONE' } },
+    });
+    expect(next).not.toHaveProperty('openSeq');
+  });
+
+  it('leaves what is final as it is', () => {
+    expect(revoked(inState('SUCCEEDED'))).toEqual({ effects: [] });
+  });
+});
+
 describe('time', () => {
   const tick = (item: CommandItem, at: number, online = true) =>
     transition(item, { type: 'tick', at, online }).next;

@@ -9,12 +9,14 @@ import type { SubscriptionDeps } from '../../../lambda/api/subscriptions.ts';
 import type { TokenDeps } from '../../../lambda/api/tokens.ts';
 import {
   activationCodesTable,
+  commandsTable,
   gatewaysTable,
   inventoryTable,
   statusTable,
   subscriptionsTable,
   tokensTable,
 } from '../../../lambda/aws/tables.ts';
+import { dynamoCommands } from '../../../lambda/commands/dynamo-stores.ts';
 import type { TestDynamo } from '../../support/dynamo.ts';
 
 export const cells: CellEntry[] = ['cell-1', 'cell-2'].map((cellId) => ({
@@ -43,6 +45,7 @@ export async function apiFixture(dynamo: TestDynamo): Promise<ApiFixture> {
     sent: [],
     codes: activationCodesTable(names.ACTIVATION_CODES_TABLE, dynamo.client),
     gateways: gatewaysTable(names.GATEWAYS_TABLE, dynamo.client),
+    commands: dynamoCommands(commandsTable(names.COMMANDS_TABLE, dynamo.client)),
     status: statusTable(names.STATUS_TABLE, dynamo.client),
     inventory: inventoryTable(names.INVENTORY_TABLE, dynamo.client),
     tokens: tokensTable(names.TOKENS_TABLE, dynamo.client),

@@ -156,6 +156,16 @@ describe('revoke', () => {
     expect(api.invoked).toHaveLength(2);
   });
 
+  it('holds although the commands cannot be ended, which the sweeper then does', async () => {
+    await seed('gw-a', 'acme', { grants: { c1: 'j' } });
+    const asked = request('acme', { params: { gatewayId: 'gw-a' } });
+    const commands = { ...api.commands, listOpen: () => Promise.reject(new Error('throttled')) };
+    const { gateway } = await revokeGateway({ ...api, commands }, asked);
+    expect(gateway.status).toBe('revoked');
+    expect(await api.gateways.get({ gatewayId: 'gw-a' })).toMatchObject({ grants: {} });
+    expect(asked.logged.map(({ event }) => event)).toContain('gateway.commands_left');
+  });
+
   it('leaves another tenant’s gateway alone', async () => {
     await seed('gw-c', 'other', { route });
     await expect(

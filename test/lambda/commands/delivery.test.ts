@@ -199,6 +199,16 @@ describe('the sweeper', () => {
     expect(await sweep(broken, Infinity)).toEqual({ gatewayCount: 2, failureCount: 1, finished: true });
   });
 
+  it('ends what a revocation that crashed left open, and posts none of it', async () => {
+    route(5);
+    const id = submit('a');
+    stores.gateways.get(gatewayId)!.status = 'revoked';
+    now += 60_000;
+    await run();
+    expect(command(id)).toMatchObject({ state: 'CANCELED', outcome: { error: { code: 'GONE' } } });
+    expect(sent).toEqual([]);
+  });
+
   it('stops when its time is over and says that it did not finish', async () => {
     submit('a');
     now += 60_000;

@@ -29,7 +29,7 @@ export class AgentStorageRole extends Construct {
     const everyObject = `${Stack.of(bucket).exportValue(bucket.bucketArn)}/*`;
     this.role.addToPolicy(
       new PolicyStatement({
-        actions: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload'],
+        actions: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject'],
         resources: [everyObject],
       }),
     );

@@ -82,7 +82,7 @@ function storagePolicy(plans: readonly StackPlan[]): PolicyDocument {
     Statement: [
       {
         Effect: 'Allow',
-        Action: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload'],
+        Action: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject'],
         Resource: buckets.map((bucket) => `arn:aws:s3:::${bucket}/${standalonePrefix}/*`),
       },
       {

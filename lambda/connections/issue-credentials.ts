@@ -111,11 +111,7 @@ function changes(
 ): PolicyStatement[] {
   switch (purpose.kind) {
     case 'snapshot':
-      return [
-        may('PutObject', ''),
-        may('AbortMultipartUpload', ''),
-        may('DeleteObject', folders.intents, folders.pins),
-      ];
+      return [may('PutObject', ''), may('DeleteObject', folders.intents, folders.pins)];
     case 'restore': {
       const pins = keys.pins(literal(purpose.snapshotId));
       return [may('PutObject', pins), may('DeleteObject', pins)];

@@ -121,7 +121,7 @@ const allowed: Record<string, string[]> = {
     `execute-api:ManageConnections on ${connections('DELETE')}`,
   ],
   'cell-1/AgentStorage': [
-    's3:AbortMultipartUpload DeleteObject GetObject PutObject on {home/SnapshotsBucket.Arn}/*',
+    's3:DeleteObject GetObject PutObject on {home/SnapshotsBucket.Arn}/*',
     's3:ListBucket on {home/SnapshotsBucket.Arn}',
   ],
   'cell-1/StatusIngest': [

@@ -25,6 +25,8 @@ const takenOverHint =
 const revokedHint =
   'stop this agent, and activate the gateway again with a new code: ' +
   typed('holdfast-agent activate --server URL --state-dir NEW');
+/** What only comes where the server hears us too; a command may come down a connection that takes nothing up. */
+const answers: ReadonlySet<string> = new Set(['status.ack', 'result.ack', 'creds']);
 /** Rejects that end the gateway's identity. */
 const disowning = new Set(['REVOKED', 'KEY_REPLACED', 'UNKNOWN_GATEWAY']);
 /** Rejects after which this connection is of no use. */
@@ -52,7 +54,7 @@ class Rules extends LinkStep {
       case 'pong':
         return this.heard(event.dialId, true);
       case 'frame':
-        this.heard(event.dialId, false);
+        if (answers.has(event.message.t)) this.heard(event.dialId, false);
         return this.frame(event.dialId, event.message);
     }
   }
@@ -66,6 +68,7 @@ class Rules extends LinkStep {
       if (state.live.answersPings) this.loseLive('half-open: no answer to a ping');
       else this.setLive({ pongBy: undefined });
     }
+    if (state.live && now >= state.live.silentAt) this.loseLive('half-open: no answer to a status');
     if (state.live && now >= state.live.pingAt) {
       this.effects.push({ do: 'ping', dialId: state.live.dialId });
       // An unanswered ping keeps its deadline, however often we ask.
@@ -149,8 +152,10 @@ class Rules extends LinkStep {
         rolloverAt: Math.min(live.rolloverAt, at),
         rolloverCell: (live.cellIndex + 1) % state.cellIds.length,
       });
-    } else if (message.t === 'welcome') this.up(live, message.body);
-    else if (message.t === 'reject') this.rejected(live, message.body);
+    } else if (message.t === 'welcome') {
+      this.setLive(this.patience(message.body));
+      this.up(live, message.body);
+    } else if (message.t === 'reject') this.rejected(live, message.body);
     else if (!live.outdated) this.effects.push({ do: 'deliver', message });
   }
 
@@ -189,6 +194,12 @@ class Rules extends LinkStep {
     this.effects.push({ do: 'up', dialId, epoch, cellId: this.state.cellIds[cellIndex] ?? '', welcome });
   }
 
+  private patience({ heartbeatIntervalMs }: Welcome): Pick<Live, 'silenceMaxMs' | 'silentAt'> {
+    const { silentHeartbeats, pongWithinMs } = this.state.times;
+    const silenceMaxMs = silentHeartbeats * heartbeatIntervalMs + pongWithinMs;
+    return { silenceMaxMs, silentAt: this.event.now + silenceMaxMs };
+  }
+
   private welcomed(attempt: Attempt, welcome: Welcome): void {
     const { state, event } = this;
     const { times } = state;
@@ -204,6 +215,7 @@ class Rules extends LinkStep {
       pingAt: event.now + times.pingEveryMs * event.random,
       pongBy: undefined,
       answersPings: false,
+      ...this.patience(welcome),
       outdated: false,
       helloAgainAt: event.now,
     };
@@ -250,7 +262,8 @@ class Rules extends LinkStep {
   private heard(dialId: number, pong: boolean): void {
     const { live } = this.state;
     if (live?.dialId !== dialId) return;
-    this.setLive({ pongBy: undefined, answersPings: live.answersPings || pong });
+    const silentAt = this.event.now + live.silenceMaxMs;
+    this.setLive({ pongBy: undefined, answersPings: live.answersPings || pong, silentAt });
   }
 
   private stop(): void {

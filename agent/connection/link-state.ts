@@ -14,6 +14,8 @@ export interface LinkTimes {
   drainMs: number;
   pingEveryMs: number;
   pongWithinMs: number;
+  /** Status frames that may go by without any answer of the server. */
+  silentHeartbeats: number;
   /** Growth of the waits ends here: after failures, and after refusals. */
   failureCapMs: number;
   refusalCapMs: number;
@@ -40,6 +42,7 @@ export const linkTimes: LinkTimes = {
   drainMs: 10_000,
   pingEveryMs: minutes,
   pongWithinMs: 20_000,
+  silentHeartbeats: 2,
   failureCapMs: minutes,
   refusalCapMs: 5 * minutes,
   supersededMs: 5 * minutes,
@@ -79,8 +82,11 @@ export interface Live {
   rolloverCell: number;
   pingAt: number;
   pongBy: number | undefined;
-  /** Whether this peer answers pings: only then does silence mean anything. */
+  /** Whether this peer answers pings: only then does an unanswered one mean anything. */
   answersPings: boolean;
+  /** How long no answer at all may come: each status has one, whoever answers pings or not. */
+  silenceMaxMs: number;
+  silentAt: number;
   /** A newer connection of our own took over; it is not welcomed yet. */
   outdated: boolean;
   /** Not before this time is a hello repeated on request. */
@@ -170,6 +176,7 @@ export function nextWakeAt(state: LinkState): number | undefined {
     rollover,
     live?.pingAt,
     live?.pongBy,
+    live?.silentAt,
   ];
   const due = times.filter((time) => time !== undefined);
   return due.length ? Math.min(...due) : undefined;

@@ -46,7 +46,7 @@ class Bench {
     this.give({ type: 'opened', dialId: attempt.dialId });
     const welcome = {
       gatewayId: 'g',
-      heartbeatIntervalMs: 5_000,
+      heartbeatIntervalMs: 300_000,
       reconnectWindowMs: 40_000,
       serverTime: serverTime ?? t0 + this.now,
     };
@@ -227,12 +227,26 @@ describe('the connection in use', () => {
     expect(bench.has('close')).toBe(true);
   });
 
-  it('does not hold silence against a peer that never answers pings', () => {
-    const { bench } = connected();
-    for (let i = 0; i < 10; i++) {
+  it('does not hold unanswered pings against a peer that answers none, but does answer statuses', () => {
+    const { bench, dialId, epoch } = connected();
+    for (let i = 0; i < 60; i++) {
       bench.wake();
       expect(bench.has('down')).toBe(false);
+      if (i % 10 === 0) bench.frame('status.ack', { bootId: 'b', seq: i, receivedAt: t0 }, dialId, epoch);
     }
+  });
+
+  it('notices a half-open connection that never had a ping answered by two unanswered statuses', () => {
+    const { bench, dialId, epoch } = connected();
+    do {
+      // What comes down all the same says nothing of what goes up.
+      bench.frame('cmd.cancel', { commandId: 'a' }, dialId, epoch);
+      bench.wake();
+    } while (!bench.has('down') && bench.now < 60 * minute);
+    expect(bench.only('down').reason).toMatch(/half-open/);
+    expect(bench.now).toBe(2 * 5 * minute + linkTimes.pongWithinMs);
+    bench.wake();
+    expect(bench.has('dial')).toBe(true);
   });
 });
 

@@ -9,6 +9,8 @@ export interface Sent {
   kind: CommandKind;
   /** Undefined: the cloud knows no such command. */
   state: CommandState | undefined;
+  /** How its outcome is worded, where it is an error. */
+  error?: string | undefined;
 }
 /** What an agent's journal says of a command. */
 export interface Remembered {
@@ -44,8 +46,9 @@ function problemsOf(command: Sent, journals: Journals, restarts: Remembered[]): 
     problems.push(`is ${state}, but ${entry?.status ?? 'has no end'} in the journal`);
   if (state === 'SUCCEEDED' && starts === 0) problems.push('succeeded without a start');
   if (!commandSpecs[kind].idempotent && starts > 1) problems.push(`was started ${starts} times`);
-  const mayBeUnknown = kind === 'snapshot.create' && restarts.some((restart) => overlaps(entry, restart));
-  if (state !== 'SUCCEEDED' && !(state === 'INDETERMINATE' && mayBeUnknown)) problems.push(`ended ${state}`);
+  const wasStopped = kind === 'snapshot.create' && restarts.some((restart) => overlaps(entry, restart));
+  if (state !== 'SUCCEEDED' && !(wasStopped && endsOfStopped.has(state)))
+    problems.push(`ended ${state}: ${command.error ?? 'without a word'}`);
   return problems;
 }
 
@@ -59,7 +62,9 @@ function restartsOf(sent: readonly Sent[], journals: Journals): Map<string, Reme
   return restarts;
 }
 
-/** An agent that restarts ends what it is at, and says that it does not know how far it came. */
+/** What becomes of a snapshot that a restart of its agent meets under way. */
+const endsOfStopped: ReadonlySet<CommandState> = new Set(['FAILED', 'INDETERMINATE']);
+
 const overlaps = (one: Remembered | undefined, other: Remembered): boolean =>
   one?.startedAt !== undefined &&
   other.startedAt !== undefined &&

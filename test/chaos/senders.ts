@@ -104,9 +104,10 @@ export async function readStates(api: ApiClient, sent: readonly Sent[]): Promise
     if (command.state !== undefined && isFinal(command.state)) continue;
     const { gatewayId, commandId } = command;
     try {
-      command.state = (
-        await patiently(() => api.call('getCommand', { params: { gatewayId, commandId } }))
-      ).command.state;
+      const read = () => api.call('getCommand', { params: { gatewayId, commandId } });
+      const { state, outcome } = (await patiently(read)).command;
+      command.state = state;
+      command.error = outcome?.error && `${outcome.error.code}: ${outcome.error.message}`;
     } catch (thrown) {
       if (!(thrown instanceof HoldfastError && thrown.code === 'NOT_FOUND')) throw thrown;
       command.state = undefined;

@@ -3,6 +3,7 @@ import type { Log } from '../../core/log.ts';
 import type { GatewayItem, Route } from '../../core/model.ts';
 import type { DeliverOutcome, Draft } from '../../core/routes/frames.ts';
 import { newestEpoch, repairRoute } from '../../core/routes/route-rules.ts';
+import { errorFields } from '../aws/invocation.ts';
 import type { Cells, Clock, GatewayStore, HolderStore } from './ports.ts';
 import type { Location, Reach } from './reach.ts';
 
@@ -51,7 +52,7 @@ async function hybrid(
   if (!failed) {
     const local = await held(deps, gatewayId);
     const known = await registered(deps, gatewayId).catch((cause: unknown) => {
-      deps.log('warn', 'forwarding.registry-unavailable', { gatewayId, error: String(cause) });
+      deps.log('warn', 'forwarding.registry-unavailable', { gatewayId, ...errorFields(cause) });
       return undefined;
     });
     const location = newest(local, known);
@@ -69,7 +70,7 @@ async function repair(deps: ForwardingDeps, gateway: GatewayItem, route: Route):
     if (update && (await deps.gateways.update(gatewayId, update)))
       deps.log('info', 'forwarding.route-repaired', { gatewayId, cellId: route.cellId, epoch: route.epoch });
   } catch (cause) {
-    deps.log('warn', 'forwarding.repair-failed', { gatewayId, error: String(cause) });
+    deps.log('warn', 'forwarding.repair-failed', { gatewayId, ...errorFields(cause) });
   }
 }
 
@@ -89,7 +90,7 @@ async function found(
   const holder = await asked(deps, gatewayId);
   if (!holder) return undefined;
   const gateway = await deps.gateways.get(gatewayId).catch((cause: unknown) => {
-    deps.log('warn', 'forwarding.registry-unavailable', { gatewayId, error: String(cause) });
+    deps.log('warn', 'forwarding.registry-unavailable', { gatewayId, ...errorFields(cause) });
     return undefined;
   });
   if (!gateway) return holder;
@@ -118,7 +119,7 @@ async function asked({ cells, log }: ForwardingDeps, gatewayId: string): Promise
         const { holder } = await cells.deliver(cellId, { gatewayId, frames: [] });
         return holder && { cellId, ...holder };
       } catch (cause) {
-        log('warn', 'forwarding.cell-silent', { gatewayId, cellId, error: String(cause) });
+        log('warn', 'forwarding.cell-silent', { gatewayId, cellId, ...errorFields(cause) });
         return undefined;
       }
     }),
@@ -143,7 +144,7 @@ const sendThrough =
     try {
       return (await cells.deliver(cellId, { gatewayId, epoch, frames: [...drafts] })).outcome;
     } catch (cause) {
-      log('warn', 'forwarding.send-failed', { gatewayId, cellId, error: String(cause) });
+      log('warn', 'forwarding.send-failed', { gatewayId, cellId, ...errorFields(cause) });
       return 'unknown';
     }
   };

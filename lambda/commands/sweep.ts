@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import { transition } from '../../core/commands/machine.ts';
 import { commandShards } from '../../core/commands/submission.ts';
+import { errorFields } from '../aws/invocation.ts';
 import { endCommands } from './end-commands.ts';
 import { deliverOpen, perform, reconcile, type DeliveryDeps } from './delivery.ts';
 
@@ -38,7 +39,7 @@ export async function sweep(deps: DeliveryDeps, deadline: number): Promise<Sweep
           } catch (cause) {
             // One gateway's trouble must not keep the others waiting.
             report.failureCount += 1;
-            deps.log('error', 'sweep.gateway-failed', { gatewayId, error: String(cause) });
+            deps.log('error', 'sweep.gateway-failed', { gatewayId, ...errorFields(cause) });
           }
         }),
       ),

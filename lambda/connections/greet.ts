@@ -3,6 +3,7 @@ import type { GatewayItem, HolderItem, Route } from '../../core/model.ts';
 import type { Draft } from '../../core/routes/frames.ts';
 import { holds } from '../../core/routes/guarded-update.ts';
 import { decideHello, holderIs, loseRoute, putHolder } from '../../core/routes/route-rules.ts';
+import { errorFields } from '../aws/invocation.ts';
 import { deliverOpen, reconcile } from '../commands/delivery.ts';
 import type { Cells, CommandStore, GatewayStore, HolderStore } from '../commands/ports.ts';
 import { ownConnection, postDrafts } from '../commands/reach.ts';
@@ -137,7 +138,7 @@ async function supersede(
         then: 'release',
       });
   } catch (cause) {
-    deps.log('warn', 'hello.supersede-failed', { gatewayId: socket.gatewayId, error: String(cause) });
+    deps.log('warn', 'hello.supersede-failed', { gatewayId: socket.gatewayId, ...errorFields(cause) });
   }
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,8 +13,14 @@ export interface LocalCloudOptions {
   /** More context of the CDK application, e.g. `{ heartbeatIntervalMs: 1000 }`. */
   readonly context?: Readonly<Record<string, unknown>>;
   readonly scheduleScale?: number;
+  /** Changes each stack's template before it is booted. */
+  readonly edit?: (template: EditableTemplate, stackName: string) => void;
   /** Kept afterwards; without it a temporary one is made and removed by `stop`. */
   readonly dataDir?: string;
+}
+
+export interface EditableTemplate {
+  Resources: Record<string, { Type: string; Properties: Record<string, unknown> }>;
 }
 
 export interface TestCloud extends LocalCloud {
@@ -30,8 +36,9 @@ const repository = fileURLToPath(new URL('../..', import.meta.url));
 /** Boots the real template in a data directory of its own on free ports. Await `stop()` in afterAll. */
 export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<TestCloud> {
   const context = { cells: options.cells ?? ['cell-1', 'cell-2'], ...options.context };
-  const cdkOutDir = await synthesizeOnce(context);
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'holdfast-local-'));
+  const synthesized = await synthesizeOnce(context);
+  const cdkOutDir = options.edit ? edited(synthesized, join(dataDir, 'cdk.out'), options.edit) : synthesized;
   const logs: LogRecord[] = [];
   const log = (record: LogRecord) => {
     logs.push(record);
@@ -49,6 +56,18 @@ export async function startLocalCloud(options: LocalCloudOptions = {}): Promise<
     removeOwn();
     throw error;
   }
+}
+
+/** A copy of the assembly with changed templates. */
+function edited(fromDir: string, toDir: string, edit: NonNullable<LocalCloudOptions['edit']>): string {
+  cpSync(fromDir, toDir, { recursive: true });
+  for (const name of readdirSync(toDir).filter((each) => each.endsWith('.template.json'))) {
+    const path = join(toDir, name);
+    const template = JSON.parse(readFileSync(path, 'utf8')) as EditableTemplate;
+    edit(template, name.replace('.template.json', ''));
+    writeFileSync(path, JSON.stringify(template));
+  }
+  return toDir;
 }
 
 /** Same sources and context, same assembly: it is synthesized by the first test that asks. */

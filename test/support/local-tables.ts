@@ -10,6 +10,8 @@ export interface LocalTables {
   readonly client: DynamoDBDocumentClient;
   /** Name of the one table whose construct is called so: `Tokens`. */
   named(construct: string): string;
+  /** Name of the function whose construct is called so. */
+  functionNamed(construct: string): string;
   /** Every item of every table, in the order of their text. */
   everything(): Promise<Record<string, string[]>>;
   close(): void;
@@ -44,6 +46,12 @@ export function localTables(cloud: TestCloud): LocalTables {
       );
       if (found.length !== 1) throw new Error(`${found.length} tables are called ${construct}`);
       return found[0]!.name;
+    },
+    functionNamed: (construct) => {
+      const functions = plans.flatMap((plan) => resourcesOf(plan, 'AWS::Lambda::Function'));
+      const found = functions.find(({ logicalId }) => logicalId.startsWith(`${construct}Function`));
+      if (!found) throw new Error(`no function is called ${construct}`);
+      return found.name;
     },
     everything: async () =>
       Object.fromEntries(

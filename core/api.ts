@@ -203,6 +203,7 @@ export interface GatewayView {
   name?: string;
   status: 'active' | 'revoked';
   createdAt: number;
+  /** Disconnected also where a route is left but nothing was heard for 2.5 beats: its cell may be gone. */
   connection: { state: 'connected' | 'disconnected'; cellId?: string; since?: number };
   /** Server's clock at the newest status. */
   lastSeenAt?: number;

@@ -100,7 +100,8 @@ export class HomeStack extends Stack {
       .useTable(this.tables.gateways, 'get', 'batchGet', 'update', 'scan', 'query:byTenant')
       .useTable(this.tables.status, 'get', 'batchGet')
       .useTable(this.tables.inventory, 'get')
-      .useTable(this.tables.commands, 'get', 'put', 'query:open');
+      .useTable(this.tables.commands, 'get', 'put', 'query:open')
+      .setEnv('HEARTBEAT_INTERVAL_MS', this.#deployment.config.heartbeatIntervalMs);
     useCellDirectory(fn);
     useDeliver(fn, this.#deployment.config.cells);
     return fn;

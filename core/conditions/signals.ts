@@ -44,7 +44,9 @@ export function lastHeardAt({ gateway, status }: Pick<SignalInput, 'gateway' | '
 }
 
 /** When the gateway was lost: the earlier of its route's end and 2.5 beats of silence; undefined while it is here. */
-export function lostAt(input: SignalInput): number | undefined {
+export function lostAt(
+  input: Omit<SignalInput, 'limits'> & { limits: Pick<ConditionLimits, 'heartbeatIntervalMs'> },
+): number | undefined {
   const silentAt = lastHeardAt(input) + staleAfterBeats * input.limits.heartbeatIntervalMs;
   const at = input.gateway.route ? silentAt : Math.min(input.gateway.routeLostAt ?? silentAt, silentAt);
   return at <= input.now ? at : undefined;

@@ -6,13 +6,12 @@ import type { ApiRequest } from '../aws/http-handler.ts';
 import { errorFields } from '../aws/invocation.ts';
 import type { invokeFunction } from '../aws/invoke.ts';
 import { endCommands, type EndDeps } from '../commands/end-commands.ts';
-import { noSuchGateway, type ShowDeps } from './show-gateways.ts';
+import { noSuchGateway, viewedAt, type ShowDeps } from './show-gateways.ts';
 
 export interface GatewaysDeps extends ShowDeps {
   readonly cells: CellDirectory;
   readonly commands: EndDeps['commands'];
   readonly invoke: typeof invokeFunction;
-  readonly now: () => number;
 }
 
 export async function renameGateway(
@@ -25,7 +24,7 @@ export async function renameGateway(
     values: { ':name': body.name, ':tenantId': tenantId },
   });
   if (!written.ok) throw noSuchGateway(gatewayId);
-  return { gateway: gatewayView(written.item, await deps.status.get({ gatewayId })) };
+  return { gateway: gatewayView(written.item, await deps.status.get({ gatewayId }), viewedAt(deps)) };
 }
 
 /**
@@ -50,7 +49,7 @@ export async function revokeGateway(
   if (!written.ok) throw noSuchGateway(gatewayId);
   log('info', 'gateway.revoked', { gatewayId, tenantId, by: principal.id });
   await Promise.all([closeEverywhere(deps, request, gatewayId), endOpen(deps, request, gatewayId)]);
-  return { gateway: gatewayView(written.item, await deps.status.get({ gatewayId })) };
+  return { gateway: gatewayView(written.item, await deps.status.get({ gatewayId }), viewedAt(deps)) };
 }
 
 /** The gateway is revoked although this fails; the sweeper comes by and ends what is left. */

@@ -1,4 +1,5 @@
 import { ssmCellDirectory } from '../aws/cell-directory.ts';
+import { wholeNumber } from '../aws/env.ts';
 import { httpHandler } from '../aws/http-handler.ts';
 import { invokeFunction } from '../aws/invoke.ts';
 import { commandsTable, gatewaysTable, inventoryTable, statusTable } from '../aws/tables.ts';
@@ -12,6 +13,7 @@ export const env = [
   'INVENTORY_TABLE',
   'COMMANDS_TABLE',
   'CELL_DIRECTORY_PATH',
+  'HEARTBEAT_INTERVAL_MS',
 ] as const;
 
 export const handler = httpHandler({
@@ -23,6 +25,7 @@ export const handler = httpHandler({
     commands: dynamoCommands(commandsTable(names.COMMANDS_TABLE)),
     cells: ssmCellDirectory(names.CELL_DIRECTORY_PATH),
     invoke: invokeFunction,
+    heartbeatIntervalMs: wholeNumber('HEARTBEAT_INTERVAL_MS', names.HEARTBEAT_INTERVAL_MS),
     now: Date.now,
   }),
   routes: { listGateways, getGateway, renameGateway, revokeGateway, fleetGateways },

@@ -1,6 +1,6 @@
 import type { GatewayView } from '../../core/api.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import { gatewayView } from '../../core/identity/gateway-view.ts';
+import { gatewayView, type ViewedAt } from '../../core/identity/gateway-view.ts';
 import type { GatewayItem } from '../../core/model.ts';
 import type { ApiRequest } from '../aws/http-handler.ts';
 import type { gatewaysTable, inventoryTable, statusTable } from '../aws/tables.ts';
@@ -11,7 +11,15 @@ export interface ShowDeps {
   readonly gateways: ReturnType<typeof gatewaysTable>;
   readonly status: ReturnType<typeof statusTable>;
   readonly inventory: ReturnType<typeof inventoryTable>;
+  readonly heartbeatIntervalMs: number;
+  readonly now: () => number;
 }
+
+/** Now, as far as it matters to what is shown. */
+export const viewedAt = ({ now, heartbeatIntervalMs }: ShowDeps): ViewedAt => ({
+  now: now(),
+  limits: { heartbeatIntervalMs },
+});
 
 /** A page's `next` is its last gateway. */
 const gatewayCursor = /^([\w-]{1,64})$/;
@@ -63,10 +71,11 @@ export async function fleetGateways(deps: ShowDeps, { query }: ApiRequest<'fleet
 async function page(deps: ShowDeps, items: GatewayItem[], ids: string[]): Promise<Page> {
   const statuses = await deps.status.batchGet(items.map(({ gatewayId }) => ({ gatewayId })));
   const statusOf = new Map(statuses.map((status) => [status.gatewayId, status]));
+  const at = viewedAt(deps);
   const order = new Map(ids.map((gatewayId, position) => [gatewayId, position]));
   const gateways = items
     .toSorted((a, b) => (order.get(a.gatewayId) ?? 0) - (order.get(b.gatewayId) ?? 0))
-    .map((gateway) => gatewayView(gateway, statusOf.get(gateway.gatewayId)));
+    .map((gateway) => gatewayView(gateway, statusOf.get(gateway.gatewayId), at));
   return { gateways, next: ids.length === pageCount ? ids.at(-1) : undefined };
 }
 
@@ -81,7 +90,7 @@ export async function getGateway(
     deps.inventory.get({ gatewayId }),
   ]);
   if (gateway?.tenantId !== tenantId) throw noSuchGateway(gatewayId);
-  return { gateway: gatewayView(gateway, status, inventory) };
+  return { gateway: gatewayView(gateway, status, viewedAt(deps), inventory) };
 }
 
 /** Another tenant's gateway answers as one that does not exist. */

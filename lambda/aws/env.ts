@@ -1,4 +1,5 @@
 import { requireEnv, type EnvName } from '../../core/env.ts';
+import { HoldfastError } from '../../core/errors.ts';
 
 /**
  * The variables that a handler declares, by name; CONFIG names the first that is missing. Handlers export the
@@ -12,4 +13,12 @@ export function readEnv<const Names extends readonly EnvName[]>(
     Names[number],
     string
   >;
+}
+
+/** A variable's number. Throws CONFIG with its name where it is none. */
+export function wholeNumber(name: EnvName, value: string): number {
+  if (/^\d{1,9}$/.test(value)) return Number(value);
+  throw new HoldfastError('CONFIG', `environment variable ${name} is "${value}"`, {
+    hint: 'a whole number is expected',
+  });
 }

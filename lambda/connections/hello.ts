@@ -1,6 +1,6 @@
-import { HoldfastError } from '../../core/errors.ts';
 import { ssmCellDirectory } from '../aws/cell-directory.ts';
 import { apiGatewayConnections } from '../aws/connections.ts';
+import { wholeNumber } from '../aws/env.ts';
 import { commandsTable, connectionsTable, gatewaysTable } from '../aws/tables.ts';
 import { webSocketHandler } from '../aws/websocket-handler.ts';
 import { lambdaCells, systemClock } from '../commands/aws-deps.ts';
@@ -42,10 +42,3 @@ export const handler = webSocketHandler<typeof env, Omit<GreetDeps, 'log'>>({
     if (message) await greet(deps, socket, message);
   },
 });
-
-function wholeNumber(name: string, value: string): number {
-  if (/^\d{1,9}$/.test(value)) return Number(value);
-  throw new HoldfastError('CONFIG', `environment variable ${name} is "${value}"`, {
-    hint: 'a whole number is expected',
-  });
-}

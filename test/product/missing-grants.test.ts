@@ -261,7 +261,7 @@ describe.each([
       if (answer) expectDiscreet(answer, row);
       if (row.of === 'AgentStorage') return; // S3 itself says so, to the agent.
       const words = `is not authorized to perform: ${row.action} on resource: `;
-      await until(`the log line of ${row.of}`, 20_000, () => {
+      await until(`the log line of ${row.of}`, 50_000, () => {
         const said = world.cloud.logs.some(({ source, ...fields }) => {
           const resource = JSON.stringify(fields).split(words)[1];
           const isOf = source.startsWith(`holdfast-${row.stack}/`) && source.includes(functionOf(row));

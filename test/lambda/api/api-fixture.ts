@@ -61,6 +61,7 @@ export async function apiFixture(dynamo: TestDynamo): Promise<ApiFixture> {
     },
     localQueueOrigin: undefined,
     random: randomBytes,
+    heartbeatIntervalMs: 300_000,
     now: () => fixture.at,
   };
   return fixture;

@@ -74,6 +74,7 @@ describe('list', () => {
 
 describe('get', () => {
   it('says where a gateway is connected and when it was last heard', async () => {
+    api.at = 3_000;
     await seed('gw-a', 'acme', { route });
     const heartbeat = { bootId: 'b', seq: 1 } as StatusItem['heartbeat'];
     await api.status.put({
@@ -92,6 +93,17 @@ describe('get', () => {
       clockSkewMs: -3,
       heartbeat,
     });
+  });
+
+  it('does not take the route of a cell that died for a connection', async () => {
+    await seed('gw-a', 'acme', { route });
+    const heard = async (at: number) => {
+      api.at = at;
+      return (await getGateway(api, request('acme', { params: { gatewayId: 'gw-a' } }))).gateway.connection;
+    };
+    const lostAt = route.connectedAt + 2.5 * api.heartbeatIntervalMs;
+    expect(await heard(lostAt - 1)).toMatchObject({ state: 'connected' });
+    expect(await heard(lostAt)).toEqual({ state: 'disconnected', since: lostAt });
   });
 
   it.each(['gw-c', 'gw-nobody'])(

@@ -142,6 +142,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
     inventory: source.inventory,
     spool,
     send: (type, body) => link.send(type, body),
+    isPingAnswered: () => link.isPingAnswered,
     now: clocks.now,
     setTimer,
     log,

@@ -119,6 +119,11 @@ export class Link {
     this.cancelTimer?.();
   }
 
+  /** Whether the connection in use has answered a ping: then silence shows within a minute. */
+  get isPingAnswered(): boolean {
+    return this.state.live?.answersPings ?? false;
+  }
+
   view(): LinkView {
     const { live, clockOffsetMs, trouble, retryAt } = this.state;
     return {

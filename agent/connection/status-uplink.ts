@@ -22,6 +22,8 @@ export interface UplinkDeps {
   spool: Spool;
   /** False where there is no connection. */
   send: <T extends 'status' | 'inventory'>(type: T, body: UpstreamBody<T>) => boolean;
+  /** Whether pings show that the connection is whole; where they do not, the answers to statuses have to. */
+  isPingAnswered: () => boolean;
   /** Monotonic, ms. */
   now: () => number;
   setTimer: (run: () => void, delayMs: number) => () => void;
@@ -115,7 +117,7 @@ export class StatusUplink {
   }
 
   private async report(reason: StatusReason): Promise<void> {
-    const { collect, send, spool, now, log } = this.deps;
+    const { collect, send, spool, isPingAnswered, now, log } = this.deps;
     if (this.isUp) await this.reportInventory();
     // What changes while it is collected is news for the next one.
     const wasChanged = this.schedule.isChanged;
@@ -126,7 +128,8 @@ export class StatusUplink {
     });
     const changedMeanwhile = this.schedule.isChanged;
     const before = { ...this.schedule, isChanged: wasChanged };
-    const isSent = send('status', { heartbeat, wantsAck: mustArrive(before, reason) });
+    const wantsAck = mustArrive(before, reason) || !isPingAnswered();
+    const isSent = send('status', { heartbeat, wantsAck });
     if (!isSent) await spool.append(heartbeat);
     this.schedule = onStatus(before, { seq: heartbeat.seq, reason, isSent }, now());
     if (changedMeanwhile) this.schedule = onChange(this.schedule);

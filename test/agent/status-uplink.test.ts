@@ -25,6 +25,7 @@ class Bench {
   inventoryHash = 'h1';
   sent: { type: string; seq?: number; sentAt?: number; hash?: string; wantsAck?: boolean }[] = [];
   timers: { at: number; run: () => void }[] = [];
+  isPingAnswered = true;
   spool!: Spool;
   uplink!: StatusUplink;
 
@@ -44,6 +45,7 @@ class Bench {
         } else this.sent.push({ type, hash: body.inventory.hash });
         return true;
       },
+      isPingAnswered: () => this.isPingAnswered,
       now: () => this.now,
       setTimer: (run, delayMs) => {
         const timer = { at: this.now + delayMs, run };
@@ -187,6 +189,17 @@ it('asks for the answer of what must arrive, and of nothing else', async () => {
     [5, true], // and another
     [6, false],
   ]);
+});
+
+it('asks for the answer of every status while no ping was answered: else nothing would show that nobody hears', async () => {
+  const bench = await new Bench().start();
+  bench.isPingAnswered = false;
+  await bench.up(60 * second);
+  await bench.pass(60 * second);
+  bench.isPingAnswered = true;
+  await bench.pass(60 * second);
+  const asked = bench.sent.filter(({ type }) => type === 'status').map(({ wantsAck }) => wantsAck);
+  expect(asked).toEqual([true, true, false]);
 });
 
 it('keeps what it cannot send and backfills it, oldest first, with the times at which it was made', async () => {

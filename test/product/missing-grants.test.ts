@@ -69,6 +69,13 @@ const first: Removed[] = [
   },
   {
     stack: 'home',
+    of: 'BundleLinks',
+    action: 'dynamodb:GetItem',
+    on: /tablesgateways/i,
+    need: (world) => world.asOperator('linkBundle', { gatewayId: 'gw-1', commandId: 'c1' }),
+  },
+  {
+    stack: 'home',
     of: 'Access',
     action: 'sqs:SendMessage',
     on: /holdfast-alerts-of-acme/,

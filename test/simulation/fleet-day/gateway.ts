@@ -94,6 +94,7 @@ export class Gateway {
       inventory: () => Promise.resolve(settings.inventory),
       spool: memorySpool(),
       send: (type, body) => this.link.send(type, body),
+      isPingAnswered: () => this.link.isPingAnswered,
       now: () => clock.now,
       setTimer: clock.set,
       log: silentLog,

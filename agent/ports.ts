@@ -60,6 +60,8 @@ export interface VolumeService {
   resumeRestore(volumeId: string): Promise<void>;
   /** Of the background, from now on; undefined: no limit of its own. */
   limitRestore(params: { volumeId: string; bandwidthBytesPerSec?: number }): Promise<void>;
+  /** Of the backgrounds together that have no limit of their own, from now on; undefined: none. */
+  scheduleRestores(bytesPerSec: number | undefined): Promise<void>;
   /** The volume is refused from then on until it is restored again. */
   cancelRestore(volumeId: string): Promise<void>;
   /** Resolves when no restore of the volume is running any more. */

@@ -32,7 +32,8 @@ export interface FillerDeps {
   source: SnapshotSource;
   finder: StateFinder;
   persister: Persister;
-  bandwidths: Bandwidth[];
+  /** Those that count now; which ones changes only while it is stopped. */
+  readonly bandwidths: Bandwidth[];
   clock: Clock;
   freeBytes: () => Promise<number | undefined>;
   /** True when everything is restored and durably so. */

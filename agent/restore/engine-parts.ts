@@ -25,6 +25,8 @@ export interface EngineDeps {
   clock: Clock;
   /** Shared by the volumes of this process. */
   sharedBandwidth?: Bandwidth;
+  /** Shared by those of them that have no limit of their own. */
+  scheduledBandwidth?: Bandwidth;
   /** @default eio */
   fetchErrorPolicy?: FetchErrorPolicy;
   /** @default 64 MiB */
@@ -118,7 +120,11 @@ export function makeParts(
     finder,
     persister,
     clock,
-    bandwidths: deps.sharedBandwidth ? [bandwidth, deps.sharedBandwidth] : [bandwidth],
+    get bandwidths() {
+      // A limit that somebody chose for this restore stands above the schedule for all.
+      const chosen = bandwidth.bytesPerSec ? bandwidth : (deps.scheduledBandwidth ?? bandwidth);
+      return deps.sharedBandwidth ? [chosen, deps.sharedBandwidth] : [chosen];
+    },
     freeBytes: () => target.freeBytes(),
     finish: hooks.finish,
     failure: () => barriers.failure,

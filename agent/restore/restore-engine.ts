@@ -144,6 +144,13 @@ export class RestoreEngine {
     await keeper.update({ bandwidthBytesPerSec });
   }
 
+  /** Keeps to limits that changed outside: what is on its way at the old ones is given up. */
+  async restartBackground(): Promise<void> {
+    if (this.#state !== 'restoring') return;
+    await this.#parts.filler.stop();
+    this.startBackground();
+  }
+
   /** Nothing is served any more until the volume is restored again. */
   async cancel(): Promise<void> {
     this.#mustBe('restoring', 'paused');

@@ -16,6 +16,7 @@ export interface RestoreDeps {
   clock: Clock;
   log: Log;
   bandwidth: Bandwidth;
+  scheduledBandwidth: Bandwidth;
   transfers?: Transfers | undefined;
 }
 
@@ -74,11 +75,11 @@ export async function resumeRestore(
 }
 
 function engineDeps(deps: RestoreDeps, { target }: LockedTarget, source: SnapshotSource, volumeId: string) {
-  const { store, clock, bandwidth, log } = deps;
+  const { store, clock, bandwidth, scheduledBandwidth, log } = deps;
   target.writeLateBy(deps.transfers?.lateWriter);
   const onTrouble = ({ code, message }: HoldfastError, block: number) =>
     log('warn', 'restore.trouble', { volumeId, block, code, message });
-  return { target, source, store, clock, sharedBandwidth: bandwidth, onTrouble };
+  return { target, source, store, clock, sharedBandwidth: bandwidth, scheduledBandwidth, onTrouble };
 }
 
 async function letGo({ target, lock }: LockedTarget): Promise<void> {

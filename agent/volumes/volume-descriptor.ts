@@ -18,6 +18,7 @@ export interface VolumeDeps {
   clock: Clock;
   log: Log;
   bandwidth: Bandwidth;
+  scheduledBandwidth: Bandwidth;
   transfers?: Transfers | undefined;
 }
 

@@ -46,6 +46,7 @@ class Volumes implements VolumeService {
   readonly #clock: Clock;
   readonly #snapshots: SnapshotAccess;
   readonly #bandwidth: Bandwidth;
+  readonly #scheduledBandwidth: Bandwidth;
   readonly #volumes = new Map<string, Volume>();
   /** Whose record cannot be read. They are shown as failed, and nothing is done to them. */
   readonly #damaged = new Map<string, HoldfastError>();
@@ -59,6 +60,7 @@ class Volumes implements VolumeService {
     this.#clock = deps.clock ?? systemClock;
     this.#snapshots = new SnapshotAccess(deps.bucketFor, deps.transfers);
     this.#bandwidth = new Bandwidth(this.#clock, deps.bandwidthBytesPerSec);
+    this.#scheduledBandwidth = new Bandwidth(this.#clock);
   }
 
   async start(): Promise<void> {
@@ -171,6 +173,13 @@ class Volumes implements VolumeService {
   resumeRestore = (volumeId: string) => this.#volume(volumeId).resume();
   limitRestore: VolumeService['limitRestore'] = ({ volumeId, bandwidthBytesPerSec }) =>
     this.#volume(volumeId).limit(bandwidthBytesPerSec);
+  async scheduleRestores(bytesPerSec: number | undefined): Promise<void> {
+    if (this.#scheduledBandwidth.bytesPerSec === bytesPerSec) return;
+    this.#scheduledBandwidth.set(bytesPerSec);
+    this.#log('info', 'restore.rescheduled', { bytesPerSec });
+    // One that was removed meanwhile restores nothing.
+    await Promise.allSettled([...this.#volumes.values()].map((volume) => volume.rescheduled()));
+  }
   cancelRestore = (volumeId: string) => this.#volume(volumeId).cancel();
   waitRestored: VolumeService['waitRestored'] = (volumeId, signal) =>
     this.#volume(volumeId).waitRestored(signal);
@@ -190,6 +199,7 @@ class Volumes implements VolumeService {
         clock: this.#clock,
         log: this.#log,
         bandwidth: this.#bandwidth,
+        scheduledBandwidth: this.#scheduledBandwidth,
         transfers: this.#deps.transfers,
       },
       record,

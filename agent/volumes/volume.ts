@@ -102,6 +102,7 @@ export class Volume {
   restore = (p: RestoreParams): Promise<void> => this.#run(() => this.#restore(p));
   pause = (): Promise<void> => this.#run(() => this.#engine().pause());
   resume = (): Promise<void> => this.#run(() => this.#engine().resumeBackground());
+  rescheduled = (): Promise<void> => this.#run(async () => this.#opened?.restore?.engine.restartBackground());
   limit = (bytesPerSec?: number): Promise<void> => this.#run(() => this.#engine().limit(bytesPerSec));
 
   cancel(): Promise<void> {

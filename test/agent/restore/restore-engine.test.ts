@@ -537,6 +537,34 @@ describe('control', () => {
     await Promise.all(both.map(({ engine }) => engine.ended()));
   });
 
+  it('keeps to a schedule for all, unless somebody chose a limit for this restore', async () => {
+    const clock = testClock();
+    const took = async (chosenBytesPerSec?: number) => {
+      const scheduledBandwidth = new Bandwidth(clock, 10 * chunkBytes);
+      const setup = await begin(fullSnapshot(100), { clock, scheduledBandwidth });
+      if (chosenBytesPerSec) await setup.engine.limit(chosenBytesPerSec);
+      const startedAt = clock.now();
+      await restoreAll(setup);
+      return Math.round((clock.now() - startedAt) / 1_000);
+    };
+    expect(await took()).toBeCloseTo(10, -0.5);
+    expect(await took(50 * chunkBytes)).toBeCloseTo(2, -0.5);
+    expect(await took(5 * chunkBytes)).toBeCloseTo(20, -0.5);
+  });
+
+  it('keeps to a schedule that changes while it runs', async () => {
+    const clock = testClock();
+    const scheduledBandwidth = new Bandwidth(clock, 1);
+    const setup = await begin(fullSnapshot(100), { clock, scheduledBandwidth });
+    const startedAt = clock.now();
+    setup.engine.startBackground();
+    await clock.sleep(1_000);
+    scheduledBandwidth.set(50 * chunkBytes);
+    await setup.engine.restartBackground();
+    expect(await setup.engine.ended()).toBe('restored');
+    expect(clock.now() - startedAt).toBeLessThan(5_000);
+  });
+
   it('keeps the background within its bandwidth', async () => {
     const clock = testClock();
     const setup = await begin(fullSnapshot(100), {

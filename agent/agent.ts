@@ -1,12 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { HoldfastError } from '../core/errors.ts';
-import type { Log } from '../core/log.ts';
+import type { Log, LogLevel } from '../core/log.ts';
 import type { Downstream } from '../core/messages.ts';
 import { redactor } from '../core/redact.ts';
 import { CommandJournal, journalFileName } from './commands/command-journal.ts';
 import { CommandRunner } from './commands/command-runner.ts';
 import { makeExecutors } from './commands/executors.ts';
+import { configurationFileName } from './configuration/configuration-keeper.ts';
+import { followConfiguration } from './configuration/follow-configuration.ts';
 import { CredentialBroker } from './connection/credential-broker.ts';
 import { signDialToken } from './connection/dial-token.ts';
 import { linkMemoryFileName, linkMemoryWriter, loadLinkMemory } from './connection/link-memory.ts';
@@ -23,6 +25,7 @@ import { LogRing, logToAll } from './diagnostics/log-ring.ts';
 import { cellsInOrder, identityFileName, keyFileName, loadIdentity } from './identity/gateway-identity.ts';
 import { loadGatewayKey, privatePart } from './identity/gateway-key.ts';
 import { controlSocketPath, stateDirectories, type StateDirectory } from './state/state-directory.ts';
+import type { VolumeInfo } from './ports.ts';
 import { openSpool } from './status/spool.ts';
 import { makeStatusSource } from './connection/status-source.ts';
 import { agentVersion } from './version.ts';
@@ -41,6 +44,8 @@ export interface AgentOptions {
   metricsPort?: number;
   /** Of all restores' backgrounds together. */
   restoreBytesPerSec?: number;
+  /** The configuration's; undefined: it names none. */
+  setLogLevel?: (level: LogLevel | undefined) => void;
   /** Asks for the end of this agent and a new one in its place. */
   requestRestart: () => void;
 }
@@ -50,6 +55,9 @@ export interface RunningAgent {
   /** Says goodbye, ends what runs, closes the volumes. */
   close(): Promise<void>;
 }
+
+/** What people look at while it lasts: it is reported more often. */
+const isAtWork = ({ state, upload }: VolumeInfo): boolean => state === 'restoring' || upload !== undefined;
 
 const setTimer = (run: () => void, delayMs: number): (() => void) => {
   const timer = setTimeout(run, delayMs);
@@ -120,7 +128,12 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
       signToken: (dial) =>
         signDialToken(key, { ...dial, gatewayId: identity.gatewayId, keyGeneration: identity.keyGeneration }),
       remember: linkMemoryWriter(memoryPath),
-      hello: () => ({ bootId, journalId: journal.journalId, agentVersion }),
+      hello: () => ({
+        bootId,
+        journalId: journal.journalId,
+        agentVersion,
+        configVersion: configuration.version,
+      }),
     },
   );
   const { serverTime } = link;
@@ -136,13 +149,21 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
     bandwidthBytesPerSec: options.restoreBytesPerSec,
     log,
   });
-  const source = makeStatusSource({ bootId, volumes, spool, link, startedAt });
+  const source = makeStatusSource({
+    bootId,
+    volumes,
+    spool,
+    link,
+    startedAt,
+    intervalMs: () => uplink.intervalMs,
+  });
   const uplink = new StatusUplink({
     collect: source.heartbeat,
     inventory: source.inventory,
     spool,
     send: (type, body) => link.send(type, body),
     isPingAnswered: () => link.isPingAnswered,
+    isBusy: () => runner.runningIds.length > 0 || volumes.list().some(isAtWork),
     now: clocks.now,
     setTimer,
     log,
@@ -181,6 +202,19 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
     log,
   });
 
+  const configuration = await followConfiguration({
+    path: state.file(configurationFileName),
+    gatewayId: identity.gatewayId,
+    volumes,
+    uplink,
+    setLogLevel: options.setLogLevel,
+    report: (report) => link.send('state.reported', report),
+    serverTime,
+    setTimer,
+    log,
+  });
+  open.defer(() => configuration.stop());
+
   function route(message: Downstream): void {
     switch (message.t) {
       case 'cmd':
@@ -190,6 +224,10 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
         return void ready.promise.then(() => runner.handle(message));
       case 'status.ack':
         return void uplink.acked(message.body, bootId).catch(() => undefined);
+      case 'state.desired':
+        return void configuration.desired(message.body);
+      case 'watch':
+        return uplink.watch(message.body);
       case 'creds':
         return broker.answered(message.body);
       default:
@@ -233,6 +271,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
     connection: link.view(),
     commands: { running: runner.runningIds, journalId: journal.journalId },
     spool: { count: spool.count, dropped: spool.dropped },
+    configuration: configuration.state,
     volumes: volumes.list(),
   });
   const control = await serveControl(

@@ -3,14 +3,17 @@ import { bytesText, durationText, percentText, timeText } from '../core/readable
 import type { GatewayView } from '../core/api.ts';
 import { addDiagnoseCommand } from './diagnose-command.ts';
 import { fields, table } from './output.ts';
-import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
+import { addConfigurationCommands } from './configuration-commands.ts';
+import { apiCommand, commandGroup, type Session } from './program.ts';
+import { watchGateway, type WatchDeps } from './watch-gateway.ts';
 
-export function addGatewayCommands(program: Command, deps: CliDeps): void {
+export function addGatewayCommands(program: Command, deps: WatchDeps): void {
   const group = commandGroup(program, 'gateways', 'the gateways of a tenant', [
     'gateways list',
     'gateways show gw-7x2k',
     'gateways rename gw-7x2k "Oslo 1"',
     'gateways diagnose gw-7x2k',
+    'gateways configure gw-7x2k --set log-level=debug',
   ]);
   apiCommand(group, 'list', 'list gateways with their connection and last status', deps, [
     'gateways list',
@@ -26,12 +29,23 @@ export function addGatewayCommands(program: Command, deps: CliDeps): void {
     show({ gateways }, () => gatewayTable(gateways, { now: deps.now(), toType }));
   });
 
-  apiCommand(group, 'show <gateway>', 'show one gateway: connection, status, volumes, inventory', deps, [
-    'gateways show gw-7x2k',
-  ]).run(async ({ api, deps, show }, gatewayId) => {
-    const { gateway } = await api.call('getGateway', { params: { gatewayId: gatewayId ?? '' } });
-    show({ gateway }, () => gatewayText(gateway, deps.now()));
-  });
+  const showOne = apiCommand(
+    group,
+    'show <gateway>',
+    'show one gateway: connection, status, volumes, inventory',
+    deps,
+    ['gateways show gw-7x2k', 'gateways show gw-7x2k --watch'],
+  );
+  showOne
+    .option('--watch', 'go on until Ctrl-C; the gateway reports every few seconds meanwhile')
+    .run(async (session, gatewayId = '') => {
+      const text = (gateway: GatewayView) => gatewayText(gateway, deps.now());
+      if (showOne.opts<{ watch?: boolean }>().watch) return watchGateway(session, deps, gatewayId, text);
+      const { gateway } = await session.api.call('getGateway', { params: { gatewayId } });
+      session.show({ gateway }, () => text(gateway));
+    });
+
+  addConfigurationCommands(group, deps);
 
   apiCommand(group, 'rename <gateway> <name>', 'give a gateway another name', deps, [
     'gateways rename gw-7x2k "Oslo 1"',

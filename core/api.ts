@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { commandKinds } from './command-kinds.ts';
+import { configurationSchema } from './configuration/configuration.ts';
+import type { ConfigurationView } from './configuration/configuration-view.ts';
 import { diagnosticsFolder } from './diagnostics.ts';
 import { limits } from './limits.ts';
 import {
@@ -20,7 +22,8 @@ export const tenantBase = '/v1';
 export const operatorBase = '/operator/v1/tenants/{tenantId}';
 
 /** The function that serves a route: each has a role of its own. */
-export type ApiFunction = 'activation' | 'gateways' | 'commands' | 'diagnostics' | 'alerts' | 'access';
+export type ApiFunction =
+  'activation' | 'gateways' | 'configuration' | 'commands' | 'diagnostics' | 'alerts' | 'access';
 export interface ApiRoute {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   path: string;
@@ -55,6 +58,25 @@ export const apiRoutes = {
     path: `${gateway}/revoke`,
     function: 'gateways',
     role: 'tenant-admin',
+  }),
+  getConfiguration: route({
+    method: 'GET',
+    path: `${gateway}/configuration`,
+    function: 'configuration',
+    role: 'tenant-read',
+  }),
+  putConfiguration: route({
+    method: 'PUT',
+    path: `${gateway}/configuration`,
+    function: 'configuration',
+    role: 'tenant-admin',
+  }),
+  /** Who looks at a gateway says so now and then: for a while it reports faster. */
+  watchGateway: route({
+    method: 'POST',
+    path: `${gateway}/watch`,
+    function: 'configuration',
+    role: 'tenant-read',
   }),
   submitCommand: route({
     method: 'POST',
@@ -171,6 +193,12 @@ export const requests = {
     ttlMs: z.number().int().min(limits.ttlMinMs).max(limits.activationCodeTtlMs).optional(),
   }),
   renameGateway: z.strictObject({ name: z.string().min(1).max(80) }),
+  /** `ifVersion`: CONFLICT unless this version is the desired one; 0: unless there is none. */
+  putConfiguration: z.strictObject({
+    configuration: configurationSchema,
+    ifVersion: z.number().int().nonnegative().optional(),
+  }),
+  watchGateway: z.strictObject({}),
   submitCommand: z.strictObject({
     kind: z.enum(commandKinds),
     params: z.record(z.string(), z.json()).default({}),
@@ -239,6 +267,10 @@ export interface Answers {
   getGateway: { gateway: GatewayView };
   renameGateway: { gateway: GatewayView };
   revokeGateway: { gateway: GatewayView };
+  getConfiguration: { configuration: ConfigurationView };
+  putConfiguration: { configuration: ConfigurationView };
+  /** `isReached`: it was told to report each `everyMs` for `forMs`. */
+  watchGateway: { isReached: boolean; everyMs: number; forMs: number };
   submitCommand: { command: CommandView };
   listCommands: { commands: CommandView[]; next?: string };
   getCommand: { command: CommandView };

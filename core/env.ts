@@ -10,6 +10,7 @@ export const envNames = [
   'ACTIVATION_CODES_TABLE',
   'TOKENS_TABLE',
   'SUBSCRIPTIONS_TABLE',
+  'CONFIGURATIONS_TABLE',
   'CONNECTIONS_TABLE',
   'SNAPSHOT_BUCKET',
   /** Role that agents' S3 sessions are cut from. */

@@ -37,6 +37,11 @@ export type CredentialPurpose = z.infer<typeof credentialPurposeSchema>;
 
 const commandRef = z.object({ commandId: id, attempt: z.number().int().positive() });
 
+/** How fast, and how long after the last that was heard of them, a gateway reports for those who watch it. */
+export const watchLimits = { everyMinMs: 1_000, everyMaxMs: 60_000, forMaxMs: 5 * 60_000 } as const;
+
+const configVersion = z.number().int().positive();
+
 /** Agent → cloud. */
 export const upstreamBodies = {
   hello: z.object({
@@ -45,6 +50,8 @@ export const upstreamBodies = {
     journalId: id,
     agentVersion: z.string().max(32),
     sentAt: unixMs,
+    /** Version of the configuration that is in force; absent: none was ever set. */
+    configVersion: configVersion.optional(),
   }),
   bye: z.object({ reason: text }),
   status: z.object({
@@ -57,6 +64,11 @@ export const upstreamBodies = {
   'cmd.ack': commandRef.extend({ journalId: id }),
   'cmd.progress': commandRef.extend({ fraction: storableNumber.min(0).max(1), note: text.optional() }),
   'cmd.result': commandRef.extend({ outcome: outcomeSchema, startedAt: unixMs, endedAt: unixMs }),
+  'state.reported': z.object({
+    version: configVersion,
+    outcome: z.enum(['applied', 'refused']),
+    problems: z.array(text).max(8).optional(),
+  }),
   'creds.get': z.object({ requestId: id, purpose: credentialPurposeSchema }),
   reject: z.object({ messageId: z.string().max(64).optional(), code, message: text }),
 } as const;
@@ -91,6 +103,13 @@ export const downstreamBodies = {
   'cmd.go': commandRef,
   'cmd.cancel': z.object({ commandId: id }),
   'result.ack': commandRef,
+  /** Judged by the agent, so that one which is too old for a setting can say so. */
+  'state.desired': z.object({ version: configVersion, configuration: z.record(z.string(), z.json()) }),
+  /** Somebody looks: one status each `everyMs`, for so long and no longer. */
+  watch: z.object({
+    everyMs: z.number().int().min(watchLimits.everyMinMs).max(watchLimits.everyMaxMs),
+    forMs: z.number().int().positive().max(watchLimits.forMaxMs),
+  }),
   creds: z.object({
     requestId: id,
     credentials: z

@@ -1,4 +1,5 @@
 import type { CommandKind } from './command-kinds.ts';
+import type { Configuration } from './configuration/configuration.ts';
 import type { CommandOutcome } from './messages.ts';
 import type { Heartbeat, Inventory } from './status.ts';
 
@@ -33,6 +34,27 @@ export interface GatewayItem {
   commandCounter: number;
   /** commandId → journalId that may run it; at most 8. */
   grants: Record<string, string>;
+  /** The configuration's version that the gateway has not answered yet, as far as is known. */
+  configPending?: number;
+}
+
+/** Configurations table: pk `gatewayId`; there is none before the first is set. */
+export interface ConfigurationItem {
+  gatewayId: string;
+  tenantId: string;
+  /** Of what is desired; only goes up, from 1. */
+  version: number;
+  configuration: Configuration;
+  /** Who set which version, newest last, at most 20. */
+  changes: { version: number; at: number; by: Principal }[];
+  /** What the gateway said last, and over which connection. */
+  reported?: {
+    version: number;
+    outcome: 'applied' | 'refused';
+    problems?: string[];
+    at: number;
+    epoch: number;
+  };
 }
 
 export interface Route {

@@ -60,6 +60,8 @@ export const heartbeatSchema = z.object({
   filesystems: z.array(filesystemStatusSchema).max(8),
   volumes: z.array(volumeStatusSchema).max(16),
   inventoryHash: z.string().max(64).optional(),
+  /** The longest time to the next one, while there is a connection. */
+  intervalMs: count.max(9 * 60_000).optional(),
   /** Heartbeats that a full spool dropped since the agent started. */
   droppedHeartbeats: count.optional(),
 });

@@ -63,6 +63,7 @@ export class CellStack extends Stack {
         'creds.get': posting.credentials,
         status: posting.statusIngest,
         inventory: posting.statusIngest,
+        'state.reported': posting.statusIngest,
         $default: posting.fallback,
       },
     });
@@ -155,6 +156,7 @@ export class CellStack extends Stack {
       .useTable(tables.gateways, 'get', 'update')
       .useTable(this.#connections, 'get', 'update', 'delete')
       .useTable(tables.commands, 'get', 'put', 'query:open')
+      .useTable(tables.configurations, 'get', 'update')
       .setEnv('CELL_ID', this.#props.cellId)
       .setEnv('HEARTBEAT_INTERVAL_MS', config.heartbeatIntervalMs)
       .setEnv('RECONNECT_WINDOW_MS', config.reconnectWindowMs)
@@ -196,7 +198,8 @@ export class CellStack extends Stack {
     })
       .useTable(tables.status, 'get', 'put')
       .useTable(tables.inventory, 'get', 'put')
-      .useTable(tables.gateways, 'get')
+      .useTable(tables.configurations, 'get', 'update')
+      .useTable(tables.gateways, 'get', 'update')
       .setEnv('CELL_ID', this.#props.cellId);
   }
 

@@ -4,6 +4,7 @@ export const handlerEntries = {
   Activation: 'lambda/api/activation.ts',
   Gateways: 'lambda/api/gateways.ts',
   Access: 'lambda/api/access.ts',
+  Configuration: 'lambda/configuration/api.ts',
   Commands: 'lambda/commands/api.ts',
   Sweeper: 'lambda/commands/sweeper.ts',
   Deliver: 'lambda/commands/deliver.ts',

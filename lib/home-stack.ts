@@ -44,6 +44,7 @@ export class HomeStack extends Stack {
       functions: {
         activation: this.#activation(),
         gateways: this.#gateways(),
+        configuration: this.#configuration(),
         commands: this.#commands(),
         diagnostics: this.#bundleLinks(),
         alerts: this.#alerts(),
@@ -104,6 +105,20 @@ export class HomeStack extends Stack {
       .setEnv('HEARTBEAT_INTERVAL_MS', this.#deployment.config.heartbeatIntervalMs);
     useCellDirectory(fn);
     useDeliver(fn, this.#deployment.config.cells);
+    return fn;
+  }
+
+  #configuration(): HoldfastFunction {
+    const { config } = this.#deployment;
+    const fn = this.#function('Configuration', {
+      handler: 'Configuration',
+      description: 'Shows and sets what gateways are set to, and tells them',
+    })
+      .useTable(this.tables.gateways, 'get', 'update')
+      .useTable(this.tables.configurations, 'get', 'update')
+      .setEnv('FORWARDING_MODE', config.forwardingMode);
+    useCellDirectory(fn);
+    useDeliver(fn, config.cells);
     return fn;
   }
 

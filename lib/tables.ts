@@ -14,6 +14,7 @@ import type {
   ActivationCodeItem,
   AlertItem,
   CommandItem,
+  ConfigurationItem,
   GatewayItem,
   HolderItem,
   InventoryItem,
@@ -106,6 +107,10 @@ export class HomeTables extends Construct {
       { name: 'byTime', sortKey: 'createdAt', projection: 'all' },
       { name: 'openByShard', partitionKey: 'openShard', sortKey: 'dueAt', projection: 'keys' },
     ],
+  });
+  readonly configurations = createTable<ConfigurationItem>(this, 'Configurations', {
+    envName: 'CONFIGURATIONS_TABLE',
+    partitionKey: 'gatewayId',
   });
   readonly status = createTable<StatusItem>(this, 'Status', {
     envName: 'STATUS_TABLE',

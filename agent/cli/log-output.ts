@@ -7,12 +7,12 @@ export const logLevels = ['debug', 'info', 'warn', 'error'] as const satisfies L
 export function logTo(
   write: (line: string) => void,
   now: () => number,
-  { format, level }: { format: (typeof logFormats)[number]; level: LogLevel },
+  { format, level }: { format: (typeof logFormats)[number]; level: LogLevel | (() => LogLevel) },
 ): Log {
   const log = format === 'json' ? jsonLog(write, now) : prettyLog(write, now);
-  const least = logLevels.indexOf(level);
+  const least = () => logLevels.indexOf(typeof level === 'function' ? level() : level);
   return (at, event, fields) => {
-    if (logLevels.indexOf(at) >= least) log(at, event, fields);
+    if (logLevels.indexOf(at) >= least()) log(at, event, fields);
   };
 }
 

@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import { HoldfastError } from '../../core/errors.ts';
+import type { LogLevel } from '../../core/log.ts';
 import type { AgentOptions } from '../agent.ts';
 import { openStateDirectory } from '../state/state-directory.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
@@ -30,7 +31,11 @@ export const addRunCommand: AddCommands = (program, cli) => {
     .option('--restore-bandwidth <size>', 'bytes per second of all restores’ background, e.g. 50MiB')
     .option('--metrics-port <port>', 'serve Prometheus metrics on this port of 127.0.0.1')
     .addOption(new Option('--log <format>', 'default: pretty on a terminal, else json').choices(logFormats))
-    .addOption(new Option('--log-level <level>', 'least level').choices(logLevels).default('info'))
+    .addOption(
+      new Option('--log-level <level>', 'least level, until the gateway’s configuration names one')
+        .choices(logLevels)
+        .default('info'),
+    )
     .addHelpText(
       'after',
       '\nBehind a proxy set HTTPS_PROXY; for a certificate authority of your own set NODE_EXTRA_CA_CERTS.\n' +
@@ -41,9 +46,10 @@ export const addRunCommand: AddCommands = (program, cli) => {
 
 async function run(options: RunOptions, cli: CliContext): Promise<void> {
   const { checkIntervalMs, metricsPort, restoreBytesPerSec } = parsed(options);
+  let configuredLevel: LogLevel | undefined;
   const log = logTo((line) => cli.stderr(`${line}\n`), cli.now, {
     format: options.log ?? (cli.interactive ? 'pretty' : 'json'),
-    level: options.logLevel,
+    level: () => configuredLevel ?? options.logLevel,
   });
   let restarting = true;
   while (restarting) {
@@ -59,6 +65,7 @@ async function run(options: RunOptions, cli: CliContext): Promise<void> {
         checkIntervalMs,
         metricsPort,
         restoreBytesPerSec,
+        setLogLevel: (level) => (configuredLevel = level),
         requestRestart: () => restart.resolve('restart'),
       });
       restarting = (await Promise.race([restart.promise, aborted(cli.signal)])) === 'restart';

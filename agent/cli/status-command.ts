@@ -1,3 +1,4 @@
+import { bytesText, durationText } from '../../core/readable.ts';
 import type { AgentView } from '../control/agent-methods.ts';
 import { callAgent } from '../control/control-client.ts';
 import type { AddCommands } from './cli-context.ts';
@@ -23,6 +24,18 @@ function disconnectedText({ trouble, retryInMs }: AgentView['connection']): stri
   return `none (${trouble ?? 'not tried yet'}), ${next}`;
 }
 
+function configurationText(configuration: AgentView['configuration']): string {
+  const { version, refused, restoreBytesPerSec } = configuration;
+  const parts = [
+    version === 0 ? 'none was set' : `version ${version}`,
+    `status each ${durationText(configuration.heartbeatIntervalMs)}`,
+    restoreBytesPerSec && `restores at ${bytesText(restoreBytesPerSec)}/s`,
+    configuration.isMaintenance && 'maintenance now',
+    refused && `version ${refused.version} refused: ${refused.problems.join('; ')}`,
+  ];
+  return parts.filter(Boolean).join(', ');
+}
+
 function statusText(view: AgentView): string {
   const { connection, spool, commands } = view;
   const rtt = connection.rttMs === undefined ? '' : `, round trip ${Math.round(connection.rttMs)} ms`;
@@ -34,8 +47,9 @@ function statusText(view: AgentView): string {
       connection.connected ? `to cell ${connection.cellId}${rtt}` : disconnectedText(connection),
     ],
     ['commands', commands.running.length ? `running ${commands.running.join(', ')}` : 'none running'],
+    ['configuration', configurationText(view.configuration)],
     ['spool', `${spool.count} status waiting, ${spool.dropped} dropped`],
   ];
-  const head = lines.map(([name, value]) => `${`${name}:`.padEnd(12)} ${value}\n`).join('');
+  const head = lines.map(([name, value]) => `${`${name}:`.padEnd(15)} ${value}\n`).join('');
   return `${head}\n${volumeTable(view.volumes)}`;
 }

@@ -1,15 +1,23 @@
 /**
- * When a status goes up, pure. One at each interval; a change goes at once while the bucket has tokens (`burst`
+ * When a status goes up, pure. One at each interval, more often while something runs or somebody watches; a change goes at once while the bucket has tokens (`burst`
  * saved up, one regained a minute) and is repeated until it is acknowledged: losing it would hide a failure for a
  * whole interval.
  */
 export interface StatusSchedule {
-  intervalMs: number;
+  /** The server's, by its welcome. */
+  serverIntervalMs: number;
+  /** The gateway's own, by its configuration: stands above the server's. */
+  ownIntervalMs: number | undefined;
+  /** Somebody looks until then, and says so again if it is for longer. */
+  watch: { everyMs: number; until: number } | undefined;
   burst: number;
   tokens: number;
   /** When the bucket was last filled. */
   filledAt: number;
-  beatAt: number;
+  /** When the last one was made. */
+  madeAt: number;
+  /** A connection has just come up: it is told at once. */
+  isBeatOwed: boolean;
   /** Something changed that no status has carried yet. */
   isChanged: boolean;
   /** A status that has to arrive: repeated at `retryAt`. */
@@ -19,17 +27,22 @@ export interface StatusSchedule {
 export type StatusReason = 'interval' | 'change' | 'retry';
 
 const defaultIntervalMs = 300_000;
+/** While something runs: often enough to see it move, and still few beside what it does itself. */
+const busyEveryMs = 15_000;
 const defaultBurst = 5;
 const regainMs = 60_000;
 const retryMs = 10_000;
 const retryMaxMs = 5 * 60_000;
 
 export const newSchedule = (now: number): StatusSchedule => ({
-  intervalMs: defaultIntervalMs,
+  serverIntervalMs: defaultIntervalMs,
+  ownIntervalMs: undefined,
+  watch: undefined,
   burst: defaultBurst,
   tokens: defaultBurst,
   filledAt: now,
-  beatAt: now + defaultIntervalMs,
+  madeAt: now,
+  isBeatOwed: false,
   isChanged: false,
   awaited: undefined,
 });
@@ -38,39 +51,69 @@ export const newSchedule = (now: number): StatusSchedule => ({
 export function onUp(
   schedule: StatusSchedule,
   welcome: { heartbeatIntervalMs: number; changeBurst?: number },
-  now: number,
 ): StatusSchedule {
   const burst = welcome.changeBurst ?? defaultBurst;
   const tokens = Math.min(schedule.tokens, burst);
   return {
     ...schedule,
-    intervalMs: welcome.heartbeatIntervalMs,
+    serverIntervalMs: welcome.heartbeatIntervalMs,
     burst,
     tokens,
-    beatAt: now,
+    isBeatOwed: true,
     awaited: undefined,
   };
 }
 
-/** Without a connection nothing is awaited: the first status of the next one says it all. */
-export const onDown = (schedule: StatusSchedule): StatusSchedule => ({ ...schedule, awaited: undefined });
+/** Without a connection nothing is awaited, and nobody sees: the first status of the next one says it all. */
+export const onDown = (schedule: StatusSchedule): StatusSchedule => ({
+  ...schedule,
+  awaited: undefined,
+  watch: undefined,
+});
+
+/**
+ * `intervalMs` of the gateway's configuration; undefined: it has none. A new one is told at once, because silence is
+ * judged by it.
+ */
+export function onConfigured(schedule: StatusSchedule, intervalMs: number | undefined): StatusSchedule {
+  const next = { ...schedule, ownIntervalMs: intervalMs };
+  return intervalOf(next) === intervalOf(schedule) ? next : onChange(next);
+}
+
+export const onWatch = (
+  schedule: StatusSchedule,
+  { everyMs, forMs }: { everyMs: number; forMs: number },
+  now: number,
+): StatusSchedule => ({ ...schedule, watch: { everyMs, until: now + forMs } });
+
+/** The longest time between two of them. */
+export const intervalOf = ({ ownIntervalMs, serverIntervalMs }: StatusSchedule): number =>
+  ownIntervalMs ?? serverIntervalMs;
+
+function beatAt(schedule: StatusSchedule, now: number, isBusy: boolean): number {
+  const { watch, madeAt, isBeatOwed } = schedule;
+  if (isBeatOwed) return now;
+  const watchedMs = watch && now < watch.until ? watch.everyMs : Infinity;
+  return madeAt + Math.min(intervalOf(schedule), isBusy ? busyEveryMs : Infinity, watchedMs);
+}
 
 export const onChange = (schedule: StatusSchedule): StatusSchedule => ({ ...schedule, isChanged: true });
 
 /** Why a status is due now; undefined: none is. */
-export function dueNow(schedule: StatusSchedule, now: number): StatusReason | undefined {
+export function dueNow(schedule: StatusSchedule, now: number, isBusy: boolean): StatusReason | undefined {
   if (schedule.isChanged && filled(schedule, now).tokens > 0) return 'change';
-  if (now >= schedule.beatAt) return 'interval';
+  if (now >= beatAt(schedule, now, isBusy)) return 'interval';
   if (schedule.awaited && now >= schedule.awaited.retryAt) return 'retry';
   return undefined;
 }
 
-/** When something is due next, if nothing happens. */
-export function nextDueAt(schedule: StatusSchedule, now: number): number {
-  const { beatAt, awaited, isChanged } = schedule;
+/** When to look again, if nothing happens: what begins to run meanwhile is seen then. */
+export function nextLookAt(schedule: StatusSchedule, now: number, isBusy: boolean): number {
+  const { awaited, isChanged } = schedule;
   const { tokens, filledAt } = filled(schedule, now);
   const changeAt = isChanged ? (tokens > 0 ? now : filledAt + regainMs) : Infinity;
-  return Math.min(beatAt, awaited?.retryAt ?? Infinity, changeAt);
+  const beat = beatAt(schedule, now, isBusy);
+  return Math.min(beat, now + busyEveryMs, awaited?.retryAt ?? Infinity, changeAt);
 }
 
 /** Losing the status that is due for this reason would hide something for a whole interval. */
@@ -90,7 +133,8 @@ export function onStatus(
   return {
     ...bucket,
     isChanged: false,
-    beatAt: now + schedule.intervalMs,
+    madeAt: now,
+    isBeatOwed: false,
     awaited: isSent && mustArrive(schedule, reason) ? { seq, retryAt: now + waitMs, tries } : undefined,
   };
 }

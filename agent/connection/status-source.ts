@@ -24,6 +24,8 @@ export function makeStatusSource(parts: {
   volumes: VolumeService;
   spool: Spool;
   link: Link;
+  /** The longest time between two heartbeats. */
+  intervalMs: () => number;
 }): StatusSource {
   const { bootId, startedAt, volumes, spool, link } = parts;
   const collector = createStatusCollector({
@@ -38,6 +40,7 @@ export function makeStatusSource(parts: {
         volumes: volumeStatuses(volumes),
         metrics: connectionMetrics(link),
         droppedHeartbeats: spool.dropped,
+        intervalMs: parts.intervalMs(),
       }),
     inventory: () => collector.inventory(),
     watch: () => collector.watch(volumeStatuses(volumes)),

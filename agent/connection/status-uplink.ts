@@ -4,14 +4,17 @@ import type { Spool } from '../status/spool.ts';
 import type { UpstreamBody } from './link.ts';
 import {
   dueNow,
+  intervalOf,
   mustArrive,
   newSchedule,
-  nextDueAt,
+  nextLookAt,
   onAck,
   onChange,
+  onConfigured,
   onDown,
   onStatus,
   onUp,
+  onWatch,
   type StatusReason,
   type StatusSchedule,
 } from './status-schedule.ts';
@@ -24,6 +27,8 @@ export interface UplinkDeps {
   send: <T extends 'status' | 'inventory'>(type: T, body: UpstreamBody<T>) => boolean;
   /** Whether pings show that the connection is whole; where they do not, the answers to statuses have to. */
   isPingAnswered: () => boolean;
+  /** Something runs here whose progress people want to see. */
+  isBusy: () => boolean;
   /** Monotonic, ms. */
   now: () => number;
   setTimer: (run: () => void, delayMs: number) => () => void;
@@ -47,6 +52,7 @@ export class StatusUplink {
   private readonly inFlight = new Set<string>();
   private inventoryHash: string | undefined;
   private working: Promise<void> | undefined;
+  private isStarted = false;
   private isStopped = false;
   private isUp = false;
 
@@ -55,13 +61,15 @@ export class StatusUplink {
     this.schedule = newSchedule(deps.now());
   }
 
+  /** Nothing is reported before. */
   start(): void {
+    this.isStarted = true;
     this.wake();
   }
 
   up(welcome: { heartbeatIntervalMs: number; changeBurst?: number }): void {
     this.isUp = true;
-    this.schedule = onUp(this.schedule, welcome, this.deps.now());
+    this.schedule = onUp(this.schedule, welcome);
     this.wake();
   }
 
@@ -70,6 +78,23 @@ export class StatusUplink {
     this.inFlight.clear();
     this.cancelBackfill?.();
     this.schedule = onDown(this.schedule);
+    this.wake();
+  }
+
+  /** The longest time between two statuses, ms. */
+  get intervalMs(): number {
+    return intervalOf(this.schedule);
+  }
+
+  /** `intervalMs`: the configuration's; undefined: the server's. */
+  configure(intervalMs: number | undefined): void {
+    this.schedule = onConfigured(this.schedule, intervalMs);
+    this.wake();
+  }
+
+  /** Somebody looks. */
+  watch(watch: { everyMs: number; forMs: number }): void {
+    this.schedule = onWatch(this.schedule, watch, this.deps.now());
     this.wake();
   }
 
@@ -95,12 +120,14 @@ export class StatusUplink {
   }
 
   private wake(): void {
-    if (this.isStopped || this.working) return;
+    if (!this.isStarted || this.isStopped || this.working) return;
     this.cancelTimer?.();
     const now = this.deps.now();
-    const reason = dueNow(this.schedule, now);
+    // Into the spool goes what is needed later, not what somebody would look at now.
+    const isBusy = this.isUp && this.deps.isBusy();
+    const reason = dueNow(this.schedule, now, isBusy);
     if (reason === undefined) {
-      const delayMs = Math.max(1, Math.ceil(nextDueAt(this.schedule, now) - now));
+      const delayMs = Math.max(1, Math.ceil(nextLookAt(this.schedule, now, isBusy) - now));
       this.cancelTimer = this.deps.setTimer(() => this.wake(), delayMs);
       return;
     }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { commandSpecs } from '../../core/command-kinds.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { newestSnapshot } from '../commands/executors.ts';
+import type { ConfigurationState } from '../configuration/follow-configuration.ts';
 import type { LinkView } from '../connection/link.ts';
 import type { BucketFor, VerifyVolumeProgress, VolumeInfo, VolumeService } from '../ports.ts';
 import type { ControlCall, ControlMethod, ControlMethods } from './control-protocol.ts';
@@ -18,6 +19,7 @@ export interface AgentView {
   connection: LinkView;
   commands: { running: string[]; journalId: string };
   spool: { count: number; dropped: number };
+  configuration: ConfigurationState;
   volumes: VolumeInfo[];
 }
 

@@ -15,6 +15,8 @@ export interface ProductParts {
   metrics?: Record<string, number>;
   /** Heartbeats that the spool dropped. */
   droppedHeartbeats?: number;
+  /** The longest time to the next one. */
+  intervalMs?: number;
 }
 
 export interface StatusCollectorDeps {
@@ -63,6 +65,7 @@ export function createStatusCollector(deps: StatusCollectorDeps): StatusCollecto
         filesystems: now.filesystems,
         volumes: parts.volumes,
         ...(inventoryHash !== undefined && { inventoryHash }),
+        ...(parts.intervalMs !== undefined && { intervalMs: parts.intervalMs }),
         ...(parts.droppedHeartbeats !== undefined && { droppedHeartbeats: parts.droppedHeartbeats }),
       };
       latest = { heartbeat, sample: now };

@@ -43,18 +43,28 @@ export function lastHeardAt({ gateway, status }: Pick<SignalInput, 'gateway' | '
   );
 }
 
+/**
+ * The time between two reports by which silence is judged: the gateway's own where it is longer. A shorter one does
+ * not make it count as lost sooner, or a cell that falls silent would look like the loss of its gateways.
+ */
+const beatMs = ({
+  status,
+  limits,
+}: Pick<SignalInput, 'status'> & { limits: Pick<ConditionLimits, 'heartbeatIntervalMs'> }): number =>
+  Math.max(limits.heartbeatIntervalMs, status?.heartbeat.intervalMs ?? 0);
+
 /** When the gateway was lost: the earlier of its route's end and 2.5 beats of silence; undefined while it is here. */
 export function lostAt(
   input: Omit<SignalInput, 'limits'> & { limits: Pick<ConditionLimits, 'heartbeatIntervalMs'> },
 ): number | undefined {
-  const silentAt = lastHeardAt(input) + staleAfterBeats * input.limits.heartbeatIntervalMs;
+  const silentAt = lastHeardAt(input) + staleAfterBeats * beatMs(input);
   const at = input.gateway.route ? silentAt : Math.min(input.gateway.routeLostAt ?? silentAt, silentAt);
   return at <= input.now ? at : undefined;
 }
 
 /** True when nothing may be concluded from the status any more. Judged by the server's clock alone. */
-export const isStale = ({ status, now, limits }: SignalInput): boolean =>
-  !status || now - status.receivedAt > staleAfterBeats * limits.heartbeatIntervalMs;
+export const isStale = (input: SignalInput): boolean =>
+  !input.status || input.now - input.status.receivedAt > staleAfterBeats * beatMs(input);
 
 /** 1 while the gateway cannot be reached, else 0. */
 export const offline = (input: SignalInput): Reading[] => ofGateway(lostAt(input) === undefined ? 0 : 1);

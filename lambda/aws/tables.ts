@@ -2,6 +2,7 @@ import type {
   ActivationCodeItem,
   AlertItem,
   CommandItem,
+  ConfigurationItem,
   GatewayItem,
   HolderItem,
   InventoryItem,
@@ -27,6 +28,8 @@ export const alertsTable = (name: string, client?: Client) =>
   new Table<AlertItem, 'alertKey'>(name, ['alertKey'], client);
 export const commandsTable = (name: string, client?: Client) =>
   new Table<CommandItem, 'gatewayId' | 'commandId'>(name, ['gatewayId', 'commandId'], client);
+export const configurationsTable = (name: string, client?: Client) =>
+  new Table<ConfigurationItem, 'gatewayId'>(name, ['gatewayId'], client);
 export const activationCodesTable = (name: string, client?: Client) =>
   new Table<ActivationCodeItem, 'codeHash'>(name, ['codeHash'], client);
 export const tokensTable = (name: string, client?: Client) =>

@@ -1,14 +1,19 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { CommandItem, GatewayItem, HolderItem } from '../../core/model.ts';
+import type { CommandItem, ConfigurationItem, GatewayItem, HolderItem } from '../../core/model.ts';
 import type { GuardedUpdate } from '../../core/routes/guarded-update.ts';
 import type { Table } from '../aws/table.ts';
 import { pageOf } from './page.ts';
 import { conditionWords, updateWords } from './dynamo-update.ts';
-import type { CommandStore, GatewayStore, HolderStore } from './ports.ts';
+import type { CommandStore, ConfigurationStore, GatewayStore, HolderStore } from './ports.ts';
 
 type ByGateway<Item extends { gatewayId: string }> = Table<Item, 'gatewayId'>;
 
 export const dynamoGateways = (table: ByGateway<GatewayItem>): GatewayStore => ({
+  get: (gatewayId) => table.get({ gatewayId }),
+  update: (gatewayId, change) => guarded(table, gatewayId, change),
+});
+
+export const dynamoConfigurations = (table: ByGateway<ConfigurationItem>): ConfigurationStore => ({
   get: (gatewayId) => table.get({ gatewayId }),
   update: (gatewayId, change) => guarded(table, gatewayId, change),
 });

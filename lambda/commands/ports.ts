@@ -1,4 +1,4 @@
-import type { CommandItem, GatewayItem, HolderItem } from '../../core/model.ts';
+import type { CommandItem, ConfigurationItem, GatewayItem, HolderItem } from '../../core/model.ts';
 import type { DeliverAnswer, DeliverRequest } from '../../core/routes/frames.ts';
 import type { Condition, GuardedUpdate } from '../../core/routes/guarded-update.ts';
 
@@ -7,6 +7,12 @@ export interface GatewayStore {
   get(gatewayId: string): Promise<GatewayItem | undefined>;
   /** The item as written; undefined where the condition failed. */
   update(gatewayId: string, update: GuardedUpdate): Promise<GatewayItem | undefined>;
+}
+
+export interface ConfigurationStore {
+  get(gatewayId: string): Promise<ConfigurationItem | undefined>;
+  /** The item as written; undefined where the condition failed. */
+  update(gatewayId: string, update: GuardedUpdate): Promise<ConfigurationItem | undefined>;
 }
 
 /** The holder rows of one cell. */

@@ -5,8 +5,15 @@ import { holds } from '../../core/routes/guarded-update.ts';
 import { decideHello, holderIs, loseRoute, putHolder } from '../../core/routes/route-rules.ts';
 import { errorFields } from '../aws/invocation.ts';
 import { deliverOpen, reconcile } from '../commands/delivery.ts';
-import type { Cells, CommandStore, GatewayStore, HolderStore } from '../commands/ports.ts';
+import type {
+  Cells,
+  CommandStore,
+  ConfigurationStore,
+  GatewayStore,
+  HolderStore,
+} from '../commands/ports.ts';
 import { ownConnection, postDrafts } from '../commands/reach.ts';
+import { offerAtHello } from '../configuration/offer-configuration.ts';
 import { refuse, turnAway, type FrameDeps, type RefusalCode, type Socket } from './socket.ts';
 
 export interface GreetDeps extends FrameDeps {
@@ -19,6 +26,8 @@ export interface GreetDeps extends FrameDeps {
   reconnectWindowMs: number;
   /** Changes of status that the agent may send at once. */
   changeBurst: number;
+  /** What gateways are to be set to. @default - they are told nothing */
+  configurations?: ConfigurationStore;
 }
 
 type Hello = Extract<Upstream, { t: 'hello' }>;
@@ -28,8 +37,8 @@ const triesMax = 6;
 const holderTtlSec = 2 * 3600 + 600;
 
 /**
- * `hello`: the route first, then the holder row, `welcome` and `superseded` to the connection it replaces, and only then
- * the queue. Submit commits a command and then reads the route, so one of the two always sees the other.
+ * `hello`: the route first, then the holder row, `welcome` and `superseded` to the connection it replaces, only then
+ * the queue, and last what it is to be set to. Submit commits a command and then reads the route, so one of the two always sees the other.
  */
 export async function greet(deps: GreetDeps, socket: Socket, hello: Hello): Promise<void> {
   const routed = await takeRoute(deps, socket, hello);
@@ -51,6 +60,8 @@ export async function greet(deps: GreetDeps, socket: Socket, hello: Hello): Prom
   const delivery = { ...deps, reach: ownConnection(deps, location) };
   await reconcile(delivery, socket.gatewayId, location);
   await deliverOpen(delivery, socket.gatewayId);
+  const { configurations } = deps;
+  if (configurations) await offerAtHello({ ...deps, configurations }, socket, hello.body.configVersion);
 }
 
 async function takeRoute(

@@ -1,10 +1,15 @@
 import { ssmCellDirectory } from '../aws/cell-directory.ts';
 import { apiGatewayConnections } from '../aws/connections.ts';
 import { wholeNumber } from '../aws/env.ts';
-import { commandsTable, connectionsTable, gatewaysTable } from '../aws/tables.ts';
+import { commandsTable, configurationsTable, connectionsTable, gatewaysTable } from '../aws/tables.ts';
 import { webSocketHandler } from '../aws/websocket-handler.ts';
 import { lambdaCells, systemClock } from '../commands/aws-deps.ts';
-import { dynamoCommands, dynamoGateways, dynamoHolders } from '../commands/dynamo-stores.ts';
+import {
+  dynamoCommands,
+  dynamoConfigurations,
+  dynamoGateways,
+  dynamoHolders,
+} from '../commands/dynamo-stores.ts';
 import { greet, type GreetDeps } from './greet.ts';
 import { receive, socketOf } from './socket.ts';
 
@@ -12,6 +17,7 @@ export const env = [
   'GATEWAYS_TABLE',
   'COMMANDS_TABLE',
   'CONNECTIONS_TABLE',
+  'CONFIGURATIONS_TABLE',
   'CELL_ID',
   'CELL_DIRECTORY_PATH',
   'CALLBACK_URL',
@@ -28,6 +34,7 @@ export const handler = webSocketHandler<typeof env, Omit<GreetDeps, 'log'>>({
     gateways: dynamoGateways(gatewaysTable(names.GATEWAYS_TABLE)),
     holders: dynamoHolders(connectionsTable(names.CONNECTIONS_TABLE)),
     commands: dynamoCommands(commandsTable(names.COMMANDS_TABLE)),
+    configurations: dynamoConfigurations(configurationsTable(names.CONFIGURATIONS_TABLE)),
     cells: lambdaCells(ssmCellDirectory(names.CELL_DIRECTORY_PATH)),
     connections: apiGatewayConnections(names.CALLBACK_URL),
     clock: systemClock,

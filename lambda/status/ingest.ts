@@ -1,15 +1,22 @@
 import { apiGatewayConnections } from '../aws/connections.ts';
-import { gatewaysTable, inventoryTable, statusTable } from '../aws/tables.ts';
+import { configurationsTable, gatewaysTable, inventoryTable, statusTable } from '../aws/tables.ts';
 import { webSocketHandler } from '../aws/websocket-handler.ts';
 import { systemClock } from '../commands/aws-deps.ts';
-import { dynamoGateways } from '../commands/dynamo-stores.ts';
+import { dynamoConfigurations, dynamoGateways } from '../commands/dynamo-stores.ts';
 import { socketOf } from '../connections/socket.ts';
 import { dynamoStatusStore } from './status-store.ts';
 import { takeReport, type ReportDeps } from './take-report.ts';
 
-export const env = ['GATEWAYS_TABLE', 'STATUS_TABLE', 'INVENTORY_TABLE', 'CELL_ID', 'CALLBACK_URL'] as const;
+export const env = [
+  'GATEWAYS_TABLE',
+  'STATUS_TABLE',
+  'INVENTORY_TABLE',
+  'CONFIGURATIONS_TABLE',
+  'CELL_ID',
+  'CALLBACK_URL',
+] as const;
 
-/** Routes `status` and `inventory`. */
+/** Routes `status`, `inventory` and `state.reported`. */
 export const handler = webSocketHandler<typeof env, Omit<ReportDeps, 'log'>>({
   env,
   deps: (names) => ({
@@ -19,6 +26,7 @@ export const handler = webSocketHandler<typeof env, Omit<ReportDeps, 'log'>>({
       status: statusTable(names.STATUS_TABLE),
       inventory: inventoryTable(names.INVENTORY_TABLE),
     }),
+    configurations: dynamoConfigurations(configurationsTable(names.CONFIGURATIONS_TABLE)),
     connections: apiGatewayConnections(names.CALLBACK_URL),
     clock: systemClock,
   }),

@@ -1,25 +1,32 @@
 import type { Upstream } from '../../core/messages.ts';
 import { postDrafts } from '../commands/reach.ts';
-import type { GatewayStore } from '../commands/ports.ts';
-import { receive, requireLive, type FrameDeps, type Socket } from '../connections/socket.ts';
+import { offerPending, takeReported, type OfferDeps } from '../configuration/offer-configuration.ts';
+import { receive, requireLive, type Socket } from '../connections/socket.ts';
 import type { StatusStore } from './status-store.ts';
 
-export interface ReportDeps extends FrameDeps {
-  gateways: GatewayStore;
+export interface ReportDeps extends OfferDeps {
   store: StatusStore;
   cellId: string;
 }
 
 /**
- * Takes one `status` or `inventory` frame: validated, of this connection's epoch, of the connection that reaches the
+ * Takes one `status`, `inventory` or `state.reported` frame: validated, of this connection's epoch, of the connection that reaches the
  * gateway. A frame that cannot be accepted is answered. Throws only what the store throws: without its `status.ack`
  * the agent sends the status again.
  */
 export async function takeReport(deps: ReportDeps, socket: Socket, frame: string): Promise<void> {
-  const message = await receive(deps, socket, frame, ['status', 'inventory']);
-  if (!message || !(await requireLive(deps, socket, message.id))) return;
-  if (message.t === 'status') await takeStatus(deps, socket, message);
-  else await takeInventory(deps, socket, message);
+  const message = await receive(deps, socket, frame, ['status', 'inventory', 'state.reported']);
+  const gateway = message && (await requireLive(deps, socket, message.id));
+  if (!gateway) return;
+  switch (message.t) {
+    case 'status':
+      await takeStatus(deps, socket, message);
+      return offerPending(deps, socket, gateway);
+    case 'inventory':
+      return takeInventory(deps, socket, message);
+    case 'state.reported':
+      return takeReported(deps, socket, message.body);
+  }
 }
 
 async function takeStatus(

@@ -22,6 +22,7 @@ class Bench {
   isUp = false;
   collected = 0;
   collectFails = false;
+  isBusy = false;
   inventoryHash = 'h1';
   sent: { type: string; seq?: number; sentAt?: number; hash?: string; wantsAck?: boolean }[] = [];
   timers: { at: number; run: () => void }[] = [];
@@ -30,6 +31,11 @@ class Bench {
   uplink!: StatusUplink;
 
   async start(): Promise<this> {
+    await this.prepare();
+    this.uplink.start();
+    return this;
+  }
+  async prepare(): Promise<void> {
     benches.push(this);
     this.spool = await openSpool({ path: join(temporaryDirectory(), 'spool') });
     this.uplink = new StatusUplink({
@@ -46,6 +52,7 @@ class Bench {
         return true;
       },
       isPingAnswered: () => this.isPingAnswered,
+      isBusy: () => this.isBusy,
       now: () => this.now,
       setTimer: (run, delayMs) => {
         const timer = { at: this.now + delayMs, run };
@@ -54,8 +61,6 @@ class Bench {
       },
       log: silentLog,
     });
-    this.uplink.start();
-    return this;
   }
   private heartbeat(): Heartbeat {
     const seq = ++this.collected;
@@ -243,4 +248,59 @@ it('goes on when a status cannot be collected, and still owes the change', async
   bench.collectFails = false;
   await bench.pass(5 * second);
   expect(bench.seqs()).toEqual([1, 2]);
+});
+
+it('keeps the interval of the gateway’s configuration, and the server’s again without one', async () => {
+  const bench = await new Bench().start();
+  await bench.up(60 * second);
+  await bench.ack(1);
+  bench.uplink.configure(180 * second);
+  await bench.settle();
+  await bench.ack(2);
+  await bench.pass(179 * second);
+  // At once, since silence is judged by it.
+  expect(bench.seqs()).toEqual([1, 2]);
+  await bench.up(60 * second);
+  await bench.pass(170 * second);
+  expect(bench.seqs()).toEqual([1, 2, 3]);
+  bench.uplink.configure(undefined);
+  await bench.settle();
+  expect(bench.seqs()).toEqual([1, 2, 3, 4]);
+  expect(bench.uplink.intervalMs).toBe(60 * second);
+});
+
+it('reports every 15 s while something runs, over a connection alone', async () => {
+  const bench = await new Bench().start();
+  await bench.up(3_600 * second);
+  bench.isBusy = true;
+  await bench.pass(60 * second);
+  expect(bench.seqs()).toHaveLength(5);
+  bench.isBusy = false;
+  await bench.pass(60 * second);
+  expect(bench.seqs()).toHaveLength(5);
+  bench.isBusy = true;
+  await bench.down();
+  await bench.pass(60 * second);
+  expect(bench.spool.count).toBe(0);
+});
+
+it('reports faster for those who watch, until they are gone', async () => {
+  const bench = await new Bench().start();
+  await bench.up(3_600 * second);
+  await bench.pass(100 * second);
+  bench.uplink.watch({ everyMs: 2 * second, forMs: 10 * second });
+  await bench.settle();
+  await bench.pass(8 * second);
+  expect(bench.seqs()).toHaveLength(6);
+  bench.uplink.watch({ everyMs: 2 * second, forMs: 10 * second });
+  await bench.pass(600 * second);
+  expect(bench.seqs()).toHaveLength(10);
+});
+
+it('says nothing before it is started: a status without the volumes would look like their loss', async () => {
+  const bench = new Bench();
+  await bench.prepare();
+  bench.uplink.configure(60 * second);
+  await bench.pass(600 * second);
+  expect(bench.collected).toBe(0);
 });

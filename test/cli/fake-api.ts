@@ -12,6 +12,12 @@ export interface Run {
   err: string;
 }
 
+interface RunOptions {
+  env?: Record<string, string>;
+  stdin?: string;
+  interrupted?: () => Promise<void>;
+}
+
 /** An HTTP API that answers what a test tells it to, and the command line that asks it. */
 export interface FakeApi {
   readonly endpoint: string;
@@ -20,7 +26,7 @@ export interface FakeApi {
   answer: { status: number; body: unknown };
   requests: { method: string; url: string; authorization: string; body: string }[];
   /** Types one command line, without a local control plane. */
-  run(argv: string[], options?: { env?: Record<string, string>; stdin?: string }): Promise<Run>;
+  run(argv: string[], options?: RunOptions): Promise<Run>;
   /** The flags that ask this API as a tenant. */
   asTenant(): string[];
   /** A file with a tenant's token. */
@@ -52,7 +58,7 @@ export async function startFakeApi(): Promise<FakeApi> {
     dir,
     answer: { status: 200, body: {} },
     requests: [],
-    run: async (argv, { env, stdin } = {}) => {
+    run: async (argv, { env, stdin, interrupted } = {}) => {
       const result: Run = { code: -1, out: '', err: '' };
       const deps = {
         env: { HOLDFAST_DATA_DIR: join(dir, 'none'), ...env },
@@ -61,7 +67,7 @@ export async function startFakeApi(): Promise<FakeApi> {
         now: () => 1_000_000,
         readStdin: async () => stdin ?? '',
         start: unused('the local control plane'),
-        interrupted: unused('a signal'),
+        interrupted: interrupted ?? unused('a signal'),
         isTerminal: false,
         stopSignal: unused('a signal'),
         setExitCode: unused('the exit code'),

@@ -55,6 +55,7 @@ describe('the tables', () => {
         byTime: 'local gatewayId / createdAt:N ALL',
         openByShard: 'global openShard / dueAt:N KEYS_ONLY',
       },
+      Configurations: { key: 'gatewayId' },
       Status: { key: 'gatewayId' },
       Inventory: { key: 'gatewayId' },
       Alerts: {

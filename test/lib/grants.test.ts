@@ -37,6 +37,13 @@ const allowed: Record<string, string[]> = {
     `lambda:InvokeFunction on ${deliver1}`,
     `lambda:InvokeFunction on ${deliver2}`,
   ],
+  'home/Configuration': [
+    'dynamodb:GetItem UpdateItem on {home/TablesGateways.Arn}',
+    'dynamodb:GetItem UpdateItem on {home/TablesConfigurations.Arn}',
+    `ssm:GetParametersByPath on ${cellDirectory}`,
+    `lambda:InvokeFunction on ${deliver1}`,
+    `lambda:InvokeFunction on ${deliver2}`,
+  ],
   'home/Commands': [
     'dynamodb:GetItem UpdateItem on {home/TablesGateways.Arn}',
     'dynamodb:GetItem PutItem on {home/TablesCommands.Arn}',
@@ -99,6 +106,7 @@ const allowed: Record<string, string[]> = {
   'cell-1/Hello': [
     'dynamodb:GetItem UpdateItem on {home/TablesGateways.Arn}',
     'dynamodb:DeleteItem GetItem UpdateItem on {cell-1/Connections.Arn}',
+    'dynamodb:GetItem UpdateItem on {home/TablesConfigurations.Arn}',
     'dynamodb:GetItem PutItem on {home/TablesCommands.Arn}',
     'dynamodb:Query on {home/TablesCommands.Arn}/index/open',
     `ssm:GetParametersByPath on ${cellDirectory}`,
@@ -127,7 +135,8 @@ const allowed: Record<string, string[]> = {
   'cell-1/StatusIngest': [
     'dynamodb:GetItem PutItem on {home/TablesStatus.Arn}',
     'dynamodb:GetItem PutItem on {home/TablesInventory.Arn}',
-    'dynamodb:GetItem on {home/TablesGateways.Arn}',
+    'dynamodb:GetItem UpdateItem on {home/TablesConfigurations.Arn}',
+    'dynamodb:GetItem UpdateItem on {home/TablesGateways.Arn}',
     `execute-api:ManageConnections on ${connections('POST')}`,
     `execute-api:ManageConnections on ${connections('DELETE')}`,
   ],

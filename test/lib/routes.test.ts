@@ -44,6 +44,7 @@ interface RouteProperties {
 const functionNames: Record<ApiRoute['function'], string> = {
   activation: 'Activation',
   gateways: 'Gateways',
+  configuration: 'Configuration',
   commands: 'Commands',
   diagnostics: 'BundleLinks',
   alerts: 'Alerts',
@@ -100,6 +101,7 @@ describe('the WebSocket API', () => {
       'cmd.result': 'NONE → CommandReports',
       'creds.get': 'NONE → Credentials',
       status: 'NONE → StatusIngest',
+      'state.reported': 'NONE → StatusIngest',
       inventory: 'NONE → StatusIngest',
       $default: 'NONE → Default',
     });

@@ -23,6 +23,7 @@ const valueOf: Record<EnvName, string> = {
   ACTIVATION_CODES_TABLE: '{home/TablesActivationCodes}',
   TOKENS_TABLE: '{home/TablesTokens}',
   SUBSCRIPTIONS_TABLE: '{home/TablesSubscriptions}',
+  CONFIGURATIONS_TABLE: '{home/TablesConfigurations}',
   CONNECTIONS_TABLE: '{cell-1/Connections}',
   SNAPSHOT_BUCKET: '{home/SnapshotsBucket}',
   AGENT_STORAGE_ROLE_ARN: '{cell-1/AgentStorageRole.Arn}',

@@ -17,6 +17,7 @@ export interface TestDynamo {
 export type TableVariable =
   | 'GATEWAYS_TABLE'
   | 'COMMANDS_TABLE'
+  | 'CONFIGURATIONS_TABLE'
   | 'CONNECTIONS_TABLE'
   | 'STATUS_TABLE'
   | 'INVENTORY_TABLE'

@@ -29,7 +29,9 @@ const rootFs = (freeBytes: number): Given =>
 const hellos = (...minutesAgo: number[]): Given => ({
   gateway: gatewayItem({ recentHellos: minutesAgo.map((m) => t0 - m * minutes) }),
 });
-const silentFor = (ms: number): Given => ({ status: statusItem({ receivedAt: t0 - ms }) });
+const silentFor = (ms: number, intervalMs?: number): Given => ({
+  status: statusItem({ receivedAt: t0 - ms }, { intervalMs }),
+});
 const restoring = (stillMs: number): Given =>
   oneVolume({
     state: 'restoring',
@@ -42,6 +44,8 @@ const cases: Record<string, Cases> = {
     raises: {
       'its route was lost': { gateway: gatewayItem({ route: undefined, routeLostAt: t0 - 1 }) },
       'it is connected but silent for 2.5 beats': silentFor(12.5 * minutes),
+      'it reports more often and is silent for 2.5 of the fleet’s beats': silentFor(12.5 * minutes, minutes),
+      'it reports more rarely and is silent for 2.5 of its own beats': silentFor(22.5 * minutes, 9 * minutes),
       'it never reported since its activation': {
         status: undefined,
         gateway: gatewayItem({ route: undefined, recentHellos: [], createdAt: t0 - 13 * minutes }),
@@ -50,6 +54,11 @@ const cases: Record<string, Cases> = {
     clears: {
       'it is connected and heard of': {},
       'it is silent for less than 2.5 beats': silentFor(12.4 * minutes),
+      'it reports more often and is silent for less than the fleet’s beats': silentFor(
+        12.4 * minutes,
+        minutes,
+      ),
+      'it reports more rarely and is silent for less than its own': silentFor(22.4 * minutes, 9 * minutes),
       'it has just connected and not reported yet': {
         status: statusItem({ receivedAt: t0 - 3 * hours }),
         gateway: gatewayItem({ recentHellos: [t0 - 1000] }),

@@ -1,9 +1,9 @@
 import { silentLog } from '../../../core/log.ts';
 import { parseDownstream, type Downstream } from '../../../core/messages.ts';
-import type { GatewayItem, InventoryItem, StatusItem } from '../../../core/model.ts';
+import type { ConfigurationItem, GatewayItem, InventoryItem, StatusItem } from '../../../core/model.ts';
 import type { Heartbeat, Inventory } from '../../../core/status.ts';
 import { Table } from '../../../lambda/aws/table.ts';
-import { dynamoGateways } from '../../../lambda/commands/dynamo-stores.ts';
+import { dynamoConfigurations, dynamoGateways } from '../../../lambda/commands/dynamo-stores.ts';
 import { dynamoStatusStore } from '../../../lambda/status/status-store.ts';
 import { takeReport } from '../../../lambda/status/take-report.ts';
 import { startDynamo, type TestDynamo } from '../../support/dynamo.ts';
@@ -38,11 +38,13 @@ async function cell(gateway: Partial<GatewayItem> = {}) {
   const gateways = table<GatewayItem>(names.GATEWAYS_TABLE);
   const status = table<StatusItem>(names.STATUS_TABLE);
   const inventories = table<InventoryItem>(names.INVENTORY_TABLE);
+  const configurations = table<ConfigurationItem>(names.CONFIGURATIONS_TABLE);
   await gateways.put(gatewayItem(gateway));
   const posted: Downstream[] = [];
   let now = t0;
   const deps = {
     gateways: dynamoGateways(gateways),
+    configurations: dynamoConfigurations(configurations),
     store: dynamoStatusStore({ status, inventory: inventories }),
     cellId: 'cell-1',
     clock: { now: () => now, newId: () => 'id' },

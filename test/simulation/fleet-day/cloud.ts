@@ -8,7 +8,7 @@ import type { Invocation } from '../../../lambda/aws/invocation.ts';
 import { submitCommand } from '../../../lambda/commands/command-service.ts';
 import { forwarding } from '../../../lambda/commands/forwarding.ts';
 import { handOver } from '../../../lambda/commands/hand-over.ts';
-import type { Cells } from '../../../lambda/commands/ports.ts';
+import type { Cells, ConfigurationStore } from '../../../lambda/commands/ports.ts';
 import { reportTypes, takeReport as takeCommandReport } from '../../../lambda/commands/report.ts';
 import { sweep } from '../../../lambda/commands/sweep.ts';
 import { authorizeDial, type DialContext } from '../../../lambda/connections/authorize.ts';
@@ -286,6 +286,12 @@ export class Cloud {
     };
   }
 
+  /** Nobody has configured anything; each hello looks. */
+  #configurations(table: TableMeter): ConfigurationStore {
+    const none = () => Promise.resolve(undefined);
+    return { get: () => table.read(() => 0, none), update: none };
+  }
+
   #cell(cellId: string, part: Part) {
     const { heartbeatIntervalMs, reconnectWindowMs } = this.#settings;
     const rows = this.holders.get(cellId)!;
@@ -294,6 +300,7 @@ export class Cloud {
       cellId,
       holders: meteredHolders(memoryHolders(rows), rows, this.#tables[part]),
       connections: this.#connections(cellId, part),
+      configurations: this.#configurations(this.#tables[part]),
       heartbeatIntervalMs,
       reconnectWindowMs,
       changeBurst: 5,

@@ -79,8 +79,8 @@ function ofConnection({ itemBytes }: CostParameters): Partial<Usage> {
   const authorizerMs = runMs({ r: 1, w: 1 }) + serviceTimes.verifyMs;
   return {
     messages: 3,
-    ...lambda(authorizerMs, runMs({}), runMs({ r: 2, w: 2, q: 2, p: 1 }), runMs({ r: 2 })),
-    readUnits: 4 * readUnitsOf(itemBytes.gateway) + 3,
+    ...lambda(authorizerMs, runMs({}), runMs({ r: 3, w: 2, q: 2, p: 1 }), runMs({ r: 2 })),
+    readUnits: 4 * readUnitsOf(itemBytes.gateway) + 4,
     writeUnits: 2 * writeUnitsOf(itemBytes.gateway) + 1,
     ...logged(lines.connection, 3),
   };

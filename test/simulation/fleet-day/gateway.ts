@@ -95,6 +95,7 @@ export class Gateway {
       spool: memorySpool(),
       send: (type, body) => this.link.send(type, body),
       isPingAnswered: () => this.link.isPingAnswered,
+      isBusy: () => false,
       now: () => clock.now,
       setTimer: clock.set,
       log: silentLog,

@@ -23,7 +23,11 @@ export interface CallOptions {
 export interface ApiClient {
   call<N extends ApiRouteName>(name: N, options?: CallOptions): Promise<Answers[N]>;
   /** A path below `/operator/v1`, for operators alone. */
-  operator<T>(path: string, query?: Record<string, string | undefined>): Promise<T>;
+  operator<T>(
+    path: string,
+    query?: Record<string, string | undefined>,
+    change?: { method: 'POST' | 'DELETE'; body?: unknown },
+  ): Promise<T>;
 }
 
 const requestTimeoutMs = 30_000;
@@ -60,7 +64,11 @@ export function createApiClient(context: CliContext, fetchImpl: typeof fetch = f
       const path = fillPath(base + route.path, { tenantId: context.tenantId, ...options.params });
       return send(route.method, cellBase(context, options.viaCell), path, options);
     },
-    operator: (path, query) => send('GET', context.endpoint, `/operator/v1${path}`, { query: query ?? {} }),
+    operator: (path, query, change) =>
+      send(change?.method ?? 'GET', context.endpoint, `/operator/v1${path}`, {
+        query: query ?? {},
+        body: change?.body,
+      }),
   };
 }
 

@@ -1,8 +1,12 @@
 import type { Command } from 'commander';
-import { operatorRoutes, type AlertView, type GatewayView } from '../core/api.ts';
+import { fillPath, operatorRoutes, type AlertView, type GatewayView } from '../core/api.ts';
 import { HoldfastError } from '../core/errors.ts';
+import { timeText } from '../core/readable.ts';
+import { drainLimits, type CellsView, type DrainCellAnswer } from '../core/routes/drain-rules.ts';
 import { alertTable } from './alert-commands.ts';
+import { parseDurationMs } from './duration.ts';
 import { gatewayTable } from './gateway-commands.ts';
+import { table } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
 
 const below = (path: string): string => path.replace('/operator/v1', '');
@@ -12,6 +16,7 @@ export function addFleetCommands(program: Command, deps: CliDeps): void {
   const group = commandGroup(program, 'fleet', 'all tenants at once, for the provider’s operators', [
     'fleet gateways',
     'fleet alerts --json',
+    'fleet drain cell-1',
   ]);
   apiCommand(
     group,
@@ -32,13 +37,100 @@ export function addFleetCommands(program: Command, deps: CliDeps): void {
       session.show({ alerts }, () => alertTable(alerts, session.deps.now(), true));
     },
   );
+  addCellCommands(group, deps);
 }
 
-async function pages<T>({ api, context }: Session, path: string, list: string): Promise<T[]> {
+function addCellCommands(group: Command, deps: CliDeps): void {
+  apiCommand(
+    group,
+    'cells',
+    'list the cells, and which of them are being emptied',
+    deps,
+    ['fleet cells'],
+    false,
+  ).run(async (session) => {
+    requireOperator(session);
+    const view = await session.api.operator<CellsView>(below(operatorRoutes.fleetCells.path));
+    session.show(view, () =>
+      table(
+        ['CELL', 'STATE', 'ADDRESS'],
+        view.cells.map(({ cellId, webSocketUrl, draining }) => [
+          cellId,
+          draining ? `draining since ${timeText(draining.since)}, by ${draining.by}` : 'open',
+          webSocketUrl,
+        ]),
+      ),
+    );
+  });
+  const drain = apiCommand(
+    group,
+    'drain <cell>',
+    'empty a cell without an outage: nobody is let in, and its gateways go to other cells',
+    deps,
+    ['fleet drain cell-1', 'fleet drain cell-1 --deadline 30m', 'fleet drain cell-1 --undo'],
+    false,
+  );
+  drain
+    .option('--deadline <duration>', 'its gateways leave one after the other within this time (default: 5m)')
+    .option('--undo', 'let gateways in again')
+    .addHelpText(
+      'after',
+      '\nRepeat it until nobody is left: connections that were just opened are told then.',
+    )
+    .run(async (session, cellId = '') => {
+      requireOperator(session);
+      const { deadline, undo } = drain.opts<{ deadline?: string; undo?: boolean }>();
+      if (undo && deadline !== undefined)
+        throw new HoldfastError('USAGE', '--undo takes no --deadline', { hint: 'leave one of them away' });
+      if (undo) {
+        const path = fillPath(below(operatorRoutes.undrainCell.path), { cellId });
+        const answer = await session.api.operator<{ cellId: string }>(path, {}, { method: 'DELETE' });
+        return session.show(answer, () => `${cellId} lets gateways in again`);
+      }
+      const answer = await drainAll(session, cellId, deadline);
+      session.show(answer, () => drainText(answer));
+    });
+}
+
+/** A cell tells as many as it has time for; the rest are told by the next call. */
+async function drainAll(
+  { api }: Session,
+  cellId: string,
+  deadline: string | undefined,
+): Promise<DrainCellAnswer> {
+  const range = { minMs: drainLimits.deadlineMinMs, maxMs: drainLimits.deadlineMaxMs };
+  const deadlineMs = deadline === undefined ? undefined : parseDurationMs('--deadline', deadline, range);
+  const path = fillPath(below(operatorRoutes.drainCell.path), { cellId });
+  const all: DrainCellAnswer = { cellId, told: 0, gone: 0 };
+  let next: string | undefined;
+  do {
+    const page = await api.operator<DrainCellAnswer>(
+      path,
+      {},
+      { method: 'POST', body: { deadlineMs, next } },
+    );
+    all.told += page.told;
+    all.gone += page.gone;
+    next = page.next;
+  } while (next);
+  return all;
+}
+
+const drainText = ({ cellId, told, gone }: DrainCellAnswer): string =>
+  told === 0
+    ? `${cellId} lets nobody in, and holds no connection any more`
+    : `${cellId} lets nobody in; ${told} connections were told to go elsewhere${gone ? `, ${gone} had left already` : ''}`;
+
+function requireOperator({ context }: Session): void {
   if (context.identity.kind === 'tenant')
     throw new HoldfastError('FORBIDDEN', 'the fleet is for operators', {
       hint: 'leave --token-file and HOLDFAST_TOKEN_FILE away',
     });
+}
+
+async function pages<T>(session: Session, path: string, list: string): Promise<T[]> {
+  requireOperator(session);
+  const { api } = session;
   const all: T[] = [];
   let next: string | undefined;
   do {

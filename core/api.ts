@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { commandKinds } from './command-kinds.ts';
-import { configurationSchema } from './configuration/configuration.ts';
+import { putConfigurationSchema } from './configuration/configuration.ts';
 import type { ConfigurationView } from './configuration/configuration-view.ts';
 import { diagnosticsFolder } from './diagnostics.ts';
 import { limits } from './limits.ts';
@@ -11,6 +11,7 @@ import {
   type SubscriptionItem,
   type TokenItem,
 } from './model.ts';
+import { drainCellSchema } from './routes/drain-rules.ts';
 import type { Heartbeat, Inventory } from './status.ts';
 
 /**
@@ -23,7 +24,7 @@ export const operatorBase = '/operator/v1/tenants/{tenantId}';
 
 /** The function that serves a route: each has a role of its own. */
 export type ApiFunction =
-  'activation' | 'gateways' | 'configuration' | 'commands' | 'diagnostics' | 'alerts' | 'access';
+  'cells' | 'activation' | 'gateways' | 'configuration' | 'commands' | 'diagnostics' | 'alerts' | 'access';
 export interface ApiRoute {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   path: string;
@@ -167,6 +168,9 @@ export type ApiRouteName = keyof typeof apiRoutes;
 export const operatorRoutes = {
   fleetGateways: { method: 'GET', path: '/operator/v1/gateways', function: 'gateways' },
   fleetAlerts: { method: 'GET', path: '/operator/v1/alerts', function: 'alerts' },
+  fleetCells: { method: 'GET', path: '/operator/v1/cells', function: 'cells' },
+  drainCell: { method: 'POST', path: '/operator/v1/cells/{cellId}/drain', function: 'cells' },
+  undrainCell: { method: 'DELETE', path: '/operator/v1/cells/{cellId}/drain', function: 'cells' },
 } as const;
 
 const reservedTenantIds = ['standalone', diagnosticsFolder];
@@ -193,12 +197,9 @@ export const requests = {
     ttlMs: z.number().int().min(limits.ttlMinMs).max(limits.activationCodeTtlMs).optional(),
   }),
   renameGateway: z.strictObject({ name: z.string().min(1).max(80) }),
-  /** `ifVersion`: CONFLICT unless this version is the desired one; 0: unless there is none. */
-  putConfiguration: z.strictObject({
-    configuration: configurationSchema,
-    ifVersion: z.number().int().nonnegative().optional(),
-  }),
+  putConfiguration: putConfigurationSchema,
   watchGateway: z.strictObject({}),
+  drainCell: drainCellSchema,
   submitCommand: z.strictObject({
     kind: z.enum(commandKinds),
     params: z.record(z.string(), z.json()).default({}),

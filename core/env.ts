@@ -11,6 +11,7 @@ export const envNames = [
   'TOKENS_TABLE',
   'SUBSCRIPTIONS_TABLE',
   'CONFIGURATIONS_TABLE',
+  'CELLS_TABLE',
   'CONNECTIONS_TABLE',
   'SNAPSHOT_BUCKET',
   /** Role that agents' S3 sessions are cut from. */

@@ -78,6 +78,15 @@ export interface HolderItem {
   expiresAtSec: number;
 }
 
+/** Cells table: pk `scope`; one item, `fleet`. */
+export interface CellsItem {
+  scope: string;
+  /** Optimistic concurrency: every write asserts and raises it. */
+  version: number;
+  /** The cells that are being emptied. */
+  draining: Record<string, { since: number; by: string }>;
+}
+
 export const openCommandStates = ['QUEUED', 'SENT', 'ACKED', 'RUNNING'] as const;
 export const finalCommandStates = [
   'SUCCEEDED',

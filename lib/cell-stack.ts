@@ -131,6 +131,7 @@ export class CellStack extends Stack {
       description: 'Verifies dial tokens, each once',
     })
       .useTable(this.#props.home.tables.gateways, 'get', 'update')
+      .useTable(this.#props.home.tables.cells, 'get')
       .setEnv('CELL_ID', this.#props.cellId);
   }
 
@@ -209,7 +210,7 @@ export class CellStack extends Stack {
       description: 'Posts what home or another cell hands over to a connection of this cell',
       functionName: deliverFunctionName(this.#props.cellId),
     })
-      .useTable(this.#connections, 'get', 'delete')
+      .useTable(this.#connections, 'get', 'delete', 'scan')
       .useTable(this.#props.home.tables.gateways, 'get', 'update');
   }
 

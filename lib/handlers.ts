@@ -5,6 +5,7 @@ export const handlerEntries = {
   Gateways: 'lambda/api/gateways.ts',
   Access: 'lambda/api/access.ts',
   Configuration: 'lambda/configuration/api.ts',
+  Cells: 'lambda/cells/api.ts',
   Commands: 'lambda/commands/api.ts',
   Sweeper: 'lambda/commands/sweeper.ts',
   Deliver: 'lambda/commands/deliver.ts',

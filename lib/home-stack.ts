@@ -45,6 +45,7 @@ export class HomeStack extends Stack {
         activation: this.#activation(),
         gateways: this.#gateways(),
         configuration: this.#configuration(),
+        cells: this.#cells(),
         commands: this.#commands(),
         diagnostics: this.#bundleLinks(),
         alerts: this.#alerts(),
@@ -119,6 +120,18 @@ export class HomeStack extends Stack {
       .setEnv('FORWARDING_MODE', config.forwardingMode);
     useCellDirectory(fn);
     useDeliver(fn, config.cells);
+    return fn;
+  }
+
+  #cells(): HoldfastFunction {
+    const fn = this.#function('Cells', {
+      handler: 'Cells',
+      description: 'Shows cells, and empties them or lets gateways in again',
+      // The cell tells its connections for as long as its own function may run.
+      timeout: Duration.seconds(20),
+    }).useTable(this.tables.cells, 'get', 'update');
+    useCellDirectory(fn);
+    useDeliver(fn, this.#deployment.config.cells);
     return fn;
   }
 

@@ -13,6 +13,7 @@ import type { EnvName } from '../core/env.ts';
 import type {
   ActivationCodeItem,
   AlertItem,
+  CellsItem,
   CommandItem,
   ConfigurationItem,
   GatewayItem,
@@ -112,6 +113,7 @@ export class HomeTables extends Construct {
     envName: 'CONFIGURATIONS_TABLE',
     partitionKey: 'gatewayId',
   });
+  readonly cells = createTable<CellsItem>(this, 'Cells', { envName: 'CELLS_TABLE', partitionKey: 'scope' });
   readonly status = createTable<StatusItem>(this, 'Status', {
     envName: 'STATUS_TABLE',
     partitionKey: 'gatewayId',

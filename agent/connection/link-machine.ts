@@ -109,7 +109,9 @@ class Rules extends LinkStep {
       return;
     }
     if (!denied) return this.failAttempt(`refused with status ${status}`);
-    const why = state.disowned ?? 'the gateway is revoked or unknown there, or this token was used';
+    const why =
+      state.disowned ??
+      'the gateway is revoked or unknown there, the cell is being emptied, or this token was used';
     const hint = state.disowned === undefined ? `where it was revoked, ${revokedHint}` : revokedHint;
     this.failAttempt(`refused with status ${status}: ${why}`, { hint });
   }

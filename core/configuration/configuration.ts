@@ -65,6 +65,12 @@ export const configurationSchema = z.strictObject({
 export type Configuration = z.infer<typeof configurationSchema>;
 export type BandwidthWindow = NonNullable<Configuration['restoreBandwidth']>[number];
 
+/** `ifVersion`: CONFLICT unless this version is the desired one; 0: unless there is none. */
+export const putConfigurationSchema = z.strictObject({
+  configuration: configurationSchema,
+  ifVersion: z.number().int().nonnegative().optional(),
+});
+
 /** Whether both say the same: the order of keys is none of it. */
 export function isSameConfiguration(a: unknown, b: unknown): boolean {
   const [one, other] = [a, b].map((each) => configurationSchema.safeParse(each));

@@ -1,6 +1,7 @@
 import type {
   ActivationCodeItem,
   AlertItem,
+  CellsItem,
   CommandItem,
   ConfigurationItem,
   GatewayItem,
@@ -30,6 +31,8 @@ export const commandsTable = (name: string, client?: Client) =>
   new Table<CommandItem, 'gatewayId' | 'commandId'>(name, ['gatewayId', 'commandId'], client);
 export const configurationsTable = (name: string, client?: Client) =>
   new Table<ConfigurationItem, 'gatewayId'>(name, ['gatewayId'], client);
+export const cellsTable = (name: string, client?: Client) =>
+  new Table<CellsItem, 'scope'>(name, ['scope'], client);
 export const activationCodesTable = (name: string, client?: Client) =>
   new Table<ActivationCodeItem, 'codeHash'>(name, ['codeHash'], client);
 export const tokensTable = (name: string, client?: Client) =>

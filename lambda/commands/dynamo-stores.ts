@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { CommandItem, ConfigurationItem, GatewayItem, HolderItem } from '../../core/model.ts';
+import type { CellsItem, CommandItem, ConfigurationItem, GatewayItem, HolderItem } from '../../core/model.ts';
 import type { GuardedUpdate } from '../../core/routes/guarded-update.ts';
 import type { Table } from '../aws/table.ts';
 import { pageOf } from './page.ts';
 import { conditionWords, updateWords } from './dynamo-update.ts';
-import type { CommandStore, ConfigurationStore, GatewayStore, HolderStore } from './ports.ts';
+import type { CellsStore, CommandStore, ConfigurationStore, GatewayStore, HolderStore } from './ports.ts';
 
 type ByGateway<Item extends { gatewayId: string }> = Table<Item, 'gatewayId'>;
 
@@ -16,6 +16,15 @@ export const dynamoGateways = (table: ByGateway<GatewayItem>): GatewayStore => (
 export const dynamoConfigurations = (table: ByGateway<ConfigurationItem>): ConfigurationStore => ({
   get: (gatewayId) => table.get({ gatewayId }),
   update: (gatewayId, change) => guarded(table, gatewayId, change),
+});
+
+export const dynamoCells = (table: Table<CellsItem, 'scope'>): CellsStore => ({
+  get: (scope) => table.get({ scope }),
+  async update(scope, update) {
+    const { change, ...expression } = updateWords(update);
+    const written = await table.update({ scope }, change, expression);
+    return written.ok ? written.item : undefined;
+  },
 });
 
 export const dynamoHolders = (table: ByGateway<HolderItem>): HolderStore => ({

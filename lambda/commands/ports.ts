@@ -1,4 +1,4 @@
-import type { CommandItem, ConfigurationItem, GatewayItem, HolderItem } from '../../core/model.ts';
+import type { CellsItem, CommandItem, ConfigurationItem, GatewayItem, HolderItem } from '../../core/model.ts';
 import type { DeliverAnswer, DeliverRequest } from '../../core/routes/frames.ts';
 import type { Condition, GuardedUpdate } from '../../core/routes/guarded-update.ts';
 
@@ -13,6 +13,12 @@ export interface ConfigurationStore {
   get(gatewayId: string): Promise<ConfigurationItem | undefined>;
   /** The item as written; undefined where the condition failed. */
   update(gatewayId: string, update: GuardedUpdate): Promise<ConfigurationItem | undefined>;
+}
+
+/** Which cells are being emptied. */
+export interface CellsStore {
+  get(scope: string): Promise<CellsItem | undefined>;
+  update(scope: string, update: GuardedUpdate): Promise<CellsItem | undefined>;
 }
 
 /** The holder rows of one cell. */

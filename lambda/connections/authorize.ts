@@ -15,6 +15,8 @@ export interface AuthorizeDeps {
   cellId: string;
   gateways: GatewayStore;
   clock: Clock;
+  /** Whether this cell is being emptied. @default - it is not */
+  isDraining?: (log: Log) => Promise<boolean>;
   log: Log;
 }
 
@@ -42,6 +44,7 @@ export async function authorizeDial(
   if (gateway.keyGeneration !== unverified.gen) return denied(deps, 'key-replaced', gateway.gatewayId);
   const claims = await verifiedClaims(deps, token, gateway);
   if (!claims) return denied(deps, 'signature', gateway.gatewayId);
+  if (await deps.isDraining?.(deps.log)) return denied(deps, 'draining', gateway.gatewayId);
   const problem = dialProblem(claims, { cellId: deps.cellId, nowMs: deps.clock.now() });
   if (problem) return denied(deps, problem, gateway.gatewayId);
   const burned = await deps.gateways.update(gateway.gatewayId, burnDial(claims.seq, claims.gen));

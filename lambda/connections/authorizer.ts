@@ -1,10 +1,11 @@
 import { eventHandler } from '../aws/event-handler.ts';
-import { gatewaysTable } from '../aws/tables.ts';
+import { cellsTable, gatewaysTable } from '../aws/tables.ts';
 import { systemClock } from '../commands/aws-deps.ts';
-import { dynamoGateways } from '../commands/dynamo-stores.ts';
+import { dynamoCells, dynamoGateways } from '../commands/dynamo-stores.ts';
+import { drainingCell } from './draining.ts';
 import { authorizeDial, type AuthorizeDeps, type DialContext } from './authorize.ts';
 
-export const env = ['GATEWAYS_TABLE', 'CELL_ID'] as const;
+export const env = ['GATEWAYS_TABLE', 'CELLS_TABLE', 'CELL_ID'] as const;
 
 /** The parts of a WebSocket REQUEST authorizer's event that are used. */
 export interface AuthorizerEvent {
@@ -33,6 +34,10 @@ export const handler = eventHandler<
     cellId: names.CELL_ID,
     gateways: dynamoGateways(gatewaysTable(names.GATEWAYS_TABLE)),
     clock: systemClock,
+    isDraining: drainingCell(dynamoCells(cellsTable(names.CELLS_TABLE)), {
+      cellId: names.CELL_ID,
+      clock: systemClock,
+    }),
   }),
   handle: async (deps, { methodArn, headers }, { log }) =>
     answer(methodArn, await authorizeDial({ ...deps, log }, authorizationOf(headers))),

@@ -56,6 +56,7 @@ describe('the tables', () => {
         openByShard: 'global openShard / dueAt:N KEYS_ONLY',
       },
       Configurations: { key: 'gatewayId' },
+      Cells: { key: 'scope' },
       Status: { key: 'gatewayId' },
       Inventory: { key: 'gatewayId' },
       Alerts: {

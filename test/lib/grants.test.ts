@@ -44,6 +44,12 @@ const allowed: Record<string, string[]> = {
     `lambda:InvokeFunction on ${deliver1}`,
     `lambda:InvokeFunction on ${deliver2}`,
   ],
+  'home/Cells': [
+    'dynamodb:GetItem UpdateItem on {home/TablesCells.Arn}',
+    `ssm:GetParametersByPath on ${cellDirectory}`,
+    `lambda:InvokeFunction on ${deliver1}`,
+    `lambda:InvokeFunction on ${deliver2}`,
+  ],
   'home/Commands': [
     'dynamodb:GetItem UpdateItem on {home/TablesGateways.Arn}',
     'dynamodb:GetItem PutItem on {home/TablesCommands.Arn}',
@@ -96,7 +102,10 @@ const allowed: Record<string, string[]> = {
   'home/ApiLogging': [
     'logs:CreateLogGroup CreateLogStream DescribeLogGroups DescribeLogStreams FilterLogEvents GetLogEvents PutLogEvents on *',
   ],
-  'cell-1/WsAuthorizer': ['dynamodb:GetItem UpdateItem on {home/TablesGateways.Arn}'],
+  'cell-1/WsAuthorizer': [
+    'dynamodb:GetItem UpdateItem on {home/TablesGateways.Arn}',
+    'dynamodb:GetItem on {home/TablesCells.Arn}',
+  ],
   'cell-1/HttpAuthorizer': ['dynamodb:GetItem on {home/TablesTokens.Arn}'],
   'cell-1/Connect': [],
   'cell-1/Disconnect': [
@@ -141,7 +150,7 @@ const allowed: Record<string, string[]> = {
     `execute-api:ManageConnections on ${connections('DELETE')}`,
   ],
   'cell-1/Deliver': [
-    'dynamodb:DeleteItem GetItem on {cell-1/Connections.Arn}',
+    'dynamodb:DeleteItem GetItem Scan on {cell-1/Connections.Arn}',
     'dynamodb:GetItem UpdateItem on {home/TablesGateways.Arn}',
     `execute-api:ManageConnections on ${connections('POST')}`,
     `execute-api:ManageConnections on ${connections('DELETE')}`,

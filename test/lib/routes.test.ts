@@ -45,6 +45,7 @@ const functionNames: Record<ApiRoute['function'], string> = {
   activation: 'Activation',
   gateways: 'Gateways',
   configuration: 'Configuration',
+  cells: 'Cells',
   commands: 'Commands',
   diagnostics: 'BundleLinks',
   alerts: 'Alerts',

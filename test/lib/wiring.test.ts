@@ -24,6 +24,7 @@ const valueOf: Record<EnvName, string> = {
   TOKENS_TABLE: '{home/TablesTokens}',
   SUBSCRIPTIONS_TABLE: '{home/TablesSubscriptions}',
   CONFIGURATIONS_TABLE: '{home/TablesConfigurations}',
+  CELLS_TABLE: '{home/TablesCells}',
   CONNECTIONS_TABLE: '{cell-1/Connections}',
   SNAPSHOT_BUCKET: '{home/SnapshotsBucket}',
   AGENT_STORAGE_ROLE_ARN: '{cell-1/AgentStorageRole.Arn}',

@@ -23,12 +23,14 @@ beforeEach(() => {
   stores = new MemoryStores();
   stores.gateways.set('gw-1', gatewayItem({ publicKey }));
 });
+let isDraining = false;
 const authorize = (authorization: string | undefined, nowMs = now) =>
   authorizeDial(
     {
       cellId: 'cell-1',
       gateways: stores.gatewayStore(),
       clock: { now: () => nowMs, newId: () => 'id' },
+      isDraining: () => Promise.resolve(isDraining),
       log: silentLog,
     },
     authorization,
@@ -37,6 +39,14 @@ const bearer = async (changed: Partial<DialClaims> = {}): Promise<string> =>
   `Bearer ${await new SignJWT({ ...claims, ...changed }).setProtectedHeader({ alg: 'EdDSA' }).sign(keys.privateKey)}`;
 
 describe('the authorizer', () => {
+  it('lets nobody into a cell that is being emptied, and burns nothing', async () => {
+    isDraining = true;
+    const token = await bearer();
+    expect(await authorize(token)).toBeUndefined();
+    isDraining = false;
+    expect(await authorize(token)).toBeDefined();
+  });
+
   it('lets a good token in, with the context of the later routes, and once', async () => {
     const token = await bearer();
     expect(await authorize(token)).toEqual({

@@ -1,11 +1,5 @@
-import {
-  apiRoutes,
-  fillPath,
-  operatorBase,
-  tenantBase,
-  type Answers,
-  type ApiRouteName,
-} from '../core/api.ts';
+import { type Answers } from '../core/api.ts';
+import { apiRoutes, fillPath, operatorBase, tenantBase, type ApiRouteName } from '../core/api-routes.ts';
 import { errorCodes, HoldfastError, type ErrorCode } from '../core/errors.ts';
 import { signerFor } from '../core/sigv4.ts';
 import { parseJson, type CliContext } from './context.ts';

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { fillPath, operatorRoutes, type AlertView, type GatewayView } from '../core/api.ts';
+import { type AlertView, type GatewayView } from '../core/api.ts';
+import { fillPath, operatorRoutes } from '../core/api-routes.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { timeText } from '../core/readable.ts';
 import { drainLimits, type CellsView, type DrainCellAnswer } from '../core/routes/drain-rules.ts';

@@ -14,165 +14,6 @@ import {
 import { drainCellSchema } from './routes/drain-rules.ts';
 import type { Heartbeat, Inventory } from './status.ts';
 
-/**
- * The HTTP API. Each route exists twice: for tenants under `/v1` (bearer token; the tenant is the token's) and for
- * operators under `/operator/v1/tenants/{tenantId}` (IAM or OIDC). `activate` alone is public: the code is its key.
- * Errors are `{error: {code, message, hint?}}` with the code's HTTP status (core/errors.ts).
- */
-export const tenantBase = '/v1';
-export const operatorBase = '/operator/v1/tenants/{tenantId}';
-
-/** The function that serves a route: each has a role of its own. */
-export type ApiFunction =
-  'cells' | 'activation' | 'gateways' | 'configuration' | 'commands' | 'diagnostics' | 'alerts' | 'access';
-export interface ApiRoute {
-  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  path: string;
-  function: ApiFunction;
-  /** Least role of a tenant's token; 'public' needs none. */
-  role: 'public' | (typeof tenantRoles)[number];
-  /** True: every cell's own HTTP API serves it too. */
-  alsoInCells?: boolean;
-}
-const route = (r: ApiRoute): ApiRoute => r;
-const gateway = '/gateways/{gatewayId}';
-const command = `${gateway}/commands/{commandId}`;
-
-export const apiRoutes = {
-  activate: route({ method: 'POST', path: '/activate', function: 'activation', role: 'public' }),
-  createActivationCode: route({
-    method: 'POST',
-    path: '/activation-codes',
-    function: 'activation',
-    role: 'tenant-admin',
-  }),
-  listGateways: route({ method: 'GET', path: '/gateways', function: 'gateways', role: 'tenant-read' }),
-  getGateway: route({ method: 'GET', path: gateway, function: 'gateways', role: 'tenant-read' }),
-  renameGateway: route({
-    method: 'PUT',
-    path: `${gateway}/name`,
-    function: 'gateways',
-    role: 'tenant-admin',
-  }),
-  revokeGateway: route({
-    method: 'POST',
-    path: `${gateway}/revoke`,
-    function: 'gateways',
-    role: 'tenant-admin',
-  }),
-  getConfiguration: route({
-    method: 'GET',
-    path: `${gateway}/configuration`,
-    function: 'configuration',
-    role: 'tenant-read',
-  }),
-  putConfiguration: route({
-    method: 'PUT',
-    path: `${gateway}/configuration`,
-    function: 'configuration',
-    role: 'tenant-admin',
-  }),
-  /** Who looks at a gateway says so now and then: for a while it reports faster. */
-  watchGateway: route({
-    method: 'POST',
-    path: `${gateway}/watch`,
-    function: 'configuration',
-    role: 'tenant-read',
-  }),
-  submitCommand: route({
-    method: 'POST',
-    path: `${gateway}/commands`,
-    function: 'commands',
-    role: 'tenant-admin',
-    alsoInCells: true,
-  }),
-  listCommands: route({
-    method: 'GET',
-    path: `${gateway}/commands`,
-    function: 'commands',
-    role: 'tenant-read',
-    alsoInCells: true,
-  }),
-  getCommand: route({
-    method: 'GET',
-    path: command,
-    function: 'commands',
-    role: 'tenant-read',
-    alsoInCells: true,
-  }),
-  cancelCommand: route({
-    method: 'POST',
-    path: `${command}/cancel`,
-    function: 'commands',
-    role: 'tenant-admin',
-    alsoInCells: true,
-  }),
-  /** To the bundle that a diagnostics.collect uploaded. POST: a link is a secret, and nothing may cache it. */
-  linkBundle: route({
-    method: 'POST',
-    path: `${command}/link`,
-    function: 'diagnostics',
-    role: 'tenant-admin',
-  }),
-  listAlerts: route({ method: 'GET', path: '/alerts', function: 'alerts', role: 'tenant-read' }),
-  getAlert: route({ method: 'GET', path: '/alerts/{alertKey}', function: 'alerts', role: 'tenant-read' }),
-  ackAlert: route({
-    method: 'POST',
-    path: '/alerts/{alertKey}/ack',
-    function: 'alerts',
-    role: 'tenant-admin',
-  }),
-  /** The alert, its commands and their outcomes in order of time. */
-  alertTrail: route({
-    method: 'GET',
-    path: '/alerts/{alertKey}/trail',
-    function: 'alerts',
-    role: 'tenant-read',
-  }),
-  listSubscriptions: route({
-    method: 'GET',
-    path: '/subscriptions',
-    function: 'access',
-    role: 'tenant-read',
-  }),
-  putSubscription: route({
-    method: 'PUT',
-    path: '/subscriptions/{subscriptionId}',
-    function: 'access',
-    role: 'tenant-admin',
-  }),
-  confirmSubscription: route({
-    method: 'POST',
-    path: '/subscriptions/{subscriptionId}/confirm',
-    function: 'access',
-    role: 'tenant-admin',
-  }),
-  deleteSubscription: route({
-    method: 'DELETE',
-    path: '/subscriptions/{subscriptionId}',
-    function: 'access',
-    role: 'tenant-admin',
-  }),
-  listTokens: route({ method: 'GET', path: '/tokens', function: 'access', role: 'tenant-admin' }),
-  createToken: route({ method: 'POST', path: '/tokens', function: 'access', role: 'tenant-admin' }),
-  deleteToken: route({
-    method: 'DELETE',
-    path: '/tokens/{tokenId}',
-    function: 'access',
-    role: 'tenant-admin',
-  }),
-} as const;
-export type ApiRouteName = keyof typeof apiRoutes;
-
-/** Operators see every tenant: these exist under `/operator/v1` alone. */
-export const operatorRoutes = {
-  fleetGateways: { method: 'GET', path: '/operator/v1/gateways', function: 'gateways' },
-  fleetAlerts: { method: 'GET', path: '/operator/v1/alerts', function: 'alerts' },
-  fleetCells: { method: 'GET', path: '/operator/v1/cells', function: 'cells' },
-  drainCell: { method: 'POST', path: '/operator/v1/cells/{cellId}/drain', function: 'cells' },
-  undrainCell: { method: 'DELETE', path: '/operator/v1/cells/{cellId}/drain', function: 'cells' },
-} as const;
-
 const reservedTenantIds = ['standalone', diagnosticsFolder];
 export const tenantIdSchema = z
   .string()
@@ -182,7 +23,7 @@ export const tenantIdSchema = z
     error: ({ input }) => `the tenant id “${String(input)}” is reserved`,
   });
 
-/** Request bodies. */
+/** Request bodies, by route of core/api-routes.ts. */
 export const requests = {
   /** `proof` is an Ed25519 signature over `activationProofText(code, publicKey)`, base64url. */
   activate: z.strictObject({
@@ -295,8 +136,3 @@ export type SubscriptionView = Omit<SubscriptionItem, 'challengeHash'>;
 /** The text whose signature proves that the agent holds the key it activates with. */
 export const activationProofText = (code: string, publicKey: string): string =>
   `holdfast-activation-v1\n${code}\n${publicKey}`;
-
-/** `{gatewayId}` and the like filled in, each value URL-encoded. */
-export function fillPath(path: string, params: Record<string, string>): string {
-  return path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ''));
-}

@@ -21,7 +21,7 @@ import {
   tenantBase,
   type ApiFunction,
   type ApiRoute,
-} from '../core/api.ts';
+} from '../core/api-routes.ts';
 import { createAccessLog } from './access-log.ts';
 import type { Config } from './config.ts';
 import type { HoldfastFunction } from './function.ts';

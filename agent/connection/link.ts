@@ -119,9 +119,11 @@ export class Link {
     this.cancelTimer?.();
   }
 
-  /** Whether the connection in use has answered a ping: then silence shows within a minute. */
+  /** Whether the connection in use answers pings, so that silence shows within a minute; a young one may yet. */
   get isPingAnswered(): boolean {
-    return this.state.live?.answersPings ?? false;
+    const { live, times } = this.state;
+    if (!live) return false;
+    return live.answersPings || this.deps.now() - live.since < times.pingEveryMs + times.pongWithinMs;
   }
 
   view(): LinkView {

@@ -1,6 +1,7 @@
 import type { Agent } from 'node:http';
 import { z } from 'zod';
-import { activationProofText, apiRoutes, requests, tenantBase } from '../../core/api.ts';
+import { activationProofText, requests } from '../../core/api.ts';
+import { apiRoutes, tenantBase } from '../../core/api-routes.ts';
 import { errorCodes, HoldfastError, type ErrorCode } from '../../core/errors.ts';
 import type { StateDirectory } from '../state/state-directory.ts';
 import { loadOrCreateGatewayKey, signText } from './gateway-key.ts';

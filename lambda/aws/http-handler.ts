@@ -1,15 +1,13 @@
 import type { z } from 'zod';
+import { requests, tenantIdSchema, type Answers } from '../../core/api.ts';
 import {
   apiRoutes,
   operatorBase,
   operatorRoutes,
-  requests,
   tenantBase,
-  tenantIdSchema,
-  type Answers,
   type ApiRoute,
   type ApiRouteName,
-} from '../../core/api.ts';
+} from '../../core/api-routes.ts';
 import type { EnvName } from '../../core/env.ts';
 import { asHoldfastError, errorCodes, HoldfastError } from '../../core/errors.ts';
 import { isDeeperThan } from '../../core/json-depth.ts';

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it, test } from '@jest/globals';
-import { apiRoutes, operatorBase, operatorRoutes, tenantBase, type ApiRoute } from '../../core/api.ts';
+import { apiRoutes, operatorBase, operatorRoutes, tenantBase, type ApiRoute } from '../../core/api-routes.ts';
 import { upstreamBodies } from '../../core/messages.ts';
 import { homeAndCell, ofType, propertiesOf, type SynthesizedStack } from './synthesis.ts';
 

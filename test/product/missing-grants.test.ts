@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { apiRoutes, fillPath, operatorBase, operatorRoutes, tenantBase } from '../../core/api.ts';
+import { apiRoutes, fillPath, operatorBase, operatorRoutes, tenantBase } from '../../core/api-routes.ts';
 import type { AlertEvent } from '../../core/alert-event.ts';
 import { alertKeyOf, openShardOf } from '../../core/alerts/alert-key.ts';
 import { newGateway } from '../../core/identity/activation.ts';
@@ -73,6 +73,20 @@ const first: Removed[] = [
     action: 'dynamodb:GetItem',
     on: /tablesgateways/i,
     need: (world) => world.asOperator('linkBundle', { gatewayId: 'gw-1', commandId: 'c1' }),
+  },
+  {
+    stack: 'home',
+    of: 'Configuration',
+    action: 'dynamodb:GetItem',
+    on: /tablesgateways/i,
+    need: (world) => world.asOperator('getConfiguration', { gatewayId: 'gw-1' }),
+  },
+  {
+    stack: 'home',
+    of: 'Cells',
+    action: 'ssm:GetParametersByPath',
+    on: /parameter\/holdfast/i,
+    need: (world) => world.signed('home', { method: 'GET', path: operatorRoutes.fleetCells.path }),
   },
   {
     stack: 'home',

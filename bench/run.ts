@@ -1,86 +1,30 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { cpus, tmpdir, totalmem } from 'node:os';
-import { join } from 'node:path';
-import { Command } from 'commander';
-import type { BenchCase, Measured } from './restore/cases.ts';
-import { coldMiss, flush } from './restore/busy.ts';
-import { coldStart, firstBlock } from './restore/first-block.ts';
-import { killed } from './restore/killed.ts';
-import { localIo } from './restore/local-io.ts';
-import { snapshotCreate } from './restore/snapshot-create.ts';
-import { wholeImage } from './restore/whole-image.ts';
-import { withGuests } from './restore/with-guests.ts';
-import { World } from './restore/world.ts';
-import { median } from './support/stats.ts';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { callsTable } from './connections/calls.ts';
+import { loadSuite } from './connections/suite.ts';
+import { restoreSuite, type RestoreFlags } from './restore/suite.ts';
 
-const suites: Record<string, readonly BenchCase[]> = {
-  restore: [localIo, wholeImage, withGuests, coldMiss, firstBlock, coldStart, killed, snapshotCreate, flush],
-};
-
-interface Flags {
-  rounds: string;
-  only?: string;
-  sizeMib: string;
+interface LoadFlags {
+  gateways: number;
+  store: 'dynalite' | 'memory';
+  rounds: number;
+  seconds: number;
+  cells: number;
+  commandsInFlight: number;
+  dialsInFlight: number;
+  calls?: boolean;
   json?: string;
 }
 
-/** Medians of the ratios of each round: rounds are interleaved, so what slows the machine slows both sides. */
-function summarize({ baseline, goals }: BenchCase, rounds: Measured[]) {
-  const names = [...new Set(rounds.flatMap((round) => Object.keys(round)))];
-  return names.flatMap((name) =>
-    Object.entries(goals).map(([metric, { better, goal }]) => {
-      const values = rounds.map((round) => round[name]?.[metric] ?? NaN);
-      const ratios = rounds.map(
-        (round) => (round[name]?.[metric] ?? NaN) / (round[baseline]?.[metric] ?? NaN),
-      );
-      const ratio = median(ratios);
-      const isMet = better === 'less' ? ratio <= goal : ratio >= goal;
-      return { contender: name, metric, median: median(values), ratio, ratios, better, goal, isMet };
-    }),
-  );
+function wholeNumber(text: string): number {
+  if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('a whole number from 1 on is expected');
 }
 
-async function bench(suite: string, flags: Flags): Promise<void> {
-  const cases = suites[suite];
-  if (!cases) throw new Error(`there is no suite ${suite}; there are ${Object.keys(suites).join(', ')}`);
-  const world = new World(await mkdtemp(join(tmpdir(), 'holdfast-bench-')), Number(flags.sizeMib) * 2 ** 20);
-  const report: Record<string, unknown> = {
-    at: new Date().toISOString(),
-    machine: { cpu: cpus()[0]?.model, cores: cpus().length, memoryBytes: totalmem(), node: process.version },
-    imageBytes: world.imageBytes,
-  };
-  try {
-    await world.prepare();
-    for (const one of cases.filter(({ name }) => !flags.only || flags.only.split(',').includes(name))) {
-      console.log(`\n${one.name}: ${one.summary}; baseline ${one.baseline} = 1`);
-      const rounds: Measured[] = [];
-      for (let round = 0; round < Number(flags.rounds); round++) {
-        const order = <T>(contenders: T[]): T[] =>
-          contenders.map((_, i) => contenders[(i + round) % contenders.length]!);
-        await world.forgetReads();
-        rounds.push(await one.round(world, order));
-      }
-      const rows = summarize(one, rounds);
-      for (const { contender, metric, median: value, ratio, better, goal, isMet } of rows) {
-        const aim =
-          contender === 'holdfast'
-            ? `goal ${better === 'less' ? '≤' : '≥'} ${goal}${isMet ? '' : '  MISSED'}`
-            : '';
-        console.log(
-          `  ${metric.padEnd(32)} ${contender.padEnd(20)} ${value.toFixed(2).padStart(10)}  ${ratio.toFixed(2).padStart(6)}  ${aim}`,
-        );
-      }
-      report[one.name] = { rounds, rows };
-    }
-  } finally {
-    await world.remove();
-  }
-  if (flags.json) await writeFile(flags.json, `${JSON.stringify(report, null, 2)}\n`);
-}
+const program = new Command('bench').description('measures Holdfast');
 
-await new Command('bench')
-  .description('measures Holdfast and its peers, interleaved, on the same work')
-  .argument('<suite>', Object.keys(suites).join(', '))
+program
+  .command('restore')
+  .description('Holdfast and its peers, interleaved, on the same work')
   .option('--rounds <count>', 'how often each case is measured', '5')
   .option('--only <cases>', 'names of cases, with commas between')
   .option('--size-mib <count>', 'size of the image', '1024')
@@ -89,5 +33,43 @@ await new Command('bench')
     'after',
     '\nNeeds `npm run setup`.\n\nExample:\n  $ npm run bench -- restore --only local-io --rounds 3',
   )
-  .action((suite: string, flags: Flags) => bench(suite, flags))
-  .parseAsync();
+  .action((flags: RestoreFlags) => restoreSuite(flags));
+
+program
+  .command('connections')
+  .description('gateways that dial, and commands to them: how many a second, and how much memory')
+  .option('--gateways <count>', 'how many are connected', wholeNumber, 10_000)
+  .addOption(
+    new Option(
+      '--store <store>',
+      'dynalite: all that `holdfast up` starts; memory: the handlers in one process',
+    )
+      .choices(['dynalite', 'memory'])
+      .default('dynalite'),
+  )
+  .option(
+    '--rounds <count>',
+    'each dials its share of the gateways; then as many of commands',
+    wholeNumber,
+    5,
+  )
+  .option('--seconds <count>', 'how long each round of commands takes', wholeNumber, 20)
+  .option('--cells <count>', 'cells of --store dynalite', wholeNumber, 1)
+  .option('--commands-in-flight <count>', 'unfinished commands at any time', wholeNumber, 32)
+  .option('--dials-in-flight <count>', 'unfinished dials at any time', wholeNumber, 32)
+  .option(
+    '--calls',
+    'only print what one command costs in calls of AWS, by forwarding mode and number of cells',
+  )
+  .option('--json <file>', 'write everything that was measured to this file')
+  .addHelpText(
+    'after',
+    '\nExample:\n  $ npm run bench -- connections --store memory --gateways 2000 --seconds 5',
+  )
+  .action(async ({ gateways, cells, seconds, calls, json, ...flags }: LoadFlags) => {
+    if (calls) return console.log(await callsTable());
+    const settings = { ...flags, gatewayCount: gateways, cellCount: cells, until: { seconds } };
+    await loadSuite({ ...settings, say: (line) => console.log(line) }, json);
+  });
+
+await program.parseAsync();

@@ -52,9 +52,7 @@ export class Server {
 
   /** Of the server and all of its threads, in seconds. */
   cpuSec(): number {
-    const text = readFileSync(`/proc/${this.child.pid}/stat`, 'utf8');
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / 100;
+    return cpuSecOf(this.child.pid ?? 0);
   }
 
   /** Resolves when something listens on the Unix socket. */
@@ -81,4 +79,16 @@ export class Server {
     await gone;
     clearTimeout(timer);
   }
+}
+
+/** What a process and all of its threads have used up, in seconds. */
+export function cpuSecOf(pid: number): number {
+  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+export function rssBytesOf(pid: number): number {
+  const [, kib] = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kib ?? 0) * 1024;
 }

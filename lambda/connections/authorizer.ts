@@ -44,11 +44,12 @@ export const handler = eventHandler<
 });
 
 /** Header names come as the client wrote them. */
-function authorizationOf(headers: AuthorizerEvent['headers'] = {}): string | undefined {
+export function authorizationOf(headers: AuthorizerEvent['headers'] = {}): string | undefined {
   return Object.entries(headers).find(([name]) => name.toLowerCase() === 'authorization')?.[1];
 }
 
-function answer(methodArn: string, context: DialContext | undefined): AuthorizerAnswer {
+/** As API Gateway wants it; its cache is off, so the one method is all that is allowed. */
+export function answer(methodArn: string, context: DialContext | undefined): AuthorizerAnswer {
   const statement = {
     Action: 'execute-api:Invoke',
     Effect: context ? 'Allow' : 'Deny',

@@ -78,9 +78,14 @@ export class WebSocketApi {
     for (const connection of this.#connections.values()) connection.terminate();
   }
 
+  /** An open connection; what `@connections` looks up. */
+  find(connectionId: string): Connection | undefined {
+    return this.#connections.get(connectionId);
+  }
+
   async #manage(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { api, region, identities, limits, now } = this.#deps;
-    const find = (id: string) => this.#connections.get(id);
+    const find = (id: string) => this.find(id);
     await handleManagement(request, response, {
       apiId: api.id,
       stages: api.stages,

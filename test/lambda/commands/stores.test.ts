@@ -16,6 +16,7 @@ import { Table } from '../../../lambda/aws/table.ts';
 import { dynamoCommands, dynamoGateways, dynamoHolders } from '../../../lambda/commands/dynamo-stores.ts';
 import type { CommandStore, GatewayStore, HolderStore } from '../../../lambda/commands/ports.ts';
 import { startDynamo, type TestDynamo } from '../../support/dynamo.ts';
+import { IndexedStores, indexedHolders } from '../../../bench/connections/indexed-stores.ts';
 import { memoryHolders, MemoryStores } from '../../support/memory-stores.ts';
 import { gatewayItem } from '../../support/gateway-item.ts';
 
@@ -49,6 +50,16 @@ function inMemory(): Promise<Stores> {
     gateways: memory.gatewayStore(),
     commands: memory.commandStore(),
     holders: memoryHolders(),
+    seed: async (gateway) => void memory.gateways.set(gateway.gatewayId, gateway),
+  });
+}
+
+function inMemoryByIndex(): Promise<Stores> {
+  const memory = new IndexedStores();
+  return Promise.resolve({
+    gateways: memory.gatewayStore(),
+    commands: memory.commandStore(),
+    holders: indexedHolders(),
     seed: async (gateway) => void memory.gateways.set(gateway.gatewayId, gateway),
   });
 }
@@ -87,6 +98,7 @@ const command = (key: string, openSeq: number, at = 1_000): CommandItem =>
 describe.each([
   ['DynamoDB', inDynamo],
   ['memory', inMemory],
+  ['memory, by index, for loads', inMemoryByIndex],
 ])('the stores in %s', (_, make) => {
   let stores: Stores;
   beforeEach(async () => {

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
@@ -31,8 +32,11 @@ interface Slot {
 
 /** What all functions of an AWS account share unless it was raised. */
 const accountConcurrency = 1000;
-/** More threads than this gain nothing on one machine; further events wait for a free one. */
-const threadsMax = 16;
+/**
+ * More threads than this gain nothing: what functions wait for is mostly work of this machine, too. Each has to load its
+ * function first, and keeps some 30 MB. Further events wait for a free one.
+ */
+const threadsMax = Math.max(4, 2 * availableParallelism());
 /** Lambda gives initialization 10 s before it counts against the function's own time. */
 const initTimeoutMs = 10_000;
 /** An environment that nobody used for so long gives its memory back. */

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
 import { policySchema } from '../template/policy-document.ts';
 
@@ -21,14 +21,20 @@ export interface Credentials {
 
 /** Keys of one installation: each secret is derived from the master key, nothing but that is stored. */
 export class KeyRing {
-  readonly #master: Buffer;
+  readonly #master: KeyObject;
+  /** Every request of a function asks for the same few. */
+  readonly #secrets = new Map<string, string>();
+  readonly #sessions = new Map<string, Session>();
 
   constructor(master: Buffer) {
-    this.#master = master;
+    this.#master = createSecretKey(master);
   }
 
   secretOf(accessKeyId: string): string {
-    return this.#mac(`secret/${accessKeyId}`).toString('base64').slice(0, 40);
+    const known = this.#secrets.get(accessKeyId);
+    if (known !== undefined) return known;
+    const secret = this.#mac(`secret/${accessKeyId}`).toString('base64').slice(0, 40);
+    return keep(this.#secrets, accessKeyId, secret);
   }
 
   /** A user's long-lived key; the same name always gets the same one. */
@@ -46,17 +52,27 @@ export class KeyRing {
 
   /** The session of a token that this installation sealed for this key, whether or not it has expired. */
   readSession(accessKeyId: string, sessionToken: string): Session | undefined {
+    const known = this.#sessions.get(sessionToken);
+    if (known) return known.accessKeyId === accessKeyId ? known : undefined;
     const [claims = '', seal = ''] = sessionToken.split('.');
     const expected = this.#mac(`session/${claims}`);
     const given = Buffer.from(seal, 'base64url');
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
     const session = sessionSchema.parse(JSON.parse(Buffer.from(claims, 'base64url').toString('utf8')));
-    return session.accessKeyId === accessKeyId ? session : undefined;
+    return session.accessKeyId === accessKeyId ? keep(this.#sessions, sessionToken, session) : undefined;
   }
 
   #mac(text: string): Buffer {
     return createHmac('sha256', this.#master).update(text).digest();
   }
+}
+
+const keptMax = 1_000;
+
+function keep<T>(kept: Map<string, T>, key: string, value: T): T {
+  if (kept.size >= keptMax) kept.clear();
+  kept.set(key, value);
+  return value;
 }
 
 function base32(bytes: Uint8Array, length: number): string {

@@ -26,8 +26,8 @@ export interface FrontDeps {
 }
 
 /**
- * One port for all AWS services of a stack. The signature's scope says which service is meant; the request is
- * verified, authorized by the signer's policies, and answered here or, untouched, by the stack that owns the resource.
+ * One port for all AWS services of a stack. The signature's scope says which service is meant; the request goes on,
+ * untouched, to the stack that owns the resource, and is verified, authorized by the signer's policies and answered there.
  */
 export function createFront(deps: FrontDeps): Server {
   const services = new Map(deps.services.map((service) => [service.signingName, service]));
@@ -62,12 +62,16 @@ async function handle(
     return;
   }
   try {
-    const { principal } = await deps.identities.authenticate(request, deps.now());
-    const call = service.parse(request);
-    if (call.owner && call.owner !== deps.stackName) {
-      forward(request, response, deps.region.settings.servicesUrls[call.owner] ?? '', deps);
+    const parsed = attempt(() => service.parse(request));
+    if (parsed.ok && parsed.value.owner && parsed.value.owner !== deps.stackName) {
+      // Verified and authorized there, and only there: each costs as much as what is asked for.
+      forward(request, response, deps.region.settings.servicesUrls[parsed.value.owner] ?? '', deps);
       return;
     }
+    const { principal } = await deps.identities.authenticate(request, deps.now());
+    // Whoever is not known learns that first, whatever else is wrong.
+    if (!parsed.ok) throw parsed.error;
+    const call = parsed.value;
     for (const question of call.questions) {
       const decision = decide(principal, question);
       if (!decision.allowed) throw accessDenied(service, decision.message);
@@ -80,6 +84,14 @@ async function handle(
         ? error
         : new ServiceError('InternalFailure', 'internal error of the local mode', 500);
     sendServiceError(response, service.protocol, answer, service.errorPrefix);
+  }
+}
+
+function attempt<T>(work: () => T): { ok: true; value: T } | { ok: false; error: unknown } {
+  try {
+    return { ok: true, value: work() };
+  } catch (error) {
+    return { ok: false, error };
   }
 }
 

@@ -94,6 +94,14 @@ describe('AWS services on one machine, asked by their own SDK clients', () => {
       await documents(far).send(new PutCommand(own));
     });
 
+    it('asks who signed a request for another stack’s table, there as at home', async () => {
+      const far = await cloud.actAs('far');
+      const read = new GetCommand({ TableName: tableName, Key: { pk: 'g1', sk: 'c1' } });
+      const secretAccessKey = 'not-the-one-of-this-key';
+      const forged = documents({ ...far, credentials: { ...far.credentials, secretAccessKey } });
+      await expect(forged.send(read)).rejects.toMatchObject({ name: 'InvalidSignatureException' });
+    });
+
     it('refuses what the local store would pass over in silence', async () => {
       const put = new PutCommand({
         TableName: tableName,

@@ -34,21 +34,22 @@ export async function submitCommand(
   submit: Submit,
 ): Promise<Answers['submitCommand']> {
   const { kind, params } = checkedParams(submit.kind, submit.params);
-  await requireActive(deps, caller, gatewayId);
-  const counted = await deps.gateways.update(gatewayId, countCommand(caller.tenantId));
-  if (!counted) throw gone(gatewayId);
+  const openSeq = await countedFor(deps, caller, gatewayId);
   const item = newCommand(submit, {
     gatewayId,
     tenantId: caller.tenantId,
     idempotencyKey: submit.idempotencyKey ?? deps.clock.newId(),
-    openSeq: counted.commandCounter,
+    openSeq,
     submittedBy: caller.principal,
     viaCellId: deps.cellId,
     at: deps.clock.now(),
   });
-  const earlier = await deps.commands.get(gatewayId, item.commandId);
-  if (earlier) return { command: view(await repeated(deps, earlier, bodyHashOf(kind, params))) };
-  if (submit.whenOffline === 'refuse' && !(await deps.reach.locate(gatewayId))) throw offline(gatewayId);
+  if (submit.whenOffline === 'refuse') {
+    // A repeated one is answered with its command, wherever its gateway is now.
+    const earlier = await deps.commands.get(gatewayId, item.commandId);
+    if (earlier) return { command: view(await repeated(deps, earlier, bodyHashOf(kind, params))) };
+    if (!(await deps.reach.locate(gatewayId))) throw offline(gatewayId);
+  }
   if (!(await deps.commands.create(item))) {
     const winner = await deps.commands.get(gatewayId, item.commandId);
     return { command: view(await repeated(deps, winner ?? item, item.bodyHash)) };
@@ -153,9 +154,14 @@ async function requireGateway(
   });
 }
 
-async function requireActive(deps: CommandServiceDeps, caller: Caller, gatewayId: string): Promise<void> {
-  const gateway = await requireGateway(deps, caller, gatewayId);
-  if (gateway.status !== 'active') throw gone(gatewayId);
+/** The command's number. The write is the check as well: why it failed is read only then. */
+async function countedFor(deps: CommandServiceDeps, caller: Caller, gatewayId: string): Promise<number> {
+  const counted = gatewayId
+    ? await deps.gateways.update(gatewayId, countCommand(caller.tenantId))
+    : undefined;
+  if (counted) return counted.commandCounter;
+  await requireGateway(deps, caller, gatewayId);
+  throw gone(gatewayId);
 }
 
 const gone = (gatewayId: string) =>

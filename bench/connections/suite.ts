@@ -127,17 +127,18 @@ function summary({
     times('submit → SUCCEEDED, p50 / p99', commands),
     rate('dials a second', dials, goals[store].dialsPerSec),
     times('dial → welcome, p50 / p99', dials),
-    row(
-      'bytes per connection, RSS',
-      String(rss),
-      `goal ≤ ${bytesPerConnectionGoal}${rss > bytesPerConnectionGoal ? '  MISSED' : ''}`,
-    ),
+    heap === undefined
+      ? // The functions' threads grow meanwhile, in the same process: no figure of connections alone.
+        row('RSS per connection, with threads', String(rss))
+      : row('bytes per connection, RSS', String(rss), atMost(rss, bytesPerConnectionGoal)),
     ...(heap === undefined ? [] : [row('bytes per connection, heap', String(heap))]),
     row('commands that ended otherwise', String(unfinished.length), 'goal 0'),
     row('connections lost', String(losses)),
     row('requests that were sent again', String(retries)),
   ];
 }
+
+const atMost = (value: number, goal: number): string => `goal ≤ ${goal}${value > goal ? '  MISSED' : ''}`;
 
 export async function loadSuite(options: LoadOptions, json: string | undefined): Promise<void> {
   const report = await load(options);

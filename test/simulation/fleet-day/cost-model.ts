@@ -89,7 +89,7 @@ function ofConnection({ itemBytes }: CostParameters): Partial<Usage> {
 /** A command: `cmd`, `cmd.ack`, `cmd.result`, `result.ack`, and with a start grant `cmd.go`; the API, Deliver and two reports. */
 function ofCommand({ itemBytes, needsGoShare: go }: CostParameters): Partial<Usage> {
   const deliverMs = runMs({ r: 1, p: 1 });
-  const submitMs = runMs({ r: 4, w: 3, q: 1 }) + serviceTimes.invokeMs + deliverMs;
+  const submitMs = runMs({ r: 2, w: 3, q: 1 }) + serviceTimes.invokeMs + deliverMs;
   const ackMs = runMs({ r: 2, w: 1 + go, q: 1, p: go });
   const resultMs = runMs({ r: 2, w: 1 + go, q: 1, p: 1 });
   // Created, claimed, acked, final: each in the table and in two indexes of whole items, and in the sweeper's index.
@@ -97,7 +97,7 @@ function ofCommand({ itemBytes, needsGoShare: go }: CostParameters): Partial<Usa
   return {
     messages: 4 + go,
     ...lambda(submitMs, deliverMs, ackMs, resultMs),
-    readUnits: 12,
+    readUnits: 10,
     writeUnits: (1 + 2 * go) * writeUnitsOf(itemBytes.gateway) + commandWrites,
     ...logged(lines.command, 2),
   };

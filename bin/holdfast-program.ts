@@ -5,6 +5,7 @@ import { addAccessCommands } from '../cli/access-commands.ts';
 import { addActivationCommands } from '../cli/activation-commands.ts';
 import { adminConnection } from '../cli/admin-connection.ts';
 import { addAlertCommands } from '../cli/alert-commands.ts';
+import { addBulkCommands } from '../cli/bulk-commands.ts';
 import { addCommandCommands } from '../cli/command-commands.ts';
 import { printFirstSteps } from '../cli/first-steps.ts';
 import { addFleetCommands } from '../cli/fleet-commands.ts';
@@ -37,6 +38,7 @@ export function holdfastProgram(deps: HoldfastDeps): Command {
   addActivationCommands(program, deps);
   addGatewayCommands(program, deps);
   addCommandCommands(program, deps);
+  addBulkCommands(program, deps);
   addAlertCommands(program, deps);
   addFleetCommands(program, deps);
   const admin = commandGroup(program, 'admin', 'the customer’s side: admin process, subscriptions, tokens', [

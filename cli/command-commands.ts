@@ -31,7 +31,7 @@ interface SendFlags {
   timeout: string;
 }
 const pollMs = 250;
-const expiryRange = { minMs: limits.commandExpiryMinMs, maxMs: limits.commandExpiryMaxMs };
+export const expiryRange = { minMs: limits.commandExpiryMinMs, maxMs: limits.commandExpiryMaxMs };
 
 export function addCommandCommands(program: Command, deps: CliDeps): void {
   const send = apiCommand(
@@ -99,7 +99,7 @@ export function addCommandCommands(program: Command, deps: CliDeps): void {
   });
 }
 
-const collect = (value: string, all: string[]): string[] => [...all, value];
+export const collect = (value: string, all: string[]): string[] => [...all, value];
 
 async function submit(
   session: Session,
@@ -142,10 +142,11 @@ async function causeOf(
 
 const paramLevelsMax = 16;
 
-async function readParams(
+/** Of `--params` and `-p`, together. */
+export async function readParams(
   deps: CliDeps,
   kind: CommandKind,
-  flags: SendFlags,
+  flags: Pick<SendFlags, 'param' | 'params'>,
 ): Promise<Record<string, unknown>> {
   // Pairs, so that a parameter named __proto__ is a parameter too, and is refused as an unknown one.
   const pairs: [string, unknown][] = [];

@@ -1,3 +1,4 @@
+import { bulkRoutes } from './bulk/routes.ts';
 import type { tenantRoles } from './model.ts';
 
 /**
@@ -10,7 +11,15 @@ export const operatorBase = '/operator/v1/tenants/{tenantId}';
 
 /** The function that serves a route: each has a role of its own. */
 export type ApiFunction =
-  'cells' | 'activation' | 'gateways' | 'configuration' | 'commands' | 'diagnostics' | 'alerts' | 'access';
+  | 'cells'
+  | 'activation'
+  | 'gateways'
+  | 'configuration'
+  | 'commands'
+  | 'diagnostics'
+  | 'bulk'
+  | 'alerts'
+  | 'access';
 export interface ApiRoute {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   path: string;
@@ -100,6 +109,7 @@ export const apiRoutes = {
     function: 'diagnostics',
     role: 'tenant-admin',
   }),
+  ...bulkRoutes,
   listAlerts: route({ method: 'GET', path: '/alerts', function: 'alerts', role: 'tenant-read' }),
   getAlert: route({ method: 'GET', path: '/alerts/{alertKey}', function: 'alerts', role: 'tenant-read' }),
   ackAlert: route({

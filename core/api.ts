@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { bulkRequests, type BulkAnswers } from './bulk/api.ts';
 import { commandKinds } from './command-kinds.ts';
 import { putConfigurationSchema } from './configuration/configuration.ts';
 import type { ConfigurationView } from './configuration/configuration-view.ts';
@@ -49,6 +50,7 @@ export const requests = {
     expiresInMs: z.number().int().min(limits.commandExpiryMinMs).max(limits.commandExpiryMaxMs).optional(),
     cause: z.strictObject({ alertKey: z.string().max(64), episode: z.number().int() }).optional(),
   }),
+  ...bulkRequests,
   putSubscription: z.strictObject({ kind: z.literal('sqs'), queueUrl: z.url().max(512) }),
   confirmSubscription: z.strictObject({ challenge: z.string().min(1).max(128) }),
   createToken: z.strictObject({
@@ -102,7 +104,7 @@ export interface AlertTrail {
   }[];
   commands: CommandView[];
 }
-export interface Answers {
+export interface Answers extends BulkAnswers {
   activate: ActivateResponse;
   createActivationCode: { code: string; tenantId: string; expiresAt: number };
   listGateways: { gateways: GatewayView[]; next?: string };

@@ -4,6 +4,8 @@ import { HoldfastError } from './errors.ts';
 export const envNames = [
   'GATEWAYS_TABLE',
   'COMMANDS_TABLE',
+  'BULK_SENDS_TABLE',
+  'BULK_TARGETS_TABLE',
   'STATUS_TABLE',
   'INVENTORY_TABLE',
   'ALERTS_TABLE',

@@ -47,6 +47,7 @@ const schema = z.object({
   schedules: json(
     z.strictObject({
       sweeper: rate.default('rate(1 minute)'),
+      bulkRunner: rate.default('rate(1 minute)'),
       statusProxy: rate.default('rate(1 minute)'),
     }),
   ).prefault({}),
@@ -83,6 +84,7 @@ const schema = z.object({
   /** Construct name → concurrency that is kept for it, and that it may not exceed. */
   reservedConcurrency: json(z.record(z.string(), z.number().int().min(1).max(1_000))).default({
     Sweeper: 1,
+    BulkRunner: 1,
     StatusProxy: 1,
   }),
   /**

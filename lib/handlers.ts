@@ -11,6 +11,8 @@ export const handlerEntries = {
   Deliver: 'lambda/commands/deliver.ts',
   CommandReports: 'lambda/commands/reports.ts',
   BundleLinks: 'lambda/diagnostics/api.ts',
+  BulkSends: 'lambda/bulk/api.ts',
+  BulkRunner: 'lambda/bulk/runner.ts',
   Alerts: 'lambda/alerts/api.ts',
   StatusProxy: 'lambda/alerts/status-proxy.ts',
   SubscriptionRouter: 'lambda/alerts/subscription-router.ts',

@@ -48,12 +48,14 @@ export class HomeStack extends Stack {
         cells: this.#cells(),
         commands: this.#commands(),
         diagnostics: this.#bundleLinks(),
+        bulk: this.#bulkSends(),
         alerts: this.#alerts(),
         access: this.#access(),
       },
     });
     this.#alarms.watchServerErrors(http.api.metricServerError({ period: Duration.minutes(5) }));
     this.#sweeper();
+    this.#bulkRunner();
     this.#alerting();
     new CfnOutput(this, 'ApiUrl', {
       value: http.url,
@@ -178,6 +180,34 @@ export class HomeStack extends Stack {
     useCellDirectory(fn);
     useDeliver(fn, config.cells);
     this.#tick('SweeperTick', fn, config.schedules.sweeper);
+  }
+
+  #bulkSends(): HoldfastFunction {
+    return this.#function('BulkSends', {
+      handler: 'BulkSends',
+      description: 'Takes, shows and cancels bulk sends',
+    })
+      .useTable(this.tables.bulkSends, 'get', 'batchGet', 'put', 'update', 'query:byTenant')
+      .useTable(this.tables.bulkTargets, 'query');
+  }
+
+  #bulkRunner(): void {
+    const { config } = this.#deployment;
+    const fn = this.#function('BulkRunner', {
+      handler: 'BulkRunner',
+      description: 'Sends the commands of bulk sends and takes over what became of them',
+      timeout: Duration.seconds(50),
+      ...tick,
+    })
+      .useTable(this.tables.bulkSends, 'get', 'update', 'query:open')
+      .useTable(this.tables.bulkTargets, 'get', 'put', 'update', 'query')
+      .useTable(this.tables.gateways, 'get', 'batchGet', 'update', 'query:byTenant')
+      .useTable(this.tables.status, 'batchGet')
+      .useTable(this.tables.commands, 'get', 'put', 'query:open')
+      .setEnv('FORWARDING_MODE', config.forwardingMode);
+    useCellDirectory(fn);
+    useDeliver(fn, config.cells);
+    this.#tick('BulkRunnerTick', fn, config.schedules.bulkRunner);
   }
 
   #alerts(): HoldfastFunction {

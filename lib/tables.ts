@@ -9,6 +9,7 @@ import {
   type ITable,
 } from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';
+import type { BulkJobItem, BulkTargetItem } from '../core/bulk/model.ts';
 import type { EnvName } from '../core/env.ts';
 import type {
   ActivationCodeItem,
@@ -92,7 +93,7 @@ export function createTable<Item>(scope: Construct, id: string, props: TableProp
   return { table, envName: props.envName, indexArn: (name) => `${table.tableArn}/index/${name}` };
 }
 
-/** The home's tables; their items are described in core/model.ts. */
+/** The home's tables; their items are described in core/model.ts and core/bulk/model.ts. */
 export class HomeTables extends Construct {
   readonly gateways = createTable<GatewayItem>(this, 'Gateways', {
     envName: 'GATEWAYS_TABLE',
@@ -114,6 +115,19 @@ export class HomeTables extends Construct {
     partitionKey: 'gatewayId',
   });
   readonly cells = createTable<CellsItem>(this, 'Cells', { envName: 'CELLS_TABLE', partitionKey: 'scope' });
+  readonly bulkSends = createTable<BulkJobItem>(this, 'BulkSends', {
+    envName: 'BULK_SENDS_TABLE',
+    partitionKey: 'bulkId',
+    indexes: [
+      { name: 'open', partitionKey: 'openShard', sortKey: 'dueAt', projection: 'keys' },
+      { name: 'byTenant', partitionKey: 'tenantId', sortKey: 'createdAt', projection: 'keys' },
+    ],
+  });
+  readonly bulkTargets = createTable<BulkTargetItem>(this, 'BulkTargets', {
+    envName: 'BULK_TARGETS_TABLE',
+    partitionKey: 'bulkId',
+    sortKey: 'gatewayId',
+  });
   readonly status = createTable<StatusItem>(this, 'Status', {
     envName: 'STATUS_TABLE',
     partitionKey: 'gatewayId',

@@ -50,7 +50,7 @@ test('dependencies are pinned to one version', () => {
 
 test('command lines that are printed to be typed go through `typed`, which knows how', () => {
   const commandLine =
-    /\bholdfast(-agent)? (up|activation|gateways|send|commands|alerts|fleet|admin|activate|run|status|volume|snapshot|restore|serve)\b/;
+    /\bholdfast(-agent)? (up|activation|gateways|send|commands|bulk|alerts|fleet|admin|activate|run|status|volume|snapshot|restore|serve)\b/;
   const untyped = sources
     .filter((name) => /^(admin|agent|bin|cli(?!\/demo)|core|lambda|local)\//.test(name))
     .flatMap((name) =>

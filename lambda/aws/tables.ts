@@ -1,3 +1,4 @@
+import type { BulkJobItem, BulkTargetItem } from '../../core/bulk/model.ts';
 import type {
   ActivationCodeItem,
   AlertItem,
@@ -33,6 +34,10 @@ export const configurationsTable = (name: string, client?: Client) =>
   new Table<ConfigurationItem, 'gatewayId'>(name, ['gatewayId'], client);
 export const cellsTable = (name: string, client?: Client) =>
   new Table<CellsItem, 'scope'>(name, ['scope'], client);
+export const bulkSendsTable = (name: string, client?: Client) =>
+  new Table<BulkJobItem, 'bulkId'>(name, ['bulkId'], client);
+export const bulkTargetsTable = (name: string, client?: Client) =>
+  new Table<BulkTargetItem, 'bulkId' | 'gatewayId'>(name, ['bulkId', 'gatewayId'], client);
 export const activationCodesTable = (name: string, client?: Client) =>
   new Table<ActivationCodeItem, 'codeHash'>(name, ['codeHash'], client);
 export const tokensTable = (name: string, client?: Client) =>

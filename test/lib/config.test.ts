@@ -8,7 +8,7 @@ test('every key has a default', () => {
   expect(read({})).toMatchObject({
     cells: ['cell-1', 'cell-2'],
     forwardingMode: 'registry',
-    schedules: { sweeper: 'rate(1 minute)', statusProxy: 'rate(1 minute)' },
+    schedules: { sweeper: 'rate(1 minute)', bulkRunner: 'rate(1 minute)', statusProxy: 'rate(1 minute)' },
     heartbeatIntervalMs: 300_000,
     operatorAuth: 'iam',
   });
@@ -35,7 +35,11 @@ test('takes values as the text that cdk -c gives', () => {
   });
   expect(config.cells).toEqual(['north', 'south']);
   expect(config.heartbeatIntervalMs).toBe(5_000);
-  expect(config.schedules).toEqual({ sweeper: 'rate(2 minutes)', statusProxy: 'rate(1 minute)' });
+  expect(config.schedules).toEqual({
+    sweeper: 'rate(2 minutes)',
+    bulkRunner: 'rate(1 minute)',
+    statusProxy: 'rate(1 minute)',
+  });
   expect(config.operatorAuth).toEqual({ issuer: 'https://id.example.com', audience: ['holdfast'] });
 });
 

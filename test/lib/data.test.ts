@@ -57,6 +57,12 @@ describe('the tables', () => {
       },
       Configurations: { key: 'gatewayId' },
       Cells: { key: 'scope' },
+      BulkSends: {
+        key: 'bulkId',
+        open: 'global openShard / dueAt:N KEYS_ONLY',
+        byTenant: 'global tenantId / createdAt:N KEYS_ONLY',
+      },
+      BulkTargets: { key: 'bulkId / gatewayId' },
       Status: { key: 'gatewayId' },
       Inventory: { key: 'gatewayId' },
       Alerts: {

@@ -69,6 +69,7 @@ describe('every function', () => {
       'holdfast-cell-1/StatusIngest': share,
       'holdfast-home/StatusProxy': 1,
       'holdfast-home/Sweeper': 1,
+      'holdfast-home/BulkRunner': 1,
       'holdfast-home/Commands': undefined,
     });
   });
@@ -92,7 +93,7 @@ describe('every scheduled function', () => {
     );
 
   it('is missed by an alarm when it is not started', () => {
-    expect(scheduled()).toHaveLength(2);
+    expect(scheduled()).toHaveLength(3);
     for (const { stack, target } of scheduled())
       expect(alarmsOf(stack, target.Arn['Fn::GetAtt'][0])).toContainEqual(
         expect.objectContaining({

@@ -48,6 +48,7 @@ const functionNames: Record<ApiRoute['function'], string> = {
   cells: 'Cells',
   commands: 'Commands',
   diagnostics: 'BundleLinks',
+  bulk: 'BulkSends',
   alerts: 'Alerts',
   access: 'Access',
 };

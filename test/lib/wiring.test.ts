@@ -17,6 +17,8 @@ const config = readConfig({});
 const valueOf: Record<EnvName, string> = {
   GATEWAYS_TABLE: '{home/TablesGateways}',
   COMMANDS_TABLE: '{home/TablesCommands}',
+  BULK_SENDS_TABLE: '{home/TablesBulkSends}',
+  BULK_TARGETS_TABLE: '{home/TablesBulkTargets}',
   STATUS_TABLE: '{home/TablesStatus}',
   INVENTORY_TABLE: '{home/TablesInventory}',
   ALERTS_TABLE: '{home/TablesAlerts}',
@@ -107,6 +109,7 @@ describe('a rule', () => {
   it('starts the function of its row, which lets it in', () => {
     expect(rules(home).toSorted((a, b) => (String(a.rule) < String(b.rule) ? -1 : 1))).toEqual([
       row('AlertBusToRouter', { source: [alertEventSource] }, 'SubscriptionRouter', 'AlertBus'),
+      row('BulkRunnerTick', config.schedules.bulkRunner, 'BulkRunner'),
       row('StatusProxyTick', config.schedules.statusProxy, 'StatusProxy'),
       row('SweeperTick', config.schedules.sweeper, 'Sweeper'),
     ]);

@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs';
+import { bulkLimits } from '../core/bulk/api.ts';
+import { sharePattern } from '../core/bulk/shares.ts';
+import { commandKinds, isCommandKind } from '../core/command-kinds.ts';
+import { HoldfastError } from '../core/errors.ts';
+import { expiryRange, readParams } from './command-commands.ts';
+import { parseDurationMs } from './duration.ts';
+import type { CliDeps } from './program.ts';
+
+/** The flags of `bulk send`. */
+export interface BulkFlags {
+  param: string[];
+  params?: string;
+  all?: boolean;
+  gateways?: string;
+  where: string[];
+  rate?: string;
+  concurrency?: string;
+  waves?: string;
+  abortAfter?: string;
+  expires?: string;
+  refuseOffline?: boolean;
+  idempotencyKey?: string;
+  wait?: boolean;
+  timeout: string;
+}
+/** The body that the flags ask for. Throws USAGE, INVALID_INPUT, TOO_LARGE, naming the flag. */
+export async function bulkBody(deps: CliDeps, kind: string, flags: BulkFlags): Promise<object> {
+  if (!isCommandKind(kind))
+    throw new HoldfastError('INVALID_INPUT', `no command "${kind}"`, {
+      hint: `kinds: ${commandKinds.join(', ')}`,
+    });
+  if (flags.params === '-' && flags.gateways === '-')
+    throw new HoldfastError('USAGE', '--params and --gateways cannot both be standard input', {
+      hint: 'name a file for --gateways',
+    });
+  const shareOf = (flag: string, text: string): number | string => {
+    if (!sharePattern.test(text))
+      throw new HoldfastError('USAGE', `${flag} "${text}" is no number of gateways`, {
+        hint: 'write it like 3 or 5%',
+      });
+    return text.endsWith('%') ? text : Number(text);
+  };
+  return {
+    kind,
+    params: await readParams(deps, kind, flags),
+    ...(await selectionOf(deps, flags)),
+    rate: flags.rate,
+    concurrency: flags.concurrency === undefined ? undefined : countOf('--concurrency', flags.concurrency),
+    waves: flags.waves?.split(',').map((each) => shareOf('--waves', each.trim())),
+    abortAfter: flags.abortAfter === undefined ? undefined : shareOf('--abort-after', flags.abortAfter),
+    whenOffline: flags.refuseOffline ? 'refuse' : 'queue',
+    idempotencyKey: flags.idempotencyKey,
+    expiresInMs:
+      flags.expires === undefined ? undefined : parseDurationMs('--expires', flags.expires, expiryRange),
+  };
+}
+
+function countOf(flag: string, text: string): number {
+  if (!/^\d{1,6}$/.test(text))
+    throw new HoldfastError('USAGE', `${flag} "${text}" is no number`, { hint: `write it like ${flag} 20` });
+  return Number(text);
+}
+
+async function selectionOf(deps: CliDeps, { all, gateways, where }: BulkFlags): Promise<object> {
+  if ([all, gateways !== undefined, where.length > 0].filter(Boolean).length !== 1)
+    throw new HoldfastError('USAGE', 'say which gateways, in one way', {
+      hint: 'one of --all, --gateways FILE and --where name=…',
+    });
+  if (all) return { all: true };
+  if (gateways === undefined) return { where: Object.fromEntries(where.map(wherePair)) };
+  const text = gateways === '-' ? await deps.readStdin() : readList(gateways);
+  const gatewayIds = text.split(/\s+/).filter((id) => id !== '');
+  if (gatewayIds.length === 0)
+    throw new HoldfastError('INVALID_INPUT', `${gateways} names no gateway`, { hint: 'write one id a line' });
+  if (gatewayIds.length > bulkLimits.targetCount)
+    throw new HoldfastError('TOO_LARGE', `${gateways} names ${gatewayIds.length} gateways`, {
+      hint: `at most ${bulkLimits.targetCount} at once; split the list`,
+    });
+  return { gatewayIds };
+}
+
+function wherePair(pair: string): [string, string] {
+  const at = pair.indexOf('=');
+  const name = pair.slice(0, at);
+  if (at < 1 || (name !== 'name' && name !== 'agentVersion'))
+    throw new HoldfastError('USAGE', `--where "${pair}" is neither name=… nor agentVersion=…`, {
+      hint: '--where name=oslo-* or --where agentVersion=0.1.0',
+    });
+  return [name, pair.slice(at + 1)];
+}
+
+function readList(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new HoldfastError('NOT_FOUND', `${path} cannot be read`, {
+      hint: 'name a file with one id a line',
+      cause,
+    });
+  }
+}

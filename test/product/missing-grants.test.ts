@@ -76,6 +76,20 @@ const first: Removed[] = [
   },
   {
     stack: 'home',
+    of: 'BulkSends',
+    action: 'dynamodb:Query',
+    on: /tablesbulksends.*index\/byTenant/i,
+    need: (world) => world.asOperator('listBulkSends'),
+  },
+  {
+    stack: 'home',
+    of: 'BulkRunner',
+    action: 'dynamodb:Query',
+    on: /tablesbulksends.*index\/open/i,
+    need: () => nobodyAsks(),
+  },
+  {
+    stack: 'home',
     of: 'Configuration',
     action: 'dynamodb:GetItem',
     on: /tablesgateways/i,

@@ -152,6 +152,7 @@ async function furnish(tenantId: string, named: { name: string; echo: string; su
   const { gatewayId } = gateway;
   const body = { kind: 'probe', params: { echo }, idempotencyKey: 'the-same-key' };
   const { command } = await api.call('submitCommand', { params: { gatewayId }, body });
+  const { bulk } = await api.call('createBulkSend', { body: { ...body, gatewayIds: [gatewayId] } });
   const params = { subscriptionId };
   if (tenantId === theirs) await api.call('putSubscription', { params, body: { kind: 'sqs', queueUrl } });
   const [admin, reader, deleted] = await Promise.all(
@@ -169,6 +170,7 @@ async function furnish(tenantId: string, named: { name: string; echo: string; su
     ids: {
       gatewayId,
       commandId: command.commandId,
+      bulkId: bulk.bulkId,
       alertKey,
       subscriptionId,
       tokenId: admin!.tokenId,
@@ -229,16 +231,25 @@ const bodies: Record<string, () => object> = {
     idempotencyKey: 'the-same-key',
     cause: { alertKey: ids['alertKey']!.theirs, episode: 1 },
   }),
+  // Not acme's gateway by its id: that would be an item of the caller's that names it.
+  createBulkSend: () => ({ kind: 'probe', all: true, idempotencyKey: 'of-the-walk' }),
   putSubscription: () => ({ kind: 'sqs', queueUrl }),
   confirmSubscription: () => ({ challenge: 'hfc_guessed' }),
   createToken: () => ({ role: 'tenant-admin' }),
 };
 /** What lists of acme could have answered as `next`, and the like of what nobody's could. */
 const cursors = (side: Side): string[] => {
-  const { gatewayId, commandId, alertKey } = ids;
+  const { gatewayId, commandId, alertKey, bulkId } = ids;
   const at = String(Date.now() + 60_000);
   const key = alertKey![side];
-  return [gatewayId![side], commandId![side], at, `${at}.${key}`, `${openShardOf(alertKey!.theirs)}.${key}`];
+  return [
+    gatewayId![side],
+    commandId![side],
+    at,
+    `${at}.${key}`,
+    `${at}.${bulkId![side]}`,
+    `${openShardOf(alertKey!.theirs)}.${key}`,
+  ];
 };
 
 function filled(route: NamedRoute, caller: Caller, side: Side, more: Partial<Knock> = {}): Knock {

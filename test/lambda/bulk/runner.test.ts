@@ -54,6 +54,13 @@ describe('a bulk send', () => {
     ]);
   });
 
+  it('shows how far it is while it runs', async () => {
+    const world = new BulkWorld(['succeeds', 'runs', 'fails']);
+    world.create({ all: true });
+    await world.tick();
+    expect(world.job).toMatchObject({ state: 'RUNNING', counts: { SUCCEEDED: 1, SUBMITTED: 1, FAILED: 1 } });
+  });
+
   it('ends also where gateways never come back: what waits for them expires', async () => {
     const world = new BulkWorld(['offline', 'silent', 'succeeds']);
     world.create({ all: true, expiresInMs: 600_000 });

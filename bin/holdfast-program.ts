@@ -5,6 +5,7 @@ import { addAccessCommands } from '../cli/access-commands.ts';
 import { addActivationCommands } from '../cli/activation-commands.ts';
 import { adminConnection } from '../cli/admin-connection.ts';
 import { addAlertCommands } from '../cli/alert-commands.ts';
+import { addAuditCommand } from '../cli/audit-command.ts';
 import { addBulkCommands } from '../cli/bulk-commands.ts';
 import { addCommandCommands } from '../cli/command-commands.ts';
 import { printFirstSteps } from '../cli/first-steps.ts';
@@ -40,6 +41,7 @@ export function holdfastProgram(deps: HoldfastDeps): Command {
   addCommandCommands(program, deps);
   addBulkCommands(program, deps);
   addAlertCommands(program, deps);
+  addAuditCommand(program, deps);
   addFleetCommands(program, deps);
   const admin = commandGroup(program, 'admin', 'the customer’s side: admin process, subscriptions, tokens', [
     'admin subscribe --queue-name holdfast-alerts-main',

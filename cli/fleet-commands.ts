@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import { type AlertView, type GatewayView } from '../core/api.ts';
+import { type AlertView, type AuditView, type GatewayView } from '../core/api.ts';
 import { fillPath, operatorRoutes } from '../core/api-routes.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { timeText } from '../core/readable.ts';
 import { drainLimits, type CellsView, type DrainCellAnswer } from '../core/routes/drain-rules.ts';
+import { auditTable, sinceTime } from './audit-command.ts';
 import { alertTable } from './alert-commands.ts';
 import { parseDurationMs } from './duration.ts';
 import { gatewayTable } from './gateway-commands.ts';
@@ -38,6 +39,20 @@ export function addFleetCommands(program: Command, deps: CliDeps): void {
       session.show({ alerts }, () => alertTable(alerts, session.deps.now(), true));
     },
   );
+  const audit = apiCommand(
+    group,
+    'audit',
+    'what was done to the fleet itself: cells emptied and opened again',
+    deps,
+    ['fleet audit --since 7d'],
+    false,
+  );
+  audit.option('--since <duration>', 'how far back', '24h').run(async (session) => {
+    const from = sinceTime(audit.opts<{ since: string }>().since, deps);
+    const path = below(operatorRoutes.fleetAudit.path);
+    const entries = await pages<AuditView>(session, path, 'entries', { from });
+    session.show({ entries }, () => auditTable(entries));
+  });
   addCellCommands(group, deps);
 }
 
@@ -129,13 +144,18 @@ function requireOperator({ context }: Session): void {
     });
 }
 
-async function pages<T>(session: Session, path: string, list: string): Promise<T[]> {
+async function pages<T>(
+  session: Session,
+  path: string,
+  list: string,
+  query: Record<string, string> = {},
+): Promise<T[]> {
   requireOperator(session);
   const { api } = session;
   const all: T[] = [];
   let next: string | undefined;
   do {
-    const page: Record<string, unknown> = await api.operator(path, { next });
+    const page: Record<string, unknown> = await api.operator(path, { ...query, next });
     all.push(...(page[list] as T[]));
     next = page['next'] as string | undefined;
   } while (next);

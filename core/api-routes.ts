@@ -19,7 +19,8 @@ export type ApiFunction =
   | 'diagnostics'
   | 'bulk'
   | 'alerts'
-  | 'access';
+  | 'access'
+  | 'audit';
 export interface ApiRoute {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   path: string;
@@ -157,6 +158,8 @@ export const apiRoutes = {
     function: 'access',
     role: 'tenant-admin',
   }),
+  /** `?from=&to=` in Unix ms, `&gateway=`; newest first. */
+  listAudit: route({ method: 'GET', path: '/audit', function: 'audit', role: 'tenant-admin' }),
 } as const;
 export type ApiRouteName = keyof typeof apiRoutes;
 
@@ -166,6 +169,8 @@ export const operatorRoutes = {
   fleetAlerts: { method: 'GET', path: '/operator/v1/alerts', function: 'alerts' },
   fleetCells: { method: 'GET', path: '/operator/v1/cells', function: 'cells' },
   drainCell: { method: 'POST', path: '/operator/v1/cells/{cellId}/drain', function: 'cells' },
+  /** What was done to the fleet; what was done to a tenant's is in the tenant's. */
+  fleetAudit: { method: 'GET', path: '/operator/v1/audit', function: 'audit' },
   undrainCell: { method: 'DELETE', path: '/operator/v1/cells/{cellId}/drain', function: 'cells' },
 } as const;
 

@@ -8,6 +8,7 @@ import { limits } from './limits.ts';
 import {
   tenantRoles,
   type AlertItem,
+  type AuditItem,
   type CommandItem,
   type SubscriptionItem,
   type TokenItem,
@@ -104,6 +105,9 @@ export interface AlertTrail {
   }[];
   commands: CommandView[];
 }
+/** What somebody asked for and what became of it; `listAudit` answers `{entries, next?}`. */
+export type AuditView = Omit<AuditItem, 'entryKey' | 'gatewayKey' | 'step'> &
+  Required<Pick<AuditItem, 'outcome'>> & { entryId: string };
 export interface Answers extends BulkAnswers {
   activate: ActivateResponse;
   createActivationCode: { code: string; tenantId: string; expiresAt: number };
@@ -132,6 +136,7 @@ export interface Answers extends BulkAnswers {
   listTokens: { tokens: Omit<TokenItem, 'tokenHash'>[] };
   createToken: Omit<TokenItem, 'tokenHash'> & { token: string };
   deleteToken: Record<string, never>;
+  listAudit: { entries: AuditView[]; next?: string };
 }
 export type SubscriptionView = Omit<SubscriptionItem, 'challengeHash'>;
 

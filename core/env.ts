@@ -14,6 +14,7 @@ export const envNames = [
   'SUBSCRIPTIONS_TABLE',
   'CONFIGURATIONS_TABLE',
   'CELLS_TABLE',
+  'AUDIT_TABLE',
   'CONNECTIONS_TABLE',
   'SNAPSHOT_BUCKET',
   /** Role that agents' S3 sessions are cut from. */

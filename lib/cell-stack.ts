@@ -158,6 +158,7 @@ export class CellStack extends Stack {
       .useTable(this.#connections, 'get', 'update', 'delete')
       .useTable(tables.commands, 'get', 'put', 'query:open')
       .useTable(tables.configurations, 'get', 'update')
+      .useTable(tables.audit, 'insert')
       .setEnv('CELL_ID', this.#props.cellId)
       .setEnv('HEARTBEAT_INTERVAL_MS', config.heartbeatIntervalMs)
       .setEnv('RECONNECT_WINDOW_MS', config.reconnectWindowMs)
@@ -172,6 +173,7 @@ export class CellStack extends Stack {
     })
       .useTable(tables.gateways, 'get', 'update')
       .useTable(tables.commands, 'get', 'put', 'query:open')
+      .useTable(tables.audit, 'insert')
       .setEnv('CELL_ID', this.#props.cellId);
   }
 
@@ -224,6 +226,7 @@ export class CellStack extends Stack {
     )
       .useTable(home.tables.gateways, 'get', 'update')
       .useTable(home.tables.commands, 'get', 'put', 'query:open', 'query:byTime')
+      .useTable(home.tables.audit, 'insert')
       .useTable(this.#connections, 'get')
       .setEnv('CELL_ID', cellId)
       .setEnv('FORWARDING_MODE', deployment.config.forwardingMode);

@@ -112,6 +112,7 @@ const dynamodbAction = (action: TableAction): string =>
       batchGet: 'BatchGetItem',
       query: 'Query',
       scan: 'Scan',
+      insert: 'PartiQLInsert',
       put: 'PutItem',
       update: 'UpdateItem',
       delete: 'DeleteItem',

@@ -14,6 +14,7 @@ export const handlerEntries = {
   BulkSends: 'lambda/bulk/api.ts',
   BulkRunner: 'lambda/bulk/runner.ts',
   Alerts: 'lambda/alerts/api.ts',
+  Audit: 'lambda/audit/api.ts',
   StatusProxy: 'lambda/alerts/status-proxy.ts',
   SubscriptionRouter: 'lambda/alerts/subscription-router.ts',
   WsAuthorizer: 'lambda/connections/authorizer.ts',

@@ -51,6 +51,7 @@ export class HomeStack extends Stack {
         bulk: this.#bulkSends(),
         alerts: this.#alerts(),
         access: this.#access(),
+        audit: this.#audit(),
       },
     });
     this.#alarms.watchServerErrors(http.api.metricServerError({ period: Duration.minutes(5) }));
@@ -91,7 +92,8 @@ export class HomeStack extends Stack {
       description: 'Creates activation codes and trades them for identities',
     })
       .useTable(this.tables.activationCodes, 'get', 'put', 'update')
-      .useTable(this.tables.gateways, 'get', 'put');
+      .useTable(this.tables.gateways, 'get', 'put')
+      .useTable(this.tables.audit, 'insert');
     useCellDirectory(fn);
     return fn;
   }
@@ -105,6 +107,7 @@ export class HomeStack extends Stack {
       .useTable(this.tables.status, 'get', 'batchGet')
       .useTable(this.tables.inventory, 'get')
       .useTable(this.tables.commands, 'get', 'put', 'query:open')
+      .useTable(this.tables.audit, 'insert')
       .setEnv('HEARTBEAT_INTERVAL_MS', this.#deployment.config.heartbeatIntervalMs);
     useCellDirectory(fn);
     useDeliver(fn, this.#deployment.config.cells);
@@ -119,6 +122,7 @@ export class HomeStack extends Stack {
     })
       .useTable(this.tables.gateways, 'get', 'update')
       .useTable(this.tables.configurations, 'get', 'update')
+      .useTable(this.tables.audit, 'insert')
       .setEnv('FORWARDING_MODE', config.forwardingMode);
     useCellDirectory(fn);
     useDeliver(fn, config.cells);
@@ -131,7 +135,9 @@ export class HomeStack extends Stack {
       description: 'Shows cells, and empties them or lets gateways in again',
       // The cell tells its connections for as long as its own function may run.
       timeout: Duration.seconds(20),
-    }).useTable(this.tables.cells, 'get', 'update');
+    })
+      .useTable(this.tables.cells, 'get', 'update')
+      .useTable(this.tables.audit, 'insert');
     useCellDirectory(fn);
     useDeliver(fn, this.#deployment.config.cells);
     return fn;
@@ -145,6 +151,7 @@ export class HomeStack extends Stack {
     })
       .useTable(this.tables.gateways, 'get', 'update')
       .useTable(this.tables.commands, 'get', 'put', 'query:open', 'query:byTime')
+      .useTable(this.tables.audit, 'insert')
       .setEnv('FORWARDING_MODE', config.forwardingMode);
     useCellDirectory(fn);
     useDeliver(fn, config.cells);
@@ -160,6 +167,7 @@ export class HomeStack extends Stack {
     })
       .useTable(this.tables.gateways, 'get')
       .useTable(this.tables.commands, 'get')
+      .useTable(this.tables.audit, 'insert')
       .setEnv('SNAPSHOT_BUCKET', bucket.bucketName);
     const everyBundle = `${bucket.bucketArn}/${diagnosticsFolder}/*`;
     acknowledgeWildcard(fn, everyBundle, 'The bundles of every gateway: each link names one of them.');
@@ -176,6 +184,7 @@ export class HomeStack extends Stack {
     })
       .useTable(this.tables.gateways, 'get', 'update')
       .useTable(this.tables.commands, 'get', 'put', 'query:open', 'query:openByShard')
+      .useTable(this.tables.audit, 'insert')
       .setEnv('FORWARDING_MODE', config.forwardingMode);
     useCellDirectory(fn);
     useDeliver(fn, config.cells);
@@ -188,7 +197,8 @@ export class HomeStack extends Stack {
       description: 'Takes, shows and cancels bulk sends',
     })
       .useTable(this.tables.bulkSends, 'get', 'batchGet', 'put', 'update', 'query:byTenant')
-      .useTable(this.tables.bulkTargets, 'query');
+      .useTable(this.tables.bulkTargets, 'query')
+      .useTable(this.tables.audit, 'insert');
   }
 
   #bulkRunner(): void {
@@ -204,6 +214,7 @@ export class HomeStack extends Stack {
       .useTable(this.tables.gateways, 'get', 'batchGet', 'update', 'query:byTenant')
       .useTable(this.tables.status, 'batchGet')
       .useTable(this.tables.commands, 'get', 'put', 'query:open')
+      .useTable(this.tables.audit, 'insert')
       .setEnv('FORWARDING_MODE', config.forwardingMode);
     useCellDirectory(fn);
     useDeliver(fn, config.cells);
@@ -216,7 +227,8 @@ export class HomeStack extends Stack {
       description: 'Shows alerts and takes acknowledgements',
     })
       .useTable(this.tables.alerts, 'get', 'put', 'query:byTenant', 'query:open')
-      .useTable(this.tables.commands, 'query');
+      .useTable(this.tables.commands, 'query')
+      .useTable(this.tables.audit, 'insert');
   }
 
   #access(): HoldfastFunction {
@@ -225,9 +237,17 @@ export class HomeStack extends Stack {
       description: 'Tokens and alert subscriptions of tenants',
     })
       .useTable(this.tables.tokens, 'get', 'put', 'delete', 'query:byTenant')
-      .useTable(this.tables.subscriptions, 'get', 'put', 'update', 'delete', 'query');
+      .useTable(this.tables.subscriptions, 'get', 'put', 'update', 'delete', 'query')
+      .useTable(this.tables.audit, 'insert');
     allowSubscriberQueues(fn);
     return fn;
+  }
+
+  #audit(): HoldfastFunction {
+    return this.#function('Audit', {
+      handler: 'Audit',
+      description: 'Shows the audit trail',
+    }).useTable(this.tables.audit, 'query', 'query:byGateway');
   }
 
   #alerting(): void {

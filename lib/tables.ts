@@ -14,6 +14,7 @@ import type { EnvName } from '../core/env.ts';
 import type {
   ActivationCodeItem,
   AlertItem,
+  AuditItem,
   CellsItem,
   CommandItem,
   ConfigurationItem,
@@ -25,7 +26,8 @@ import type {
   TokenItem,
 } from '../core/model.ts';
 
-type Verb = 'get' | 'batchGet' | 'query' | 'scan' | 'put' | 'update' | 'delete';
+/** `insert` adds items and can overwrite none. */
+type Verb = 'get' | 'batchGet' | 'query' | 'scan' | 'insert' | 'put' | 'update' | 'delete';
 /** An action on the table, or on one index of it: `query:byTenant`. */
 export type TableAction = Verb | `${'query' | 'scan'}:${string}`;
 
@@ -157,6 +159,12 @@ export class HomeTables extends Construct {
     envName: 'SUBSCRIPTIONS_TABLE',
     partitionKey: 'tenantId',
     sortKey: 'subscriptionId',
+  });
+  readonly audit = createTable<AuditItem>(this, 'Audit', {
+    envName: 'AUDIT_TABLE',
+    partitionKey: 'tenantId',
+    sortKey: 'entryKey',
+    indexes: [{ name: 'byGateway', partitionKey: 'gatewayKey', sortKey: 'entryKey', projection: 'all' }],
   });
 }
 

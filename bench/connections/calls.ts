@@ -57,6 +57,7 @@ export async function callsPerCommand(mode: ForwardingMode, cellCount: number): 
   const shared = {
     gateways: counted(stores.gatewayStore(), calls),
     commands: counted(stores.commandStore(), calls),
+    audit: counted(stores.auditTrail(), calls),
     clock,
     log: silentLog,
     connections,

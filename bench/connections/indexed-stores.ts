@@ -1,5 +1,7 @@
-import type { CommandItem, GatewayItem, HolderItem } from '../../core/model.ts';
+import { audited } from '../../core/commands/machine.ts';
+import type { AuditItem, CommandItem, GatewayItem, HolderItem } from '../../core/model.ts';
 import { applied, holds } from '../../core/routes/guarded-update.ts';
+import type { AuditTrail } from '../../lambda/audit/trail.ts';
 import { pageOf } from '../../lambda/commands/page.ts';
 import type { CommandStore, GatewayStore, HolderStore } from '../../lambda/commands/ports.ts';
 
@@ -12,6 +14,19 @@ export class IndexedStores {
   readonly gateways = new Map<string, GatewayItem>();
   readonly #commands = new Map<string, Map<string, CommandItem>>();
   readonly #open = new Map<string, Map<string, CommandItem>>();
+  /** Open, or final and not settled: what the sweeper looks at. */
+  readonly #swept = new Map<string, CommandItem>();
+  /** By tenant and entry key. */
+  readonly audit = new Map<string, AuditItem>();
+
+  auditTrail(): AuditTrail {
+    return {
+      append: async (entry) => {
+        const key = `${entry.tenantId}/${entry.entryKey}`;
+        if (!this.audit.has(key)) this.audit.set(key, entry);
+      },
+    };
+  }
 
   gatewayStore(): GatewayStore {
     const items = this.gateways;
@@ -39,6 +54,10 @@ export class IndexedStores {
         this.#write(item);
         return true;
       },
+      settle: async (item) => {
+        const before = this.#commands.get(item.gatewayId)?.get(item.commandId);
+        if (before?.version === item.version) this.#write(audited(item));
+      },
       listOpen: async (gatewayId) =>
         [...(this.#open.get(gatewayId)?.values() ?? [])].sort((a, b) => a.openSeq! - b.openSeq!),
       list: async (gatewayId, { countMax, next }) => {
@@ -49,8 +68,7 @@ export class IndexedStores {
         return pageOf(found.slice(0, countMax + 1), countMax);
       },
       listDue: async (shard, { at, countMax }) =>
-        [...this.#open.values()]
-          .flatMap((open) => [...open.values()])
+        [...this.#swept.values()]
           .filter(({ openShard, dueAt }) => openShard === shard && dueAt! <= at)
           .sort((a, b) => a.dueAt! - b.dueAt!)
           .slice(0, countMax)
@@ -61,6 +79,8 @@ export class IndexedStores {
   #write(item: CommandItem): void {
     const { gatewayId, commandId } = item;
     within(this.#commands, gatewayId).set(commandId, item);
+    if (item.openShard !== undefined) this.#swept.set(`${gatewayId}/${commandId}`, item);
+    else this.#swept.delete(`${gatewayId}/${commandId}`);
     if (item.openSeq !== undefined) within(this.#open, gatewayId).set(commandId, item);
     else {
       const open = this.#open.get(gatewayId);

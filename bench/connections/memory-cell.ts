@@ -48,6 +48,7 @@ export async function startMemoryCell(): Promise<MemoryCell> {
     clock: systemClock,
     gateways: stores.gatewayStore(),
     commands: stores.commandStore(),
+    audit: stores.auditTrail(),
     holders,
   };
   const connections: Connections = {

@@ -1,5 +1,5 @@
 import type { CommandKind } from '../command-kinds.ts';
-import { finalCommandStates, type Principal } from '../model.ts';
+import { finalCommandStates, type Principal, type RequestSource } from '../model.ts';
 import type { Rate, Share } from './shares.ts';
 
 /** `PREPARING`: its targets are being written down. `ABORTING`, `CANCELING`: nothing new starts, the open ones end. */
@@ -56,6 +56,8 @@ export interface BulkJobItem {
   /** How many targets are in which state, as the runner last counted the rows. */
   counts: BulkCounts;
   submittedBy: Principal;
+  /** Where the request came from, for the audit trail; its commands came from there, too. */
+  from?: RequestSource;
   createdAt: number;
   /** Nothing starts from then on, and a command that its gateway does not have yet ends. */
   expiresAt: number;

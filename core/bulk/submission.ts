@@ -1,5 +1,5 @@
 import { bodyHashOf, checkedParams, commandIdOf } from '../commands/submission.ts';
-import type { Principal } from '../model.ts';
+import type { Principal, RequestSource } from '../model.ts';
 import type { CreateBulkSend } from './api.ts';
 import type { BulkJobItem, BulkSelection } from './model.ts';
 import { openShard } from './rules.ts';
@@ -8,13 +8,19 @@ import { rateOf } from './shares.ts';
 /** A new job, PREPARING. Throws INVALID_INPUT, TOO_LARGE for its command, naming the field. */
 export function newBulkJob(
   body: CreateBulkSend,
-  context: { tenantId: string; idempotencyKey: string; submittedBy: Principal; at: number },
+  context: {
+    tenantId: string;
+    idempotencyKey: string;
+    submittedBy: Principal;
+    from?: RequestSource;
+    at: number;
+  },
 ): BulkJobItem {
   const { kind, params } = checkedParams(body.kind, body.params);
   const { idempotencyKey: _key, ...asked } = body;
   const gatewayIds = body.gatewayIds && [...new Set(body.gatewayIds)];
   const rate = body.rate === undefined ? undefined : rateOf(body.rate);
-  const { tenantId, submittedBy, at } = context;
+  const { tenantId, submittedBy, from, at } = context;
   return {
     // A bulk send's id comes from the tenant and the key alone, as if it were a command of a gateway named ''.
     bulkId: commandIdOf(tenantId, '', context.idempotencyKey),
@@ -32,6 +38,7 @@ export function newBulkJob(
     state: 'PREPARING',
     counts: {},
     submittedBy,
+    ...(from ? { from } : {}),
     createdAt: at,
     expiresAt: at + body.expiresInMs,
     openShard,

@@ -1,7 +1,7 @@
 import type { CommandOutcome } from '../messages.ts';
 import type { CommandItem, CommandState } from '../model.ts';
 import type { Draft } from '../routes/frames.ts';
-import { deadline, dueAt, isFinal, isUnacked, needsGo } from './states.ts';
+import { auditDueAt, deadline, dueAt, isFinal, isUnacked, needsGo } from './states.ts';
 
 /**
  * The life of a command: QUEUED → SENT → ACKED → RUNNING → one final state. `transition` is pure; its caller writes
@@ -28,6 +28,8 @@ export type CommandEffect =
   | { do: 'post'; draft: Draft }
   /** The command is final: its start grant goes back. */
   | { do: 'release-grant' }
+  /** The command is final: its audit entry is to be written. */
+  | { do: 'audit' }
   /** It no longer holds its lane up. */
   | { do: 'advance-lane' };
 
@@ -218,9 +220,15 @@ const canceled = (item: CommandItem, at: number, note: string): Transition =>
   finished({ ...item, cancelRequested: true }, at, 'CANCELED', note);
 
 function finished(item: CommandItem, at: number, state: CommandState, note?: string): Transition {
-  const { openSeq: _seq, openShard: _shard, dueAt: _due, claimUntil: _claim, ...rest } = item;
+  const { openSeq: _seq, claimUntil: _claim, ...rest } = item;
   const next = moved({ ...rest, endedAt: rest.endedAt ?? at }, at, state, note);
-  return { next, effects: [{ do: 'release-grant' }, { do: 'advance-lane' }] };
+  return { next, effects: [{ do: 'release-grant' }, { do: 'audit' }, { do: 'advance-lane' }] };
+}
+
+/** A final command whose audit entry is written: nobody has to look at it again. */
+export function audited(item: CommandItem): CommandItem {
+  const { openShard: _shard, dueAt: _due, ...rest } = item;
+  return { ...rest, version: item.version + 1 };
 }
 
 /** The first entry stays, since it says who asked; of the rest the newest. */
@@ -233,7 +241,7 @@ function moved(item: CommandItem, at: number, state: CommandState, note?: string
 
 function changed(item: CommandItem, at: number): CommandItem {
   const next = { ...item, version: item.version + 1 };
-  return isFinal(next.state) ? next : { ...next, dueAt: dueAt(next, at) };
+  return { ...next, dueAt: isFinal(next.state) ? auditDueAt(next, at) : dueAt(next, at) };
 }
 
 const commandDraft = (item: CommandItem): Draft => ({

@@ -29,3 +29,10 @@ export function dueAt(item: CommandItem, at: number): number {
   const recheckAt = item.state === 'ACKED' && needsGo(item) ? at + recheckMs : at + recheckMaxMs;
   return until > at ? Math.min(until, recheckAt) : at + recheckMaxMs;
 }
+
+/**
+ * When the sweeper has to look at a final command that still lacks its audit entry. Where it was due sooner anyway, that
+ * stays: an unchanged key costs the index no write.
+ */
+export const auditDueAt = ({ dueAt: before }: CommandItem, at: number): number =>
+  Math.min(before ?? Infinity, at + recheckMs);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { canonicalJson } from '../canonical-json.ts';
 import { commandKinds, commandSpecs, isCommandKind, type CommandKind } from '../command-kinds.ts';
 import { HoldfastError } from '../errors.ts';
 import { limits } from '../limits.ts';
@@ -45,7 +46,7 @@ export const commandIdOf = (tenantId: string, gatewayId: string, idempotencyKey:
 
 /** Hash of what a command does: the same idempotency key with another body is a conflict. */
 export const bodyHashOf = (kind: CommandKind, params: Record<string, unknown>): string =>
-  hash([kind, sorted(params)]);
+  hash([kind, params]);
 
 /** A new command, QUEUED; `openSeq` is the gateway's command counter. */
 export function newCommand(
@@ -92,15 +93,4 @@ export function newCommand(
 const laneOf = (kind: CommandKind, params: Record<string, unknown>): string =>
   (commandSpecs[kind].lane as (of: Record<string, unknown>) => string)(params);
 
-const hash = (value: unknown): string => createHash('sha256').update(JSON.stringify(value)).digest('hex');
-
-/** Object keys in order at every depth, so that equal parameters hash equally. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, inner]) => [name, sorted(inner)]),
-  );
-}
+const hash = (value: unknown): string => createHash('sha256').update(canonicalJson(value)).digest('hex');

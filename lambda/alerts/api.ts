@@ -1,8 +1,9 @@
+import { dynamoTrail } from '../audit/trail.ts';
 import { httpHandler } from '../aws/http-handler.ts';
-import { alertsTable, commandsTable } from '../aws/tables.ts';
+import { auditTable, alertsTable, commandsTable } from '../aws/tables.ts';
 import { ackAlert, alertTrail, fleetAlerts, getAlert, listAlerts, type AlertsDeps } from './show-alerts.ts';
 
-export const env = ['ALERTS_TABLE', 'COMMANDS_TABLE'] as const;
+export const env = ['ALERTS_TABLE', 'COMMANDS_TABLE', 'AUDIT_TABLE'] as const;
 
 export const handler = httpHandler({
   env,
@@ -11,5 +12,6 @@ export const handler = httpHandler({
     commands: commandsTable(names.COMMANDS_TABLE),
     now: Date.now,
   }),
+  audit: ({ AUDIT_TABLE }) => dynamoTrail(auditTable(AUDIT_TABLE)),
   routes: { listAlerts, getAlert, ackAlert, alertTrail, fleetAlerts },
 });

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { dynamoTrail } from '../audit/trail.ts';
 import { httpHandler } from '../aws/http-handler.ts';
 import { localSqsOrigin, sendToQueue } from '../aws/queues.ts';
-import { subscriptionsTable, tokensTable } from '../aws/tables.ts';
+import { auditTable, subscriptionsTable, tokensTable } from '../aws/tables.ts';
 import {
   confirmSubscription,
   deleteSubscription,
@@ -11,7 +12,7 @@ import {
 } from './subscriptions.ts';
 import { createToken, deleteToken, listTokens, type TokenDeps } from './tokens.ts';
 
-export const env = ['TOKENS_TABLE', 'SUBSCRIPTIONS_TABLE'] as const;
+export const env = ['TOKENS_TABLE', 'SUBSCRIPTIONS_TABLE', 'AUDIT_TABLE'] as const;
 
 export const handler = httpHandler<typeof env, TokenDeps & SubscriptionDeps>({
   env,
@@ -23,6 +24,7 @@ export const handler = httpHandler<typeof env, TokenDeps & SubscriptionDeps>({
     random: randomBytes,
     now: Date.now,
   }),
+  audit: ({ AUDIT_TABLE }) => dynamoTrail(auditTable(AUDIT_TABLE)),
   routes: {
     listTokens,
     createToken,

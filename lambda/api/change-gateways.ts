@@ -11,6 +11,7 @@ import { noSuchGateway, viewedAt, type ShowDeps } from './show-gateways.ts';
 export interface GatewaysDeps extends ShowDeps {
   readonly cells: CellDirectory;
   readonly commands: EndDeps['commands'];
+  readonly audit: EndDeps['audit'];
   readonly invoke: typeof invokeFunction;
 }
 
@@ -54,11 +55,11 @@ export async function revokeGateway(
 
 /** The gateway is revoked although this fails; the sweeper comes by and ends what is left. */
 const endOpen = (
-  { commands, now }: GatewaysDeps,
+  { commands, audit, now }: GatewaysDeps,
   { log }: ApiRequest<'revokeGateway'>,
   gatewayId: string,
 ): Promise<void> =>
-  endCommands({ commands, clock: { now }, log }, gatewayId).catch((thrown: unknown) =>
+  endCommands({ commands, audit, clock: { now }, log }, gatewayId).catch((thrown: unknown) =>
     log('warn', 'gateway.commands_left', { gatewayId, ...errorFields(thrown) }),
   );
 

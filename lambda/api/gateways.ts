@@ -2,8 +2,9 @@ import { ssmCellDirectory } from '../aws/cell-directory.ts';
 import { wholeNumber } from '../aws/env.ts';
 import { httpHandler } from '../aws/http-handler.ts';
 import { invokeFunction } from '../aws/invoke.ts';
-import { commandsTable, gatewaysTable, inventoryTable, statusTable } from '../aws/tables.ts';
+import { auditTable, commandsTable, gatewaysTable, inventoryTable, statusTable } from '../aws/tables.ts';
 import { dynamoCommands } from '../commands/dynamo-stores.ts';
+import { dynamoTrail } from '../audit/trail.ts';
 import { fleetGateways, getGateway, listGateways } from './show-gateways.ts';
 import { renameGateway, revokeGateway, type GatewaysDeps } from './change-gateways.ts';
 
@@ -12,9 +13,12 @@ export const env = [
   'STATUS_TABLE',
   'INVENTORY_TABLE',
   'COMMANDS_TABLE',
+  'AUDIT_TABLE',
   'CELL_DIRECTORY_PATH',
   'HEARTBEAT_INTERVAL_MS',
 ] as const;
+
+const trail = ({ AUDIT_TABLE }: { AUDIT_TABLE: string }) => dynamoTrail(auditTable(AUDIT_TABLE));
 
 export const handler = httpHandler({
   env,
@@ -23,10 +27,12 @@ export const handler = httpHandler({
     status: statusTable(names.STATUS_TABLE),
     inventory: inventoryTable(names.INVENTORY_TABLE),
     commands: dynamoCommands(commandsTable(names.COMMANDS_TABLE)),
+    audit: trail(names),
     cells: ssmCellDirectory(names.CELL_DIRECTORY_PATH),
     invoke: invokeFunction,
     heartbeatIntervalMs: wholeNumber('HEARTBEAT_INTERVAL_MS', names.HEARTBEAT_INTERVAL_MS),
     now: Date.now,
   }),
+  audit: trail,
   routes: { listGateways, getGateway, renameGateway, revokeGateway, fleetGateways },
 });

@@ -13,7 +13,9 @@ import { asHoldfastError, errorCodes, HoldfastError } from '../../core/errors.ts
 import { isDeeperThan } from '../../core/json-depth.ts';
 import { limits } from '../../core/limits.ts';
 import type { Log } from '../../core/log.ts';
-import type { Principal } from '../../core/model.ts';
+import type { Principal, RequestSource } from '../../core/model.ts';
+import { refusedOnRecord, servedOnRecord, type AuditedRequest } from '../audit/audited-request.ts';
+import type { AuditTrail } from '../audit/trail.ts';
 import { once } from './client-options.ts';
 import { readEnv } from './env.ts';
 import { errorFields, runInvocation, type Invocation, type LambdaContext } from './invocation.ts';
@@ -28,7 +30,7 @@ export interface HttpEvent {
   queryStringParameters?: Record<string, string | undefined>;
   body?: string;
   isBase64Encoded?: boolean;
-  requestContext: { authorizer?: unknown };
+  requestContext: { authorizer?: unknown; http?: { sourceIp?: string; userAgent?: string } };
 }
 export interface HttpResponse {
   statusCode: number;
@@ -50,6 +52,7 @@ export interface ApiRequest<Name extends RouteName> {
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, string>>;
   readonly body: BodyOf<Name>;
+  readonly from: RequestSource;
   readonly log: Log;
 }
 
@@ -65,6 +68,8 @@ export interface HttpHandlerProps<Names extends readonly EnvName[], Deps> {
   readonly env: Names;
   /** Called once per process, at the first request. */
   readonly deps: (env: Readonly<Record<Names[number], string>>) => Deps;
+  /** Where changes are put on record. @default - it serves reads alone */
+  readonly audit?: (env: Readonly<Record<Names[number], string>>) => AuditTrail;
   readonly routes: RouteHandlers<Deps>;
 }
 
@@ -93,16 +98,21 @@ export function httpHandler<const Names extends readonly EnvName[], Deps>(
   props: HttpHandlerProps<Names, Deps>,
 ): (event: HttpEvent, context: LambdaContext) => Promise<HttpResponse> {
   const deps = once(() => props.deps(readEnv(props.env)));
+  const trail = once(() => props.audit?.(readEnv(props.env)));
   return (event, context) =>
     runInvocation('http.request', context, async (invocation) => {
       invocation.note({ route: event.routeKey });
       try {
-        const { name, request } = verify(event, invocation);
+        const record = { trail: trail(), now: Date.now, log: invocation.log };
+        const { name, request } = await verify(event, invocation, {
+          from: sourceOf(event, context),
+          refused: (asked, thrown) => refusedOnRecord(record, asked, thrown),
+        });
         // The map's type pairs each name with its request; a lookup by a name that is data loses the pairing.
         const handle = props.routes[name] as
           ((deps: Deps, request: ApiRequest<RouteName>) => Promise<object>) | undefined;
         if (!handle) throw new HoldfastError('NOT_FOUND', `${event.routeKey} is not served here`);
-        const body = await handle(deps(), request);
+        const body = await servedOnRecord(record, { name, ...request }, () => handle(deps(), request));
         invocation.note({ status: 200 });
         return respond(200, body);
       } catch (thrown) {
@@ -111,14 +121,20 @@ export function httpHandler<const Names extends readonly EnvName[], Deps>(
     });
 }
 
-function verify(
+async function verify(
   event: HttpEvent,
   { log, note }: Invocation,
-): { name: RouteName; request: ApiRequest<RouteName> } {
+  { from, refused }: { from: RequestSource; refused: (asked: AuditedRequest, why: unknown) => Promise<void> },
+): Promise<{ name: RouteName; request: ApiRequest<RouteName> }> {
   const route = routesByKey.get(event.routeKey);
   if (!route) throw new HoldfastError('NOT_FOUND', `there is no ${event.routeKey}`);
   const params = boundedText(event.pathParameters, 'path', 128);
   const principal = principalOf(event.requestContext.authorizer);
+  if (principal && lacksRole(route, principal)) {
+    const why = missingRole(route, principal);
+    await refused({ name: route.name, principal, tenantId: principal.tenantId, params, from }, why);
+    throw why;
+  }
   const tenantId = tenantOf(route, principal, params);
   note({ tenantId, principal: principal?.id, ...params });
   const request = {
@@ -127,12 +143,39 @@ function verify(
     params,
     query: boundedText(event.queryStringParameters, 'query', 1_024),
     body: parseBody(route.name, event),
+    from,
     log,
   };
   return { name: route.name, request: request as ApiRequest<RouteName> };
 }
 
-/** The tenant that the verified caller acts for. UNAUTHENTICATED, FORBIDDEN. */
+/** Bounded, and printable wherever it is shown. */
+function sourceOf({ requestContext: { http } }: HttpEvent, { awsRequestId }: LambdaContext): RequestSource {
+  return {
+    requestId: awsRequestId,
+    sourceIp: http?.sourceIp?.slice(0, 64),
+    userAgent: http?.userAgent?.slice(0, 200),
+    cellId: process.env['CELL_ID'] || undefined,
+  };
+}
+
+type TenantPrincipal = Extract<Principal, { kind: 'tenant' }>;
+
+/** Operators may do everything. */
+function lacksRole({ name, role }: FoundRoute, principal: Principal): principal is TenantPrincipal {
+  if (principal.kind !== 'tenant' || role === 'public') return false;
+  return name in operatorRoutes || (role === 'tenant-admin' && principal.role !== role);
+}
+
+const missingRole = ({ name }: FoundRoute, { role }: TenantPrincipal): HoldfastError =>
+  new HoldfastError(
+    'FORBIDDEN',
+    name in operatorRoutes
+      ? 'this is for operators'
+      : `this needs the role tenant-admin, the token has ${role}`,
+  );
+
+/** The tenant that the verified caller acts for. UNAUTHENTICATED. */
 function tenantOf(
   { name, role }: FoundRoute,
   principal: Principal | undefined,
@@ -140,15 +183,7 @@ function tenantOf(
 ): string | undefined {
   if (role === 'public') return undefined;
   if (!principal) throw new HoldfastError('UNAUTHENTICATED', 'the request carries no verified identity');
-  if (principal.kind === 'tenant') {
-    if (name in operatorRoutes) throw new HoldfastError('FORBIDDEN', 'this is for operators');
-    if (role === 'tenant-admin' && principal.role !== 'tenant-admin')
-      throw new HoldfastError(
-        'FORBIDDEN',
-        `this needs the role tenant-admin, the token has ${principal.role}`,
-      );
-    return principal.tenantId;
-  }
+  if (principal.kind === 'tenant') return principal.tenantId;
   if (name in operatorRoutes) return undefined;
   const tenantId = tenantIdSchema.safeParse(params['tenantId']);
   if (!tenantId.success)

@@ -1,8 +1,13 @@
-import { ConditionalCheckFailedException, DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import {
+  ConditionalCheckFailedException,
+  DuplicateItemException,
+  DynamoDBClient,
+} from '@aws-sdk/client-dynamodb';
 import {
   BatchGetCommand,
   DeleteCommand,
   DynamoDBDocumentClient,
+  ExecuteStatementCommand,
   GetCommand,
   PutCommand,
   QueryCommand,
@@ -116,6 +121,29 @@ export class Table<Item extends object, KeyName extends keyof Item & string> {
   async putIfAbsent(item: Item): Promise<Written<Item>> {
     const [keyName] = this.#keyNames;
     return this.put(item, { condition: `attribute_not_exists(#${keyName})` });
+  }
+
+  /**
+   * Adds the item; false where its key is taken. PartiQL's INSERT is the one write whose grant does not allow to
+   * overwrite: who may only insert cannot put.
+   */
+  async insert(item: Item): Promise<boolean> {
+    const given = Object.entries(item).filter(([, value]) => value !== undefined);
+    const fields = given.map(([name]) => `'${name}': ?`).join(', ');
+    try {
+      const { ConsumedCapacity } = await this.#client.send(
+        new ExecuteStatementCommand({
+          Statement: `INSERT INTO "${this.name}" VALUE {${fields}}`,
+          Parameters: given.map(([, value]: [string, unknown]) => value),
+          ReturnConsumedCapacity: 'TOTAL',
+        }),
+      );
+      addUsage('writeUnits', ConsumedCapacity?.CapacityUnits);
+      return true;
+    } catch (thrown) {
+      if (thrown instanceof DuplicateItemException) return false;
+      throw thrown;
+    }
   }
 
   /**

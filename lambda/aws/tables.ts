@@ -2,6 +2,7 @@ import type { BulkJobItem, BulkTargetItem } from '../../core/bulk/model.ts';
 import type {
   ActivationCodeItem,
   AlertItem,
+  AuditItem,
   CellsItem,
   CommandItem,
   ConfigurationItem,
@@ -44,3 +45,5 @@ export const tokensTable = (name: string, client?: Client) =>
   new Table<TokenItem, 'tokenHash'>(name, ['tokenHash'], client);
 export const subscriptionsTable = (name: string, client?: Client) =>
   new Table<SubscriptionItem, 'tenantId' | 'subscriptionId'>(name, ['tenantId', 'subscriptionId'], client);
+export const auditTable = (name: string, client?: Client) =>
+  new Table<AuditItem, 'tenantId' | 'entryKey'>(name, ['tenantId', 'entryKey'], client);

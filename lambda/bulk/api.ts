@@ -1,5 +1,6 @@
 import { httpHandler } from '../aws/http-handler.ts';
-import { bulkSendsTable, bulkTargetsTable } from '../aws/tables.ts';
+import { dynamoTrail } from '../audit/trail.ts';
+import { auditTable, bulkSendsTable, bulkTargetsTable } from '../aws/tables.ts';
 import { systemClock } from '../commands/aws-deps.ts';
 import {
   cancelBulkSend,
@@ -11,7 +12,7 @@ import {
 } from './bulk-sends.ts';
 import { dynamoBulkJobs, dynamoBulkTargets } from './dynamo-bulk-stores.ts';
 
-export const env = ['BULK_SENDS_TABLE', 'BULK_TARGETS_TABLE'] as const;
+export const env = ['BULK_SENDS_TABLE', 'BULK_TARGETS_TABLE', 'AUDIT_TABLE'] as const;
 
 export const handler = httpHandler({
   env,
@@ -20,5 +21,6 @@ export const handler = httpHandler({
     targets: dynamoBulkTargets(bulkTargetsTable(names.BULK_TARGETS_TABLE)),
     clock: systemClock,
   }),
+  audit: ({ AUDIT_TABLE }) => dynamoTrail(auditTable(AUDIT_TABLE)),
   routes: { createBulkSend, listBulkSends, getBulkSend, listBulkTargets, cancelBulkSend },
 });

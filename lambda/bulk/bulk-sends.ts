@@ -20,10 +20,11 @@ const targetPageCount = 1_000;
 /** Stores the job, whole, in one write; the runner does the rest. The same idempotency key answers with the same job. */
 export async function createBulkSend(
   { jobs, clock }: BulkSendsDeps,
-  { tenantId, principal, body, log }: ApiRequest<'createBulkSend'>,
+  { tenantId, principal, body, from, log }: ApiRequest<'createBulkSend'>,
 ): Promise<BulkAnswers['createBulkSend']> {
   const idempotencyKey = body.idempotencyKey ?? clock.newId();
-  const job = newBulkJob(body, { tenantId, idempotencyKey, submittedBy: principal, at: clock.now() });
+  const at = clock.now();
+  const job = newBulkJob(body, { tenantId, idempotencyKey, submittedBy: principal, from, at });
   const stored = await jobs.create(job);
   if (stored.bodyHash !== job.bodyHash)
     throw new HoldfastError('CONFLICT', `the idempotency key belongs to another bulk send: ${job.bulkId}`, {

@@ -1,7 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
+import { dynamoTrail } from '../audit/trail.ts';
 import { ssmCellDirectory } from '../aws/cell-directory.ts';
 import { eventHandler } from '../aws/event-handler.ts';
 import {
+  auditTable,
   bulkSendsTable,
   bulkTargetsTable,
   commandsTable,
@@ -23,6 +25,7 @@ export const env = [
   'COMMANDS_TABLE',
   'CELL_DIRECTORY_PATH',
   'FORWARDING_MODE',
+  'AUDIT_TABLE',
 ] as const;
 
 /** Left for the commands that are being submitted when the time is over. */
@@ -36,6 +39,7 @@ export const handler = eventHandler({
     const gateways = gatewaysTable(names.GATEWAYS_TABLE);
     return {
       gateways: dynamoGateways(gateways),
+      audit: dynamoTrail(auditTable(names.AUDIT_TABLE)),
       commands: dynamoCommands(commandsTable(names.COMMANDS_TABLE)),
       jobs: dynamoBulkJobs(bulkSendsTable(names.BULK_SENDS_TABLE)),
       targets: dynamoBulkTargets(bulkTargetsTable(names.BULK_TARGETS_TABLE)),

@@ -47,13 +47,18 @@ async function startOne(
   const started = await deps.targets.update(row, startTarget(bulkCommandId(job, gatewayId), at));
   if (!keep(run, rows, started)) return;
   try {
-    await submitCommand(deps, { principal: job.submittedBy, tenantId: job.tenantId }, gatewayId, {
-      kind: job.kind,
-      params: job.params as Parameters<typeof submitCommand>[3]['params'],
-      idempotencyKey: bulkKey(job.bulkId),
-      whenOffline: job.whenOffline,
-      expiresInMs: Math.max(limits.commandExpiryMinMs, job.expiresAt - at),
-    });
+    await submitCommand(
+      deps,
+      { principal: job.submittedBy, tenantId: job.tenantId, from: job.from },
+      gatewayId,
+      {
+        kind: job.kind,
+        params: job.params as Parameters<typeof submitCommand>[3]['params'],
+        idempotencyKey: bulkKey(job.bulkId),
+        whenOffline: job.whenOffline,
+        expiresInMs: Math.max(limits.commandExpiryMinMs, job.expiresAt - at),
+      },
+    );
   } catch (thrown) {
     await refused(deps, run, rows, started, asHoldfastError(thrown));
   }

@@ -3,9 +3,12 @@ import type { Answers, CommandView, requests } from '../../core/api.ts';
 import { isFinal } from '../../core/commands/states.ts';
 import { bodyHashOf, checkedParams, newCommand } from '../../core/commands/submission.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import type { CommandItem, GatewayItem, Principal } from '../../core/model.ts';
+import { submitEntry } from '../../core/audit/entry.ts';
+import type { CommandItem, GatewayItem, Principal, RequestSource } from '../../core/model.ts';
 import { countCommand } from '../../core/routes/route-rules.ts';
 import { cursorOf } from '../api/cursor.ts';
+import { recordFinal } from '../audit/record-final.ts';
+import { trailIsShut } from '../audit/recorded.ts';
 import { applyEvent } from './apply.ts';
 import { deliverOpen, perform, type DeliveryDeps } from './delivery.ts';
 import { typed } from '../../core/typed.ts';
@@ -15,17 +18,18 @@ export interface CommandServiceDeps extends DeliveryDeps {
   cellId: string | undefined;
 }
 
-/** Who asks, and for which tenant: both from the authorizer. */
+/** Who asks, and for which tenant: both from the authorizer. `from`: where the request came from, for the audit trail. */
 export interface Caller {
   principal: Principal;
   tenantId: string;
+  from?: RequestSource;
 }
 type Submit = z.infer<typeof requests.submitCommand>;
 
 /**
  * Stores a command and sends it if its gateway can be reached. The same idempotency key answers with the same
  * command. Throws INVALID_INPUT, TOO_LARGE, NOT_FOUND, GONE (revoked), CONFLICT (key used for something else),
- * OFFLINE (`whenOffline: 'refuse'`).
+ * OFFLINE (`whenOffline: 'refuse'`), UNAVAILABLE (the audit trail cannot be written: nothing is stored).
  */
 export async function submitCommand(
   deps: CommandServiceDeps,
@@ -44,12 +48,13 @@ export async function submitCommand(
     viaCellId: deps.cellId,
     at: deps.clock.now(),
   });
-  if (submit.whenOffline === 'refuse') {
-    // A repeated one is answered with its command, wherever its gateway is now.
+  // With a key that nobody else has, there is none.
+  if (submit.idempotencyKey !== undefined) {
     const earlier = await deps.commands.get(gatewayId, item.commandId);
     if (earlier) return { command: view(await repeated(deps, earlier, bodyHashOf(kind, params))) };
-    if (!(await deps.reach.locate(gatewayId))) throw offline(gatewayId);
   }
+  if (submit.whenOffline === 'refuse' && !(await deps.reach.locate(gatewayId))) throw offline(gatewayId);
+  await record(deps, item, caller.from);
   if (!(await deps.commands.create(item))) {
     const winner = await deps.commands.get(gatewayId, item.commandId);
     return { command: view(await repeated(deps, winner ?? item, item.bodyHash)) };
@@ -63,6 +68,19 @@ export async function submitCommand(
   return { command: view(await send(deps, item)) };
 }
 
+/** On record before it is stored: there may be an entry without a command, never a command without its entry. */
+async function record(
+  { audit }: CommandServiceDeps,
+  item: CommandItem,
+  from: RequestSource | undefined,
+): Promise<void> {
+  try {
+    await audit.append(submitEntry(item, from));
+  } catch (cause) {
+    throw trailIsShut(cause);
+  }
+}
+
 /** The command is committed before the route is read, so that a hello in between finds it. */
 async function send(deps: CommandServiceDeps, item: CommandItem): Promise<CommandItem> {
   const { gatewayId, commandId } = item;
@@ -73,7 +91,10 @@ async function send(deps: CommandServiceDeps, item: CommandItem): Promise<Comman
       at: deps.clock.now(),
       online: false,
     });
-    if (refused?.item.state === 'REJECTED') throw offline(gatewayId);
+    if (refused?.item.state === 'REJECTED') {
+      await recordFinal(deps, refused.item);
+      throw offline(gatewayId);
+    }
   }
   return (await deps.commands.get(gatewayId, commandId)) ?? item;
 }

@@ -5,6 +5,8 @@ import type { Log } from '../../core/log.ts';
 import type { CommandItem } from '../../core/model.ts';
 import type { Draft } from '../../core/routes/frames.ts';
 import { loseRoute, releaseGrant } from '../../core/routes/route-rules.ts';
+import { recordFinal } from '../audit/record-final.ts';
+import type { AuditTrail } from '../audit/trail.ts';
 import { applyEvent } from './apply.ts';
 import type { Clock, CommandStore, GatewayStore } from './ports.ts';
 import type { Location, Reach } from './reach.ts';
@@ -12,6 +14,7 @@ import type { Location, Reach } from './reach.ts';
 export interface DeliveryDeps {
   gateways: GatewayStore;
   commands: CommandStore;
+  audit: AuditTrail;
   reach: Reach;
   clock: Clock;
   log: Log;
@@ -70,7 +73,7 @@ async function claim(
 const draftsOf = (effects: readonly CommandEffect[]): Draft[] =>
   effects.flatMap((effect) => (effect.do === 'post' ? [effect.draft] : []));
 
-/** Performs what a transition asks for. `to`: the only connection that may be told; else the newest there is. */
+/** Performs what the transition that made `item` asks for. `to`: the only connection that may be told; else the newest there is. */
 export async function perform(
   deps: DeliveryDeps,
   item: CommandItem,
@@ -82,6 +85,7 @@ export async function perform(
   if (effects.some((effect) => effect.do === 'release-grant') && needsGo(item))
     await deps.gateways.update(item.gatewayId, releaseGrant(item.commandId));
   if (effects.some((effect) => effect.do === 'advance-lane')) await deliverOpen(deps, item.gatewayId);
+  if (effects.some((effect) => effect.do === 'audit')) await recordFinal(deps, item);
 }
 
 /** Best effort: each such message is sent again at the next hello, by the sweeper or when the agent repeats its own. */
@@ -124,7 +128,7 @@ export async function reconcile(
       deps.log('info', 'command.reconciled', { gatewayId, commandId: item.commandId, state: next.state });
     // Lanes are advanced once, by the deliverOpen that follows.
     const now = effects.filter((effect) => effect.do !== 'advance-lane');
-    await perform(deps, item, now, { cellId, epoch, connectionId });
+    await perform(deps, next ?? item, now, { cellId, epoch, connectionId });
   }
   for (const [commandId, holder] of Object.entries(gateway.grants)) {
     if (moved.has(commandId)) continue;

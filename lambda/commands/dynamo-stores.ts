@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { audited } from '../../core/commands/machine.ts';
 import type { CellsItem, CommandItem, ConfigurationItem, GatewayItem, HolderItem } from '../../core/model.ts';
 import type { GuardedUpdate } from '../../core/routes/guarded-update.ts';
 import type { Table } from '../aws/table.ts';
@@ -57,6 +58,10 @@ export const dynamoCommands = (table: Table<CommandItem, 'gatewayId' | 'commandI
     const written = await table.put(item, condition);
     // Sent again after a time-out, a write can meet its own first try.
     return written.ok || isDeepStrictEqual(written.current, item);
+  },
+  async settle(item) {
+    const condition = { condition: '#version = :before', values: { ':before': item.version } };
+    await table.put(audited(item), condition);
   },
   async listOpen(gatewayId) {
     const key = '#gatewayId = :gatewayId';

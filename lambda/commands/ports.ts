@@ -35,6 +35,8 @@ export interface CommandStore {
   create(item: CommandItem): Promise<boolean>;
   /** Writes `item` over the version before it; false where that is not the stored one. */
   replace(item: CommandItem): Promise<boolean>;
+  /** Takes a final command, as it was read, out of what `listDue` finds; nothing happens where it has changed since. */
+  settle(item: CommandItem): Promise<void>;
   /** In order of submission. */
   listOpen(gatewayId: string): Promise<CommandItem[]>;
   /** Newest first; eventually consistent. `next` continues. */
@@ -42,7 +44,10 @@ export interface CommandStore {
     gatewayId: string,
     page: { countMax: number; next?: string },
   ): Promise<{ commands: CommandItem[]; next?: string }>;
-  /** Open commands of a shard whose time has come, soonest first; eventually consistent. */
+  /**
+   * Commands of a shard that are open, or final and not settled, and whose time has come; soonest first, eventually
+   * consistent.
+   */
   listDue(
     shard: string,
     page: { at: number; countMax: number },

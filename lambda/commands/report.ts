@@ -2,6 +2,7 @@ import { ackNeedsGrant, transition, type CommandEvent } from '../../core/command
 import { isFinal } from '../../core/commands/states.ts';
 import type { Upstream } from '../../core/messages.ts';
 import { grantStart } from '../../core/routes/route-rules.ts';
+import type { AuditTrail } from '../audit/trail.ts';
 import { requireLive, type FrameDeps, type Socket } from '../connections/socket.ts';
 import { applyEvent } from './apply.ts';
 import { perform, type DeliveryDeps } from './delivery.ts';
@@ -12,6 +13,7 @@ export interface ReportDeps extends FrameDeps {
   cellId: string;
   gateways: GatewayStore;
   commands: CommandStore;
+  audit: AuditTrail;
 }
 
 export const reportTypes = ['cmd.ack', 'cmd.progress', 'cmd.result'] as const;

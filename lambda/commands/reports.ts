@@ -1,12 +1,13 @@
+import { dynamoTrail } from '../audit/trail.ts';
 import { apiGatewayConnections } from '../aws/connections.ts';
-import { commandsTable, gatewaysTable } from '../aws/tables.ts';
+import { auditTable, commandsTable, gatewaysTable } from '../aws/tables.ts';
 import { webSocketHandler } from '../aws/websocket-handler.ts';
 import { receive, socketOf } from '../connections/socket.ts';
 import { systemClock } from './aws-deps.ts';
 import { dynamoCommands, dynamoGateways } from './dynamo-stores.ts';
 import { reportTypes, takeReport, type ReportDeps } from './report.ts';
 
-export const env = ['GATEWAYS_TABLE', 'COMMANDS_TABLE', 'CELL_ID', 'CALLBACK_URL'] as const;
+export const env = ['GATEWAYS_TABLE', 'COMMANDS_TABLE', 'AUDIT_TABLE', 'CELL_ID', 'CALLBACK_URL'] as const;
 
 /** Routes `cmd.ack`, `cmd.progress` and `cmd.result`. */
 export const handler = webSocketHandler<typeof env, Omit<ReportDeps, 'log'>>({
@@ -15,6 +16,7 @@ export const handler = webSocketHandler<typeof env, Omit<ReportDeps, 'log'>>({
     cellId: names.CELL_ID,
     gateways: dynamoGateways(gatewaysTable(names.GATEWAYS_TABLE)),
     commands: dynamoCommands(commandsTable(names.COMMANDS_TABLE)),
+    audit: dynamoTrail(auditTable(names.AUDIT_TABLE)),
     connections: apiGatewayConnections(names.CALLBACK_URL),
     clock: systemClock,
   }),

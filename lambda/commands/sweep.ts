@@ -1,6 +1,8 @@
 import pLimit from 'p-limit';
 import { transition } from '../../core/commands/machine.ts';
+import { isFinal } from '../../core/commands/states.ts';
 import { commandShards } from '../../core/commands/submission.ts';
+import { recordFinal } from '../audit/record-final.ts';
 import { errorFields } from '../aws/invocation.ts';
 import { endCommands } from './end-commands.ts';
 import { deliverOpen, perform, reconcile, type DeliveryDeps } from './delivery.ts';
@@ -25,9 +27,9 @@ export async function sweep(deps: DeliveryDeps, deadline: number): Promise<Sweep
   for (let shard = 0; shard < commandShards; shard++) {
     const due = await deps.commands.listDue(String(shard), { at: deps.clock.now(), countMax: pageCountMax });
     if (due.length === pageCountMax) report.finished = false;
-    const gatewayIds = [...new Set(due.map(({ gatewayId }) => gatewayId))];
+    const byGateway = Map.groupBy(due, ({ gatewayId }) => gatewayId);
     await Promise.all(
-      gatewayIds.map((gatewayId) =>
+      [...byGateway].map(([gatewayId, commands]) =>
         limit(async () => {
           if (deps.clock.now() >= deadline) {
             report.finished = false;
@@ -35,7 +37,7 @@ export async function sweep(deps: DeliveryDeps, deadline: number): Promise<Sweep
           }
           report.gatewayCount += 1;
           try {
-            await sweepGateway(deps, gatewayId);
+            await sweepGateway(deps, gatewayId, commands);
           } catch (cause) {
             // One gateway's trouble must not keep the others waiting.
             report.failureCount += 1;
@@ -48,13 +50,20 @@ export async function sweep(deps: DeliveryDeps, deadline: number): Promise<Sweep
   return report;
 }
 
-/** One gateway: what time does to its commands, then what its connection needs. */
-export async function sweepGateway(deps: DeliveryDeps, gatewayId: string): Promise<void> {
+/** One gateway: what time does to its commands, audit entries that a crash left out, then what its connection needs. */
+export async function sweepGateway(
+  deps: DeliveryDeps,
+  gatewayId: string,
+  due: readonly { commandId: string }[],
+): Promise<void> {
   const { commands, gateways, clock, log } = deps;
+  const open = await commands.listOpen(gatewayId);
+  for (const { commandId } of due)
+    if (!open.some((item) => item.commandId === commandId)) await recordEnd(deps, gatewayId, commandId);
   const gateway = await gateways.get(gatewayId);
   if (gateway?.status === 'revoked') return endCommands(deps, gatewayId);
   const online = gateway?.route !== undefined;
-  for (const item of await commands.listOpen(gatewayId)) {
+  for (const item of open) {
     const { next, effects } = transition(item, { type: 'tick', at: clock.now(), online });
     // A write that fails means that the command just moved; the next run looks again.
     if (!next || !(await commands.replace(next))) continue;
@@ -69,4 +78,10 @@ export async function sweepGateway(deps: DeliveryDeps, gatewayId: string): Promi
   }
   await reconcile(deps, gatewayId);
   await deliverOpen(deps, gatewayId);
+}
+
+/** Due and not open: it is final, and whoever made it so did not live to put that on record. */
+async function recordEnd(deps: DeliveryDeps, gatewayId: string, commandId: string): Promise<void> {
+  const item = await deps.commands.get(gatewayId, commandId);
+  if (item && isFinal(item.state)) await recordFinal(deps, item);
 }

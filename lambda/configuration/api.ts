@@ -1,7 +1,8 @@
 import type { Log } from '../../core/log.ts';
+import { dynamoTrail } from '../audit/trail.ts';
 import { ssmCellDirectory } from '../aws/cell-directory.ts';
 import { httpHandler, type ApiRequest } from '../aws/http-handler.ts';
-import { configurationsTable, gatewaysTable } from '../aws/tables.ts';
+import { auditTable, configurationsTable, gatewaysTable } from '../aws/tables.ts';
 import { lambdaCells, systemClock } from '../commands/aws-deps.ts';
 import { dynamoConfigurations, dynamoGateways } from '../commands/dynamo-stores.ts';
 import { forwarding, forwardingMode } from '../commands/forwarding.ts';
@@ -16,6 +17,7 @@ import {
 export const env = [
   'GATEWAYS_TABLE',
   'CONFIGURATIONS_TABLE',
+  'AUDIT_TABLE',
   'CELL_DIRECTORY_PATH',
   'FORWARDING_MODE',
 ] as const;
@@ -38,6 +40,7 @@ export const handler = httpHandler<typeof env, (log: Log) => ConfigurationDeps>(
       reach: forwarding(mode, { gateways, cells, clock, log }),
     });
   },
+  audit: ({ AUDIT_TABLE }) => dynamoTrail(auditTable(AUDIT_TABLE)),
   routes: {
     getConfiguration: (deps, request) => getConfiguration(deps(request.log), asked(request)),
     putConfiguration: (deps, request) => putConfiguration(deps(request.log), asked(request), request.body),

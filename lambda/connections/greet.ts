@@ -3,6 +3,7 @@ import type { GatewayItem, HolderItem, Route } from '../../core/model.ts';
 import type { Draft } from '../../core/routes/frames.ts';
 import { holds } from '../../core/routes/guarded-update.ts';
 import { decideHello, holderIs, loseRoute, putHolder } from '../../core/routes/route-rules.ts';
+import type { AuditTrail } from '../audit/trail.ts';
 import { errorFields } from '../aws/invocation.ts';
 import { deliverOpen, reconcile } from '../commands/delivery.ts';
 import type {
@@ -21,6 +22,7 @@ export interface GreetDeps extends FrameDeps {
   gateways: GatewayStore;
   holders: HolderStore;
   commands: CommandStore;
+  audit: AuditTrail;
   cells: Cells;
   heartbeatIntervalMs: number;
   reconnectWindowMs: number;

@@ -1,7 +1,14 @@
+import { dynamoTrail } from '../audit/trail.ts';
 import { ssmCellDirectory } from '../aws/cell-directory.ts';
 import { apiGatewayConnections } from '../aws/connections.ts';
 import { wholeNumber } from '../aws/env.ts';
-import { commandsTable, configurationsTable, connectionsTable, gatewaysTable } from '../aws/tables.ts';
+import {
+  auditTable,
+  commandsTable,
+  configurationsTable,
+  connectionsTable,
+  gatewaysTable,
+} from '../aws/tables.ts';
 import { webSocketHandler } from '../aws/websocket-handler.ts';
 import { lambdaCells, systemClock } from '../commands/aws-deps.ts';
 import {
@@ -16,6 +23,7 @@ import { receive, socketOf } from './socket.ts';
 export const env = [
   'GATEWAYS_TABLE',
   'COMMANDS_TABLE',
+  'AUDIT_TABLE',
   'CONNECTIONS_TABLE',
   'CONFIGURATIONS_TABLE',
   'CELL_ID',
@@ -35,6 +43,7 @@ export const handler = webSocketHandler<typeof env, Omit<GreetDeps, 'log'>>({
     holders: dynamoHolders(connectionsTable(names.CONNECTIONS_TABLE)),
     commands: dynamoCommands(commandsTable(names.COMMANDS_TABLE)),
     configurations: dynamoConfigurations(configurationsTable(names.CONFIGURATIONS_TABLE)),
+    audit: dynamoTrail(auditTable(names.AUDIT_TABLE)),
     cells: lambdaCells(ssmCellDirectory(names.CELL_DIRECTORY_PATH)),
     connections: apiGatewayConnections(names.CALLBACK_URL),
     clock: systemClock,

@@ -1,13 +1,14 @@
 import { fromEnv } from '@aws-sdk/credential-providers';
 import { bucketUrl } from '../../core/s3-address.ts';
 import { presignedGetUrl } from '../../core/sigv4.ts';
+import { dynamoTrail } from '../audit/trail.ts';
 import { httpHandler } from '../aws/http-handler.ts';
-import { commandsTable, gatewaysTable } from '../aws/tables.ts';
+import { auditTable, commandsTable, gatewaysTable } from '../aws/tables.ts';
 import { systemClock } from '../commands/aws-deps.ts';
 import { dynamoCommands, dynamoGateways } from '../commands/dynamo-stores.ts';
 import { linkBundle, type LinkDeps } from './link-bundle.ts';
 
-export const env = ['GATEWAYS_TABLE', 'COMMANDS_TABLE', 'SNAPSHOT_BUCKET'] as const;
+export const env = ['GATEWAYS_TABLE', 'COMMANDS_TABLE', 'AUDIT_TABLE', 'SNAPSHOT_BUCKET'] as const;
 
 /** Signs with the function's own role: a link can read bundles and nothing else. */
 export const handler = httpHandler<typeof env, Omit<LinkDeps, 'log'>>({
@@ -18,6 +19,7 @@ export const handler = httpHandler<typeof env, Omit<LinkDeps, 'log'>>({
     clock: systemClock,
     sign: signer(names.SNAPSHOT_BUCKET),
   }),
+  audit: ({ AUDIT_TABLE }) => dynamoTrail(auditTable(AUDIT_TABLE)),
   routes: {
     linkBundle: (deps, { principal, tenantId, params, log }) =>
       linkBundle(

@@ -7,6 +7,7 @@ import { storePaths } from '../data/stores.ts';
 import type { Question } from '../iam/policy.ts';
 import type { Region } from '../region.ts';
 import type { PropertiesOf } from '../template/types.ts';
+import { insertAsPut, parseInsert } from './partiql-insert.ts';
 import {
   jsonBody,
   ServiceError,
@@ -18,6 +19,8 @@ import {
 
 /** Operations that reach items. */
 const itemOperations = new Set(['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query', 'Scan']);
+/** An INSERT has an action of its own; there is no other statement here. */
+const statementOperation = 'ExecuteStatement';
 const batchOperations = new Set(['BatchGetItem', 'BatchWriteItem']);
 const tableOperations = new Set(['CreateTable', 'DescribeTable', 'DescribeTimeToLive']);
 
@@ -57,8 +60,9 @@ export function dynamodbService(region: Region, store: Server): Service {
  * Hands a request to dynalite. What it throws while it reads one (some malformed bodies make it) is thrown here, and so
  * costs that request its answer and not the process its life.
  */
-function hand(request: ServiceRequest, response: ServerResponse, store: Server): void {
-  const { headers, body } = request;
+export function hand(given: ServiceRequest, response: ServerResponse, store: Server): void {
+  const isStatement = targetOperation(given) === statementOperation;
+  const { headers, body } = isStatement ? insertAsPut(given, response) : given;
   const copy = Object.assign(new EventEmitter(), { method: 'POST', url: '/', headers });
   store.emit('request', copy, response);
   copy.emit('data', body);
@@ -81,6 +85,7 @@ function tablesOf(request: ServiceRequest, operation: string): NamedTable[] {
     return Object.keys((body.RequestItems as object | undefined) ?? {}).map((table) => ({
       name: tableName(table),
     }));
+  if (operation === statementOperation) return [{ name: parseInsert(request).tableName }];
   if (!itemOperations.has(operation) && !tableOperations.has(operation))
     throw new ServiceError('UnknownOperationException', `the local mode has no dynamodb:${operation}`);
   return [{ name: tableName(text(body.TableName)), index: text(body.IndexName) || undefined }];
@@ -89,7 +94,7 @@ function tablesOf(request: ServiceRequest, operation: string): NamedTable[] {
 function questionOf(region: Region, operation: string, name: string, index: string | undefined): Question {
   const table = `table/${name}`;
   return {
-    action: `dynamodb:${operation}`,
+    action: `dynamodb:${operation === statementOperation ? 'PartiQLInsert' : operation}`,
     resource: region.arn('dynamodb', index ? `${table}/index/${index}` : table),
   };
 }

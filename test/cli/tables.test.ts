@@ -1,7 +1,8 @@
+import { auditTable } from '../../cli/audit-command.ts';
 import { alertTable } from '../../cli/alert-commands.ts';
 import { gatewayTable } from '../../cli/gateway-commands.ts';
 import { typed } from '../../core/typed.ts';
-import type { AlertView, GatewayView } from '../../core/api.ts';
+import type { AlertView, AuditView, GatewayView } from '../../core/api.ts';
 import { startFakeApi, type FakeApi } from './fake-api.ts';
 
 /** Lists are read in a terminal of 80 columns: nothing of them is cut, and no line is longer. */
@@ -102,4 +103,35 @@ test('tokens say what they are for', async () => {
   const { out } = await api.run(['admin', 'token', 'list', ...api.asTenant()]);
   expect(longest(out)).toBeLessThanOrEqual(80);
   expect(out).toContain(`\n  ${description}\n`);
+});
+
+test('the audit trail names who, what and where from below each line', () => {
+  const entry: AuditView = {
+    entryId: 'e',
+    tenantId: 'acme',
+    gatewayId,
+    at: 0,
+    action: 'activation-code.create',
+    actor: {
+      kind: 'operator',
+      id: 'arn:aws:iam::123456789012:user/an.operator.with-a-long-name@example.com',
+    },
+    from: { requestId: 'r', sourceIp: '2001:db8:85a3:8d3:1319:8a2e:370:7348', cellId: 'cell-1' },
+    subject: { commandId: 'c'.repeat(32) },
+    details: { kind: 'volume.check' },
+    outcome: { state: 'REFUSED', code: 'INVALID_INPUT' },
+  };
+  const text = auditTable([entry]);
+  // The name of a person is there to be copied: it stays whole.
+  const lines = text.split('\n').filter((line) => !line.includes('arn:'));
+  expect(longest(lines.join('\n'))).toBeLessThanOrEqual(80);
+  expect(
+    text
+      .split('\n')
+      .slice(2)
+      .map((line) => line.trim())
+      .join(' '),
+  ).toBe(
+    `operator ${entry.actor.id} ${gatewayId} ${'c'.repeat(32)} volume.check from ${entry.from?.sourceIp} via cell-1`,
+  );
 });

@@ -73,6 +73,7 @@ describe('the tables', () => {
       ActivationCodes: { key: 'codeHash' },
       Tokens: { key: 'tokenHash', byTenant: 'global tenantId / tokenId ALL' },
       Subscriptions: { key: 'tenantId / subscriptionId' },
+      Audit: { key: 'tenantId / entryKey', byGateway: 'global gatewayKey / entryKey ALL' },
     });
   });
 

@@ -22,11 +22,13 @@ const connections = (method: string): string =>
 const allowed: Record<string, string[]> = {
   'home/HttpAuthorizer': ['dynamodb:GetItem on {home/TablesTokens.Arn}'],
   'home/Activation': [
+    'dynamodb:PartiQLInsert on {home/TablesAudit.Arn}',
     'dynamodb:GetItem PutItem UpdateItem on {home/TablesActivationCodes.Arn}',
     'dynamodb:GetItem PutItem on {home/TablesGateways.Arn}',
     `ssm:GetParametersByPath on ${cellDirectory}`,
   ],
   'home/Gateways': [
+    'dynamodb:PartiQLInsert on {home/TablesAudit.Arn}',
     'dynamodb:BatchGetItem GetItem Scan UpdateItem on {home/TablesGateways.Arn}',
     'dynamodb:Query on {home/TablesGateways.Arn}/index/byTenant',
     'dynamodb:BatchGetItem GetItem on {home/TablesStatus.Arn}',
@@ -38,6 +40,7 @@ const allowed: Record<string, string[]> = {
     `lambda:InvokeFunction on ${deliver2}`,
   ],
   'home/Configuration': [
+    'dynamodb:PartiQLInsert on {home/TablesAudit.Arn}',
     'dynamodb:GetItem UpdateItem on {home/TablesGateways.Arn}',
     'dynamodb:GetItem UpdateItem on {home/TablesConfigurations.Arn}',
     `ssm:GetParametersByPath on ${cellDirectory}`,
@@ -45,12 +48,14 @@ const allowed: Record<string, string[]> = {
     `lambda:InvokeFunction on ${deliver2}`,
   ],
   'home/Cells': [
+    'dynamodb:PartiQLInsert on {home/TablesAudit.Arn}',
     'dynamodb:GetItem UpdateItem on {home/TablesCells.Arn}',
     `ssm:GetParametersByPath on ${cellDirectory}`,
     `lambda:InvokeFunction on ${deliver1}`,
     `lambda:InvokeFunction on ${deliver2}`,
   ],
   'home/Commands': [
+    'dynamodb:PartiQLInsert on {home/TablesAudit.Arn}',
     'dynamodb:GetItem UpdateItem on {home/TablesGateways.Arn}',
     'dynamodb:GetItem PutItem on {home/TablesCommands.Arn}',
     'dynamodb:Query on {home/TablesCommands.Arn}/index/open',
@@ -60,6 +65,7 @@ const allowed: Record<string, string[]> = {
     `lambda:InvokeFunction on ${deliver2}`,
   ],
   'home/BundleLinks': [
+    'dynamodb:PartiQLInsert on {home/TablesAudit.Arn}',
     'dynamodb:GetItem on {home/TablesGateways.Arn}',
     'dynamodb:GetItem on {home/TablesCommands.Arn}',
     's3:GetObject on {home/SnapshotsBucket.Arn}/diagnostics/*',
@@ -84,18 +90,25 @@ const allowed: Record<string, string[]> = {
     'sqs:SendMessage on {home/DeadLetters.Arn}',
   ],
   'home/Alerts': [
+    'dynamodb:PartiQLInsert on {home/TablesAudit.Arn}',
     'dynamodb:GetItem PutItem on {home/TablesAlerts.Arn}',
     'dynamodb:Query on {home/TablesAlerts.Arn}/index/byTenant',
     'dynamodb:Query on {home/TablesAlerts.Arn}/index/open',
     'dynamodb:Query on {home/TablesCommands.Arn}',
   ],
   'home/Access': [
+    'dynamodb:PartiQLInsert on {home/TablesAudit.Arn}',
     'dynamodb:DeleteItem GetItem PutItem on {home/TablesTokens.Arn}',
     'dynamodb:Query on {home/TablesTokens.Arn}/index/byTenant',
     'dynamodb:DeleteItem GetItem PutItem Query UpdateItem on {home/TablesSubscriptions.Arn}',
     `sqs:SendMessage on ${subscribersQueues}`,
   ],
+  'home/Audit': [
+    'dynamodb:Query on {home/TablesAudit.Arn}',
+    'dynamodb:Query on {home/TablesAudit.Arn}/index/byGateway',
+  ],
   'home/Sweeper': [
+    'dynamodb:PartiQLInsert on {home/TablesAudit.Arn}',
     'dynamodb:GetItem UpdateItem on {home/TablesGateways.Arn}',
     'dynamodb:GetItem PutItem on {home/TablesCommands.Arn}',
     'dynamodb:Query on {home/TablesCommands.Arn}/index/open',
@@ -132,6 +145,7 @@ const allowed: Record<string, string[]> = {
     'dynamodb:DeleteItem GetItem on {cell-1/Connections.Arn}',
   ],
   'cell-1/Hello': [
+    'dynamodb:PartiQLInsert on {home/TablesAudit.Arn}',
     'dynamodb:GetItem UpdateItem on {home/TablesGateways.Arn}',
     'dynamodb:DeleteItem GetItem UpdateItem on {cell-1/Connections.Arn}',
     'dynamodb:GetItem UpdateItem on {home/TablesConfigurations.Arn}',
@@ -144,6 +158,7 @@ const allowed: Record<string, string[]> = {
     `execute-api:ManageConnections on ${connections('DELETE')}`,
   ],
   'cell-1/CommandReports': [
+    'dynamodb:PartiQLInsert on {home/TablesAudit.Arn}',
     'dynamodb:GetItem UpdateItem on {home/TablesGateways.Arn}',
     'dynamodb:GetItem PutItem on {home/TablesCommands.Arn}',
     'dynamodb:Query on {home/TablesCommands.Arn}/index/open',
@@ -176,6 +191,7 @@ const allowed: Record<string, string[]> = {
   ],
   'cell-1/DefaultRoute': [`execute-api:ManageConnections on ${connections('POST')}`],
   'cell-1/CellCommands': [
+    'dynamodb:PartiQLInsert on {home/TablesAudit.Arn}',
     'dynamodb:GetItem UpdateItem on {home/TablesGateways.Arn}',
     'dynamodb:GetItem PutItem on {home/TablesCommands.Arn}',
     'dynamodb:Query on {home/TablesCommands.Arn}/index/open',

@@ -66,3 +66,12 @@ test('only the authorizer and the access API touch tokens', () => {
     new Set(['home/HttpAuthorizer', 'cell-1/HttpAuthorizer', 'home/Access']),
   );
 });
+
+test('nobody may change or remove what stands in the audit trail, and only its reader may read it', () => {
+  const touching = grants().filter(({ resource }) => resource.includes('TablesAudit'));
+  const readers = touching.filter(({ action }) => action !== 'dynamodb:PartiQLInsert');
+  expect(new Set(readers.map(({ of, action }) => `${of} ${action}`))).toEqual(
+    new Set(['home/Audit dynamodb:Query']),
+  );
+  expect(touching.filter(({ of }) => of === 'home/Audit')).toHaveLength(readers.length);
+});

@@ -51,6 +51,7 @@ const functionNames: Record<ApiRoute['function'], string> = {
   bulk: 'BulkSends',
   alerts: 'Alerts',
   access: 'Access',
+  audit: 'Audit',
 };
 
 function expectedHttp(wanted: ApiRoute[]): Record<string, string> {

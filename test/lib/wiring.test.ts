@@ -27,6 +27,7 @@ const valueOf: Record<EnvName, string> = {
   SUBSCRIPTIONS_TABLE: '{home/TablesSubscriptions}',
   CONFIGURATIONS_TABLE: '{home/TablesConfigurations}',
   CELLS_TABLE: '{home/TablesCells}',
+  AUDIT_TABLE: '{home/TablesAudit}',
   CONNECTIONS_TABLE: '{cell-1/Connections}',
   SNAPSHOT_BUCKET: '{home/SnapshotsBucket}',
   AGENT_STORAGE_ROLE_ARN: '{cell-1/AgentStorageRole.Arn}',

@@ -104,6 +104,13 @@ const first: Removed[] = [
   },
   {
     stack: 'home',
+    of: 'Audit',
+    action: 'dynamodb:Query',
+    on: /tablesaudit/i,
+    need: (world) => world.asOperator('listAudit'),
+  },
+  {
+    stack: 'home',
     of: 'Access',
     action: 'sqs:SendMessage',
     on: /holdfast-alerts-of-acme/,

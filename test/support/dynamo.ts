@@ -2,8 +2,9 @@ import { CreateTableCommand, DynamoDBClient, type CreateTableCommandInput } from
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { App, Stack } from 'aws-cdk-lib';
 import { createRequire } from 'node:module';
-import type { Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { hand } from '../../local/services/dynamodb.ts';
 import { translation } from '../../lambda/aws/table.ts';
 import { createConnectionsTable, HomeTables } from '../../lib/tables.ts';
 
@@ -27,13 +28,23 @@ export type TableVariable =
   | 'ALERTS_TABLE'
   | 'ACTIVATION_CODES_TABLE'
   | 'TOKENS_TABLE'
-  | 'SUBSCRIPTIONS_TABLE';
+  | 'SUBSCRIPTIONS_TABLE'
+  | 'AUDIT_TABLE';
 
 const dynalite = createRequire(import.meta.url)('dynalite') as (options: object) => Server;
 
 /** Call `close` in afterAll. */
 export async function startDynamo(): Promise<TestDynamo> {
-  const server = dynalite({ createTableMs: 0, deleteTableMs: 0 });
+  const store = dynalite({ createTableMs: 0, deleteTableMs: 0 });
+  // In front of it what the local mode adds: inserts.
+  const server = createServer((raw, response) => {
+    const chunks: Buffer[] = [];
+    raw.on('data', (chunk: Buffer) => chunks.push(chunk));
+    raw.on('end', () => {
+      const { method = '', url = '', headers } = raw;
+      hand({ method, url, headers, body: Buffer.concat(chunks), raw }, response, store);
+    });
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const plain = new DynamoDBClient({

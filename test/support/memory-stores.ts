@@ -1,5 +1,7 @@
-import type { CommandItem, GatewayItem, HolderItem } from '../../core/model.ts';
+import { audited } from '../../core/commands/machine.ts';
+import type { AuditItem, CommandItem, GatewayItem, HolderItem } from '../../core/model.ts';
 import { applied, holds } from '../../core/routes/guarded-update.ts';
+import type { AuditTrail } from '../../lambda/audit/trail.ts';
 import { pageOf } from '../../lambda/commands/page.ts';
 import type { CommandStore, GatewayStore, HolderStore } from '../../lambda/commands/ports.ts';
 
@@ -7,6 +9,8 @@ import type { CommandStore, GatewayStore, HolderStore } from '../../lambda/comma
 export class MemoryStores {
   readonly gateways = new Map<string, GatewayItem>();
   readonly commands = new Map<string, CommandItem>();
+  /** By tenant and entry key. */
+  readonly audit = new Map<string, AuditItem>();
 
   gatewayStore(): GatewayStore {
     const items = this.gateways;
@@ -17,6 +21,16 @@ export class MemoryStores {
           const next = applied(update, items.get(gatewayId), { gatewayId });
           if (next) items.set(gatewayId, next);
           return next;
+        }),
+    };
+  }
+
+  auditTrail(): AuditTrail {
+    return {
+      append: (entry) =>
+        later(() => {
+          const key = `${entry.tenantId}/${entry.entryKey}`;
+          if (!this.audit.has(key)) this.audit.set(key, structuredClone(entry));
         }),
     };
   }
@@ -38,6 +52,11 @@ export class MemoryStores {
           if (items.get(key(item.gatewayId, item.commandId))?.version !== item.version - 1) return false;
           items.set(key(item.gatewayId, item.commandId), structuredClone(item));
           return true;
+        }),
+      settle: (item) =>
+        later(() => {
+          if (items.get(key(item.gatewayId, item.commandId))?.version !== item.version) return;
+          items.set(key(item.gatewayId, item.commandId), structuredClone(audited(item)));
         }),
       listOpen: (gatewayId) =>
         later(() =>

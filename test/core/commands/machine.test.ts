@@ -1,12 +1,13 @@
 import {
   ackNeedsGrant,
+  audited,
   claimMs,
   maxAuditEntries,
   transition,
   type CommandEffect,
   type CommandEvent,
 } from '../../../core/commands/machine.ts';
-import { timeoutGraceMs } from '../../../core/commands/states.ts';
+import { isFinal, timeoutGraceMs } from '../../../core/commands/states.ts';
 import { newCommand } from '../../../core/commands/submission.ts';
 import type { CommandItem, CommandState } from '../../../core/model.ts';
 
@@ -62,7 +63,7 @@ describe('a command', () => {
     expect(item).toMatchObject({ outcome: { status: 'SUCCEEDED' }, endedAt: start + 9 });
   });
 
-  it('is in the sparse indexes exactly while it is open', () => {
+  it('is open until it is final, and the sweeper’s until its audit entry is written', () => {
     for (const state of ['QUEUED', 'SENT', 'ACKED', 'RUNNING'] as const)
       expect(inState(state)).toMatchObject({
         openSeq: 1,
@@ -70,7 +71,9 @@ describe('a command', () => {
         dueAt: expect.any(Number),
       });
     const final = inState('SUCCEEDED');
-    for (const name of ['openSeq', 'openShard', 'dueAt']) expect(final).not.toHaveProperty(name);
+    expect(final).not.toHaveProperty('openSeq');
+    expect(final).toMatchObject({ openShard: expect.any(String), dueAt: expect.any(Number) });
+    for (const name of ['openShard', 'dueAt']) expect(audited(final)).not.toHaveProperty(name);
   });
 
   it('raises its version with each write', () => {
@@ -167,7 +170,7 @@ describe('a result', () => {
     const item = state === 'QUEUED' ? command(repeatable, { attempt: 1 }) : inState(state);
     const { next, effects } = transition(item, result('FAILED'));
     expect(next?.state).toBe('FAILED');
-    expect(does(effects)).toEqual(['post', 'release-grant', 'advance-lane']);
+    expect(does(effects)).toEqual(['post', 'release-grant', 'audit', 'advance-lane']);
   });
 
   it('is final once; a second one is only acknowledged', () => {
@@ -302,14 +305,14 @@ describe('time', () => {
     'always leaves a later due time to a command that is %s',
     (state) => {
       let item = inState(state, once);
-      for (let steps = 0; item.dueAt !== undefined && steps < 5_000; steps++) {
-        const at: number = item.dueAt;
+      for (let steps = 0; !isFinal(item.state) && steps < 5_000; steps++) {
+        const at: number = item.dueAt!;
         const next = tick(item, at, false);
         if (!next) throw new Error('a due command that does not move would be swept for ever');
-        if (next.dueAt !== undefined) expect(next.dueAt).toBeGreaterThan(at);
+        if (!isFinal(next.state)) expect(next.dueAt).toBeGreaterThan(at);
         item = next;
       }
-      expect(item.dueAt).toBeUndefined();
+      expect(isFinal(item.state)).toBe(true);
     },
   );
 });

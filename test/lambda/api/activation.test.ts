@@ -72,8 +72,10 @@ describe('activate', () => {
   it('finishes what a crash left between its two writes', async () => {
     const [code, key] = [await newCode(), newAgentKey()];
     const { gateways } = api;
-    const crashing = { ...api, gateways: Object.create(gateways) as typeof gateways };
-    crashing.gateways.putIfAbsent = () => Promise.reject(new Error('killed'));
+    const killed = Object.create(gateways) as typeof gateways;
+    killed.get = (key) => gateways.get(key);
+    killed.putIfAbsent = () => Promise.reject(new Error('killed'));
+    const crashing = { ...api, gateways: killed };
     await expect(activate(crashing, publicRequest(activationBody(code, key)))).rejects.toThrow('killed');
     const { gatewayId } = await activateWith(code, key);
     expect(await gateways.get({ gatewayId })).toMatchObject({ publicKey: key.publicKey });

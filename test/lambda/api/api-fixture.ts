@@ -7,8 +7,10 @@ import type { ActivationDeps } from '../../../lambda/api/activate-gateway.ts';
 import type { GatewaysDeps } from '../../../lambda/api/change-gateways.ts';
 import type { SubscriptionDeps } from '../../../lambda/api/subscriptions.ts';
 import type { TokenDeps } from '../../../lambda/api/tokens.ts';
+import { dynamoTrail } from '../../../lambda/audit/trail.ts';
 import {
   activationCodesTable,
+  auditTable,
   commandsTable,
   gatewaysTable,
   inventoryTable,
@@ -26,12 +28,16 @@ export const cells: CellEntry[] = ['cell-1', 'cell-2'].map((cellId) => ({
   deliverFunctionName: `holdfast-${cellId}-deliver`,
 }));
 
+/** Where every request of these tests comes from. */
+export const from = { requestId: 'r-1', sourceIp: '192.0.2.7', userAgent: 'test/1' };
+
 type Deps = ActivationDeps & GatewaysDeps & TokenDeps & SubscriptionDeps;
 export interface ApiFixture extends Deps {
   /** The clock's time; tests move it. */
   at: number;
   /** What was handed to other functions, in order. */
   readonly invoked: { functionName: string; payload: unknown }[];
+  readonly entries: ReturnType<typeof auditTable>;
   /** What was sent to queues, in order. */
   readonly sent: { queueUrl: string; message: Parameters<Deps['send']>[1] }[];
 }
@@ -39,6 +45,7 @@ export interface ApiFixture extends Deps {
 /** New, empty tables in DynamoDB, a clock that stands, and records of what leaves for other services. */
 export async function apiFixture(dynamo: TestDynamo): Promise<ApiFixture> {
   const names = await dynamo.createTables();
+  const entries = auditTable(names.AUDIT_TABLE, dynamo.client);
   const fixture: ApiFixture = {
     at: Date.UTC(2026, 0, 1),
     invoked: [],
@@ -50,6 +57,8 @@ export async function apiFixture(dynamo: TestDynamo): Promise<ApiFixture> {
     inventory: inventoryTable(names.INVENTORY_TABLE, dynamo.client),
     tokens: tokensTable(names.TOKENS_TABLE, dynamo.client),
     subscriptions: subscriptionsTable(names.SUBSCRIPTIONS_TABLE, dynamo.client),
+    entries,
+    audit: dynamoTrail(entries),
     cells: { list: () => Promise.resolve(cells) },
     invoke: (functionName, payload) => {
       fixture.invoked.push({ functionName, payload });
@@ -86,6 +95,7 @@ export function request<Body = undefined>(
     params: given.params ?? {},
     query: given.query ?? {},
     body: given.body as Body,
+    from,
     log: (_level: string, event: string, fields?: LogFields) => void logged.push({ event, fields }),
     logged,
   };

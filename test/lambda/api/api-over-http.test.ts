@@ -113,6 +113,41 @@ describe('a tenant', () => {
   });
 });
 
+describe('the audit trail', () => {
+  it('has what a tenant and an operator changed, whose request it was and where it came from', async () => {
+    const { api, tokenId } = await newToken('tenant-admin');
+    const gatewayId = await activated(api);
+    const params = { gatewayId };
+    await operator.call('renameGateway', { params, body: { name: 'Oslo' } });
+    await api.call('submitCommand', { params, body: { kind: 'probe', whenOffline: 'queue' } });
+    await api.call('revokeGateway', { params });
+    for (const reader of [api, operator]) {
+      const { entries } = await reader.call('listAudit', { query: { gateway: gatewayId } });
+      expect(entries.map(({ action, actor, outcome }) => [action, actor.kind, outcome.state])).toEqual([
+        ['command.final', 'tenant', 'CANCELED'],
+        ['gateway.revoke', 'tenant', 'DONE'],
+        ['command.submit', 'tenant', 'SUBMITTED'],
+        ['gateway.rename', 'operator', 'DONE'],
+        ['gateway.activate', 'gateway', 'DONE'],
+      ]);
+      expect(entries[1]).toMatchObject({ actor: { id: tokenId }, from: { sourceIp: '127.0.0.1' } });
+    }
+    expect(cloud.logs.filter(({ event }) => event === 'audit.end-lost')).toEqual([]);
+  });
+
+  it('has what a reader tried to change; that reader may not read it', async () => {
+    const { api, tokenId } = await newToken('tenant-read');
+    await expect(api.call('createActivationCode', { body: {} })).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await expect(api.call('listAudit')).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    const { entries } = await operator.call('listAudit');
+    expect(entries[0]).toMatchObject({
+      action: 'activation-code.create',
+      actor: { kind: 'tenant', id: tokenId },
+      outcome: { state: 'REFUSED', code: 'FORBIDDEN' },
+    });
+  });
+});
+
 describe('an operator', () => {
   it('sees every tenant', async () => {
     const { gateways } = await operator.operator<{ gateways: { tenantId: string }[] }>('/gateways');

@@ -1,5 +1,6 @@
-import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, describe, expect, it, jest, test } from '@jest/globals';
 import { HoldfastError } from '../../../core/errors.ts';
+import type { AuditItem } from '../../../core/model.ts';
 import { httpHandler, type ApiRequest, type HttpEvent } from '../../../lambda/aws/http-handler.ts';
 
 type Route = 'getGateway' | 'renameGateway' | 'submitCommand' | 'fleetGateways' | 'activate';
@@ -9,9 +10,13 @@ const serve = (_deps: undefined, request: ApiRequest<Route>) => {
   served.push(request);
   return Promise.resolve(answer() as never);
 };
+let entries: AuditItem[] = [];
+const keepEntry = (entry: AuditItem): unknown => entries.push(entry);
+let keep = keepEntry;
 const handler = httpHandler({
   env: [],
   deps: () => undefined,
+  audit: () => ({ append: async (entry) => void (await keep(entry)) }),
   routes: { getGateway: serve, renameGateway: serve, submitCommand: serve, fleetGateways: serve },
 });
 
@@ -19,6 +24,8 @@ const lines: string[] = [];
 jest.spyOn(process.stdout, 'write').mockImplementation((line) => lines.push(String(line)) > 0);
 afterEach(() => {
   served = [];
+  entries = [];
+  keep = keepEntry;
   answer = () => ({});
   lines.length = 0;
 });
@@ -168,4 +175,80 @@ describe('what is answered', () => {
       durationMs: expect.any(Number),
     });
   });
+});
+
+describe('a change', () => {
+  const authorizer = tenant('tenant-admin');
+  const event: HttpEvent = {
+    routeKey: rename,
+    requestContext: { authorizer, http: { sourceIp: '192.0.2.7', userAgent: 'curl/8' } },
+    pathParameters: { gatewayId: 'gw-1' },
+    body: '{"name":"Rome"}',
+  };
+  const steps = () => entries.map(({ step, outcome }) => [step, outcome?.state, outcome?.code]);
+
+  it('is on record before it is made, and again with what became of it', async () => {
+    answer = () => {
+      expect(steps()).toEqual([['asked', undefined, undefined]]);
+      return {};
+    };
+    await call(event);
+    expect(steps()).toEqual([
+      ['asked', undefined, undefined],
+      ['ended', 'DONE', undefined],
+    ]);
+    expect(entries[1]).toMatchObject({
+      tenantId: 'acme',
+      gatewayId: 'gw-1',
+      action: 'gateway.rename',
+      actor: { kind: 'tenant', id: 't-1', role: 'tenant-admin' },
+      from: { requestId: 'r-1', sourceIp: '192.0.2.7', userAgent: 'curl/8' },
+      details: { name: 'Rome' },
+    });
+    expect(entries[0]!.entryKey < entries[1]!.entryKey).toBe(true);
+  });
+
+  it('is not made where it cannot be put on record', async () => {
+    keep = () => Promise.reject(new Error('the table is away'));
+    expect(await call(event)).toMatchObject({ statusCode: 503, body: { error: { code: 'UNAVAILABLE' } } });
+    expect(served).toEqual([]);
+  });
+
+  it('that was made is answered as made, and the log says that its end is not on record', async () => {
+    keep = (entry) => {
+      if (entry.step === 'ended') throw new Error('the table is away');
+    };
+    expect(await call(event)).toMatchObject({ statusCode: 200 });
+    expect(lines.join('')).toContain('audit.end-lost');
+  });
+
+  it.each([
+    [new HoldfastError('NOT_FOUND', 'no such gateway'), 'REFUSED', 'NOT_FOUND'],
+    [new Error('broke'), 'FAILED', 'INTERNAL'],
+  ])('that ends with %s is on record as %s', async (error, state, code) => {
+    answer = () => {
+      throw error;
+    };
+    await call(event);
+    expect(steps().at(-1)).toEqual(['ended', state, code]);
+  });
+
+  it('that a role does not allow is on record once; what it may not read is not', async () => {
+    await call(at(rename, { authorizer: tenant('tenant-read'), pathParameters: { gatewayId: 'gw-1' } }));
+    expect(steps()).toEqual([['ended', 'REFUSED', 'FORBIDDEN']]);
+    await call(at('GET /v1/audit', { authorizer: tenant('tenant-read') }));
+    await call(at(rename));
+    expect(entries).toHaveLength(1);
+  });
+
+  it('is served by no function that has no trail', async () => {
+    const bare = httpHandler({ env: [], deps: () => undefined, routes: { renameGateway: serve } });
+    expect(await bare(event, context)).toMatchObject({ statusCode: 500 });
+    expect(served).toEqual([]);
+  });
+});
+
+test('what is only read leaves no entry', async () => {
+  await call(at(get, { authorizer: tenant('tenant-read'), pathParameters: { gatewayId: 'gw-1' } }));
+  expect(entries).toEqual([]);
 });

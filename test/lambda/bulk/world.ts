@@ -106,6 +106,7 @@ export class BulkWorld {
     return {
       gateways: this.#mortal(gateways, ['update']),
       commands: this.#mortal(this.stores.commandStore(), ['create', 'replace']),
+      audit: this.#mortal(this.stores.auditTrail(), ['append']),
       jobs: this.#mortal(this.bulk.jobStore(), ['update']),
       targets: this.#mortal(this.bulk.targetStore(), ['create', 'update']),
       select: async function* (this: BulkWorld) {
@@ -196,7 +197,11 @@ export class BulkWorld {
         commands: this.stores.commandStore(),
         gateways: this.stores.gatewayStore(),
       };
-      await sweepGateway(deps, gatewayId);
+      await sweepGateway(
+        deps,
+        gatewayId,
+        [...this.stores.commands.values()].filter((item) => item.gatewayId === gatewayId),
+      );
     }
   }
 

@@ -54,6 +54,7 @@ function deps(): DeliveryDeps {
   return {
     gateways,
     commands: stores.commandStore(),
+    audit: stores.auditTrail(),
     clock: { now: () => now, newId: () => 'id' },
     log: silentLog,
     reach: {

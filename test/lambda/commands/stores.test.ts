@@ -1,6 +1,7 @@
 import { transition } from '../../../core/commands/machine.ts';
 import { newCommand } from '../../../core/commands/submission.ts';
-import type { CommandItem, GatewayItem, HolderItem, Route } from '../../../core/model.ts';
+import { auditEntry } from '../../../core/audit/entry.ts';
+import type { AuditItem, CommandItem, GatewayItem, HolderItem, Route } from '../../../core/model.ts';
 import {
   burnDial,
   countCommand,
@@ -12,9 +13,12 @@ import {
   putHolder,
   releaseGrant,
 } from '../../../core/routes/route-rules.ts';
+import { dynamoTrail, type AuditTrail } from '../../../lambda/audit/trail.ts';
 import { Table } from '../../../lambda/aws/table.ts';
+import { auditTable } from '../../../lambda/aws/tables.ts';
 import { dynamoCommands, dynamoGateways, dynamoHolders } from '../../../lambda/commands/dynamo-stores.ts';
 import type { CommandStore, GatewayStore, HolderStore } from '../../../lambda/commands/ports.ts';
+import { collect } from '../../../lambda/alerts/collect.ts';
 import { startDynamo, type TestDynamo } from '../../support/dynamo.ts';
 import { IndexedStores, indexedHolders } from '../../../bench/connections/indexed-stores.ts';
 import { memoryHolders, MemoryStores } from '../../support/memory-stores.ts';
@@ -24,6 +28,9 @@ interface Stores {
   gateways: GatewayStore;
   commands: CommandStore;
   holders: HolderStore;
+  audit: AuditTrail;
+  /** What stands in the trail of a tenant, in order. */
+  trail(tenantId: string): Promise<AuditItem[]>;
   seed(gateway: GatewayItem): Promise<void>;
 }
 
@@ -36,13 +43,26 @@ afterAll(() => dynamo.close());
 async function inDynamo(): Promise<Stores> {
   const names = await dynamo.createTables();
   const gateways = new Table<GatewayItem, 'gatewayId'>(names.GATEWAYS_TABLE, ['gatewayId'], dynamo.client);
+  const audit = auditTable(names.AUDIT_TABLE, dynamo.client);
   return {
     gateways: dynamoGateways(gateways),
     commands: dynamoCommands(new Table(names.COMMANDS_TABLE, ['gatewayId', 'commandId'], dynamo.client)),
     holders: dynamoHolders(new Table(names.CONNECTIONS_TABLE, ['gatewayId'], dynamo.client)),
+    audit: dynamoTrail(audit),
+    trail: (tenantId) =>
+      collect(audit.query({ key: '#tenantId = :t', values: { ':t': tenantId }, strong: true })),
     seed: async (gateway) => void (await gateways.put(gateway)),
   };
 }
+
+const trailOf =
+  (entries: ReadonlyMap<string, AuditItem>): Stores['trail'] =>
+  (tenantId) =>
+    Promise.resolve(
+      [...entries.values()]
+        .filter((entry) => entry.tenantId === tenantId)
+        .sort((a, b) => (a.entryKey < b.entryKey ? -1 : 1)),
+    );
 
 function inMemory(): Promise<Stores> {
   const memory = new MemoryStores();
@@ -50,6 +70,8 @@ function inMemory(): Promise<Stores> {
     gateways: memory.gatewayStore(),
     commands: memory.commandStore(),
     holders: memoryHolders(),
+    audit: memory.auditTrail(),
+    trail: trailOf(memory.audit),
     seed: async (gateway) => void memory.gateways.set(gateway.gatewayId, gateway),
   });
 }
@@ -60,6 +82,8 @@ function inMemoryByIndex(): Promise<Stores> {
     gateways: memory.gatewayStore(),
     commands: memory.commandStore(),
     holders: indexedHolders(),
+    audit: memory.auditTrail(),
+    trail: trailOf(memory.audit),
     seed: async (gateway) => void memory.gateways.set(gateway.gatewayId, gateway),
   });
 }
@@ -219,5 +243,38 @@ describe.each([
     expect(due.map(({ commandId }) => commandId)).toEqual([items[2]!.commandId, items[1]!.commandId]);
     expect(await stores.commands.listDue(shard, { at: 100_000, countMax: 1 })).toHaveLength(1);
     expect(await stores.commands.listDue('none', { at: 100_000, countMax: 10 })).toEqual([]);
+  });
+
+  it('settle a final command as it was read, and no other', async () => {
+    const item = command('a', 1);
+    await stores.commands.create(item);
+    const { next: final } = transition(item, { type: 'cancel', at: 20, by: 'op' });
+    await stores.commands.replace(final!);
+    await stores.commands.settle(item);
+    const shard = item.openShard!;
+    expect(await stores.commands.listDue(shard, { at: 1e9, countMax: 9 })).toHaveLength(1);
+    await stores.commands.settle(final!);
+    expect(await stores.commands.listDue(shard, { at: 1e9, countMax: 9 })).toEqual([]);
+    expect(await stores.commands.get('gw-1', item.commandId)).toMatchObject({ state: 'CANCELED' });
+  });
+
+  it('keep the same entry once, another of the same moment beside it, and each as it was written', async () => {
+    const facts = {
+      tenantId: 'acme',
+      gatewayId: 'gw-1',
+      about: 'r-1',
+      at: 5,
+      action: 'gateway.revoke',
+      step: 'asked',
+      actor: { kind: 'operator', id: 'op' },
+      subject: {},
+    } as const;
+    const entry = auditEntry(facts);
+    await stores.audit.append(entry);
+    await stores.audit.append(entry);
+    await stores.audit.append({ ...entry, action: 'forged' });
+    const ended = auditEntry({ ...facts, step: 'ended', outcome: { state: 'DONE' } });
+    await stores.audit.append(ended);
+    expect(await stores.trail('acme')).toEqual([entry, ended]);
   });
 });

@@ -129,6 +129,16 @@ describe('a command', () => {
     connection.send('cmd.result', { commandId, attempt, ...succeeded });
     await connection.next('result.ack');
     expect((await read(command)).audit.map(({ state }) => state)).toEqual(['QUEUED', 'SENT', 'SUCCEEDED']);
+    const trail = async () =>
+      (await api.call('listAudit', { query: { gateway: gateway.gatewayId } })).entries.filter(
+        ({ subject }) => subject['commandId'] === commandId,
+      );
+    let entries = await trail();
+    while (entries.length < 2) entries = await trail();
+    expect(entries).toMatchObject([
+      { action: 'command.final', outcome: { state: 'SUCCEEDED' }, details: { attempts: 1 } },
+      { action: 'command.submit', details: { params: { echo: 'hi' } }, from: { cellId: 'cell-2' } },
+    ]);
   });
 
   it('that must not run twice starts after its ack, and holds its lane up until then', async () => {

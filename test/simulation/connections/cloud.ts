@@ -151,6 +151,7 @@ export class HoldfastCloud implements Cloud {
     return {
       gateways: runs.over(run, 'gateways', this.#breakage.gateways?.(gateways, run) ?? gateways),
       commands: runs.over(run, 'commands', this.#breakage.commands?.(commands, run) ?? commands),
+      audit: this.stores.auditTrail(),
       cells: this.#cells(run),
       clock: {
         now: () => Math.floor(scheduler.nowMs),

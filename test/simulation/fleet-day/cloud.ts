@@ -20,6 +20,7 @@ import { SimulatedFunction } from './functions.ts';
 import { serviceTimes } from './service-times.ts';
 import {
   meteredCommands,
+  meteredTrail,
   meteredGateways,
   meteredHolders,
   meteredStatus,
@@ -280,6 +281,7 @@ export class Cloud {
     return {
       gateways: meteredGateways(this.stores.gatewayStore(), this.gateways, table),
       commands: meteredCommands(this.stores.commandStore(), this.commands, table),
+      audit: meteredTrail(this.stores.auditTrail(), table),
       cells: this.#cells(),
       clock: this.#systemClock,
       log: silentLog,

@@ -38,11 +38,13 @@ const lines = {
   command: { count: 10, bytes: 2_800 },
   tick: { count: 2, bytes: 602 },
 } as const;
+/** Entries of the audit trail: of a submit, and of an end. */
+const auditBytes = { submit: 700, final: 1_000 } as const;
 /** API Gateway's line about a request. */
 const accessLineBytes = 223;
 
 /** Alarms of lib/: of home, and of each cell. */
-export const alarmCounts = { home: 28, cell: 23 } as const;
+export const alarmCounts = { home: 30, cell: 23 } as const;
 /** What is kept for a gateway beside its status and its own item: inventory, holder row, entries of indexes. */
 const otherTableBytes = 1_500;
 /** CloudWatch keeps logs compressed. */
@@ -89,16 +91,19 @@ function ofConnection({ itemBytes }: CostParameters): Partial<Usage> {
 /** A command: `cmd`, `cmd.ack`, `cmd.result`, `result.ack`, and with a start grant `cmd.go`; the API, Deliver and two reports. */
 function ofCommand({ itemBytes, needsGoShare: go }: CostParameters): Partial<Usage> {
   const deliverMs = runMs({ r: 1, p: 1 });
-  const submitMs = runMs({ r: 2, w: 3, q: 1 }) + serviceTimes.invokeMs + deliverMs;
+  const submitMs = runMs({ r: 3, w: 4, q: 1 }) + serviceTimes.invokeMs + deliverMs;
   const ackMs = runMs({ r: 2, w: 1 + go, q: 1, p: go });
-  const resultMs = runMs({ r: 2, w: 1 + go, q: 1, p: 1 });
-  // Created, claimed, acked, final: each in the table and in two indexes of whole items, and in the sweeper's index.
-  const commandWrites = 4 * 3 * writeUnitsOf(itemBytes.command) + 6;
+  const resultMs = runMs({ r: 2, w: 3 + go, q: 1, p: 1 });
+  // Created, claimed, acked, final: each in the table and in two indexes of whole items; settled: in one of these. In the
+  // sweeper's index it comes, moves twice, moves at its end unless it is due soon anyway, and goes.
+  const commandWrites = (4 * 3 + 2) * writeUnitsOf(itemBytes.command) + 6 + 2 * (1 - go);
+  // Submit and end, each in the table and whole in the index by gateway.
+  const auditWrites = 2 * (writeUnitsOf(auditBytes.submit) + writeUnitsOf(auditBytes.final));
   return {
     messages: 4 + go,
     ...lambda(submitMs, deliverMs, ackMs, resultMs),
-    readUnits: 10,
-    writeUnits: (1 + 2 * go) * writeUnitsOf(itemBytes.gateway) + commandWrites,
+    readUnits: 11,
+    writeUnits: (1 + 2 * go) * writeUnitsOf(itemBytes.gateway) + commandWrites + auditWrites,
     ...logged(lines.command, 2),
   };
 }

@@ -1,4 +1,6 @@
 import type { CommandItem, GatewayItem, HolderItem, StatusItem } from '../../../core/model.ts';
+import { audited } from '../../../core/commands/machine.ts';
+import type { AuditTrail } from '../../../lambda/audit/trail.ts';
 import type { CommandStore, GatewayStore, HolderStore } from '../../../lambda/commands/ports.ts';
 import type { StatusStore } from '../../../lambda/status/status-store.ts';
 import { itemBytes, readUnitsOf, writeUnitsOf, type Meter, type Part } from './usage-meter.ts';
@@ -143,6 +145,9 @@ export function meteredCommands(
       ),
     create: (item) => write(item, () => store.create(item)),
     replace: (item) => write(item, () => store.replace(item)),
+    settle: async (item) => {
+      await write(audited(item), async () => (await store.settle(item), true));
+    },
     async listOpen(gatewayId) {
       await meter.pause(tableTimes.queryMs);
       const open = await store.listOpen(gatewayId);
@@ -158,6 +163,16 @@ export function meteredCommands(
     },
   };
 }
+
+/** Each entry goes into the table and, whole, into the index by gateway. */
+export const meteredTrail = (trail: AuditTrail, meter: TableMeter): AuditTrail => ({
+  append: (entry) =>
+    meter.write(
+      () => 2 * writeUnitsOf(itemBytes(entry)),
+      () => trail.append(entry),
+      () => false,
+    ),
+});
 
 /** The status table: the newer heartbeat stays. One status per gateway and boot comes in order here. */
 export function meteredStatus(items: Map<string, StatusItem>, meter: TableMeter): StatusStore {

@@ -22,8 +22,10 @@ import { serveControl } from './control/control-server.ts';
 import { diagnose } from './diagnostics/diagnostics.ts';
 import { environmentSecrets } from './diagnostics/environment.ts';
 import { LogRing, logToAll } from './diagnostics/log-ring.ts';
-import { cellsInOrder, identityFileName, keyFileName, loadIdentity } from './identity/gateway-identity.ts';
-import { loadGatewayKey, privatePart } from './identity/gateway-key.ts';
+import { cellsInOrder, identityFileName, loadIdentity } from './identity/gateway-identity.ts';
+import { keyFileName } from './identity/gateway-key.ts';
+import { KeyRing } from './identity/key-ring.ts';
+import { KeyRotation } from './identity/key-rotation.ts';
 import { controlSocketPath, stateDirectories, type StateDirectory } from './state/state-directory.ts';
 import type { VolumeInfo } from './ports.ts';
 import { openSpool } from './status/spool.ts';
@@ -81,12 +83,12 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
 /** `open`: what has to be closed again, in the opposite order. */
 async function assemble(options: AgentOptions, open: AsyncDisposableStack): Promise<RunningAgent> {
   const { state, env } = options;
-  const { identity, key } = await loadWhoWeAre(state);
+  const { identity, ring } = await loadWhoWeAre(state);
   const bootId = randomUUID();
   const clocks = { now: () => performance.now(), unixMs: Date.now };
   const startedAt = clocks.unixMs();
-  const secrets = [...environmentSecrets(env), privatePart(key)];
-  const redact = redactor(() => [...secrets, ...broker.secrets()]);
+  const secrets = environmentSecrets(env);
+  const redact = redactor(() => [...secrets, ...ring.secrets, ...broker.secrets()]);
   const logRing = new LogRing({ redact, now: clocks.unixMs });
   const log = logToAll(options.log, logRing.log);
   const broker = new CredentialBroker({
@@ -109,6 +111,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
     {
       up: ({ welcome }) => {
         broker.connected();
+        rotation.connected();
         // Not before the volumes are open: a status without them would look like a loss.
         void ready.promise.then(() => {
           if (!link.view().connected) return;
@@ -118,6 +121,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
       },
       down: () => uplink.down(),
       message: (message) => route(message),
+      keyWelcomed: () => rotation.welcomed(),
     },
     {
       ...clocks,
@@ -125,8 +129,10 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
       random: Math.random,
       setTimer,
       log,
-      signToken: (dial) =>
-        signDialToken(key, { ...dial, gatewayId: identity.gatewayId, keyGeneration: identity.keyGeneration }),
+      signToken: ({ key: which, ...dial }) => {
+        const { key, keyGeneration } = ring.forDial(which);
+        return signDialToken(key, { ...dial, gatewayId: identity.gatewayId, keyGeneration });
+      },
       remember: linkMemoryWriter(memoryPath),
       hello: () => ({
         bootId,
@@ -137,6 +143,15 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
     },
   );
   const { serverTime } = link;
+  const rotation = new KeyRotation({
+    ring,
+    gatewayId: identity.gatewayId,
+    send: (body) => link.send('key.rotate', body),
+    setNextKey: (nextKey) => link.setNextKey(nextKey),
+    serverTime,
+    setTimer,
+    log,
+  });
   const storage = storageAccess({ broker, agent: outbound, clockOffsetMs: () => link.view().clockOffsetMs });
   open.defer(() => storage.close());
   const transfers = open.use(openTransfers(options.env));
@@ -181,7 +196,19 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
         diagnose(
           {
             ...clocks,
-            ...{ identity, env, link, status: source, volumes, spool, journal, logRing, redact, startedAt },
+            ...{
+              identity,
+              keyGeneration: ring.generation,
+              env,
+              link,
+              status: source,
+              volumes,
+              spool,
+              journal,
+              logRing,
+              redact,
+              startedAt,
+            },
             versions: { agentVersion, bootId },
             stateDir: state.path,
             settings: {
@@ -194,6 +221,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
           },
           execution,
         ),
+      rotateKey: (signal) => rotation.rotate(signal),
       restart: options.requestRestart,
     }),
     send: (type, body) => link.send(type, body),
@@ -230,6 +258,8 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
         return uplink.watch(message.body);
       case 'creds':
         return broker.answered(message.body);
+      case 'key.rotated':
+        return rotation.answered(message.body);
       default:
         return log('warn', 'message.unused', { type: message.t });
     }
@@ -240,6 +270,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
   open.defer(() => uplink.stop());
   open.defer(() => volumes.close());
   open.defer(() => broker.close());
+  open.defer(() => rotation.close());
   open.defer(() => runner.stop());
   link.start();
   await volumes.start();
@@ -267,6 +298,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
     gatewayId: identity.gatewayId,
     tenantId: identity.tenantId,
     name: identity.name,
+    key: rotation.inForce,
     stateDir: state.path,
     connection: link.view(),
     commands: { running: runner.runningIds, journalId: journal.journalId },
@@ -292,8 +324,8 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
 
 async function loadWhoWeAre(state: StateDirectory) {
   const identity = await loadIdentity(state.file(identityFileName));
-  const key = await loadGatewayKey(state.file(keyFileName));
-  if (identity && key) return { identity, key };
+  const ring = await KeyRing.open(state.file(keyFileName), identity?.activatedAt ?? 0);
+  if (identity && ring) return { identity, ring };
   throw new HoldfastError('CONFIG', `the gateway of ${state.path} is not activated`, {
     hint: `activate it with \`${typed('holdfast-agent activate --server URL')}\``,
   });

@@ -137,6 +137,13 @@ export const commandSpecs = {
     timeoutMs: 5 * minutes,
     summary: 'restart the agent',
   }),
+  'key.rotate': kind({
+    params: z.strictObject({}),
+    idempotent: true,
+    lane: () => 'identity',
+    timeoutMs: 10 * minutes,
+    summary: 'replace the gateway’s key now; it replaces it by itself every three to four weeks',
+  }),
 } as const;
 
 export type CommandKind = keyof typeof commandSpecs;

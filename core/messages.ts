@@ -16,6 +16,9 @@ const code = z.string().min(1).max(40);
 const text = z.string().max(500);
 const epoch = z.number().int().nonnegative();
 const unixMs = z.number().int().nonnegative();
+/** Raw Ed25519 public key and signature, base64url. */
+const publicKey = z.string().length(43);
+const signature = z.string().length(86);
 
 export const outcomeSchema = z.object({
   status: z.enum(['SUCCEEDED', 'FAILED', 'CANCELED', 'TIMED_OUT', 'REJECTED', 'INDETERMINATE']),
@@ -70,6 +73,13 @@ export const upstreamBodies = {
     problems: z.array(text).max(8).optional(),
   }),
   'creds.get': z.object({ requestId: id, purpose: credentialPurposeSchema }),
+  /** Asks for another key (core/identity/key-rotation.ts); repeated as it is until `key.rotated` says that it is there. */
+  'key.rotate': z.object({
+    generation: z.number().int().positive(),
+    publicKey,
+    proofOfOld: signature,
+    proofOfNew: signature,
+  }),
   reject: z.object({ messageId: z.string().max(64).optional(), code, message: text }),
 } as const;
 
@@ -128,6 +138,8 @@ export const downstreamBodies = {
       .optional(),
     error: z.object({ code, message: text }).optional(),
   }),
+  /** The key that is in force now. */
+  'key.rotated': z.object({ keyGeneration: z.number().int().positive(), publicKey }),
   reject: z.object({ messageId: z.string().max(64).optional(), code, message: text }),
 } as const;
 

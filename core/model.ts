@@ -17,6 +17,10 @@ export interface GatewayItem {
   /** Ed25519 public key, raw, base64url; a new key raises the generation. */
   publicKey: string;
   keyGeneration: number;
+  /** When the key was replaced last; absent while it is the first one. */
+  keyChangedAt?: number;
+  /** Epoch of the connection that brought the key in force: it goes on, with the key before, until it is replaced. */
+  rotatedBy?: number;
   createdAt: number;
   /** The highest dialSeq that a token was burned for. */
   dialSeq: number;

@@ -24,6 +24,7 @@ const drivenByConnections: ReadonlySet<string> = new Set([
   'Hello',
   'CommandReports',
   'Credentials',
+  'KeyRotation',
   'StatusIngest',
   'DefaultRoute',
 ]);
@@ -61,6 +62,7 @@ export class CellStack extends Stack {
         'cmd.progress': posting.commandReports,
         'cmd.result': posting.commandReports,
         'creds.get': posting.credentials,
+        'key.rotate': posting.keyRotation,
         status: posting.statusIngest,
         inventory: posting.statusIngest,
         'state.reported': posting.statusIngest,
@@ -68,8 +70,8 @@ export class CellStack extends Stack {
       },
     });
     for (const fn of Object.values(posting)) webSocket.allowPosting(fn, 'POST');
-    const { hello, commandReports, credentials, statusIngest, deliver } = posting;
-    for (const fn of [hello, commandReports, credentials, statusIngest, deliver])
+    const { hello, commandReports, credentials, keyRotation, statusIngest, deliver } = posting;
+    for (const fn of [hello, commandReports, credentials, keyRotation, statusIngest, deliver])
       webSocket.allowPosting(fn, 'DELETE');
     const http = new HoldfastHttpApi(this, 'Http', {
       config,
@@ -109,6 +111,10 @@ export class CellStack extends Stack {
       hello: this.#hello(),
       commandReports: this.#commandReports(),
       credentials: this.#credentials(),
+      keyRotation: this.#function('KeyRotation', {
+        handler: 'KeyRotation',
+        description: 'Replaces a gateway’s key by the next one that it signed for',
+      }).useTable(this.#props.home.tables.gateways, 'get', 'update'),
       statusIngest: this.#statusIngest(),
       deliver: this.#deliver(),
       fallback: this.#function('DefaultRoute', {

@@ -22,6 +22,7 @@ export const handlerEntries = {
   Disconnect: 'lambda/connections/disconnect.ts',
   Hello: 'lambda/connections/hello.ts',
   Credentials: 'lambda/connections/credentials.ts',
+  KeyRotation: 'lambda/connections/key-rotation.ts',
   Default: 'lambda/connections/default.ts',
   StatusIngest: 'lambda/status/ingest.ts',
 } as const;

@@ -41,6 +41,7 @@ function statusText(view: AgentView): string {
   const rtt = connection.rttMs === undefined ? '' : `, round trip ${Math.round(connection.rttMs)} ms`;
   const lines: [string, string][] = [
     ['gateway', `${view.gatewayId}${view.name ? ` “${view.name}”` : ''} of tenant ${view.tenantId}`],
+    ['key', `generation ${view.key.keyGeneration}, fingerprint ${view.key.keyFingerprint}`],
     ['agent', `${view.agentVersion}, process ${view.pid}, state in ${view.stateDir}`],
     [
       'connection',

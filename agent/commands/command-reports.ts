@@ -1,4 +1,4 @@
-import type { UpstreamBody } from '../connection/link.ts';
+import type { UpstreamBody } from '../connection/link-ports.ts';
 import type { CommandEntry } from './command-book.ts';
 import type { RunningCommand } from './running-command.ts';
 

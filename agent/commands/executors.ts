@@ -20,6 +20,8 @@ export interface ExecutorDeps {
   unixMs: () => number;
   /** Collects a bundle and uploads it. */
   diagnose: (execution: Pick<Execution, 'commandId' | 'signal' | 'progress'>) => Promise<BundleOutput>;
+  /** Replaces the gateway's key; resolves once the new one is in use. */
+  rotateKey: (signal: AbortSignal) => Promise<{ keyGeneration: number; keyFingerprint: string }>;
   /** Asks the process to restart; returns at once. */
   restart: () => void;
 }
@@ -38,7 +40,7 @@ const json = (value: unknown): CommandOutput => JSON.parse(JSON.stringify(value)
 
 function serviceExecutors(
   deps: ExecutorDeps,
-): Pick<Executors, 'probe' | 'status.get' | 'diagnostics.collect' | 'service.restart'> {
+): Pick<Executors, 'probe' | 'status.get' | 'diagnostics.collect' | 'service.restart' | 'key.rotate'> {
   const { agentVersion, bootId } = deps;
   return {
     probe: {
@@ -46,6 +48,8 @@ function serviceExecutors(
     },
     'status.get': { run: async () => json({ heartbeat: await deps.status() }) },
     'diagnostics.collect': { run: async (_, execution) => json(await deps.diagnose(execution)) },
+    // Done twice, where the agent died before it could tell, it has only replaced a key that was new.
+    'key.rotate': { run: async (_, { signal }) => json(await deps.rotateKey(signal)) },
     'service.restart': {
       run: async (_, { note }) => {
         await note({ bootId });

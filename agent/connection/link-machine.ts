@@ -1,7 +1,7 @@
 import type { Downstream } from '../../core/messages.ts';
 import { typed } from '../../core/typed.ts';
 import type { Attempt, LinkEffect, LinkEvent, LinkState, Live, Welcome } from './link-state.ts';
-import { LinkStep } from './link-step.ts';
+import { LinkKeys } from './link-keys.ts';
 
 /**
  * The rules of staying connected, pure: one event in, the new state and what to do about it out.
@@ -34,7 +34,7 @@ const endingRejects = new Set([...disowning, 'WRONG_EPOCH']);
 
 type Reject = Pick<Extract<Downstream, { t: 'reject' }>['body'], 'code' | 'message'>;
 
-class Rules extends LinkStep {
+class Rules extends LinkKeys {
   run(): void {
     const { state, event } = this;
     if (state.stopped) return;
@@ -51,6 +51,8 @@ class Rules extends LinkStep {
         return this.refused(event.dialId, event.status, event.serverTime);
       case 'closed':
         return this.closed(event.dialId, event.reason);
+      case 'key':
+        return this.keyChanged(event.nextKey);
       case 'pong':
         return this.heard(event.dialId, true);
       case 'frame':
@@ -109,6 +111,7 @@ class Rules extends LinkStep {
       return;
     }
     if (!denied) return this.failAttempt(`refused with status ${status}`);
+    if (this.triesOtherKey(`refused with status ${status}`)) return;
     const why =
       state.disowned ??
       'the gateway is revoked or unknown there, the cell is being emptied, or this token was used';
@@ -164,6 +167,7 @@ class Rules extends LinkStep {
   /** NO_ROUTE: routes changed too fast for the server; it asks for the hello again. */
   private helloRejected(attempt: Attempt, { code, message }: Reject): void {
     if (code === 'NO_ROUTE') return this.greet(attempt);
+    if (code === 'KEY_REPLACED' && this.triesOtherKey(message)) return;
     this.failAttempt(`hello rejected: ${code}: ${message}`, { hint: this.disown(code, message) });
   }
 
@@ -183,6 +187,7 @@ class Rules extends LinkStep {
       this.effects.push({ do: 'hello', dialId: live.dialId });
       return;
     }
+    if (code === 'KEY_REPLACED' && this.goesOnWithNextKey(message)) return;
     const hint = this.disown(code, message);
     this.log(hint === undefined ? 'warn' : 'error', 'link.rejected', { code, message, hint });
     if (!endingRejects.has(code)) return;
@@ -226,6 +231,7 @@ class Rules extends LinkStep {
     state.trouble = undefined;
     state.disowned = undefined;
     state.nextCell = 0;
+    this.keyWelcomed(attempt);
     state.clockOffsetMs = welcome.serverTime - event.unixMs;
     state.welcomedSeq = Math.max(state.welcomedSeq, attempt.seq);
     state.reconnectWindowMs = welcome.reconnectWindowMs;

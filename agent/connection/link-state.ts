@@ -58,11 +58,20 @@ export interface LinkMemory {
   reconnectWindowMs: number;
 }
 
+/**
+ * The key that is to follow the one in use: `made` is on our disk, and whether the server knows it is open; `accepted`
+ * is in force there.
+ */
+export type NextKey = 'none' | 'made' | 'accepted';
+export type DialKey = 'current' | 'next';
+
 /** A connection being opened: not usable before its `welcome`. */
 export interface Attempt {
   dialId: number;
   cellIndex: number;
   seq: number;
+  /** The key that signed its token. */
+  key: DialKey;
   greeted: boolean;
   /** When the hello is repeated; not before it is said. */
   helloAt: number;
@@ -108,6 +117,9 @@ export interface LinkState extends LinkMemory {
   retryAt: number | undefined;
   attempt: Attempt | undefined;
   live: Live | undefined;
+  nextKey: NextKey;
+  /** What the next dial is signed with. */
+  dialKey: DialKey;
   /** What the control plane said when it would have nothing more to do with this gateway; a welcome clears it. */
   disowned: string | undefined;
   /** Why there is no connection, in words. */
@@ -120,12 +132,14 @@ export type LinkEvent = { now: number; unixMs: number; random: number } & (
   | { type: 'opened' | 'pong'; dialId: number }
   | { type: 'refused'; dialId: number; status: number; serverTime: number | undefined }
   | { type: 'closed'; dialId: number; reason: string }
+  /** A next key was made, or accepted by the server. */
+  | { type: 'key'; nextKey: NextKey }
   | { type: 'frame'; dialId: number; message: Downstream }
 );
 
 export type LinkEffect =
   /** `issuedAt` is server time in Unix ms; the answers come as `opened`, `refused` or `closed`. */
-  | { do: 'dial'; dialId: number; cellIndex: number; seq: number; issuedAt: number }
+  | { do: 'dial'; dialId: number; cellIndex: number; seq: number; issuedAt: number; key: DialKey }
   | { do: 'hello'; dialId: number }
   | { do: 'ping'; dialId: number }
   | { do: 'probe.ok'; dialId: number; probeId: string }
@@ -133,6 +147,8 @@ export type LinkEffect =
   /** Sends what is buffered, closes, and cuts after `graceMs`. No event of this dialId follows. */
   | { do: 'close'; dialId: number; reason: string; graceMs: number }
   | { do: 'remember'; memory: LinkMemory }
+  /** The next key opened a connection: it is the current one from now on, and the one before is of no more use. */
+  | { do: 'key.welcomed' }
   | { do: 'up'; dialId: number; epoch: number; cellId: string; welcome: Welcome }
   | { do: 'deliver'; message: Downstream }
   | { do: 'down'; reason: string }
@@ -156,6 +172,8 @@ export function initialLink(
     failures: 0,
     takeOvers: 0,
     nextCell: 0,
+    nextKey: 'none',
+    dialKey: 'current',
     retryAt: undefined,
     attempt: undefined,
     live: undefined,

@@ -32,12 +32,13 @@ export class LinkStep {
       dialId,
       cellIndex,
       seq,
+      key: state.dialKey,
       greeted: false,
       helloAt: Infinity,
       giveUpAt: event.now + state.times.attemptMs,
       early: [],
     };
-    this.effects.push({ do: 'dial', dialId, cellIndex, seq, issuedAt });
+    this.effects.push({ do: 'dial', dialId, cellIndex, seq, issuedAt, key: state.dialKey });
   }
 
   /** `refusal`: somebody who can tell said no; a second try right after it would hear the same. */

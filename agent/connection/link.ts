@@ -1,18 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import type { z } from 'zod';
 import { HoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
-import type { Log } from '../../core/log.ts';
 import {
   parseDownstream,
   protocolVersion,
-  type Downstream,
   type FrameProblem,
-  type upstreamBodies,
   type UpstreamType,
 } from '../../core/messages.ts';
-import type { DialedSocket, Dialer } from './dialer.ts';
+import type { DialedSocket } from './dialer.ts';
 import { nextLink } from './link-machine.ts';
+import type { LinkDeps, LinkHandlers, LinkView, UpstreamBody } from './link-ports.ts';
 import {
   initialLink,
   nextWakeAt,
@@ -21,47 +18,8 @@ import {
   type LinkMemory,
   type LinkState,
   type LinkTimes,
-  type Welcome,
+  type NextKey,
 } from './link-state.ts';
-
-export type UpstreamBody<T extends UpstreamType> = z.infer<(typeof upstreamBodies)[T]>;
-
-/** The world of a link: clocks, chance, network, disk. `setTimer` returns what cancels it. */
-export interface LinkDeps {
-  dial: Dialer;
-  /** Monotonic, in milliseconds. */
-  now: () => number;
-  unixMs: () => number;
-  random: () => number;
-  setTimer: (run: () => void, delayMs: number) => () => void;
-  log: Log;
-  /** The bearer token of one dial. */
-  signToken: (dial: { cellId: string; seq: number; issuedAt: number }) => Promise<string>;
-  remember: (memory: LinkMemory) => Promise<void>;
-  hello: () => Omit<UpstreamBody<'hello'>, 'sentAt'>;
-}
-
-export interface LinkHandlers {
-  up(connection: { epoch: number; cellId: string; welcome: Welcome }): void;
-  down(reason: string): void;
-  message(message: Downstream): void;
-}
-
-export interface LinkView {
-  connected: boolean;
-  cellId?: string;
-  epoch?: number;
-  /** Connections that were welcomed since the start, planned rollovers included. */
-  connects: number;
-  /** Connections that were lost since the start. */
-  losses: number;
-  rttMs?: number;
-  clockOffsetMs: number;
-  /** Why there is no connection. */
-  trouble?: string;
-  /** When the next try is due, in ms from now. */
-  retryInMs?: number;
-}
 
 interface OpenSocket {
   socket: DialedSocket | undefined;
@@ -124,6 +82,11 @@ export class Link {
     const { live, times } = this.state;
     if (!live) return false;
     return live.answersPings || this.deps.now() - live.since < times.pingEveryMs + times.pongWithinMs;
+  }
+
+  /** What became of the key that is to follow the one in use. */
+  setNextKey(nextKey: NextKey): void {
+    this.handle({ type: 'key', nextKey });
   }
 
   view(): LinkView {
@@ -225,6 +188,8 @@ export class Link {
           // The clock still moves the next dial's number up: only a wrong clock would need the memory.
           this.deps.log('error', 'link.remember-failed', { error: String(cause) });
         });
+      case 'key.welcomed':
+        return this.handlers.keyWelcomed?.();
       case 'up':
         if (effect.epoch !== this.lastEpoch) this.connects++;
         this.lastEpoch = effect.epoch;
@@ -242,7 +207,7 @@ export class Link {
   }
 
   private async dial(effect: Extract<LinkEffect, { do: 'dial' }>): Promise<void> {
-    const { dialId, seq, issuedAt } = effect;
+    const { dialId, seq, issuedAt, key } = effect;
     const cell = this.cells[effect.cellIndex];
     if (!cell) throw new Error(`no cell ${effect.cellIndex}`);
     const open: OpenSocket = {
@@ -256,7 +221,7 @@ export class Link {
     this.sockets.set(dialId, open);
     const gone = () => this.sockets.delete(dialId);
     try {
-      const token = await this.deps.signToken({ cellId: cell.cellId, seq, issuedAt });
+      const token = await this.deps.signToken({ cellId: cell.cellId, seq, issuedAt, key });
       if (open.closed) return;
       open.socket = this.deps.dial(cell.webSocketUrl, token, {
         opened: () => this.handle({ type: 'opened', dialId }),

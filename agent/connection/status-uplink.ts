@@ -1,7 +1,7 @@
 import type { Log } from '../../core/log.ts';
 import type { Heartbeat, Inventory } from '../../core/status.ts';
 import type { Spool } from '../status/spool.ts';
-import type { UpstreamBody } from './link.ts';
+import type { UpstreamBody } from './link-ports.ts';
 import {
   dueNow,
   intervalOf,

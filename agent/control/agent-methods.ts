@@ -3,7 +3,8 @@ import { commandSpecs } from '../../core/command-kinds.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { newestSnapshot } from '../commands/executors.ts';
 import type { ConfigurationState } from '../configuration/follow-configuration.ts';
-import type { LinkView } from '../connection/link.ts';
+import type { LinkView } from '../connection/link-ports.ts';
+import type { KeyInForce } from '../identity/key-rotation.ts';
 import type { BucketFor, VerifyVolumeProgress, VolumeInfo, VolumeService } from '../ports.ts';
 import type { ControlCall, ControlMethod, ControlMethods } from './control-protocol.ts';
 
@@ -15,6 +16,7 @@ export interface AgentView {
   gatewayId: string;
   tenantId: string;
   name?: string;
+  key: KeyInForce;
   stateDir: string;
   connection: LinkView;
   commands: { running: string[]; journalId: string };

@@ -20,6 +20,7 @@ import { packBundle, sectionsOf } from './pack-bundle.ts';
 /** The agent's parts that a bundle shows. */
 export interface DiagnosticsParts {
   identity: GatewayIdentity;
+  keyGeneration: number;
   versions: { agentVersion: string; bootId: string };
   startedAt: number;
   stateDir: string;
@@ -89,7 +90,7 @@ function sectionSources(parts: DiagnosticsParts, storage: () => Promise<URL>): S
       name: identity.name,
       serverUrl: identity.serverUrl,
       stateDir: parts.stateDir,
-      keyGeneration: identity.keyGeneration,
+      keyGeneration: parts.keyGeneration,
       activatedAt: identity.activatedAt,
       cells: identity.cells,
       environment: shownEnvironment(parts.env),

@@ -4,19 +4,18 @@ import { activationProofText, requests } from '../../core/api.ts';
 import { apiRoutes, tenantBase } from '../../core/api-routes.ts';
 import { errorCodes, HoldfastError, type ErrorCode } from '../../core/errors.ts';
 import type { StateDirectory } from '../state/state-directory.ts';
-import { loadOrCreateGatewayKey, signText } from './gateway-key.ts';
+import { keyFileName, loadOrCreateGatewayKey, signText } from './gateway-key.ts';
 import {
   activateResponseSchema,
   cellsInOrder,
   identityFileName,
-  keyFileName,
   loadIdentity,
   requireSafeUrl,
   saveIdentity,
   type GatewayIdentity,
 } from './gateway-identity.ts';
 import { postJson, type JsonAnswer } from './http-client.ts';
-import { typed } from '../../core/typed.ts';
+import { shellWord, typed } from '../../core/typed.ts';
 
 export interface ActivationRequest {
   serverUrl: string;
@@ -40,10 +39,10 @@ export async function activate(
   const existing = await loadIdentity(identityPath);
   if (existing)
     throw new HoldfastError('CONFLICT', `${state.path} already belongs to gateway ${existing.gatewayId}`, {
-      hint: `start it with \`${typed('holdfast-agent run')}\`, or activate another gateway with its own --state-dir`,
+      hint: `start it with \`${typed(`holdfast-agent run --state-dir ${shellWord(state.path)}`)}\`, or activate another gateway with its own --state-dir`,
     });
   const server = requireSafeUrl(request.serverUrl, ['https:', 'http:'], '--server');
-  const key = await loadOrCreateGatewayKey(state.file(keyFileName));
+  const key = await loadOrCreateGatewayKey(state.file(keyFileName), deps.now());
   const body = requests.activate.safeParse({
     code: request.code,
     publicKey: key.publicKey,
@@ -63,7 +62,6 @@ export async function activate(
   const identity: GatewayIdentity = {
     ...granted,
     serverUrl: server.href,
-    keyGeneration: 1,
     preferredCellId: request.preferredCellId,
     activatedAt: deps.now(),
   };

@@ -18,11 +18,10 @@ export const activateResponseSchema = z.object({
 
 const identityFile = {
   format: 'holdfast-agent-identity',
-  version: 1,
+  /** 2: the generation of the key stands beside the key, so that one write changes both. */
+  version: 2,
   schema: activateResponseSchema.extend({
     serverUrl: z.string().max(512),
-    /** Raised by each rotation of the key. */
-    keyGeneration: z.number().int().positive(),
     /** The cell to dial first; without it the first of `cells`. */
     preferredCellId: id.optional(),
     activatedAt: z.number().int().nonnegative(),
@@ -32,7 +31,6 @@ const identityFile = {
 export type GatewayIdentity = z.infer<typeof identityFile.schema>;
 export type Cell = GatewayIdentity['cells'][number];
 
-export const keyFileName = 'key.json';
 export const identityFileName = 'identity.json';
 
 /** Throws CORRUPT with the file's name, also where an address in it is none. */

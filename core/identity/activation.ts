@@ -1,8 +1,9 @@
-import { createHash, createPublicKey, verify } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { activationProofText } from '../api.ts';
 import { HoldfastError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { ActivationCodeItem, GatewayItem } from '../model.ts';
+import { isCanonicalKey, isSignedBy, keyFingerprint } from './public-key.ts';
 import { secretHash } from './secrets.ts';
 
 export interface NewCode {
@@ -26,19 +27,12 @@ export function activationCodeItem(code: string, wanted: NewCode, now: number): 
   };
 }
 
-/** SHA-256 of the raw key in hex, the same however the key was written. */
-export const keyFingerprint = (publicKey: string): string =>
-  createHash('sha256').update(Buffer.from(publicKey, 'base64url')).digest('hex');
-
 /**
  * Whoever activates holds the private half of the key: else a code that leaked could bind a gateway's identity to
  * somebody's key without that somebody. Throws UNAUTHENTICATED.
  */
 export function requireProof(code: string, publicKey: string, proof: string): void {
-  const raw = Buffer.from(publicKey, 'base64url');
-  // Another spelling of the same bytes is refused, so that a key has one text.
-  const isCanonical = raw.length === 32 && raw.toString('base64url') === publicKey;
-  if (isCanonical && isSignedBy(publicKey, activationProofText(code, publicKey), proof)) return;
+  if (isCanonicalKey(publicKey) && isSignedBy(publicKey, activationProofText(code, publicKey), proof)) return;
   throw new HoldfastError(
     'UNAUTHENTICATED',
     'the proof is not a signature by the key that wants to activate',
@@ -46,15 +40,6 @@ export function requireProof(code: string, publicKey: string, proof: string): vo
       hint: 'activate with the agent that made the key',
     },
   );
-}
-
-function isSignedBy(publicKey: string, text: string, signature: string): boolean {
-  try {
-    const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: publicKey }, format: 'jwk' });
-    return verify(null, Buffer.from(text), key, Buffer.from(signature, 'base64url'));
-  } catch {
-    return false; // not a point of the curve
-  }
 }
 
 /**

@@ -25,8 +25,15 @@ export interface ConnectionRef {
   connectionId: string;
 }
 
-const isRoute = ({ epoch, connectionId }: ConnectionRef): Condition =>
+export const isRoute = ({ epoch, connectionId }: ConnectionRef): Condition =>
   all(equal('route.epoch', epoch), equal('route.connectionId', connectionId));
+
+/**
+ * Whether the connection's key may be used: the one in force, or the one before it on the connection that brought the
+ * one in force. So a rotation is no outage, and nobody else gets anywhere with the old key.
+ */
+const mayUseKey = (gateway: GatewayItem, connection: { epoch: number; keyGeneration: number }): boolean =>
+  gateway.keyGeneration === connection.keyGeneration || gateway.rotatedBy === connection.epoch;
 
 /** `$connect`: a token works once, because dialSeq only moves up. */
 export const burnDial = (seq: number, keyGeneration: number): GuardedUpdate => ({
@@ -53,10 +60,10 @@ export function decideHello(
   gateway: GatewayItem | undefined,
   hello: Route & { keyGeneration: number },
 ): HelloDecision {
-  const { keyGeneration, ...route } = hello;
+  const { keyGeneration: _generation, ...route } = hello;
   if (!gateway) return { accept: false, reason: 'unknown' };
   if (gateway.status !== 'active') return { accept: false, reason: 'revoked' };
-  if (gateway.keyGeneration !== keyGeneration) return { accept: false, reason: 'key-replaced' };
+  if (!mayUseKey(gateway, hello)) return { accept: false, reason: 'key-replaced' };
   const { route: current } = gateway;
   const isSame = current?.connectionId === route.connectionId;
   const newest = newestEpoch(gateway);
@@ -72,7 +79,7 @@ export function decideHello(
     update: {
       when: all(
         equal('status', 'active'),
-        equal('keyGeneration', keyGeneration),
+        equal('keyGeneration', gateway.keyGeneration),
         current ? isRoute(current) : absent('route'),
         isNewest(route.epoch),
       ),
@@ -114,7 +121,7 @@ export function connectionStanding(
   connection: ConnectionRef & { keyGeneration: number },
 ): 'live' | 'no-route' | 'superseded' | 'refused' {
   if (!gateway || gateway.status !== 'active') return 'refused';
-  if (gateway.keyGeneration !== connection.keyGeneration) return 'refused';
+  if (!mayUseKey(gateway, connection)) return 'refused';
   const { route } = gateway;
   if (route?.epoch === connection.epoch && route.connectionId === connection.connectionId) return 'live';
   return newestEpoch(gateway) > connection.epoch ? 'superseded' : 'no-route';

@@ -3,11 +3,11 @@ import { HoldfastError } from '../../core/errors.ts';
 import {
   activationCodeItem,
   claimCode,
-  keyFingerprint,
   newGateway,
   refusedCode,
   requireProof,
 } from '../../core/identity/activation.ts';
+import { keyFingerprint } from '../../core/identity/public-key.ts';
 import { newActivationCode, secretHash, type RandomBytes } from '../../core/identity/secrets.ts';
 import { codeIdOf } from '../../core/audit/actions.ts';
 import { recorded } from '../audit/recorded.ts';

@@ -53,7 +53,13 @@ export async function receive<T extends UpstreamType>(
 }
 
 export type RefusalCode =
-  FrameProblem['code'] | 'WRONG_EPOCH' | 'NO_ROUTE' | 'REVOKED' | 'KEY_REPLACED' | 'UNKNOWN_GATEWAY';
+  | FrameProblem['code']
+  | 'WRONG_EPOCH'
+  | 'NO_ROUTE'
+  | 'REVOKED'
+  | 'KEY_REPLACED'
+  | 'KEY_REFUSED'
+  | 'UNKNOWN_GATEWAY';
 
 /** Answers with `reject`; whether the connection still takes it does not matter. */
 export async function refuse(
@@ -104,8 +110,9 @@ export async function requireLive(
       return refuse(deps, socket, { code: 'NO_ROUTE', message: 'send hello first', messageId });
     case 'refused':
       return turnAway(deps, socket, {
-        code: 'REVOKED',
-        message: 'this gateway or its key was revoked',
+        ...(gateway?.status === 'active'
+          ? { code: 'KEY_REPLACED', message: 'the key of this connection was replaced' }
+          : { code: 'REVOKED', message: 'this gateway was revoked' }),
         messageId,
       });
   }

@@ -73,7 +73,7 @@ describe('activate', () => {
     const state = temporaryDirectory();
     const run = await activate(state, `${code}\n`, '--json');
     expect(run).toMatchObject({ code: 0, stderr: '' });
-    expect(JSON.parse(run.stdout)).toMatchObject({ tenantId: 'acme', keyGeneration: 1 });
+    expect(JSON.parse(run.stdout)).toMatchObject({ tenantId: 'acme', name: 'Cellar' });
     expect(readdirSync(state).sort()).toEqual(['identity.json', 'key.json']);
     for (const file of readdirSync(state)) expect(statSync(join(state, file)).mode & 0o777).toBe(0o600);
     const { jwk } = JSON.parse(readFileSync(join(state, 'key.json'), 'utf8')) as {
@@ -127,7 +127,10 @@ describe('activate', () => {
   it('refuses a second activation of the same state directory', async () => {
     const state = temporaryDirectory();
     await activate(state);
-    expect(await activate(state)).toMatchObject({ code: 79, stderr: expect.stringContaining('gw-') });
+    expect(await activate(state)).toMatchObject({
+      code: 79,
+      stderr: expect.stringMatching(`gw-.*holdfast-agent run --state-dir ${state}\``) as string,
+    });
   });
 
   it('names the file whose address of a cell is damaged', async () => {

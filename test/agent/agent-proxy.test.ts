@@ -37,7 +37,6 @@ describeWithClients(['openssl'], 'an agent behind a proxy', () => {
       tenantId: 'acme',
       cells: [{ cellId: 'c1', webSocketUrl: `wss://${host}/live` }],
       serverUrl: 'https://example.test/',
-      keyGeneration: 1,
       activatedAt: 1,
     });
     // The name exists nowhere: whoever reaches the cell came through here.

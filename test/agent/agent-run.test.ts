@@ -43,7 +43,6 @@ beforeAll(async () => {
     tenantId: 'acme',
     cells: [{ cellId: 'c1', webSocketUrl: cell.url }],
     serverUrl: 'http://127.0.0.1:1/',
-    keyGeneration: 1,
     activatedAt: 1,
   });
   writeFileSync(image, randomBytes(1024 * 1024));

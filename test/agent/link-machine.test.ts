@@ -475,3 +475,92 @@ function seeded(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
   };
 }
+
+describe('the gateway’s key', () => {
+  const made = (bench = new Bench(['c1', 'c2'])) => {
+    bench.give({ type: 'key', nextKey: 'made' });
+    bench.give({ type: 'start' });
+    return bench;
+  };
+  const denied = (bench: Bench) =>
+    bench.give({ type: 'refused', dialId: bench.state.attempt!.dialId, status: 403, serverTime: undefined });
+
+  it('is replaced by the next one make-before-break, once the server accepted that', () => {
+    const { bench, dialId } = connected();
+    bench.give({ type: 'key', nextKey: 'made' });
+    expect(bench.effects).toEqual([]);
+    bench.give({ type: 'key', nextKey: 'accepted' });
+    expect(bench.only('dial')).toMatchObject({ key: 'next', cellIndex: 0 });
+    expect(bench.state.live).toMatchObject({ dialId });
+    bench.connect();
+    expect(bench.has('down')).toBe(false);
+    expect(bench.effects.map((effect) => effect.do)).toEqual(
+      expect.arrayContaining(['close', 'key.welcomed', 'up']),
+    );
+    expect(bench.state).toMatchObject({ nextKey: 'none', dialKey: 'current' });
+  });
+
+  it('is followed by the next one in two seconds where it is refused, at the same cell', () => {
+    const bench = made();
+    expect(bench.only('dial')).toMatchObject({ key: 'current' });
+    denied(bench);
+    bench.wake();
+    expect(bench.now).toBeLessThanOrEqual(2_000);
+    expect(bench.only('dial')).toMatchObject({ key: 'next', cellIndex: 0 });
+    bench.connect();
+    expect(bench.has('key.welcomed')).toBe(true);
+  });
+
+  it('is tried in turns with the next one, with the waits of refusals, while both are refused', () => {
+    const bench = made();
+    const keys: string[] = [];
+    const waits: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      keys.push(bench.only('dial').key);
+      const from = bench.now;
+      denied(bench);
+      bench.wake();
+      waits.push(bench.now - from);
+    }
+    expect(keys).toEqual(['current', 'next', 'current', 'next']);
+    expect(waits).toEqual([1_500, 15_000, 1_500, 30_000]);
+  });
+
+  it('is followed by the next one when a hello or a frame hears that it was replaced', () => {
+    const replaced = { code: 'KEY_REPLACED', message: 'the key of this connection was replaced' };
+    const bench = made();
+    bench.give({ type: 'opened', dialId: 1 });
+    bench.frame('reject', replaced, 1, bench.state.attempt!.seq);
+    bench.wake();
+    expect(bench.only('dial')).toMatchObject({ key: 'next' });
+
+    const { bench: live, dialId, epoch } = connected();
+    live.give({ type: 'key', nextKey: 'made' });
+    live.frame('reject', replaced, dialId, epoch);
+    expect(live.has('down')).toBe(true);
+    live.wake();
+    expect(live.only('dial')).toMatchObject({ key: 'next' });
+    expect(live.state.disowned).toBeUndefined();
+  });
+
+  it('keeps the connection in use while the next key is refused', () => {
+    const { bench, dialId } = connected();
+    bench.give({ type: 'key', nextKey: 'accepted' });
+    denied(bench);
+    expect(bench.state.live).toMatchObject({ dialId });
+    bench.wake();
+    expect(bench.only('dial')).toMatchObject({ key: 'current' });
+  });
+
+  it('waits for a dial that is on its way, and follows it', () => {
+    const bench = new Bench();
+    bench.give({ type: 'start' });
+    bench.connect();
+    bench.now = bench.state.live!.rolloverAt;
+    bench.give({ type: 'tick' });
+    bench.give({ type: 'key', nextKey: 'accepted' });
+    expect(bench.effects).toEqual([]);
+    bench.connect();
+    expect(bench.state.dialKey).toBe('next');
+  });
+});

@@ -60,7 +60,7 @@ describe('every function', () => {
     const reserved = Object.fromEntries(
       functions().map(({ path, resource }) => [path, resource.Properties['ReservedConcurrentExecutions']]),
     );
-    const share = 480 / 2 / 8;
+    const share = Math.floor(480 / 2 / 9);
     expect(reserved).toMatchObject({
       'holdfast-cell-1/WsAuthorizer': share,
       'holdfast-cell-1/Connect': share,

@@ -171,6 +171,11 @@ const allowed: Record<string, string[]> = {
     `execute-api:ManageConnections on ${connections('POST')}`,
     `execute-api:ManageConnections on ${connections('DELETE')}`,
   ],
+  'cell-1/KeyRotation': [
+    'dynamodb:GetItem UpdateItem on {home/TablesGateways.Arn}',
+    `execute-api:ManageConnections on ${connections('POST')}`,
+    `execute-api:ManageConnections on ${connections('DELETE')}`,
+  ],
   'cell-1/AgentStorage': [
     's3:DeleteObject GetObject PutObject on {home/SnapshotsBucket.Arn}/*',
     's3:ListBucket on {home/SnapshotsBucket.Arn}',

@@ -18,12 +18,12 @@ const allowedWildcards = [
   ['home/BundleLinks', /^s3:GetObject$/, /^\{home\/SnapshotsBucket\.Arn\}\/diagnostics\/\*$/],
   ['cell-1/AgentStorage', /^s3:/, /^\{home\/SnapshotsBucket\.Arn\}\/\*$/],
   [
-    /^cell-1\/(Hello|CommandReports|Credentials|StatusIngest|Deliver|DefaultRoute)$/,
+    /^cell-1\/(Hello|CommandReports|Credentials|KeyRotation|StatusIngest|Deliver|DefaultRoute)$/,
     /^execute-api:ManageConnections$/,
     /\/v1\/POST\/@connections\/\*$/,
   ],
   [
-    /^cell-1\/(Hello|CommandReports|Credentials|StatusIngest|Deliver)$/,
+    /^cell-1\/(Hello|CommandReports|Credentials|KeyRotation|StatusIngest|Deliver)$/,
     /^execute-api:ManageConnections$/,
     /\/v1\/DELETE\/@connections\/\*$/,
   ],

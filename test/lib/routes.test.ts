@@ -103,6 +103,7 @@ describe('the WebSocket API', () => {
       'cmd.progress': 'NONE → CommandReports',
       'cmd.result': 'NONE → CommandReports',
       'creds.get': 'NONE → Credentials',
+      'key.rotate': 'NONE → KeyRotation',
       status: 'NONE → StatusIngest',
       'state.reported': 'NONE → StatusIngest',
       inventory: 'NONE → StatusIngest',

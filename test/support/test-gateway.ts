@@ -15,6 +15,8 @@ export interface TestGateway {
   gatewayId: string;
   tenantId: string;
   privateKey: KeyObject;
+  /** @default 1 */
+  keyGeneration?: number;
   cells: Record<string, string>;
 }
 
@@ -42,8 +44,8 @@ export async function dialToken(
   changed: Partial<DialClaims> = {},
 ): Promise<{ token: string; epoch: number }> {
   lastSeq = Math.max(lastSeq + 1, Date.now());
-  const { gatewayId } = gateway;
-  const dial = { gatewayId, cellId, dialSeq: lastSeq, keyGeneration: 1, tokenId: 'id', nowMs: Date.now() };
+  const { gatewayId, keyGeneration = 1 } = gateway;
+  const dial = { gatewayId, cellId, dialSeq: lastSeq, keyGeneration, tokenId: 'id', nowMs: Date.now() };
   const claims = { ...dialClaims(dial), ...changed };
   const token = await new SignJWT(claims)
     .setProtectedHeader({ alg: dialTokenAlgorithm })
@@ -95,8 +97,8 @@ export class TestConnection {
     this.#socket.send(text);
   }
 
-  hello(journalId: string): void {
-    this.send('hello', { bootId: 'boot-1', journalId, agentVersion: '1.0.0', sentAt: Date.now() });
+  hello(journalId: string, bootId = 'boot-1'): void {
+    this.send('hello', { bootId, journalId, agentVersion: '1.0.0', sentAt: Date.now() });
   }
 
   /** The next frame of that type; the others stay. The test's own time-out bounds the wait. */
@@ -123,9 +125,10 @@ export async function connect(
   gateway: TestGateway,
   cellId: string,
   journalId: string,
+  bootId?: string,
 ): Promise<TestConnection> {
   const connection = await TestConnection.open(gateway.cells[cellId]!, await dialToken(gateway, cellId));
-  connection.hello(journalId);
+  connection.hello(journalId, bootId);
   await connection.next('welcome');
   return connection;
 }

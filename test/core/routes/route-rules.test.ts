@@ -161,6 +161,35 @@ describe('a frame', () => {
   });
 });
 
+describe('the connection that brought another key', () => {
+  const rotated: GatewayItem = { ...welcomed(gateway(), route(6)), keyGeneration: 2, rotatedBy: 6 };
+  const standing = (of: GatewayItem, epoch: number, keyGeneration = 1) =>
+    connectionStanding(of, { epoch, connectionId: `c${epoch}`, keyGeneration });
+
+  it('goes on with the key before until another replaces it, and nobody else with that key does', () => {
+    expect(standing(rotated, 6)).toBe('live');
+    expect(standing(rotated, 7)).toBe('refused');
+    const decision = decideHello(rotated, { ...route(7), keyGeneration: 2 });
+    const replaced = decision.accept ? after(rotated, decision.update)! : rotated;
+    expect(standing(replaced, 7, 2)).toBe('live');
+    expect(standing(replaced, 6)).toBe('superseded');
+  });
+
+  it('may say hello again where its route was lost', () => {
+    const lost = after(rotated, loseRoute(route(6), 9))!;
+    expect(standing(lost, 6)).toBe('no-route');
+    const decision = decideHello(lost, { ...route(6), keyGeneration: 1 });
+    expect(decision.accept && after(lost, decision.update)?.route?.epoch).toBe(6);
+    expect(decideHello(lost, { ...route(7), keyGeneration: 1 })).toMatchObject({ reason: 'key-replaced' });
+  });
+
+  it('loses a hello that was decided before the key was replaced', () => {
+    const item = welcomed(gateway(), route(6));
+    const decision = decideHello(item, { ...route(7), keyGeneration: 1 });
+    expect(decision.accept && after(rotated, decision.update)).toBeUndefined();
+  });
+});
+
 describe('a start grant', () => {
   const item = welcomed(gateway(), route(6));
 

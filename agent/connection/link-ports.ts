@@ -1,0 +1,46 @@
+import type { z } from 'zod';
+import type { Log } from '../../core/log.ts';
+import type { Downstream, upstreamBodies, UpstreamType } from '../../core/messages.ts';
+import type { Dialer } from './dialer.ts';
+import type { DialKey, LinkMemory, Welcome } from './link-state.ts';
+
+export type UpstreamBody<T extends UpstreamType> = z.infer<(typeof upstreamBodies)[T]>;
+
+/** The world of a link: clocks, chance, network, disk. `setTimer` returns what cancels it. */
+export interface LinkDeps {
+  dial: Dialer;
+  /** Monotonic, in milliseconds. */
+  now: () => number;
+  unixMs: () => number;
+  random: () => number;
+  setTimer: (run: () => void, delayMs: number) => () => void;
+  log: Log;
+  /** The bearer token of one dial. */
+  signToken: (dial: { cellId: string; seq: number; issuedAt: number; key: DialKey }) => Promise<string>;
+  remember: (memory: LinkMemory) => Promise<void>;
+  hello: () => Omit<UpstreamBody<'hello'>, 'sentAt'>;
+}
+
+export interface LinkHandlers {
+  up(connection: { epoch: number; cellId: string; welcome: Welcome }): void;
+  down(reason: string): void;
+  message(message: Downstream): void;
+  /** The next key opened the connection that is about to be `up`. */
+  keyWelcomed?(): void;
+}
+
+export interface LinkView {
+  connected: boolean;
+  cellId?: string;
+  epoch?: number;
+  /** Connections that were welcomed since the start, planned rollovers included. */
+  connects: number;
+  /** Connections that were lost since the start. */
+  losses: number;
+  rttMs?: number;
+  clockOffsetMs: number;
+  /** Why there is no connection. */
+  trouble?: string;
+  /** When the next try is due, in ms from now. */
+  retryInMs?: number;
+}

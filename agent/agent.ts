@@ -103,6 +103,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
   const spool = await openSpool({ path: state.file('status.spool'), log });
   open.defer(() => spool.close());
   const ready = Promise.withResolvers<void>();
+  let { name } = identity;
   const memoryPath = state.file(linkMemoryFileName);
 
   const link = new Link(
@@ -110,6 +111,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
     cellsInOrder(identity.cells, identity.preferredCellId),
     {
       up: ({ welcome }) => {
+        name = welcome.name ?? name;
         broker.connected();
         rotation.connected();
         // Not before the volumes are open: a status without them would look like a loss.
@@ -297,7 +299,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
     pid: process.pid,
     gatewayId: identity.gatewayId,
     tenantId: identity.tenantId,
-    name: identity.name,
+    name,
     key: rotation.inForce,
     stateDir: state.path,
     connection: link.view(),

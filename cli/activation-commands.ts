@@ -23,15 +23,21 @@ export function addActivationCommands(program: Command, deps: CliDeps): void {
   create
     .option('--name <text>', 'name that the gateway gets')
     .option('--ttl <duration>', 'how long the code is good for, at most 24h', '24h')
+    .option('--confirm', 'the gateway takes no commands before `gateways confirm`')
     .option('--out <file>', 'write the code to this new file (mode 0600) instead of printing it')
     .run(async ({ api, deps, show }) => {
-      const { name, ttl, out, json } = create.opts<{
+      const { name, ttl, out, json, confirm } = create.opts<{
         name?: string;
         ttl: string;
         out?: string;
+        confirm?: boolean;
         json?: boolean;
       }>();
-      const body = { ttlMs: parseDurationMs('--ttl', ttl, ttlRange), ...(name ? { gatewayName: name } : {}) };
+      const body = {
+        ttlMs: parseDurationMs('--ttl', ttl, ttlRange),
+        ...(name ? { gatewayName: name } : {}),
+        ...(confirm ? { requireConfirmation: true } : {}),
+      };
       const ask = () => api.call('createActivationCode', { body });
       if (out !== undefined) {
         const made = await askIntoNewFile(out, ask, ({ code }) => code);

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { bytesText, durationText, percentText, timeText } from '../core/readable.ts';
 import type { GatewayView } from '../core/api.ts';
 import { addDiagnoseCommand } from './diagnose-command.ts';
+import { printableLine } from '../core/printable.ts';
 import { fields, table } from './output.ts';
 import { addConfigurationCommands } from './configuration-commands.ts';
 import { apiCommand, commandGroup, type Session } from './program.ts';
@@ -59,6 +60,20 @@ export function addGatewayCommands(program: Command, deps: WatchDeps): void {
 
   apiCommand(
     group,
+    'confirm <gateway>',
+    'let a gateway take commands whose code was made with --confirm',
+    deps,
+    [
+      'gateways show gw-7x2k    # is this your host, your address, the fingerprint that its agent shows?',
+      'gateways confirm gw-7x2k',
+    ],
+  ).run(async ({ api, show }, gatewayId) => {
+    const answer = await api.call('confirmGateway', { params: { gatewayId: gatewayId ?? '' } });
+    show(answer, () => printableLine(`${gatewayId} (${origin(answer.gateway)}) is confirmed`));
+  });
+
+  apiCommand(
+    group,
     'revoke <gateway>',
     'end a gateway’s identity at once; it must be activated again',
     deps,
@@ -89,16 +104,25 @@ export function gatewayTable(
       `${gateway.heartbeat?.volumes.length ?? 0}`,
       gateway.name ?? '-',
     ]),
-    gateways.map(illVolumes),
+    gateways.map(notes),
   );
 }
 
 const connection = (gateway: GatewayView): string => {
-  if (gateway.status === 'revoked') return 'revoked';
+  if (gateway.status !== 'active') return gateway.status;
   return gateway.connection.state === 'connected'
     ? (gateway.connection.cellId ?? 'connected')
     : 'disconnected';
 };
+
+const origin = ({ activatedFrom }: GatewayView): string =>
+  `${activatedFrom?.hostname ?? 'an unnamed host'}, from ${activatedFrom?.address ?? 'an unknown address'}`;
+
+/** What a row has to say besides: a second host under its key, volumes that are not healthy. */
+function notes(gateway: GatewayView): string | undefined {
+  const cloned = gateway.cloneSeenAt === undefined ? undefined : 'two hosts use its key';
+  return [cloned, illVolumes(gateway)].filter(Boolean).join(', ') || undefined;
+}
 
 /** `vol-a lost, vol-b restoring`; undefined where all are healthy. */
 function illVolumes({ heartbeat }: GatewayView): string | undefined {
@@ -113,6 +137,11 @@ function gatewayText(gateway: GatewayView, now: number): string {
     name: gateway.name,
     tenant: gateway.tenantId,
     created: timeText(gateway.createdAt),
+    activated: `by ${origin(gateway)}`,
+    key: `generation ${gateway.key.generation}, since ${timeText(gateway.key.since)}`,
+    fingerprint: gateway.key.fingerprint,
+    'two hosts':
+      gateway.cloneSeenAt && `use this key, last seen ${durationText(now - gateway.cloneSeenAt)} ago`,
     connection: connection(gateway),
     'last seen': gateway.lastSeenAt ? `${durationText(now - gateway.lastSeenAt)} ago` : 'never',
     'clock skew': gateway.clockSkewMs === undefined ? undefined : `${gateway.clockSkewMs} ms`,

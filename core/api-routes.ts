@@ -50,6 +50,12 @@ export const apiRoutes = {
     function: 'gateways',
     role: 'tenant-admin',
   }),
+  confirmGateway: route({
+    method: 'POST',
+    path: `${gateway}/confirm`,
+    function: 'gateways',
+    role: 'tenant-admin',
+  }),
   revokeGateway: route({
     method: 'POST',
     path: `${gateway}/revoke`,

@@ -38,6 +38,8 @@ export const requests = {
   createActivationCode: z.strictObject({
     gatewayName: z.string().min(1).max(80).optional(),
     ttlMs: z.number().int().min(limits.ttlMinMs).max(limits.activationCodeTtlMs).optional(),
+    /** The gateway gets no command and no credentials before a tenant-admin confirmed it. */
+    requireConfirmation: z.boolean().optional(),
   }),
   renameGateway: z.strictObject({ name: z.string().min(1).max(80) }),
   putConfiguration: putConfigurationSchema,
@@ -66,6 +68,8 @@ export interface ActivateResponse {
   gatewayId: string;
   tenantId: string;
   name?: string;
+  /** A tenant-admin has to confirm the gateway first. */
+  pending?: boolean;
   cells: { cellId: string; webSocketUrl: string }[];
 }
 
@@ -74,10 +78,17 @@ export interface GatewayView {
   gatewayId: string;
   tenantId: string;
   name?: string;
-  status: 'active' | 'revoked';
+  /** `pending`: it reports, and gets commands once it is confirmed. */
+  status: 'pending' | 'active' | 'revoked';
   createdAt: number;
   /** Disconnected also where a route is left but nothing was heard for 2.5 beats: its cell may be gone. */
   connection: { state: 'connected' | 'disconnected'; cellId?: string; since?: number };
+  /** `fingerprint`: SHA-256 of the raw public key, hex. */
+  key: { generation: number; fingerprint: string; since: number };
+  /** When two hosts were last seen under this key; absent: never since the key came. */
+  cloneSeenAt?: number;
+  /** Who activated it, as the gateway itself said (`hostname`) and as its request came in (`address`). */
+  activatedFrom?: { hostname?: string; address?: string };
   /** Server's clock at the newest status. */
   lastSeenAt?: number;
   heartbeat?: Heartbeat;
@@ -114,6 +125,7 @@ export interface Answers extends BulkAnswers {
   listGateways: { gateways: GatewayView[]; next?: string };
   getGateway: { gateway: GatewayView };
   renameGateway: { gateway: GatewayView };
+  confirmGateway: { gateway: GatewayView };
   revokeGateway: { gateway: GatewayView };
   getConfiguration: { configuration: ConfigurationView };
   putConfiguration: { configuration: ConfigurationView };

@@ -87,6 +87,8 @@ export const upstreamBodies = {
 export const downstreamBodies = {
   welcome: z.object({
     gatewayId: id,
+    /** What people call it. */
+    name: z.string().max(80).optional(),
     heartbeatIntervalMs: z
       .number()
       .int()

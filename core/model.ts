@@ -13,7 +13,8 @@ export interface GatewayItem {
   gatewayId: string;
   tenantId: string;
   name?: string;
-  status: 'active' | 'revoked';
+  /** `pending`: it may connect and report, and nothing else, until a tenant-admin confirms it. */
+  status: 'pending' | 'active' | 'revoked';
   /** Ed25519 public key, raw, base64url; a new key raises the generation. */
   publicKey: string;
   keyGeneration: number;
@@ -22,6 +23,10 @@ export interface GatewayItem {
   /** Epoch of the connection that brought the key in force: it goes on, with the key before, until it is replaced. */
   rotatedBy?: number;
   createdAt: number;
+  /** Who activated it: the name that its host gave itself, and where the request came from. */
+  activatedFrom?: { hostname?: string; address?: string };
+  /** Who confirmed it, where its code wanted that. */
+  confirmedBy?: string;
   /** The highest dialSeq that a token was burned for. */
   dialSeq: number;
   /** Which connection reaches the gateway. Absent: none. */
@@ -34,6 +39,11 @@ export interface GatewayItem {
   routeLostAt?: number;
   /** Start times of the last hellos, newest last, at most 16: input of ConnectionFlapping. */
   recentHellos: number[];
+  /** Processes and journals that said hello, newest last, at most 4 each, as the first digits of a hash. */
+  recentBoots?: string[];
+  recentJournals?: string[];
+  /** When one of them came back after another had taken its place: two hosts have the key. Input of GatewayCloned. */
+  cloneSeenAt?: number;
   /** Counts submitted commands: source of `openSeq`. */
   commandCounter: number;
   /** commandId → journalId that may run it; at most 8. */
@@ -284,6 +294,7 @@ export interface ActivationCodeItem {
   usedBy?: string;
   /** Name that the gateway gets. */
   gatewayName?: string;
+  requireConfirmation?: boolean;
 }
 
 /** Tokens table: pk `tokenHash` = SHA-256 hex of the token; index `byTenant`: pk `tenantId`, sk `tokenId`. */

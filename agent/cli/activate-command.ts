@@ -10,6 +10,7 @@ import { errnoOf } from '../state/versioned-file.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { stateDirOption, statePathOf } from './state-option.ts';
 import { exampleText } from './example-text.ts';
+import type { Activated } from '../identity/activate.ts';
 import { shellWord, typed } from '../../core/typed.ts';
 
 interface ActivateOptions {
@@ -62,13 +63,18 @@ export const addActivateCommand: AddCommands = (program, cli) => {
         else
           cli.stdout(
             `activated: gateway ${identity.gatewayId}${identity.name ? ` "${identity.name}"` : ''}` +
-              ` of tenant ${identity.tenantId}\nstate: ${state.path}\nnext: ${typed(`holdfast-agent run${elsewhere}`)}\n`,
+              ` of tenant ${identity.tenantId}\nstate: ${state.path}\n${identity.pending ? pendingText(identity) : ''}` +
+              `next: ${typed(`holdfast-agent run${elsewhere}`)}\n`,
           );
       } finally {
         await state.close();
       }
     });
 };
+
+const pendingText = ({ gatewayId, keyFingerprint }: Activated): string =>
+  `fingerprint: ${keyFingerprint}\n` +
+  `waits for the customer: who knows this fingerprint types ${typed(`holdfast gateways confirm ${gatewayId}`)}\n`;
 
 async function readCode(file: string | undefined, cli: CliContext): Promise<string> {
   if (file === undefined || file === '-') {

@@ -2,6 +2,7 @@ import type { Agent } from 'node:http';
 import { z } from 'zod';
 import { activationProofText, requests } from '../../core/api.ts';
 import { apiRoutes, tenantBase } from '../../core/api-routes.ts';
+import { keyFingerprint } from '../../core/identity/public-key.ts';
 import { errorCodes, HoldfastError, type ErrorCode } from '../../core/errors.ts';
 import type { StateDirectory } from '../state/state-directory.ts';
 import { keyFileName, loadOrCreateGatewayKey, signText } from './gateway-key.ts';
@@ -25,6 +26,8 @@ export interface ActivationRequest {
   hostname?: string;
 }
 
+export type Activated = GatewayIdentity & { keyFingerprint: string };
+
 /**
  * Trades an activation code for an identity. The key is durable before the request leaves, so the same request can
  * be repeated after a crash and yields the same identity.
@@ -34,7 +37,7 @@ export async function activate(
   state: StateDirectory,
   request: ActivationRequest,
   deps: { now: () => number; agent?: Agent; timeoutMs?: number; signal?: AbortSignal },
-): Promise<GatewayIdentity> {
+): Promise<Activated> {
   const identityPath = state.file(identityFileName);
   const existing = await loadIdentity(identityPath);
   if (existing)
@@ -61,12 +64,13 @@ export async function activate(
   cellsInOrder(granted.cells, request.preferredCellId);
   const identity: GatewayIdentity = {
     ...granted,
+    pending: undefined, // until when, only the server knows
     serverUrl: server.href,
     preferredCellId: request.preferredCellId,
     activatedAt: deps.now(),
   };
   await saveIdentity(identityPath, identity);
-  return identity;
+  return { ...identity, pending: granted.pending, keyFingerprint: keyFingerprint(key.publicKey) };
 }
 
 const errorBodySchema = z.object({

@@ -10,6 +10,8 @@ export const activateResponseSchema = z.object({
   gatewayId: id,
   tenantId: id,
   name: z.string().max(80).optional(),
+  /** The customer has to confirm the gateway before it gets commands. */
+  pending: z.boolean().optional(),
   cells: z
     .array(z.object({ cellId: id, webSocketUrl: z.string().max(512) }))
     .min(1)

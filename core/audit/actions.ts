@@ -24,10 +24,11 @@ interface AuditedRoute<Answer> {
 export const auditedRoutes: { readonly [Name in ApiRouteName]?: AuditedRoute<Answers[Name]> } = {
   createActivationCode: {
     action: 'activation-code.create',
-    body: ['gatewayName', 'ttlMs'],
+    body: ['gatewayName', 'ttlMs', 'requireConfirmation'],
     answer: ({ code, expiresAt }) => ({ subject: { codeId: codeIdOf(code) }, details: { expiresAt } }),
   },
   renameGateway: { action: 'gateway.rename', body: ['name'] },
+  confirmGateway: { action: 'gateway.confirm' },
   revokeGateway: { action: 'gateway.revoke' },
   putConfiguration: {
     action: 'configuration.put',

@@ -2,6 +2,7 @@ import type { CommandKind } from '../command-kinds.ts';
 import type { Severity } from '../model.ts';
 import {
   clockSkewMs,
+  clones,
   filesystemUtilization,
   irrecoverableVolumes,
   metric,
@@ -35,7 +36,7 @@ interface ConditionBase {
   /** The command that usually helps; `component` names the parameter that takes the component. */
   suggested?: { kind: CommandKind; component?: string };
 }
-/** A signal that needs a fresh status, or (Offline alone) one that judges the status's absence. */
+/** A signal that needs a fresh status, or one that judges its absence or the connections alone. */
 export type Condition = ConditionBase &
   (
     | { needsStatus: true; signal: (input: FreshInput) => Reading[] }
@@ -81,6 +82,23 @@ export const conditions: readonly Condition[] = [
     severity: 'warning',
     meaning: 'The gateway loses its connection again and again; planned rollovers are not counted.',
     summary: ({ value }) => `${value} reconnections in the last hour`,
+  },
+  {
+    id: 'GatewayCloned',
+    scope: 'gateway',
+    // Which of the two reports, and when, says nothing about it.
+    needsStatus: false,
+    signal: clones,
+    raiseAt: 1,
+    clearAt: 0,
+    forMs: none,
+    clearForMs: 0,
+    severity: 'critical',
+    meaning:
+      'Two hosts run under this gateway’s key: an agent that another replaced came back, which no restart does. ' +
+      'Stop the one that is a copy, then replace the key (`key.rotate`). ' +
+      'Clears with the new key, or three hours after the last sign.',
+    summary: () => 'two hosts use this gateway’s key and take the connection from each other',
   },
   {
     id: 'VolumeIrrecoverable',

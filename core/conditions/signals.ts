@@ -79,6 +79,13 @@ export function reconnectsPerHour({ gateway, now }: FreshInput): Reading[] {
   return ofGateway(counted.length);
 }
 
+/** How long a clone is suspected after its last sign: agents that lose to each other wait up to two hours. */
+const cloneQuietMs = 3 * hourMs;
+
+/** 1 from the first sign that two hosts have the gateway's key until there was none for a while, or another key came. */
+export const clones = ({ gateway: { cloneSeenAt }, now }: SignalInput): Reading[] =>
+  ofGateway(cloneSeenAt !== undefined && now - cloneSeenAt < cloneQuietMs ? 1 : 0);
+
 /**
  * 1 for a volume that cannot be served, 0 for a healthy one; 0.5 says neither: a restore is on its way, or another process
  * has the volume, which is no loss: a restore would replace data that is there.

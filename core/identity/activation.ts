@@ -10,6 +10,7 @@ export interface NewCode {
   tenantId: string;
   createdBy: string;
   gatewayName?: string;
+  requireConfirmation?: boolean;
   /** @default 24 h, which is also the most */
   ttlMs?: number;
 }
@@ -24,6 +25,7 @@ export function activationCodeItem(code: string, wanted: NewCode, now: number): 
     expiresAt: now + ttlMs,
     createdBy: wanted.createdBy,
     gatewayName: wanted.gatewayName,
+    requireConfirmation: wanted.requireConfirmation,
   };
 }
 
@@ -70,12 +72,18 @@ export const gatewayIdOf = (codeHash: string, fingerprint: string): string =>
   `gw-${createHash('sha256').update(`${codeHash}:${fingerprint}`).digest('hex').slice(0, 20)}`;
 
 /** The gateway that a claimed code brings into being. */
-export function newGateway(code: ActivationCodeItem, publicKey: string, now: number): GatewayItem {
+export function newGateway(
+  code: ActivationCodeItem,
+  publicKey: string,
+  now: number,
+  activatedFrom?: GatewayItem['activatedFrom'],
+): GatewayItem {
   return {
     gatewayId: gatewayIdOf(code.codeHash, keyFingerprint(publicKey)),
     tenantId: code.tenantId,
     name: code.gatewayName,
-    status: 'active',
+    status: code.requireConfirmation ? 'pending' : 'active',
+    activatedFrom,
     publicKey,
     keyGeneration: 1,
     createdAt: now,

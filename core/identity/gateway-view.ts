@@ -1,6 +1,7 @@
 import type { GatewayView } from '../api.ts';
 import { lostAt } from '../conditions/signals.ts';
 import type { GatewayItem, InventoryItem, StatusItem } from '../model.ts';
+import { keyFingerprint } from './public-key.ts';
 
 export interface ViewedAt {
   now: number;
@@ -8,7 +9,7 @@ export interface ViewedAt {
 }
 
 /**
- * A gateway as people see it: no keys, no routes. A route alone is no connection: a cell that died left its routes
+ * A gateway as people see it: of its key only what tells it apart, and no routes. A route alone is no connection: a cell that died left its routes
  * behind. So a gateway is disconnected from the moment that the alert takes it for lost, too.
  */
 export function gatewayView(
@@ -29,6 +30,13 @@ export function gatewayView(
       route && silentSince === undefined
         ? { state: 'connected', cellId: route.cellId, since: route.connectedAt }
         : { state: 'disconnected', since: route ? silentSince : routeLostAt },
+    key: {
+      generation: gateway.keyGeneration,
+      fingerprint: keyFingerprint(gateway.publicKey),
+      since: gateway.keyChangedAt ?? createdAt,
+    },
+    cloneSeenAt: gateway.cloneSeenAt,
+    activatedFrom: gateway.activatedFrom,
     lastSeenAt: status?.receivedAt,
     heartbeat: status?.heartbeat,
     clockSkewMs: status?.clockSkewMs,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { GatewayItem } from '../model.ts';
 import { all, equal, type GuardedUpdate } from '../routes/guarded-update.ts';
-import { isRoute, type ConnectionRef } from '../routes/route-rules.ts';
+import { isAdmitted, isRoute, type ConnectionRef } from '../routes/route-rules.ts';
 import { isCanonicalKey, isSignedBy } from './public-key.ts';
 
 /**
@@ -55,8 +55,9 @@ export function decideRotation(
     accept: true,
     keyGeneration: next,
     update: {
-      when: all(equal('status', 'active'), equal('keyGeneration', generation), isRoute(connection)),
+      when: all(isAdmitted, equal('keyGeneration', generation), isRoute(connection)),
       set: { publicKey, keyGeneration: next, keyChangedAt: at, rotatedBy: connection.epoch },
+      remove: ['recentBoots', 'recentJournals', 'cloneSeenAt'],
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { GatewayItem, HolderItem, Route } from '../model.ts';
+import { cloneSigns } from './clone-signs.ts';
 import {
   absent,
   all,
@@ -28,6 +29,9 @@ export interface ConnectionRef {
 export const isRoute = ({ epoch, connectionId }: ConnectionRef): Condition =>
   all(equal('route.epoch', epoch), equal('route.connectionId', connectionId));
 
+/** It may connect and report. To get commands, grants and credentials it must be active. */
+export const isAdmitted: Condition = any(equal('status', 'active'), equal('status', 'pending'));
+
 /**
  * Whether the connection's key may be used: the one in force, or the one before it on the connection that brought the
  * one in force. So a rotation is no outage, and nobody else gets anywhere with the old key.
@@ -37,7 +41,7 @@ const mayUseKey = (gateway: GatewayItem, connection: { epoch: number; keyGenerat
 
 /** `$connect`: a token works once, because dialSeq only moves up. */
 export const burnDial = (seq: number, keyGeneration: number): GuardedUpdate => ({
-  when: all(equal('status', 'active'), equal('keyGeneration', keyGeneration), less('dialSeq', seq)),
+  when: all(isAdmitted, equal('keyGeneration', keyGeneration), less('dialSeq', seq)),
   set: { dialSeq: seq },
 });
 
@@ -62,7 +66,7 @@ export function decideHello(
 ): HelloDecision {
   const { keyGeneration: _generation, ...route } = hello;
   if (!gateway) return { accept: false, reason: 'unknown' };
-  if (gateway.status !== 'active') return { accept: false, reason: 'revoked' };
+  if (gateway.status === 'revoked') return { accept: false, reason: 'revoked' };
   if (!mayUseKey(gateway, hello)) return { accept: false, reason: 'key-replaced' };
   const { route: current } = gateway;
   const isSame = current?.connectionId === route.connectionId;
@@ -78,7 +82,7 @@ export function decideHello(
     replaces,
     update: {
       when: all(
-        equal('status', 'active'),
+        isAdmitted,
         equal('keyGeneration', gateway.keyGeneration),
         current ? isRoute(current) : absent('route'),
         isNewest(route.epoch),
@@ -87,6 +91,7 @@ export function decideHello(
         route: isSame ? { ...route, connectedAt: current.connectedAt } : route,
         routedEpoch: route.epoch,
         recentHellos: hellos.slice(-maxRecentHellos),
+        ...(isSame ? {} : cloneSigns(gateway, route)),
         ...(replaces ? { previous: replaces } : {}),
       },
       remove: ['routeLostAt'],
@@ -107,7 +112,7 @@ export const repairRoute = (gateway: GatewayItem, route: Route): GuardedUpdate |
     ? undefined
     : {
         when: all(
-          equal('status', 'active'),
+          isAdmitted,
           gateway.route ? isRoute(gateway.route) : absent('route'),
           isNewest(route.epoch),
         ),
@@ -120,7 +125,7 @@ export function connectionStanding(
   gateway: GatewayItem | undefined,
   connection: ConnectionRef & { keyGeneration: number },
 ): 'live' | 'no-route' | 'superseded' | 'refused' {
-  if (!gateway || gateway.status !== 'active') return 'refused';
+  if (!gateway || gateway.status === 'revoked') return 'refused';
   if (!mayUseKey(gateway, connection)) return 'refused';
   const { route } = gateway;
   if (route?.epoch === connection.epoch && route.connectionId === connection.connectionId) return 'live';
@@ -152,6 +157,12 @@ export const grantStart = (
 export const releaseGrant = (commandId: string, journalId?: string): GuardedUpdate => ({
   when: journalId === undefined ? present(`grants.${commandId}`) : equal(`grants.${commandId}`, journalId),
   remove: [`grants.${commandId}`],
+});
+
+/** A tenant-admin takes a pending gateway for its own. Repeatable; a revoked one stays revoked. */
+export const confirmGateway = (tenantId: string, by: string): GuardedUpdate => ({
+  when: all(equal('tenantId', tenantId), equal('status', 'pending')),
+  set: { status: 'active', confirmedBy: by },
 });
 
 /** Submit: the next number of the gateway's command queue. Gaps do no harm. */

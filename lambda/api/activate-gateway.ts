@@ -27,6 +27,9 @@ export interface ActivationDeps {
   readonly now: () => number;
 }
 
+/** Linux's own bound; the gateway's item is to stay small. */
+const hostnameLengthMax = 64;
+
 /** A new code, shown this once. */
 export async function createActivationCode(
   { codes, random, now }: ActivationDeps,
@@ -51,9 +54,10 @@ export async function activate(
   const claim = claimCode(keyFingerprint(publicKey), now());
   const claimed = await codes.update({ codeHash: secretHash(code) }, claim.change, claim);
   if (!claimed.ok) throw refusedCode(claimed.current);
-  const written = await bringIntoBeing(deps, request, newGateway(claimed.item, publicKey, now()));
+  const reported = { hostname: body.hostname?.slice(0, hostnameLengthMax), address: request.from.sourceIp };
+  const written = await bringIntoBeing(deps, request, newGateway(claimed.item, publicKey, now(), reported));
   const gateway = written.ok ? written.item : written.current;
-  if (gateway?.status !== 'active')
+  if (!gateway || gateway.status === 'revoked')
     throw new HoldfastError('FORBIDDEN', 'the gateway that this code made was revoked', {
       hint: 'ask for a new code',
     });
@@ -65,7 +69,8 @@ export async function activate(
     repeated: !written.ok,
   });
   const reachable = directory.map(({ cellId, webSocketUrl }) => ({ cellId, webSocketUrl }));
-  return { gatewayId, tenantId, name, cells: reachable };
+  const isPending = gateway.status === 'pending';
+  return { gatewayId, tenantId, name, ...(isPending ? { pending: true } : {}), cells: reachable };
 }
 
 /** On record before it is there; a repeated request finds it and leaves no second entry. */

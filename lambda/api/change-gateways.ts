@@ -1,5 +1,8 @@
 import type { GatewayView } from '../../core/api.ts';
 import { gatewayView } from '../../core/identity/gateway-view.ts';
+import { HoldfastError } from '../../core/errors.ts';
+import { confirmGateway as confirmation } from '../../core/routes/route-rules.ts';
+import { updateWords } from '../commands/dynamo-update.ts';
 import type { DeliverRequest } from '../../core/routes/frames.ts';
 import type { CellDirectory } from '../aws/cell-directory.ts';
 import type { ApiRequest } from '../aws/http-handler.ts';
@@ -26,6 +29,24 @@ export async function renameGateway(
   });
   if (!written.ok) throw noSuchGateway(gatewayId);
   return { gateway: gatewayView(written.item, await deps.status.get({ gatewayId }), viewedAt(deps)) };
+}
+
+/** Lets a pending gateway take commands. One that is active already, whoever made it so, stays as it is. Throws GONE. */
+export async function confirmGateway(
+  deps: GatewaysDeps,
+  { tenantId, params, principal, log }: ApiRequest<'confirmGateway'>,
+): Promise<{ gateway: GatewayView }> {
+  const gatewayId = params['gatewayId'] ?? '';
+  const { change, condition, names, values } = updateWords(confirmation(tenantId, principal.id));
+  const written = await deps.gateways.update({ gatewayId }, change, { condition, names, values });
+  const gateway = written.ok ? written.item : written.current;
+  if (gateway?.tenantId !== tenantId) throw noSuchGateway(gatewayId);
+  if (gateway.status === 'revoked')
+    throw new HoldfastError('GONE', `gateway ${gatewayId} was revoked`, {
+      hint: 'activate it anew with a new code',
+    });
+  if (written.ok) log('info', 'gateway.confirmed', { gatewayId, tenantId, by: principal.id });
+  return { gateway: gatewayView(gateway, await deps.status.get({ gatewayId }), viewedAt(deps)) };
 }
 
 /**

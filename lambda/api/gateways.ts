@@ -6,7 +6,7 @@ import { auditTable, commandsTable, gatewaysTable, inventoryTable, statusTable }
 import { dynamoCommands } from '../commands/dynamo-stores.ts';
 import { dynamoTrail } from '../audit/trail.ts';
 import { fleetGateways, getGateway, listGateways } from './show-gateways.ts';
-import { renameGateway, revokeGateway, type GatewaysDeps } from './change-gateways.ts';
+import { confirmGateway, renameGateway, revokeGateway, type GatewaysDeps } from './change-gateways.ts';
 
 export const env = [
   'GATEWAYS_TABLE',
@@ -34,5 +34,5 @@ export const handler = httpHandler({
     now: Date.now,
   }),
   audit: trail,
-  routes: { listGateways, getGateway, renameGateway, revokeGateway, fleetGateways },
+  routes: { listGateways, getGateway, renameGateway, confirmGateway, revokeGateway, fleetGateways },
 });

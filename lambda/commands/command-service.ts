@@ -28,8 +28,8 @@ type Submit = z.infer<typeof requests.submitCommand>;
 
 /**
  * Stores a command and sends it if its gateway can be reached. The same idempotency key answers with the same
- * command. Throws INVALID_INPUT, TOO_LARGE, NOT_FOUND, GONE (revoked), CONFLICT (key used for something else),
- * OFFLINE (`whenOffline: 'refuse'`), UNAVAILABLE (the audit trail cannot be written: nothing is stored).
+ * command. Throws INVALID_INPUT, TOO_LARGE, NOT_FOUND, GONE (revoked), CONFLICT (key used for something else, gateway
+ * not confirmed), OFFLINE (`whenOffline: 'refuse'`), UNAVAILABLE (the audit trail cannot be written: nothing is stored).
  */
 export async function submitCommand(
   deps: CommandServiceDeps,
@@ -181,13 +181,17 @@ async function countedFor(deps: CommandServiceDeps, caller: Caller, gatewayId: s
     ? await deps.gateways.update(gatewayId, countCommand(caller.tenantId))
     : undefined;
   if (counted) return counted.commandCounter;
-  await requireGateway(deps, caller, gatewayId);
-  throw gone(gatewayId);
+  const { status } = await requireGateway(deps, caller, gatewayId);
+  throw status === 'pending' ? unconfirmed(gatewayId) : gone(gatewayId);
 }
 
 const gone = (gatewayId: string) =>
   new HoldfastError('GONE', `gateway ${gatewayId} was revoked`, {
     hint: `activate it anew, with a new --state-dir; \`${typed('holdfast activation create')}\` makes a code`,
+  });
+const unconfirmed = (gatewayId: string) =>
+  new HoldfastError('CONFLICT', `gateway ${gatewayId} waits for its confirmation and takes no commands yet`, {
+    hint: `look at it with \`${typed(`holdfast gateways show ${gatewayId}`)}\`, then \`${typed(`holdfast gateways confirm ${gatewayId}`)}\``,
   });
 const offline = (gatewayId: string) =>
   new HoldfastError('OFFLINE', `gateway ${gatewayId} is not connected, and the command was not to wait`, {

@@ -40,7 +40,7 @@ export async function authorizeDial(
   if (!unverified) return denied(deps, 'claims');
   const gateway = await deps.gateways.get(unverified.iss);
   if (!gateway) return denied(deps, 'unknown-gateway', unverified.iss);
-  if (gateway.status !== 'active') return denied(deps, 'revoked', gateway.gatewayId);
+  if (gateway.status === 'revoked') return denied(deps, 'revoked', gateway.gatewayId);
   if (gateway.keyGeneration !== unverified.gen) return denied(deps, 'key-replaced', gateway.gatewayId);
   const claims = await verifiedClaims(deps, token, gateway);
   if (!claims) return denied(deps, 'signature', gateway.gatewayId);

@@ -45,13 +45,13 @@ const holderTtlSec = 2 * 3600 + 600;
 export async function greet(deps: GreetDeps, socket: Socket, hello: Hello): Promise<void> {
   const routed = await takeRoute(deps, socket, hello);
   if (!routed) return;
-  const { route, replaces } = routed;
+  const { route, name, replaces } = routed;
   const holder = await deps.holders.update(socket.gatewayId, putHolder(holderOf(socket, route)));
   // A newer connection of this very cell was faster; it does the rest.
   if (!holder) return;
   // A cell that is slow to tell the old connection must not keep the new one waiting.
   const [posted] = await Promise.all([
-    postDrafts(deps, socket, [welcome(deps, socket)]),
+    postDrafts(deps, socket, [welcome(deps, socket, name)]),
     replaces && supersede(deps, socket, replaces),
   ]);
   if (posted === 'gone') {
@@ -70,7 +70,7 @@ async function takeRoute(
   deps: GreetDeps,
   socket: Socket,
   hello: Hello,
-): Promise<{ route: Route; replaces: GatewayItem['previous'] } | undefined> {
+): Promise<{ route: Route; name?: string; replaces: GatewayItem['previous'] } | undefined> {
   const { epoch, connectionId, keyGeneration, gatewayId } = socket;
   const { bootId, journalId } = hello.body;
   const route: Route = {
@@ -89,14 +89,16 @@ async function takeRoute(
       else await turnAway(deps, socket, { ...refusals[decision.reason], messageId: hello.id });
       return undefined;
     }
-    if (await deps.gateways.update(gatewayId, decision.update)) {
+    const written = await deps.gateways.update(gatewayId, decision.update);
+    if (written) {
       deps.log('info', 'hello.routed', {
         gatewayId,
         epoch,
         cellId: deps.cellId,
         replaces: decision.replaces?.epoch,
       });
-      return { route, replaces: decision.replaces };
+      if (written.cloneSeenAt === route.connectedAt) deps.log('warn', 'hello.cloned', { gatewayId, bootId });
+      return { route, name: written.name, replaces: decision.replaces };
     }
   }
   deps.log('warn', 'hello.contended', { gatewayId, epoch });
@@ -123,10 +125,11 @@ const holderOf = (socket: Socket, { connectedAt, bootId, journalId }: Route): Ho
   expiresAtSec: Math.floor(connectedAt / 1000) + holderTtlSec,
 });
 
-const welcome = (deps: GreetDeps, { gatewayId }: Socket): Draft => ({
+const welcome = (deps: GreetDeps, { gatewayId }: Socket, name: string | undefined): Draft => ({
   t: 'welcome',
   body: {
     gatewayId,
+    name,
     heartbeatIntervalMs: deps.heartbeatIntervalMs,
     reconnectWindowMs: deps.reconnectWindowMs,
     changeBurst: deps.changeBurst,

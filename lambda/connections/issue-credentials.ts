@@ -32,11 +32,15 @@ export async function issueCredentials(
   socket: Socket,
   message: Extract<Upstream, { t: 'creds.get' }>,
 ): Promise<void> {
-  if (!(await requireLive(deps, socket, message.id))) return;
+  const gateway = await requireLive(deps, socket, message.id);
+  if (!gateway) return;
   const { requestId, purpose } = message.body;
-  const body = { requestId, ...(await session(deps, socket, purpose)) };
+  const answer = gateway.status === 'active' ? await session(deps, socket, purpose) : { error: unconfirmed };
+  const body = { requestId, ...answer };
   await postDrafts(deps, socket, [{ t: 'creds', body }]);
 }
+
+const unconfirmed = { code: 'FORBIDDEN', message: 'the gateway waits for its confirmation by the customer' };
 
 type CredsBody = Omit<Extract<Draft, { t: 'creds' }>['body'], 'requestId'>;
 

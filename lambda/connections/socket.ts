@@ -110,7 +110,7 @@ export async function requireLive(
       return refuse(deps, socket, { code: 'NO_ROUTE', message: 'send hello first', messageId });
     case 'refused':
       return turnAway(deps, socket, {
-        ...(gateway?.status === 'active'
+        ...(gateway && gateway.status !== 'revoked'
           ? { code: 'KEY_REPLACED', message: 'the key of this connection was replaced' }
           : { code: 'REVOKED', message: 'this gateway was revoked' }),
         messageId,

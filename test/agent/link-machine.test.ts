@@ -553,9 +553,8 @@ describe('the gateway’s key', () => {
   });
 
   it('waits for a dial that is on its way, and follows it', () => {
-    const bench = new Bench();
-    bench.give({ type: 'start' });
-    bench.connect();
+    const { bench, dialId, epoch } = connected();
+    bench.frame('drain', { reason: 'maintenance', deadlineMs: 10_000 }, dialId, epoch);
     bench.now = bench.state.live!.rolloverAt;
     bench.give({ type: 'tick' });
     bench.give({ type: 'key', nextKey: 'accepted' });

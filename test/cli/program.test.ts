@@ -205,7 +205,9 @@ test('a list of commands is read to its end', async () => {
 test('what others wrote neither moves the cursor nor makes a line of its own', async () => {
   const name = 'a\u001b[2J\u009b1A\u202e\nforged';
   const gateway = { gatewayId: 'gw-1', tenantId: 'acme', name, status: 'active', createdAt: 0 };
-  const shown = { ...gateway, connection: { state: 'disconnected' } };
+  const key = { generation: 2, fingerprint: 'f0'.repeat(32), since: 0 };
+  const activatedFrom = { hostname: name, address: '192.0.2.7' };
+  const shown = { ...gateway, connection: { state: 'disconnected' }, key, activatedFrom, cloneSeenAt: 0 };
   const as = ['--endpoint', api.endpoint, '--token-file', api.token()];
   api.answer.body = { gateways: [shown] };
   const list = await api.run(['gateways', 'list', ...as]);
@@ -213,14 +215,20 @@ test('what others wrote neither moves the cursor nor makes a line of its own', a
     expect.anything(),
     expect.anything(),
     expect.stringMatching(/^ {2}a/),
+    '  two hosts use its key',
   ]);
   const asJson = await api.run(['gateways', 'list', '--json', ...as]);
   expect(JSON.parse(asJson.out)).toEqual({ gateways: [shown] });
   api.answer.body = { gateway: shown };
   const show = await api.run(['gateways', 'show', 'gw-1', ...as]);
+  for (const fact of [key.fingerprint, '192.0.2.7', 'generation 2', 'two hosts'])
+    expect(show.out).toContain(fact);
+  const confirmed = await api.run(['gateways', 'confirm', 'gw-1', ...as]);
+  expect(confirmed.out).toContain('from 192.0.2.7) is confirmed');
+  expect(api.requests.at(-1)).toMatchObject({ method: 'POST', url: '/v1/gateways/gw-1/confirm' });
   api.answer = { status: 404, body: { error: { code: 'NOT_FOUND', message: name } } };
   const failed = await api.run(['gateways', 'show', 'gw-1', ...as]);
-  const all = [list.out, asJson.out, show.out, failed.err].join('');
+  const all = [list.out, asJson.out, show.out, confirmed.out, failed.err].join('');
   expect(all).not.toMatch(/^forged/m);
   expect(all).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
   expect(failed.err).toBe('error: NOT_FOUND: a\\u001b[2J\\u009b1A\\u202e\\u000aforged\n');

@@ -78,6 +78,20 @@ const cases: Record<string, Cases> = {
     },
     holds: { 'four reconnections': hellos(70, 50, 40, 30, 20) },
   },
+  GatewayCloned: {
+    component: '',
+    raises: {
+      'a replaced agent came back': { gateway: gatewayItem({ cloneSeenAt: t0 - minutes }) },
+      'it did, and the gateway is silent since': {
+        ...silentFor(2 * hours),
+        gateway: gatewayItem({ cloneSeenAt: t0 - 2 * hours }),
+      },
+    },
+    clears: {
+      'no agent came back': {},
+      'the last sign is three hours old': { gateway: gatewayItem({ cloneSeenAt: t0 - 3 * hours }) },
+    },
+  },
   VolumeIrrecoverable: {
     component: 'vol-1',
     raises: {
@@ -237,11 +251,11 @@ test('Offline waits for the reconnect window where that is longer than five minu
   expect(forMs(limits)).toBe(5 * minutes);
 });
 
-test('a stale status says nothing about anything but Offline', () => {
+test('a stale status says nothing about what it reports', () => {
   const stale = input({
     status: statusItem({ receivedAt: t0 - 13 * minutes }, { volumes: [volume({ state: 'failed' })] }),
   });
-  expect(observe(stale).map((o) => o.condition.id)).toEqual(['Offline']);
+  expect(observe(stale).map((o) => o.condition.id)).toEqual(['Offline', 'GatewayCloned']);
 });
 
 test('nothing is seen of a gateway in a frozen cell whose status is stale', () => {

@@ -51,6 +51,12 @@ describe('the rotation of a key', () => {
     });
   });
 
+  it('forgets what looked like a clone of the key before', () => {
+    const item = rotated({ ...gateway, recentBoots: ['a'], recentJournals: ['j'], cloneSeenAt: 5 });
+    for (const sign of ['recentBoots', 'recentJournals', 'cloneSeenAt'])
+      expect(item).not.toHaveProperty(sign);
+  });
+
   it('is answered alike when it is asked again, and writes nothing more', () => {
     expect(decide(rotated())).toEqual({ accept: true, keyGeneration: 2 });
   });

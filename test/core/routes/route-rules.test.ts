@@ -2,6 +2,7 @@ import type { GatewayItem, Route } from '../../../core/model.ts';
 import { applied } from '../../../core/routes/guarded-update.ts';
 import {
   burnDial,
+  confirmGateway,
   connectionStanding,
   countCommand,
   decideHello,
@@ -105,6 +106,45 @@ describe('hello', () => {
     for (let epoch = 1; epoch <= 20; epoch++) item = welcomed(item, route(epoch));
     expect(item.recentHellos).toHaveLength(maxRecentHellos);
     expect(item.recentHellos.at(-1)).toBe(20);
+  });
+});
+
+describe('two hosts with one key', () => {
+  const hello = (item: GatewayItem, epoch: number, bootId: string, journalId = 'journal') =>
+    welcomed(item, { ...route(epoch), bootId, journalId });
+
+  it('are seen when a process that another replaced comes back', () => {
+    let item = hello(hello(gateway(), 1, 'a'), 2, 'b');
+    expect(item).not.toHaveProperty('cloneSeenAt');
+    item = hello(item, 3, 'a');
+    expect(item.cloneSeenAt).toBe(3);
+    expect(hello(item, 4, 'b').cloneSeenAt).toBe(4);
+  });
+
+  it('are seen by their journals where both restart again and again', () => {
+    let item = hello(hello(gateway(), 1, 'a', 'j1'), 2, 'b', 'j2');
+    item = hello(item, 3, 'c', 'j1');
+    expect(item.cloneSeenAt).toBe(3);
+  });
+
+  it('are seen where the route was lost in between', () => {
+    const first = after(hello(gateway(), 1, 'a'), loseRoute(route(1), 9))!;
+    const second = after(hello(first, 2, 'b'), loseRoute(route(2), 9))!;
+    expect(hello(second, 3, 'a').cloneSeenAt).toBe(3);
+  });
+
+  it('are not seen in restarts, rollovers, lost journals and hellos that are repeated', () => {
+    let item = gateway();
+    for (let epoch = 1; epoch <= 40; epoch++)
+      item = hello(item, epoch, `boot-${Math.floor(epoch / 3)}`, `journal-${Math.floor(epoch / 9)}`);
+    expect(hello(item, 40, 'boot-13', 'journal-4')).not.toHaveProperty('cloneSeenAt');
+  });
+
+  it('take little room in the item', () => {
+    let item = gateway();
+    for (let epoch = 1; epoch <= 40; epoch++) item = hello(item, epoch, 'b'.repeat(60) + epoch, `j${epoch}`);
+    const { recentBoots, recentJournals } = item;
+    expect(JSON.stringify({ recentBoots, recentJournals }).length).toBeLessThan(128);
   });
 });
 
@@ -213,6 +253,28 @@ describe('a start grant', () => {
     expect(after(full, releaseGrant('c0', 'other'))).toBeUndefined();
     const released = after(full, releaseGrant('c0', 'journal'))!;
     expect(after(released, grantStart('one-more', 'journal', route(6)))).toBeDefined();
+  });
+});
+
+describe('a pending gateway', () => {
+  const pending = welcomed(gateway({ status: 'pending' }), route(6));
+
+  it('may dial, say hello and report', () => {
+    expect(after(gateway({ status: 'pending' }), burnDial(5, 1))?.dialSeq).toBe(5);
+    expect(connectionStanding(pending, { ...route(6), keyGeneration: 1 })).toBe('live');
+  });
+
+  it('gets no commands and no start grants before its own tenant confirmed it', () => {
+    expect(after(pending, countCommand('acme'))).toBeUndefined();
+    expect(after(pending, grantStart('a', 'journal', route(6)))).toBeUndefined();
+    expect(after(pending, confirmGateway('other', 'x'))).toBeUndefined();
+    const confirmed = after(pending, confirmGateway('acme', 'ann'))!;
+    expect(confirmed).toMatchObject({ status: 'active', confirmedBy: 'ann' });
+    expect(after(confirmed, countCommand('acme'))).toBeDefined();
+  });
+
+  it('is not confirmed any more once it was revoked', () => {
+    expect(after({ ...pending, status: 'revoked' }, confirmGateway('acme', 'ann'))).toBeUndefined();
   });
 });
 

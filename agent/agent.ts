@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { HoldfastError } from '../core/errors.ts';
 import type { Log, LogLevel } from '../core/log.ts';
 import type { Downstream } from '../core/messages.ts';
 import { redactor } from '../core/redact.ts';
@@ -10,7 +9,6 @@ import { makeExecutors } from './commands/executors.ts';
 import { configurationFileName } from './configuration/configuration-keeper.ts';
 import { followConfiguration } from './configuration/follow-configuration.ts';
 import { CredentialBroker } from './connection/credential-broker.ts';
-import { signDialToken } from './connection/dial-token.ts';
 import { linkMemoryFileName, linkMemoryWriter, loadLinkMemory } from './connection/link-memory.ts';
 import { Link } from './connection/link.ts';
 import { outboundAgent } from './connection/outbound-agent.ts';
@@ -22,10 +20,9 @@ import { serveControl } from './control/control-server.ts';
 import { diagnose } from './diagnostics/diagnostics.ts';
 import { environmentSecrets } from './diagnostics/environment.ts';
 import { LogRing, logToAll } from './diagnostics/log-ring.ts';
-import { cellsInOrder, identityFileName, loadIdentity } from './identity/gateway-identity.ts';
-import { keyFileName } from './identity/gateway-key.ts';
-import { KeyRing } from './identity/key-ring.ts';
+import { cellsInOrder } from './identity/gateway-identity.ts';
 import { KeyRotation } from './identity/key-rotation.ts';
+import { loadWhoWeAre } from './identity/who-we-are.ts';
 import { controlSocketPath, stateDirectories, type StateDirectory } from './state/state-directory.ts';
 import type { VolumeInfo } from './ports.ts';
 import { openSpool } from './status/spool.ts';
@@ -34,7 +31,6 @@ import { agentVersion } from './version.ts';
 import { openTransfers } from './transfer/transfers.ts';
 import { makeVolumeService } from './volumes/volume-service.ts';
 import { watchVolumes } from './connection/volume-watch.ts';
-import { typed } from '../core/typed.ts';
 
 export interface AgentOptions {
   state: StateDirectory;
@@ -131,10 +127,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
       random: Math.random,
       setTimer,
       log,
-      signToken: ({ key: which, ...dial }) => {
-        const { key, keyGeneration } = ring.forDial(which);
-        return signDialToken(key, { ...dial, gatewayId: identity.gatewayId, keyGeneration });
-      },
+      signToken: (dial) => ring.signToken(identity.gatewayId, dial),
       remember: linkMemoryWriter(memoryPath),
       hello: () => ({
         bootId,
@@ -145,15 +138,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
     },
   );
   const { serverTime } = link;
-  const rotation = new KeyRotation({
-    ring,
-    gatewayId: identity.gatewayId,
-    send: (body) => link.send('key.rotate', body),
-    setNextKey: (nextKey) => link.setNextKey(nextKey),
-    serverTime,
-    setTimer,
-    log,
-  });
+  const rotation = new KeyRotation({ ring, gatewayId: identity.gatewayId, link, setTimer, log });
   const storage = storageAccess({ broker, agent: outbound, clockOffsetMs: () => link.view().clockOffsetMs });
   open.defer(() => storage.close());
   const transfers = open.use(openTransfers(options.env));
@@ -198,19 +183,8 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
         diagnose(
           {
             ...clocks,
-            ...{
-              identity,
-              keyGeneration: ring.generation,
-              env,
-              link,
-              status: source,
-              volumes,
-              spool,
-              journal,
-              logRing,
-              redact,
-              startedAt,
-            },
+            ...{ identity, env, link, status: source, volumes, spool, journal, logRing, redact, startedAt },
+            keyGeneration: ring.generation,
             versions: { agentVersion, bootId },
             stateDir: state.path,
             settings: {
@@ -322,13 +296,4 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
       log('info', 'agent.stopped', { gatewayId: identity.gatewayId });
     },
   };
-}
-
-async function loadWhoWeAre(state: StateDirectory) {
-  const identity = await loadIdentity(state.file(identityFileName));
-  const ring = await KeyRing.open(state.file(keyFileName), identity?.activatedAt ?? 0);
-  if (identity && ring) return { identity, ring };
-  throw new HoldfastError('CONFIG', `the gateway of ${state.path} is not activated`, {
-    hint: `activate it with \`${typed('holdfast-agent activate --server URL')}\``,
-  });
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
-import { type AlertView, type AuditView, type GatewayView } from '../core/api.ts';
+import type { AlertView, AuditView } from '../core/api.ts';
 import { fillPath, operatorRoutes } from '../core/api-routes.ts';
+import type { GatewayView } from '../core/identity/gateway-view.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { timeText } from '../core/readable.ts';
 import { drainLimits, type CellsView, type DrainCellAnswer } from '../core/routes/drain-rules.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { bytesText, durationText, percentText, timeText } from '../core/readable.ts';
-import type { GatewayView } from '../core/api.ts';
+import type { GatewayView } from '../core/identity/gateway-view.ts';
 import { addDiagnoseCommand } from './diagnose-command.ts';
 import { printableLine } from '../core/printable.ts';
 import { fields, table } from './output.ts';

@@ -1,4 +1,4 @@
-import type { GatewayView } from '../core/api.ts';
+import type { GatewayView } from '../core/identity/gateway-view.ts';
 import type { CliDeps, Session } from './program.ts';
 
 export interface WatchDeps extends CliDeps {

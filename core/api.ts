@@ -4,6 +4,7 @@ import { commandKinds } from './command-kinds.ts';
 import { putConfigurationSchema } from './configuration/configuration.ts';
 import type { ConfigurationView } from './configuration/configuration-view.ts';
 import { diagnosticsFolder } from './diagnostics.ts';
+import type { GatewayView } from './identity/gateway-view.ts';
 import { limits } from './limits.ts';
 import {
   tenantRoles,
@@ -14,7 +15,6 @@ import {
   type TokenItem,
 } from './model.ts';
 import { drainCellSchema } from './routes/drain-rules.ts';
-import type { Heartbeat, Inventory } from './status.ts';
 
 const reservedTenantIds = ['standalone', diagnosticsFolder];
 export const tenantIdSchema = z
@@ -73,29 +73,6 @@ export interface ActivateResponse {
   cells: { cellId: string; webSocketUrl: string }[];
 }
 
-/** Answers, by route. Lists carry `next` where there is more: pass it back as `?next=`. */
-export interface GatewayView {
-  gatewayId: string;
-  tenantId: string;
-  name?: string;
-  /** `pending`: it reports, and gets commands once it is confirmed. */
-  status: 'pending' | 'active' | 'revoked';
-  createdAt: number;
-  /** Disconnected also where a route is left but nothing was heard for 2.5 beats: its cell may be gone. */
-  connection: { state: 'connected' | 'disconnected'; cellId?: string; since?: number };
-  /** `fingerprint`: SHA-256 of the raw public key, hex. */
-  key: { generation: number; fingerprint: string; since: number };
-  /** When two hosts were last seen under this key; absent: never since the key came. */
-  cloneSeenAt?: number;
-  /** Who activated it, as the gateway itself said (`hostname`) and as its request came in (`address`). */
-  activatedFrom?: { hostname?: string; address?: string };
-  /** Server's clock at the newest status. */
-  lastSeenAt?: number;
-  heartbeat?: Heartbeat;
-  clockSkewMs?: number;
-  /** `getGateway` only. */
-  inventory?: Inventory;
-}
 /** `submitCommand`, `getCommand`, `cancelCommand` answer `{command}`; `listCommands` `{commands, next?}`. */
 export type CommandView = Omit<
   CommandItem,
@@ -119,6 +96,7 @@ export interface AlertTrail {
 /** What somebody asked for and what became of it; `listAudit` answers `{entries, next?}`. */
 export type AuditView = Omit<AuditItem, 'entryKey' | 'gatewayKey' | 'step'> &
   Required<Pick<AuditItem, 'outcome'>> & { entryId: string };
+/** Answers, by route. Lists carry `next` where there is more: pass it back as `?next=`. */
 export interface Answers extends BulkAnswers {
   activate: ActivateResponse;
   createActivationCode: { code: string; tenantId: string; expiresAt: number };

@@ -1,3 +1,4 @@
+import { signDialToken } from '../connection/dial-token.ts';
 import type { DialKey } from '../connection/link-state.ts';
 import {
   loadGatewayKeys,
@@ -5,7 +6,6 @@ import {
   privatePart,
   saveGatewayKeys,
   type DatedKey,
-  type GatewayKey,
   type GatewayKeys,
 } from './gateway-key.ts';
 
@@ -37,12 +37,15 @@ export class KeyRing {
     return this.keys.next;
   }
 
-  /** The key to dial with, and its generation. */
-  forDial(which: DialKey): { key: GatewayKey; keyGeneration: number } {
+  /** The token of one dial, by the key that is to open it. */
+  signToken(
+    gatewayId: string,
+    { key, ...dial }: { key: DialKey; cellId: string; seq: number; issuedAt: number },
+  ): Promise<string> {
     const { current, generation, next } = this.keys;
-    return which === 'next' && next
-      ? { key: next, keyGeneration: generation + 1 }
-      : { key: current, keyGeneration: generation };
+    return key === 'next' && next
+      ? signDialToken(next, { ...dial, gatewayId, keyGeneration: generation + 1 })
+      : signDialToken(current, { ...dial, gatewayId, keyGeneration: generation });
   }
 
   /** What must not leave this host, as the file has it. */

@@ -3,20 +3,15 @@ import { isRotationDue, keyRotationText } from '../../core/identity/key-rotation
 import { keyFingerprint } from '../../core/identity/public-key.ts';
 import type { Log } from '../../core/log.ts';
 import type { Downstream } from '../../core/messages.ts';
-import type { NextKey } from '../connection/link-state.ts';
-import type { UpstreamBody } from '../connection/link-ports.ts';
+import type { Link } from '../connection/link.ts';
 import { signText } from './gateway-key.ts';
 import type { KeyRing } from './key-ring.ts';
 
 export interface RotationDeps {
   ring: KeyRing;
   gatewayId: string;
-  /** False where there is no connection. */
-  send: (body: UpstreamBody<'key.rotate'>) => boolean;
-  /** Tells the connection which keys it may dial with. */
-  setNextKey: (nextKey: NextKey) => void;
-  /** Server's clock, Unix ms. */
-  serverTime: () => number;
+  /** It is asked over, and told which keys it may dial with. */
+  link: Pick<Link, 'send' | 'setNextKey' | 'serverTime'>;
   setTimer: (run: () => void, delayMs: number) => () => void;
   log: Log;
 }
@@ -45,15 +40,15 @@ export class KeyRotation {
 
   constructor(deps: RotationDeps) {
     this.deps = deps;
-    if (deps.ring.next) deps.setNextKey('made');
+    if (deps.ring.next) deps.link.setNextKey('made');
   }
 
   /** A connection is up: goes on with a rotation, or begins one that is due. */
   connected(): void {
-    const { ring, serverTime, log } = this.deps;
+    const { ring, link, log } = this.deps;
     this.asks = 0;
     if (ring.next) return this.ask();
-    if (isRotationDue(ring.current, serverTime()))
+    if (isRotationDue(ring.current, link.serverTime()))
       void this.begin().catch((cause: unknown) => log('error', 'key.not-made', { error: String(cause) }));
   }
 
@@ -77,11 +72,11 @@ export class KeyRotation {
   }
 
   answered({ publicKey, keyGeneration }: Extract<Downstream, { t: 'key.rotated' }>['body']): void {
-    const { ring, log, setNextKey } = this.deps;
+    const { ring, log, link } = this.deps;
     if (publicKey !== ring.next?.publicKey) return;
     this.cancelTimer();
     log('info', 'key.accepted', { keyGeneration });
-    setNextKey('accepted');
+    link.setNextKey('accepted');
   }
 
   /** The next key opened a connection. */
@@ -109,20 +104,20 @@ export class KeyRotation {
   }
 
   private async begin(): Promise<void> {
-    const { ring, serverTime, setNextKey } = this.deps;
+    const { ring, link } = this.deps;
     const isNew = ring.next === undefined;
-    await ring.makeNext(serverTime());
-    if (isNew) setNextKey('made');
+    await ring.makeNext(link.serverTime());
+    if (isNew) link.setNextKey('made');
     this.ask();
   }
 
   private ask(): void {
-    const { ring, gatewayId, send, setTimer } = this.deps;
+    const { ring, gatewayId, link, setTimer } = this.deps;
     const { current, generation, next } = ring;
     this.cancelTimer();
     if (!next || this.asks++ >= asksMax) return;
     const text = keyRotationText(gatewayId, generation, next.publicKey);
-    send({
+    link.send('key.rotate', {
       generation,
       publicKey: next.publicKey,
       proofOfOld: signText(current, text),

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { GatewayView } from '../../core/api.ts';
+import type { GatewayView } from '../../core/identity/gateway-view.ts';
 import { readLocalClient } from '../context.ts';
 import { until } from './processes.ts';
 import type { Details } from './report.ts';

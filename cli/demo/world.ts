@@ -1,7 +1,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AlertTrail, AlertView, CommandView, GatewayView } from '../../core/api.ts';
+import type { AlertTrail, AlertView, CommandView } from '../../core/api.ts';
+import type { GatewayView } from '../../core/identity/gateway-view.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { NbdClient } from './nbd-client.ts';
 import { Processes, until } from './processes.ts';

@@ -1,5 +1,4 @@
-import type { GatewayView } from '../../core/api.ts';
-import { gatewayView } from '../../core/identity/gateway-view.ts';
+import { gatewayView, type GatewayView } from '../../core/identity/gateway-view.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { confirmGateway as confirmation } from '../../core/routes/route-rules.ts';
 import { updateWords } from '../commands/dynamo-update.ts';

@@ -1,6 +1,5 @@
-import type { GatewayView } from '../../core/api.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import { gatewayView, type ViewedAt } from '../../core/identity/gateway-view.ts';
+import { gatewayView, type ViewedAt, type GatewayView } from '../../core/identity/gateway-view.ts';
 import type { GatewayItem } from '../../core/model.ts';
 import type { ApiRequest } from '../aws/http-handler.ts';
 import type { gatewaysTable, inventoryTable, statusTable } from '../aws/tables.ts';

@@ -178,6 +178,7 @@ it('gateways show --watch asks for faster reports and shows each change until it
       status: 'active',
       createdAt: 0,
       connection: { state: 'connected', cellId: 'cell-1' },
+      key: { generation: 1, fingerprint: 'f0', since: 0 },
     },
   });
   api.answer = Object.defineProperties({} as FakeApi['answer'], {

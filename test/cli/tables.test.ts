@@ -2,7 +2,8 @@ import { auditTable } from '../../cli/audit-command.ts';
 import { alertTable } from '../../cli/alert-commands.ts';
 import { gatewayTable } from '../../cli/gateway-commands.ts';
 import { typed } from '../../core/typed.ts';
-import type { AlertView, AuditView, GatewayView } from '../../core/api.ts';
+import type { AlertView, AuditView } from '../../core/api.ts';
+import type { GatewayView } from '../../core/identity/gateway-view.ts';
 import { startFakeApi, type FakeApi } from './fake-api.ts';
 
 /** Lists are read in a terminal of 80 columns: nothing of them is cut, and no line is longer. */

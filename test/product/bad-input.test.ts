@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { GatewayView } from '../../core/api.ts';
+import type { GatewayView } from '../../core/identity/gateway-view.ts';
 import { until, type Finished } from '../../cli/demo/processes.ts';
 import { callAgent } from '../../agent/control/control-client.ts';
 import { World } from '../../cli/demo/world.ts';

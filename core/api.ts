@@ -9,11 +9,11 @@ import { limits } from './limits.ts';
 import {
   tenantRoles,
   type AlertItem,
-  type AuditItem,
   type CommandItem,
   type SubscriptionItem,
   type TokenItem,
 } from './model.ts';
+import type { AuditItem } from './audit/audit-item.ts';
 import { drainCellSchema } from './routes/drain-rules.ts';
 
 const reservedTenantIds = ['standalone', diagnosticsFolder];

@@ -14,7 +14,6 @@ import type { EnvName } from '../core/env.ts';
 import type {
   ActivationCodeItem,
   AlertItem,
-  AuditItem,
   CellsItem,
   CommandItem,
   ConfigurationItem,
@@ -25,6 +24,7 @@ import type {
   SubscriptionItem,
   TokenItem,
 } from '../core/model.ts';
+import type { AuditItem } from '../core/audit/audit-item.ts';
 
 /** `insert` adds items and can overwrite none. */
 type Verb = 'get' | 'batchGet' | 'query' | 'scan' | 'insert' | 'put' | 'update' | 'delete';

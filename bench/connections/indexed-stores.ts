@@ -1,5 +1,6 @@
 import { audited } from '../../core/commands/machine.ts';
-import type { AuditItem, CommandItem, GatewayItem, HolderItem } from '../../core/model.ts';
+import type { CommandItem, GatewayItem, HolderItem } from '../../core/model.ts';
+import type { AuditItem } from '../../core/audit/audit-item.ts';
 import { applied, holds } from '../../core/routes/guarded-update.ts';
 import type { AuditTrail } from '../../lambda/audit/trail.ts';
 import { pageOf } from '../../lambda/commands/page.ts';

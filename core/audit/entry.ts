@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../canonical-json.ts';
-import type { AuditItem, CommandItem } from '../model.ts';
+import type { CommandItem } from '../model.ts';
+import type { AuditItem } from './audit-item.ts';
 
 /** Larger parameters are left out of an entry; their hash stays. */
 export const auditedParamsBytesMax = 4 * 1024;

@@ -1,5 +1,5 @@
 import type { AuditView } from '../api.ts';
-import type { AuditItem } from '../model.ts';
+import type { AuditItem } from './audit-item.ts';
 
 /**
  * Entries as people see them, newest first: of a change that was asked for and ended, the end alone. `after` is the key

@@ -1,5 +1,6 @@
 import type { CommandKind } from '../command-kinds.ts';
-import { finalCommandStates, type Principal, type RequestSource } from '../model.ts';
+import { finalCommandStates, type Principal } from '../model.ts';
+import type { RequestSource } from '../audit/audit-item.ts';
 import type { Rate, Share } from './shares.ts';
 
 /** `PREPARING`: its targets are being written down. `ABORTING`, `CANCELING`: nothing new starts, the open ones end. */

@@ -1,5 +1,6 @@
 import { bodyHashOf, checkedParams, commandIdOf } from '../commands/submission.ts';
-import type { Principal, RequestSource } from '../model.ts';
+import type { Principal } from '../model.ts';
+import type { RequestSource } from '../audit/audit-item.ts';
 import type { CreateBulkSend } from './api.ts';
 import type { BulkJobItem, BulkSelection } from './model.ts';
 import { openShard } from './rules.ts';

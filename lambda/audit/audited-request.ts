@@ -9,7 +9,8 @@ import {
   type AuditedFacts,
 } from '../../core/audit/actions.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import type { Principal, RequestSource } from '../../core/model.ts';
+import type { Principal } from '../../core/model.ts';
+import type { RequestSource } from '../../core/audit/audit-item.ts';
 import { recorded, recordRefusal, type AuditAsk, type RecordingDeps } from './recorded.ts';
 
 /** A request whose caller is verified. */

@@ -2,7 +2,7 @@ import type { AuditedFacts } from '../../core/audit/actions.ts';
 import { auditEntry } from '../../core/audit/entry.ts';
 import { asHoldfastError, errorCodes, HoldfastError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
-import type { AuditItem, RequestSource } from '../../core/model.ts';
+import type { AuditItem, RequestSource } from '../../core/audit/audit-item.ts';
 import { errorFields } from '../aws/invocation.ts';
 import type { AuditTrail } from './trail.ts';
 

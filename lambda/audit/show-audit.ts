@@ -3,7 +3,7 @@ import { fleetScope } from '../../core/audit/actions.ts';
 import { entryKeyForm, gatewayKeyOf, timeKey } from '../../core/audit/entry.ts';
 import { auditViews } from '../../core/audit/view.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import type { AuditItem } from '../../core/model.ts';
+import type { AuditItem } from '../../core/audit/audit-item.ts';
 import { cursorOf } from '../api/cursor.ts';
 import type { ApiRequest } from '../aws/http-handler.ts';
 import type { auditTable } from '../aws/tables.ts';

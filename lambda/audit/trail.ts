@@ -1,4 +1,4 @@
-import type { AuditItem } from '../../core/model.ts';
+import type { AuditItem } from '../../core/audit/audit-item.ts';
 import type { auditTable } from '../aws/tables.ts';
 
 /** Entries go in and never change. The same entry again is no error and no second one. */

@@ -13,7 +13,8 @@ import { asHoldfastError, errorCodes, HoldfastError } from '../../core/errors.ts
 import { isDeeperThan } from '../../core/json-depth.ts';
 import { limits } from '../../core/limits.ts';
 import type { Log } from '../../core/log.ts';
-import type { Principal, RequestSource } from '../../core/model.ts';
+import type { Principal } from '../../core/model.ts';
+import type { RequestSource } from '../../core/audit/audit-item.ts';
 import { refusedOnRecord, servedOnRecord, type AuditedRequest } from '../audit/audited-request.ts';
 import type { AuditTrail } from '../audit/trail.ts';
 import { once } from './client-options.ts';

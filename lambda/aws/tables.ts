@@ -2,7 +2,6 @@ import type { BulkJobItem, BulkTargetItem } from '../../core/bulk/model.ts';
 import type {
   ActivationCodeItem,
   AlertItem,
-  AuditItem,
   CellsItem,
   CommandItem,
   ConfigurationItem,
@@ -13,6 +12,7 @@ import type {
   SubscriptionItem,
   TokenItem,
 } from '../../core/model.ts';
+import type { AuditItem } from '../../core/audit/audit-item.ts';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { Table } from './table.ts';
 

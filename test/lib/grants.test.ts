@@ -71,11 +71,13 @@ const allowed: Record<string, string[]> = {
     's3:GetObject on {home/SnapshotsBucket.Arn}/diagnostics/*',
   ],
   'home/BulkSends': [
+    'dynamodb:PartiQLInsert on {home/TablesAudit.Arn}',
     'dynamodb:BatchGetItem GetItem PutItem UpdateItem on {home/TablesBulkSends.Arn}',
     'dynamodb:Query on {home/TablesBulkSends.Arn}/index/byTenant',
     'dynamodb:Query on {home/TablesBulkTargets.Arn}',
   ],
   'home/BulkRunner': [
+    'dynamodb:PartiQLInsert on {home/TablesAudit.Arn}',
     'dynamodb:GetItem UpdateItem on {home/TablesBulkSends.Arn}',
     'dynamodb:Query on {home/TablesBulkSends.Arn}/index/open',
     'dynamodb:GetItem PutItem Query UpdateItem on {home/TablesBulkTargets.Arn}',

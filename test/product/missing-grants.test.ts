@@ -240,6 +240,24 @@ const second: Removed[] = [
   },
   {
     stack: 'cell-2',
+    of: 'KeyRotation',
+    action: 'dynamodb:GetItem',
+    on: /tablesgateways/i,
+    need: async (world) => {
+      const { connection } = await world.online('cell-2');
+      const proof = 'A'.repeat(86);
+      const asked = {
+        generation: 1,
+        publicKey: newAgentKey().publicKey,
+        proofOfOld: proof,
+        proofOfNew: proof,
+      };
+      connection.send('key.rotate', asked);
+      return undefined;
+    },
+  },
+  {
+    stack: 'cell-2',
     of: 'StatusIngest',
     action: 'dynamodb:PutItem',
     on: /tablesinventory/i,

@@ -12,7 +12,8 @@ import {
 import { alertKeyOf, openShardOf } from '../../core/alerts/alert-key.ts';
 import { tokenItem } from '../../core/identity/access-tokens.ts';
 import { newToken, newTokenId } from '../../core/identity/secrets.ts';
-import type { AlertItem, AuditItem } from '../../core/model.ts';
+import type { AlertItem } from '../../core/model.ts';
+import type { AuditItem } from '../../core/audit/audit-item.ts';
 import type { AwsKeys } from '../../core/sigv4.ts';
 import { alertsTable, tokensTable } from '../../lambda/aws/tables.ts';
 import { randomBytes } from 'node:crypto';
@@ -291,7 +292,7 @@ async function acmesItems(): Promise<Record<string, string[]>> {
   return Object.fromEntries(
     Object.entries(all).map(([table, items]) => [
       table,
-      items.filter(table === tables.named('Audit') ? isOnRecord : isTheirs),
+      items.filter(table.includes('/TablesAudit') ? isOnRecord : isTheirs),
     ]),
   );
 }

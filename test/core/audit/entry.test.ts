@@ -10,7 +10,8 @@ import { auditEntry, entryKeyForm, finalEntry, submitEntry } from '../../../core
 import { auditViews } from '../../../core/audit/view.ts';
 import { transition } from '../../../core/commands/machine.ts';
 import { newCommand } from '../../../core/commands/submission.ts';
-import type { AuditItem, CommandItem } from '../../../core/model.ts';
+import type { CommandItem } from '../../../core/model.ts';
+import type { AuditItem } from '../../../core/audit/audit-item.ts';
 
 const start = 1_800_000_000_000;
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, jest, test } from '@jest/globals';
 import { HoldfastError } from '../../../core/errors.ts';
-import type { AuditItem } from '../../../core/model.ts';
+import type { AuditItem } from '../../../core/audit/audit-item.ts';
 import { httpHandler, type ApiRequest, type HttpEvent } from '../../../lambda/aws/http-handler.ts';
 
 type Route = 'getGateway' | 'renameGateway' | 'submitCommand' | 'fleetGateways' | 'activate';

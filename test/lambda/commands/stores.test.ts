@@ -1,7 +1,8 @@
 import { transition } from '../../../core/commands/machine.ts';
 import { newCommand } from '../../../core/commands/submission.ts';
 import { auditEntry } from '../../../core/audit/entry.ts';
-import type { AuditItem, CommandItem, GatewayItem, HolderItem, Route } from '../../../core/model.ts';
+import type { CommandItem, GatewayItem, HolderItem, Route } from '../../../core/model.ts';
+import type { AuditItem } from '../../../core/audit/audit-item.ts';
 import {
   burnDial,
   countCommand,

@@ -41,7 +41,7 @@ export const defaultSettings: FleetDaySettings = {
   cells: 2,
   heartbeatIntervalMs: 300_000,
   reconnectWindowMs: 40_000,
-  concurrencyMax: 30,
+  concurrencyMax: 26,
   coldStartMs: 600,
   commandsPerMinute: 20,
   outages: outageKinds,

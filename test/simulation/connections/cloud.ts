@@ -138,6 +138,12 @@ export class HoldfastCloud implements Cloud {
   grantsOf(gatewayId: string): string[] {
     return Object.keys(this.stores.gateways.get(gatewayId)?.grants ?? {});
   }
+  trailOf(commandId: string): string[] {
+    const entries = [...this.stores.audit.values()].filter(
+      ({ subject }) => subject['commandId'] === commandId,
+    );
+    return entries.map(({ action }) => action);
+  }
   isOutdated(connection: Connection, run: Run): boolean {
     return this.watch.isOutdated(connection, run);
   }
@@ -151,7 +157,7 @@ export class HoldfastCloud implements Cloud {
     return {
       gateways: runs.over(run, 'gateways', this.#breakage.gateways?.(gateways, run) ?? gateways),
       commands: runs.over(run, 'commands', this.#breakage.commands?.(commands, run) ?? commands),
-      audit: this.stores.auditTrail(),
+      audit: runs.over(run, 'audit', this.stores.auditTrail()),
       cells: this.#cells(run),
       clock: {
         now: () => Math.floor(scheduler.nowMs),

@@ -118,7 +118,7 @@ export async function simulate(options: Options): Promise<Outcome> {
 
 function atRest(cloud: Cloud, survivors: readonly Host[]): boolean {
   return (
-    cloud.commands().every(({ state }) => isFinal(state)) &&
+    cloud.commands().every(({ state, openShard }) => isFinal(state) && openShard === undefined) &&
     survivors.every((host) => isReached(cloud, host) && cloud.grantsOf(host.gatewayId).length === 0)
   );
 }
@@ -134,6 +134,10 @@ function judge({ tally, starts }: World, cloud: Cloud, survivors: readonly Host[
     tally.commands++;
     tally.states[state] = (tally.states[state] ?? 0) + 1;
     if (!isFinal(state)) tally.fail('nonTerminal', `${name} is ${state}`);
+    const trail = cloud.trailOf(commandId);
+    const ends = trail?.filter((action) => action === 'command.final').length;
+    if (trail && (ends !== 1 || !trail.includes('command.submit')))
+      tally.fail('unrecorded', `${name} is ${state}, on record are ${trail.join(', ') || 'no entries'}`);
     if (state === 'SUCCEEDED' && count === 0) tally.fail('contradicted', `${name} succeeded unstarted`);
     if (needsGo(command) && count > 0 && endsUnstarted.has(state))
       tally.fail('contradicted', `${name} was started, yet ${state}`);

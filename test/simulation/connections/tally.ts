@@ -14,6 +14,8 @@ export interface Violations {
   strayed: number;
   /** Final states that cannot be: succeeded without a start, expired after one, final and then another. */
   contradicted: number;
+  /** Commands whose submit or end is not in the audit trail, or whose end is there twice. */
+  unrecorded: number;
   /** Errors that no rule explains. */
   unexpected: number;
 }
@@ -50,6 +52,7 @@ export class Tally implements Violations, Reached {
   stranded = 0;
   strayed = 0;
   contradicted = 0;
+  unrecorded = 0;
   unexpected = 0;
   starts = 0;
   connections = 0;
@@ -101,5 +104,6 @@ export const violationNames: readonly ViolationName[] = [
   'stranded',
   'strayed',
   'contradicted',
+  'unrecorded',
   'unexpected',
 ];

@@ -135,6 +135,9 @@ export class TextbookCloud implements Cloud {
   grantsOf(): string[] {
     return [];
   }
+  trailOf(): undefined {
+    return undefined;
+  }
   /** As the samples do, it takes any connection's word; the newest one that is open is the one that counts. */
   isOutdated(connection: Connection, run: Run): boolean {
     return this.#world.network.open.some(

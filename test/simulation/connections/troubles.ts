@@ -54,6 +54,8 @@ export class Troubles {
 
   crash(host: Host): void {
     const { scheduler } = this.#world;
+    // One that was on its way when the trouble ended: nobody would start the machine again.
+    if (this.#isOver) return;
     host.crash(scheduler.chance(0.5) ? 'power' : 'process');
     // Mostly a restart; now and then it stays away for long.
     const awayMs = scheduler.chance(0.2) ? scheduler.spread(10 * minutes) : scheduler.spread(20_000);

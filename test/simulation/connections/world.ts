@@ -36,6 +36,8 @@ export interface Ending {
   createdAt: number;
   expiresAt: number;
   cancelRequested?: boolean;
+  /** While the sweeper still has something to do for it. */
+  openShard?: string;
 }
 
 /** A design of the cloud: Holdfast's, or the one that it is compared with. */
@@ -54,6 +56,8 @@ export interface Cloud extends CloudEnd {
   routeOf(gatewayId: string): string | undefined;
   /** Start grants that are held. */
   grantsOf(gatewayId: string): string[];
+  /** Actions of the command's entries in the audit trail; undefined: this design has none. */
+  trailOf(commandId: string): readonly string[] | undefined;
   /** Whether the run should have known that a newer connection than this one had taken its place. */
   isOutdated(connection: Connection, run: Run): boolean;
 }

@@ -31,13 +31,13 @@ interface Waiting {
 export class Clients {
   readonly #world: World;
   readonly #cloud: Cloud;
-  readonly #eagerMs: number;
+  readonly #eagerMs: () => number;
   readonly #waiting = new Set<Waiting>();
   /** Commands whose submit was answered, by idempotency key. */
   readonly promised = new Map<string, Promised>();
 
-  /** `eagerMs`: mean time after which a client acts on a gateway's coming back. */
-  constructor(world: World, cloud: Cloud, eagerMs: number) {
+  /** `eagerMs`: the time after which a client acts on a gateway's coming back. */
+  constructor(world: World, cloud: Cloud, eagerMs: () => number) {
     this.#world = world;
     this.#cloud = cloud;
     this.#eagerMs = eagerMs;
@@ -65,7 +65,7 @@ export class Clients {
     const waiting = [...this.#waiting].find((each) => each.gatewayId === gatewayId);
     if (!waiting || !scheduler.chance(0.7)) return;
     waiting.cancelTimer();
-    scheduler.after(scheduler.spread(this.#eagerMs), '', () => this.#first(waiting));
+    scheduler.after(this.#eagerMs(), '', () => this.#first(waiting));
   }
 
   #first(waiting: Waiting): void {

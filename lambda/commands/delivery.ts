@@ -48,10 +48,18 @@ export async function deliverOpen(
     if (outcome === 'gone') await deps.gateways.update(gatewayId, loseRoute(location, deps.clock.now()));
     for (const { item } of claimed)
       await applyEvent(deps.commands, item, { type: 'unsent', at: deps.clock.now(), attempt: item.attempt });
-    failed = location;
+    failed = outcome === 'not-mine' && (await isHeldNow(deps, gatewayId, location)) ? undefined : location;
   }
   return 'offline';
 }
+
+/**
+ * A hello commits its route before its cell's holder row, so `not-mine` may mean: not yet. To be asked once the commands
+ * are in the queue again: if the row is there by now they can be posted, and if it is not, that hello reads the queue
+ * after it has put the row.
+ */
+const isHeldNow = async ({ reach }: DeliveryDeps, gatewayId: string, location: Location): Promise<boolean> =>
+  (await reach.send(gatewayId, location, [])) === 'delivered';
 
 async function claim(
   { commands, clock }: DeliveryDeps,

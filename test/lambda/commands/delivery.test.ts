@@ -110,9 +110,21 @@ describe('delivering what is open', () => {
     const id = submit('a');
     outcomes = ['not-mine'];
     expect(await deliverOpen(deps(), gatewayId)).toBe('offline');
-    expect(sent).toHaveLength(1);
+    expect(sent.filter(({ types }) => types.length > 0)).toHaveLength(1);
     expect(command(id).state).toBe('QUEUED');
     expect(stores.gateways.get(gatewayId)?.route?.epoch).toBe(5);
+  });
+
+  it('tries once more where the cell holds by now what it did not hold yet: a hello was half-way', async () => {
+    route(5);
+    const id = submit('a');
+    outcomes = ['not-mine', 'delivered'];
+    const states: string[] = [];
+    onSend = () => states.push(command(id).state);
+    expect(await deliverOpen(deps(), gatewayId)).toBe('sent');
+    expect(sent.map(({ types }) => types)).toEqual([['cmd'], [], ['cmd']]);
+    // It is asked with the command in the queue: the hello that puts the row later must find it there.
+    expect(states).toEqual(['SENT', 'QUEUED', 'SENT']);
   });
 
   it('leaves a command SENT that may have arrived', async () => {

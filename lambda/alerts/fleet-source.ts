@@ -1,5 +1,5 @@
 import type { gatewaysTable, statusTable } from '../aws/tables.ts';
-import { collect } from './collect.ts';
+import { collect } from '../aws/collect.ts';
 import type { FleetSource } from './tick.ts';
 
 /** The whole fleet, each table read in `segments` parallel scans (1 serves 10,000 gateways, 4 serve 100,000). */

@@ -7,7 +7,7 @@ import type { AlertItem } from '../../core/model.ts';
 import { cursorOf } from '../api/cursor.ts';
 import type { ApiRequest } from '../aws/http-handler.ts';
 import type { commandsTable } from '../aws/tables.ts';
-import { collect } from './collect.ts';
+import { collect } from '../aws/collect.ts';
 import { putNext, type AlertsTable } from './alert-store.ts';
 import { typed } from '../../core/typed.ts';
 

@@ -1,7 +1,7 @@
 import { eventHandler } from '../aws/event-handler.ts';
 import { sendToQueue } from '../aws/queues.ts';
 import { subscriptionsTable } from '../aws/tables.ts';
-import { collect } from './collect.ts';
+import { collect } from '../aws/collect.ts';
 import { routeAlert } from './route-alert.ts';
 
 export const env = ['SUBSCRIPTIONS_TABLE'] as const;

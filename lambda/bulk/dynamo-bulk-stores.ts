@@ -3,6 +3,7 @@ import { openShard } from '../../core/bulk/rules.ts';
 import type { GuardedUpdate } from '../../core/routes/guarded-update.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { cursorOf } from '../api/cursor.ts';
+import { collect } from '../aws/collect.ts';
 import type { Table } from '../aws/table.ts';
 import { updateWords } from '../commands/dynamo-update.ts';
 import type { BulkJobStore, BulkTargetStore } from './ports.ts';
@@ -70,13 +71,4 @@ async function guarded<Item extends object, KeyName extends keyof Item & string>
   const { change, ...expression } = updateWords(update);
   const written = await table.update(key, change, expression);
   return written.ok ? written.item : undefined;
-}
-
-async function collect<T>(items: AsyncIterable<T>, countMax = Infinity): Promise<T[]> {
-  const found: T[] = [];
-  for await (const item of items) {
-    found.push(item);
-    if (found.length >= countMax) break;
-  }
-  return found;
 }

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { audited } from '../../core/commands/machine.ts';
 import type { CellsItem, CommandItem, ConfigurationItem, GatewayItem, HolderItem } from '../../core/model.ts';
 import type { GuardedUpdate } from '../../core/routes/guarded-update.ts';
+import { collect } from '../aws/collect.ts';
 import type { Table } from '../aws/table.ts';
 import { pageOf } from './page.ts';
 import { conditionWords, updateWords } from './dynamo-update.ts';
@@ -88,12 +89,3 @@ export const dynamoCommands = (table: Table<CommandItem, 'gatewayId' | 'commandI
     return (await collect(query, countMax)).map(({ gatewayId, commandId }) => ({ gatewayId, commandId }));
   },
 });
-
-async function collect<T>(items: AsyncIterable<T>, countMax = Infinity): Promise<T[]> {
-  const found: T[] = [];
-  for await (const item of items) {
-    found.push(item);
-    if (found.length >= countMax) break;
-  }
-  return found;
-}

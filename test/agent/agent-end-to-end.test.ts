@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createApiClient, type ApiClient } from '../../cli/api-client.ts';
+import type { ApiClient } from '../../cli/api-client.ts';
 import { NbdClient } from '../../cli/demo/nbd-client.ts';
 import type { Answers } from '../../core/api.ts';
 import type { CommandKind } from '../../core/command-kinds.ts';
 import { startLocalCloud, type TestCloud } from '../support/local-cloud.ts';
+import { operatorApi } from '../support/operator-api.ts';
 import { AgentProcess } from './agent-process.ts';
 import { runCli } from './cli-runner.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
@@ -68,16 +69,7 @@ async function overwriteVolume(): Promise<void> {
 beforeAll(async () => {
   cloud = await startLocalCloud({ context: { heartbeatIntervalMs: 1_000, reconnectWindowMs: 500 } });
   home = cloud.urls['holdfast-home']!['ApiUrl']!;
-  const cells = Object.fromEntries(
-    ['cell-1', 'cell-2'].map((cellId) => [cellId, cloud.urls[`holdfast-${cellId}`]!['ApiUrl']!]),
-  );
-  api = createApiClient({
-    endpoint: home,
-    cells,
-    region: cloud.region,
-    tenantId: 'acme',
-    identity: { kind: 'operator', keys: () => Promise.resolve(cloud.operatorCredentials) },
-  });
+  api = operatorApi(cloud);
   const directory = temporaryDirectory();
   state = join(directory, 's');
   image = join(directory, 'vol1.img');

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createApiClient, type ApiClient } from '../../cli/api-client.ts';
+import type { ApiClient } from '../../cli/api-client.ts';
 import type { Answers } from '../../core/api.ts';
 import type { ConfigurationView } from '../../core/configuration/configuration-view.ts';
 import { startLocalCloud, type TestCloud } from '../support/local-cloud.ts';
+import { operatorApi } from '../support/operator-api.ts';
 import { AgentProcess } from './agent-process.ts';
 import { runCli } from './cli-runner.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
@@ -44,13 +45,7 @@ const startAgent = async (): Promise<void> => {
 beforeAll(async () => {
   cloud = await startLocalCloud({ context: { heartbeatIntervalMs: 1_000, reconnectWindowMs: 500 } });
   const home = cloud.urls['holdfast-home']!['ApiUrl']!;
-  api = createApiClient({
-    endpoint: home,
-    cells: {},
-    region: cloud.region,
-    tenantId: 'acme',
-    identity: { kind: 'operator', keys: () => Promise.resolve(cloud.operatorCredentials) },
-  });
+  api = operatorApi(cloud);
   state = join(temporaryDirectory(), 's');
   image = join(temporaryDirectory(), 'vol1.img');
   writeFileSync(image, randomBytes(volumeBytes));

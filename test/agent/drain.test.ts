@@ -1,6 +1,7 @@
 import { join } from 'node:path';
-import { createApiClient, type ApiClient } from '../../cli/api-client.ts';
+import type { ApiClient } from '../../cli/api-client.ts';
 import { startLocalCloud, type TestCloud } from '../support/local-cloud.ts';
+import { operatorApi } from '../support/operator-api.ts';
 import { AgentProcess } from './agent-process.ts';
 import { runCli } from './cli-runner.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
@@ -13,13 +14,7 @@ let gatewayId: string;
 beforeAll(async () => {
   cloud = await startLocalCloud();
   const home = cloud.urls['holdfast-home']!['ApiUrl']!.replace(/\/+$/, '');
-  api = createApiClient({
-    endpoint: home,
-    cells: {},
-    region: cloud.region,
-    tenantId: 'acme',
-    identity: { kind: 'operator', keys: () => Promise.resolve(cloud.operatorCredentials) },
-  });
+  api = operatorApi(cloud);
   const state = join(temporaryDirectory(), 's');
   const { code } = await api.call('createActivationCode', { body: {} });
   const activate = ['activate', '--server', home, '--state-dir', state, '--cell', 'cell-1', '--json'];

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { keyRotationText } from '../../core/identity/key-rotation.ts';
 import { signText } from '../../agent/identity/gateway-key.ts';
 import { KeyRing } from '../../agent/identity/key-ring.ts';
-import { createApiClient, type ApiClient } from '../../cli/api-client.ts';
+import type { ApiClient } from '../../cli/api-client.ts';
 import type { CommandView } from '../../core/api.ts';
 import { startLocalCloud, type TestCloud } from '../support/local-cloud.ts';
+import { operatorApi } from '../support/operator-api.ts';
 import { connect, dialToken, TestConnection, type TestGateway } from '../support/test-gateway.ts';
 import { AgentProcess } from './agent-process.ts';
 import { runCli } from './cli-runner.ts';
@@ -62,13 +63,7 @@ beforeAll(async () => {
   cloud = await startLocalCloud({ context: { heartbeatIntervalMs: 1_000, reconnectWindowMs: 500 } });
   home = cloud.urls['holdfast-home']!['ApiUrl']!;
   cells = { 'cell-1': cloud.urls['holdfast-cell-1']!['WebSocketUrl']! };
-  api = createApiClient({
-    endpoint: home,
-    cells: {},
-    region: cloud.region,
-    tenantId: 'acme',
-    identity: { kind: 'operator', keys: () => Promise.resolve(cloud.operatorCredentials) },
-  });
+  api = operatorApi(cloud);
 }, 120_000);
 afterAll(() => cloud?.stop());
 

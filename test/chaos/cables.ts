@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { callAgent } from '../../agent/control/control-client.ts';
-import { createApiClient, type ApiClient } from '../../cli/api-client.ts';
+import type { ApiClient } from '../../cli/api-client.ts';
 import { until } from '../../cli/demo/processes.ts';
 import { World } from '../../cli/demo/world.ts';
 import { Random } from '../simulation/disk/random.ts';
 import { startLocalCloud, type TestCloud } from '../support/local-cloud.ts';
+import { operatorApi } from '../support/operator-api.ts';
 import { AgentHost } from './agent-host.ts';
 import { violationsOf, type Sent } from './judge.ts';
 import { Pace } from './pace.ts';
@@ -61,7 +62,7 @@ export async function pullCables(options: CablesOptions): Promise<CablesReport> 
       scheduleScale: 12,
       context: { heartbeatIntervalMs: 2_000, reconnectWindowMs: 1_000 },
     });
-    const api = apiOf(cloud);
+    const api = operatorApi(cloud);
     for (const [index, name] of ['a', 'b'].entries()) {
       const { code } = await api.call('createActivationCode', { body: { gatewayName: name } });
       const server = cloud.urls['holdfast-home']!['ApiUrl']!;
@@ -75,17 +76,6 @@ export async function pullCables(options: CablesOptions): Promise<CablesReport> 
     await cloud?.stop();
     await rm(dir, { recursive: true, force: true });
   }
-}
-
-function apiOf(cloud: TestCloud): ApiClient {
-  const url = (stack: string) => cloud.urls[`holdfast-${stack}`]!['ApiUrl']!;
-  return createApiClient({
-    endpoint: url('home'),
-    cells: Object.fromEntries(cellIds.map((cellId) => [cellId, url(cellId)])),
-    region: cloud.region,
-    tenantId: 'acme',
-    identity: { kind: 'operator', keys: () => Promise.resolve(cloud.operatorCredentials) },
-  });
 }
 
 async function makeVolume(api: ApiClient, { gatewayId, imagePath }: AgentHost): Promise<void> {

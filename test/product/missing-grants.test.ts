@@ -4,15 +4,15 @@ import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { apiRoutes, fillPath, operatorBase, operatorRoutes, tenantBase } from '../../core/api-routes.ts';
 import type { AlertEvent } from '../../core/alert-event.ts';
-import { alertKeyOf, openShardOf } from '../../core/alerts/alert-key.ts';
 import { newGateway } from '../../core/identity/activation.ts';
 import { newToken } from '../../core/identity/secrets.ts';
-import type { AlertItem, SubscriptionItem } from '../../core/model.ts';
+import type { SubscriptionItem } from '../../core/model.ts';
 import { alertsTable, gatewaysTable, subscriptionsTable } from '../../lambda/aws/tables.ts';
 import { until } from '../../cli/demo/processes.ts';
 import { activationBody, newAgentKey } from '../lambda/api/api-fixture.ts';
 import { homeAndCell, ofType } from '../lib/synthesis.ts';
 import { knock, signedHeaders, type Heard, type Knock } from '../support/door.ts';
+import { firingAlert } from '../support/firing-alert.ts';
 import { startLocalCloud, type EditableTemplate, type TestCloud } from '../support/local-cloud.ts';
 import { localTables, type LocalTables } from '../support/local-tables.ts';
 import { connect, dialToken, TestConnection, type TestGateway } from '../support/test-gateway.ts';
@@ -514,25 +514,8 @@ class World {
   }
 
   async alertToEmit(): Promise<void> {
-    const of = { tenantId: 'acme', gatewayId: 'gw-gone', conditionId: 'HighMemory', component: '' };
-    const alertKey = alertKeyOf(of);
-    const at = Date.now();
-    const item: AlertItem = {
-      ...of,
-      alertKey,
-      severity: 'warning',
-      state: 'FIRING',
-      episode: 1,
-      seq: 1,
-      summary: 's',
-      firedAt: at,
-      changedAt: at,
-      evaluatedAt: at,
-      outbox: [{ eventId: `${alertKey}#1#1`, type: 'firing', at }],
-      openShard: openShardOf(alertKey),
-      audit: [{ at, state: 'FIRING' }],
-      version: 1,
-    };
+    const item = firingAlert({ tenantId: 'acme', gatewayId: 'gw-gone', summary: 's' });
+    item.outbox = [{ eventId: `${item.alertKey}#1#1`, type: 'firing', at: item.changedAt }];
     await alertsTable(this.#tables.named('Alerts'), this.#tables.client).put(item);
   }
 

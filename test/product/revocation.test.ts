@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { createApiClient, type ApiClient } from '../../cli/api-client.ts';
+import type { ApiClient } from '../../cli/api-client.ts';
 import { until } from '../../cli/demo/processes.ts';
 import type { CommandView } from '../../core/api.ts';
 import { upstreamBodies, type UpstreamType } from '../../core/messages.ts';
 import { gatewaysTable } from '../../lambda/aws/tables.ts';
 import { startLocalCloud, type TestCloud } from '../support/local-cloud.ts';
+import { operatorApi } from '../support/operator-api.ts';
 import { localTables, type LocalTables } from '../support/local-tables.ts';
 import {
   activateGateway,
@@ -24,13 +25,7 @@ beforeAll(async () => {
   // A minute of the schedules is a second here.
   cloud = await startLocalCloud({ scheduleScale: 60 });
   tables = localTables(cloud);
-  api = createApiClient({
-    endpoint: home(),
-    cells: {},
-    region: cloud.region,
-    tenantId: 'acme',
-    identity: { kind: 'operator', keys: () => Promise.resolve(cloud.operatorCredentials) },
-  });
+  api = operatorApi(cloud);
 }, 180_000);
 afterEach(() => {
   for (const connection of connections.splice(0)) connection.close();

@@ -16,10 +16,10 @@ import {
   S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { createApiClient } from '../../cli/api-client.ts';
 import type { CredentialPurpose } from '../../core/messages.ts';
 import { keys } from '../../core/snapshot/names.ts';
 import { startLocalCloud, type TestCloud } from '../support/local-cloud.ts';
+import { operatorApi } from '../support/operator-api.ts';
 import { activateGateway, connect, type TestConnection, type TestGateway } from '../support/test-gateway.ts';
 
 /**
@@ -37,13 +37,7 @@ beforeAll(async () => {
   const home = cloud.urls['holdfast-home']!;
   bucket = home['SnapshotBucketName']!;
   root = clientOf(cloud.rootCredentials);
-  const api = createApiClient({
-    endpoint: home['ApiUrl']!,
-    cells: {},
-    region: cloud.region,
-    tenantId: 'acme',
-    identity: { kind: 'operator', keys: () => Promise.resolve(cloud.operatorCredentials) },
-  });
+  const api = operatorApi(cloud);
   const { code } = await api.call('createActivationCode', { body: {} });
   gateway = await activateGateway(home['ApiUrl']!, code);
   connection = await connect(gateway, 'cell-1', 'j1');

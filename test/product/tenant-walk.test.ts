@@ -1,5 +1,5 @@
 import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { createApiClient, type ApiClient } from '../../cli/api-client.ts';
+import type { ApiClient } from '../../cli/api-client.ts';
 import { requests } from '../../core/api.ts';
 import {
   apiRoutes,
@@ -9,16 +9,17 @@ import {
   tenantBase,
   type ApiRoute,
 } from '../../core/api-routes.ts';
-import { alertKeyOf, openShardOf } from '../../core/alerts/alert-key.ts';
+import { openShardOf } from '../../core/alerts/alert-key.ts';
 import { tokenItem } from '../../core/identity/access-tokens.ts';
 import { newToken, newTokenId } from '../../core/identity/secrets.ts';
-import type { AlertItem } from '../../core/model.ts';
 import type { AuditItem } from '../../core/audit/audit-item.ts';
 import type { AwsKeys } from '../../core/sigv4.ts';
 import { alertsTable, tokensTable } from '../../lambda/aws/tables.ts';
 import { randomBytes } from 'node:crypto';
 import { knock, signedHeaders, type Heard, type Knock } from '../support/door.ts';
+import { firingAlert } from '../support/firing-alert.ts';
 import { startLocalCloud, type TestCloud } from '../support/local-cloud.ts';
+import { operatorApi } from '../support/operator-api.ts';
 import { localTables, type LocalTables } from '../support/local-tables.ts';
 import { activateGateway, connect, type TestConnection } from '../support/test-gateway.ts';
 
@@ -58,14 +59,7 @@ const signedBy = (keys: AwsKeys) => (door: string, request: Knock) =>
 const door = (stack: string): string => cloud.urls[`holdfast-${stack}`]!['ApiUrl']!;
 /** One that nobody has, beside it in every order. */
 const neighbour = (id: string): string => id.slice(0, -1) + (id.endsWith('0') ? '1' : '0');
-const apiOf = (tenantId: string): ApiClient =>
-  createApiClient({
-    endpoint: door('home'),
-    cells: {},
-    region: cloud.region,
-    tenantId,
-    identity: { kind: 'operator', keys: () => Promise.resolve(cloud.operatorCredentials) },
-  });
+const apiOf = (tenantId: string): ApiClient => operatorApi(cloud, tenantId);
 
 beforeAll(async () => {
   // The schedules would change what is compared.
@@ -162,7 +156,7 @@ async function furnish(tenantId: string, named: { name: string; echo: string; su
     ),
   );
   await api.call('deleteToken', { params: { tokenId: deleted!.tokenId } });
-  const alertKey = await firingAlert(tenantId, gatewayId, name);
+  const alertKey = await alertOf(tenantId, gatewayId, name);
   return {
     gateway,
     admin: admin!.token,
@@ -179,28 +173,10 @@ async function furnish(tenantId: string, named: { name: string; echo: string; su
   };
 }
 
-async function firingAlert(tenantId: string, gatewayId: string, summary: string): Promise<string> {
-  const of = { tenantId, gatewayId, conditionId: 'HighMemory', component: '' };
-  const alertKey = alertKeyOf(of);
-  const at = Date.now();
-  const item: AlertItem = {
-    ...of,
-    alertKey,
-    severity: 'warning',
-    state: 'FIRING',
-    episode: 1,
-    seq: 1,
-    summary,
-    firedAt: at,
-    changedAt: at,
-    evaluatedAt: at,
-    outbox: [],
-    openShard: openShardOf(alertKey),
-    audit: [{ at, state: 'FIRING' }],
-    version: 1,
-  };
+async function alertOf(tenantId: string, gatewayId: string, summary: string): Promise<string> {
+  const item = firingAlert({ tenantId, gatewayId, summary });
   await alertsTable(tables.named('Alerts'), tables.client).put(item);
-  return alertKey;
+  return item.alertKey;
 }
 
 async function expiredToken(): Promise<string> {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createApiClient, type ApiClient } from '../../../cli/api-client.ts';
 import { subscriptionMessageSchema } from '../../../core/alert-event.ts';
 import { startLocalCloud, type TestCloud } from '../../support/local-cloud.ts';
+import { operatorApi } from '../../support/operator-api.ts';
 import { activationBody, newAgentKey } from './api-fixture.ts';
 
 /**
@@ -55,13 +56,7 @@ describe('a tenant', () => {
 
   it('cannot see or change what is another tenant’s', async () => {
     const gatewayId = await activated(operator);
-    const other = createApiClient({
-      endpoint,
-      cells: {},
-      region: cloud.region,
-      tenantId: 'other',
-      identity: { kind: 'operator', keys: () => Promise.resolve(cloud.operatorCredentials) },
-    });
+    const other = operatorApi(cloud, 'other');
     const { token } = await other.call('createToken', { body: { role: 'tenant-admin' } });
     const foreign = tenant(token);
     const params = { gatewayId };

@@ -1,10 +1,11 @@
-import { createApiClient, type ApiClient } from '../../../cli/api-client.ts';
+import type { ApiClient } from '../../../cli/api-client.ts';
 import { silentLog } from '../../../core/log.ts';
 import type { HolderItem } from '../../../core/model.ts';
 import type { CellsView, DrainCellAnswer } from '../../../core/routes/drain-rules.ts';
 import { tellDrain } from '../../../lambda/commands/tell-drain.ts';
 import { drainingCell } from '../../../lambda/connections/draining.ts';
 import { startLocalCloud, type TestCloud } from '../../support/local-cloud.ts';
+import { operatorApi } from '../../support/operator-api.ts';
 import { memoryHolders, MemoryStores } from '../../support/memory-stores.ts';
 import {
   activateGateway,
@@ -24,13 +25,7 @@ describe('a cell that is being emptied', () => {
   beforeAll(async () => {
     cloud = await startLocalCloud();
     const endpoint = cloud.urls['holdfast-home']!['ApiUrl']!.replace(/\/+$/, '');
-    api = createApiClient({
-      endpoint,
-      cells: {},
-      region: cloud.region,
-      tenantId: 'acme',
-      identity: { kind: 'operator', keys: () => Promise.resolve(cloud.operatorCredentials) },
-    });
+    api = operatorApi(cloud);
     const { code } = await api.call('createActivationCode', { body: {} });
     gateway = await activateGateway(endpoint, code);
     held = await connect(gateway, 'cell-2', 'j1');

@@ -19,7 +19,7 @@ import { Table } from '../../../lambda/aws/table.ts';
 import { auditTable } from '../../../lambda/aws/tables.ts';
 import { dynamoCommands, dynamoGateways, dynamoHolders } from '../../../lambda/commands/dynamo-stores.ts';
 import type { CommandStore, GatewayStore, HolderStore } from '../../../lambda/commands/ports.ts';
-import { collect } from '../../../lambda/alerts/collect.ts';
+import { collect } from '../../../lambda/aws/collect.ts';
 import { startDynamo, type TestDynamo } from '../../support/dynamo.ts';
 import { IndexedStores, indexedHolders } from '../../../bench/connections/indexed-stores.ts';
 import { memoryHolders, MemoryStores } from '../../support/memory-stores.ts';

@@ -1,6 +1,7 @@
-import { createApiClient, type ApiClient } from '../../../cli/api-client.ts';
+import type { ApiClient } from '../../../cli/api-client.ts';
 import type { ConfigurationView } from '../../../core/configuration/configuration-view.ts';
 import { startLocalCloud, type TestCloud } from '../../support/local-cloud.ts';
+import { operatorApi } from '../../support/operator-api.ts';
 import { heartbeat } from '../../support/fleet.ts';
 import { activateGateway, dialToken, TestConnection, type TestGateway } from '../../support/test-gateway.ts';
 
@@ -18,14 +19,7 @@ afterEach(() => {
 afterAll(() => cloud.stop());
 
 const url = (): string => cloud.urls['holdfast-home']!['ApiUrl']!.replace(/\/+$/, '');
-const apiOf = (tenantId: string): ApiClient =>
-  createApiClient({
-    endpoint: url(),
-    cells: {},
-    region: cloud.region,
-    tenantId,
-    identity: { kind: 'operator', keys: () => Promise.resolve(cloud.operatorCredentials) },
-  });
+const apiOf = (tenantId: string): ApiClient => operatorApi(cloud, tenantId);
 async function newGateway(): Promise<TestGateway> {
   const { code } = await api.call('createActivationCode', { body: {} });
   return activateGateway(url(), code);

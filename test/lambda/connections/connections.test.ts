@@ -5,10 +5,11 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import { createApiClient, type ApiClient } from '../../../cli/api-client.ts';
+import type { ApiClient } from '../../../cli/api-client.ts';
 import type { CommandView } from '../../../core/api.ts';
 import type { CredentialPurpose } from '../../../core/messages.ts';
 import { startLocalCloud, type TestCloud } from '../../support/local-cloud.ts';
+import { operatorApi } from '../../support/operator-api.ts';
 import {
   activateGateway,
   connect,
@@ -31,16 +32,7 @@ afterEach(() => {
 });
 afterAll(() => cloud.stop());
 
-function apiOf(tenantId: string): ApiClient {
-  const url = (stack: string) => cloud.urls[stack]!['ApiUrl']!.replace(/\/+$/, '');
-  return createApiClient({
-    endpoint: url('holdfast-home'),
-    cells: { 'cell-1': url('holdfast-cell-1'), 'cell-2': url('holdfast-cell-2') },
-    region: cloud.region,
-    tenantId,
-    identity: { kind: 'operator', keys: () => Promise.resolve(cloud.operatorCredentials) },
-  });
-}
+const apiOf = (tenantId: string): ApiClient => operatorApi(cloud, tenantId);
 async function newGateway(): Promise<TestGateway> {
   const { code } = await api.call('createActivationCode', { body: {} });
   return activateGateway(cloud.urls['holdfast-home']!['ApiUrl']!, code);

@@ -1,7 +1,8 @@
 import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
-import { createApiClient, type ApiClient } from '../../../cli/api-client.ts';
+import type { ApiClient } from '../../../cli/api-client.ts';
 import { keyRotationText } from '../../../core/identity/key-rotation.ts';
 import { startLocalCloud, type TestCloud } from '../../support/local-cloud.ts';
+import { operatorApi } from '../../support/operator-api.ts';
 import {
   activateGateway,
   connect,
@@ -16,13 +17,7 @@ const connections: TestConnection[] = [];
 
 beforeAll(async () => {
   cloud = await startLocalCloud({ scheduleScale: 60 });
-  api = createApiClient({
-    endpoint: cloud.urls['holdfast-home']!['ApiUrl']!,
-    cells: {},
-    region: cloud.region,
-    tenantId: 'acme',
-    identity: { kind: 'operator', keys: () => Promise.resolve(cloud.operatorCredentials) },
-  });
+  api = operatorApi(cloud);
 });
 afterEach(() => {
   for (const connection of connections.splice(0)) connection.close();

@@ -1,8 +1,7 @@
 import { seeded } from '../../support/random.ts';
+import { TimeQueue, type Due } from '../../support/time-queue.ts';
 
-interface Step {
-  at: number;
-  order: number;
+interface Step extends Due {
   label: string;
   run: () => void;
   isOff: boolean;
@@ -19,7 +18,7 @@ export class Scheduler {
   readonly trace: string[] = [];
   readonly #keepsTrace: boolean;
   readonly #startedAt = this.nowMs;
-  #heap: Step[] = [];
+  readonly #steps = new TimeQueue<Step>();
   #orders = 0;
 
   constructor(seed: number, keepsTrace = false) {
@@ -48,14 +47,14 @@ export class Scheduler {
   /** Returns what cancels it. */
   after(delayMs: number, label: string, run: () => void): () => void {
     const step = { at: this.nowMs + Math.max(0, delayMs), order: this.#orders++, label, run, isOff: false };
-    this.#push(step);
+    this.#steps.push(step);
     return () => void (step.isOff = true);
   }
 
   /** Runs everything that is due until `isOver`, which is asked after each step, or until the time has come. */
   async run(until: number, isOver: () => boolean = () => false): Promise<void> {
-    for (let step = this.#heap[0]; step && step.at <= until; step = this.#heap[0]) {
-      this.#pop();
+    for (let step = this.#steps.first; step && step.at <= until; step = this.#steps.first) {
+      this.#steps.pop();
       if (step.isOff) continue;
       this.nowMs = Math.max(this.nowMs, step.at);
       if (step.label) this.note(step.label);
@@ -66,34 +65,4 @@ export class Scheduler {
     }
     this.nowMs = Math.max(this.nowMs, until);
   }
-
-  #push(step: Step): void {
-    const heap = this.#heap;
-    let at = heap.push(step) - 1;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!isBefore(step, heap[parent]!)) break;
-      heap[at] = heap[parent]!;
-      at = parent;
-    }
-    heap[at] = step;
-  }
-
-  #pop(): void {
-    const heap = this.#heap;
-    const last = heap.pop()!;
-    if (heap.length === 0) return;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++;
-      if (!isBefore(heap[child]!, last)) break;
-      heap[at] = heap[child]!;
-      at = child;
-    }
-    heap[at] = last;
-  }
 }
-
-const isBefore = (a: Step, b: Step): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);

@@ -1,10 +1,12 @@
+import { TimeQueue, type Due } from '../../support/time-queue.ts';
+
 /** Virtual time: what is due runs in order of time, and time jumps from one event to the next. */
 export class VirtualClock {
   /** Unix ms. */
   now: number;
   /** Events that ran, for the report. */
   count = 0;
-  readonly #heap: Due[] = [];
+  readonly #events = new TimeQueue<Event>();
   #order = 0;
   /** Work that real threads do (signatures): time stands still until it is done. */
   #held = 0;
@@ -16,8 +18,8 @@ export class VirtualClock {
 
   /** Runs `run` after `delayMs`; returns what cancels it. */
   set = (run: () => void, delayMs: number): (() => void) => {
-    const due: Due = { at: this.now + Math.max(0, delayMs), order: this.#order++, run };
-    push(this.#heap, due);
+    const due: Event = { at: this.now + Math.max(0, delayMs), order: this.#order++, run };
+    this.#events.push(due);
     return () => void (due.run = undefined);
   };
 
@@ -35,8 +37,8 @@ export class VirtualClock {
   }
 
   async runUntil(at: number): Promise<void> {
-    for (let due = this.#heap[0]; due && due.at <= at; due = this.#heap[0]) {
-      pop(this.#heap);
+    for (let due = this.#events.first; due && due.at <= at; due = this.#events.first) {
+      this.#events.pop();
       if (!due.run) continue;
       this.now = due.at;
       this.count++;
@@ -55,39 +57,7 @@ export class VirtualClock {
   }
 }
 
-interface Due {
-  at: number;
-  /** Of two events of one moment the one that was asked for first. */
-  order: number;
+interface Event extends Due {
   /** Undefined: canceled. */
   run: (() => void) | undefined;
-}
-
-const isBefore = (a: Due, b: Due): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
-
-/** A binary heap: the earliest stands first. */
-function push(heap: Due[], due: Due): void {
-  let i = heap.push(due) - 1;
-  while (i > 0) {
-    const parent = (i - 1) >> 1;
-    if (!isBefore(due, heap[parent]!)) break;
-    heap[i] = heap[parent]!;
-    i = parent;
-  }
-  heap[i] = due;
-}
-
-function pop(heap: Due[]): void {
-  const last = heap.pop()!;
-  if (heap.length === 0) return;
-  let i = 0;
-  for (;;) {
-    let child = 2 * i + 1;
-    if (child >= heap.length) break;
-    if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++;
-    if (!isBefore(heap[child]!, last)) break;
-    heap[i] = heap[child]!;
-    i = child;
-  }
-  heap[i] = last;
 }

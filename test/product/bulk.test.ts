@@ -84,6 +84,16 @@ test('one command reaches the gateways of both cells whose name matches', async 
   expect(command).toMatchObject({ kind: 'probe', state: 'SUCCEEDED' });
 }, 60_000);
 
+test('each of its commands is on record as sent from where the bulk send came from', async () => {
+  const bulk = await untilOver(await create({ kind: 'probe', where: { name: 'oslo-*' } }));
+  const [target] = await targetsOf(bulk);
+  const { entries } = await api.call('listAudit', { query: { gateway: target!.gatewayId } });
+  const sent = entries.find(
+    ({ action, subject }) => action === 'command.submit' && subject['commandId'] === target!.commandId,
+  );
+  expect(sent?.from).toMatchObject({ sourceIp: '127.0.0.1', requestId: bulk.from?.requestId });
+}, 60_000);
+
 test('a gateway that is offline counts, and the next wave does not begin', async () => {
   const gatewayIds = [offline, ...online].map(({ gatewayId }) => gatewayId);
   const body = { kind: 'probe', gatewayIds, whenOffline: 'refuse', waves: [1, '100%'], abortAfter: 1 };

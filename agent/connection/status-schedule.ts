@@ -24,6 +24,14 @@ export interface StatusSchedule {
   awaited: { seq: number; retryAt: number; tries: number } | undefined;
 }
 
+/** What sets the pace beside the schedule. */
+export interface Pace {
+  /** Something runs here whose progress people want to see. */
+  isBusy: boolean;
+  /** Where no ping is answered, only the answers to statuses show that the connection is whole. */
+  isPingAnswered: boolean;
+}
+
 export type StatusReason = 'interval' | 'change' | 'retry';
 
 const defaultIntervalMs = 300_000;
@@ -90,29 +98,31 @@ export const onWatch = (
 export const intervalOf = ({ ownIntervalMs, serverIntervalMs }: StatusSchedule): number =>
   ownIntervalMs ?? serverIntervalMs;
 
-function beatAt(schedule: StatusSchedule, now: number, isBusy: boolean): number {
-  const { watch, madeAt, isBeatOwed } = schedule;
+function beatAt(schedule: StatusSchedule, now: number, { isBusy, isPingAnswered }: Pace): number {
+  const { watch, madeAt, isBeatOwed, serverIntervalMs } = schedule;
   if (isBeatOwed) return now;
   const watchedMs = watch && now < watch.until ? watch.everyMs : Infinity;
-  return madeAt + Math.min(intervalOf(schedule), isBusy ? busyEveryMs : Infinity, watchedMs);
+  // The link judges the silence of such a connection by the server's interval.
+  const provenMs = isPingAnswered ? Infinity : serverIntervalMs;
+  return madeAt + Math.min(intervalOf(schedule), provenMs, isBusy ? busyEveryMs : Infinity, watchedMs);
 }
 
 export const onChange = (schedule: StatusSchedule): StatusSchedule => ({ ...schedule, isChanged: true });
 
 /** Why a status is due now; undefined: none is. */
-export function dueNow(schedule: StatusSchedule, now: number, isBusy: boolean): StatusReason | undefined {
+export function dueNow(schedule: StatusSchedule, now: number, pace: Pace): StatusReason | undefined {
   if (schedule.isChanged && filled(schedule, now).tokens > 0) return 'change';
-  if (now >= beatAt(schedule, now, isBusy)) return 'interval';
+  if (now >= beatAt(schedule, now, pace)) return 'interval';
   if (schedule.awaited && now >= schedule.awaited.retryAt) return 'retry';
   return undefined;
 }
 
 /** When to look again, if nothing happens: what begins to run meanwhile is seen then. */
-export function nextLookAt(schedule: StatusSchedule, now: number, isBusy: boolean): number {
+export function nextLookAt(schedule: StatusSchedule, now: number, pace: Pace): number {
   const { awaited, isChanged } = schedule;
   const { tokens, filledAt } = filled(schedule, now);
   const changeAt = isChanged ? (tokens > 0 ? now : filledAt + regainMs) : Infinity;
-  const beat = beatAt(schedule, now, isBusy);
+  const beat = beatAt(schedule, now, pace);
   return Math.min(beat, now + busyEveryMs, awaited?.retryAt ?? Infinity, changeAt);
 }
 

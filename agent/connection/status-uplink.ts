@@ -15,6 +15,7 @@ import {
   onStatus,
   onUp,
   onWatch,
+  type Pace,
   type StatusReason,
   type StatusSchedule,
 } from './status-schedule.ts';
@@ -124,10 +125,13 @@ export class StatusUplink {
     this.cancelTimer?.();
     const now = this.deps.now();
     // Into the spool goes what is needed later, not what somebody would look at now.
-    const isBusy = this.isUp && this.deps.isBusy();
-    const reason = dueNow(this.schedule, now, isBusy);
+    const pace: Pace = {
+      isBusy: this.isUp && this.deps.isBusy(),
+      isPingAnswered: !this.isUp || this.deps.isPingAnswered(),
+    };
+    const reason = dueNow(this.schedule, now, pace);
     if (reason === undefined) {
-      const delayMs = Math.max(1, Math.ceil(nextLookAt(this.schedule, now, isBusy) - now));
+      const delayMs = Math.max(1, Math.ceil(nextLookAt(this.schedule, now, pace) - now));
       this.cancelTimer = this.deps.setTimer(() => this.wake(), delayMs);
       return;
     }

@@ -207,6 +207,21 @@ it('asks for the answer of every status while no ping was answered: else nothing
   expect(asked).toEqual([true, true, false]);
 });
 
+it('beats at the server’s interval, and not at a longer one of its own, while no ping was answered', async () => {
+  const bench = await new Bench().start();
+  await bench.up(60 * second);
+  await bench.ack(1);
+  bench.uplink.configure(300 * second);
+  await bench.settle();
+  await bench.ack(2);
+  bench.isPingAnswered = false;
+  await bench.pass(120 * second);
+  expect(bench.seqs()).toEqual([1, 2, 3, 4]);
+  bench.isPingAnswered = true;
+  await bench.pass(240 * second);
+  expect(bench.seqs()).toEqual([1, 2, 3, 4]);
+});
+
 it('keeps what it cannot send and backfills it, oldest first, with the times at which it was made', async () => {
   const bench = await new Bench().start();
   await bench.up(60 * second);

@@ -114,11 +114,12 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
         void ready.promise.then(() => {
           if (!link.view().connected) return;
           uplink.up(welcome);
-          runner.connected();
+          runner.sayAgain();
         });
       },
       down: () => uplink.down(),
       message: (message) => route(message),
+      sayAgain: () => runner.sayAgain(),
       keyWelcomed: () => rotation.welcomed(),
     },
     {

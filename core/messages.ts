@@ -212,6 +212,25 @@ function parseFrame<M>(frame: string, bodies: Record<string, z.ZodType>): Parsed
   return { ok: true, message: { ...envelope.data, body: body.data } as M };
 }
 
+/** What API Gateway itself tells a client whose frame no function answered: none was free, or it failed or took too long. */
+const notHandledSchema = z.object({
+  message: z.string().max(200),
+  connectionId: z.string().max(200),
+  requestId: z.string().max(200),
+});
+export type NotHandled = z.infer<typeof notHandledSchema>;
+
+/** Reads API Gateway's own frame; undefined for every other. What was sent may have had its effect all the same. */
+export function parseNotHandled(frame: string): NotHandled | undefined {
+  // Cheap for the frames that are not: ours begin with their version.
+  if (Buffer.byteLength(frame) > 1_000 || !frame.includes('"connectionId"')) return undefined;
+  try {
+    return notHandledSchema.safeParse(JSON.parse(frame)).data;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Parses what a gateway sent. Never throws. */
 export const parseUpstream = (frame: string): Parsed<Upstream> => parseFrame(frame, upstreamBodies);
 /** Parses what the cloud sent. Never throws. */

@@ -75,8 +75,8 @@ export class CommandRunner {
     return this.inbox;
   }
 
-  /** A connection is up: whatever the server may not know is said again. */
-  connected(): void {
+  /** A connection is up, or the server missed something: whatever it may not know is said again. */
+  sayAgain(): void {
     this.resend();
   }
 

@@ -55,6 +55,8 @@ class Rules extends LinkKeys {
         return this.keyChanged(event.nextKey);
       case 'pong':
         return this.heard(event.dialId, true);
+      case 'not-handled':
+        return this.notHandled(event.dialId);
       case 'frame':
         if (answers.has(event.message.t)) this.heard(event.dialId, false);
         return this.frame(event.dialId, event.message);
@@ -76,6 +78,10 @@ class Rules extends LinkKeys {
       // An unanswered ping keeps its deadline, however often we ask.
       const pongBy = state.live.pongBy ?? now + state.times.pongWithinMs;
       this.setLive({ pingAt: now + state.times.pingEveryMs, pongBy });
+    }
+    if (state.live?.sayAgainAt !== undefined && now >= state.live.sayAgainAt) {
+      this.setLive({ sayAgainAt: undefined });
+      this.effects.push({ do: 'say-again' });
     }
     if (state.attempt) return;
     if (state.retryAt !== undefined && now >= state.retryAt) this.dial(state.nextCell);
@@ -164,9 +170,13 @@ class Rules extends LinkKeys {
     else if (!live.outdated) this.effects.push({ do: 'deliver', message });
   }
 
-  /** NO_ROUTE: routes changed too fast for the server; it asks for the hello again. */
+  /** NO_ROUTE: routes changed too fast for the server; it asks for the hello again, in a moment. */
   private helloRejected(attempt: Attempt, { code, message }: Reject): void {
-    if (code === 'NO_ROUTE') return this.greet(attempt);
+    if (code === 'NO_ROUTE') {
+      const helloAt = this.event.now + this.state.times.sayAgainMs * (0.5 + this.event.random);
+      this.state.attempt = { ...attempt, helloAt };
+      return;
+    }
     if (code === 'KEY_REPLACED' && this.triesOtherKey(message)) return;
     this.failAttempt(`hello rejected: ${code}: ${message}`, { hint: this.disown(code, message) });
   }
@@ -225,6 +235,8 @@ class Rules extends LinkKeys {
       ...this.patience(welcome),
       outdated: false,
       helloAgainAt: event.now,
+      notHandled: 0,
+      sayAgainAt: undefined,
     };
     state.attempt = undefined;
     state.failures = 0;
@@ -265,13 +277,6 @@ class Rules extends LinkKeys {
     state.attempt = undefined;
     state.live = undefined;
     this.retryIn(base * (1 + event.random), 0);
-  }
-
-  private heard(dialId: number, pong: boolean): void {
-    const { live } = this.state;
-    if (live?.dialId !== dialId) return;
-    const silentAt = this.event.now + live.silenceMaxMs;
-    this.setLive({ pongBy: undefined, answersPings: live.answersPings || pong, silentAt });
   }
 
   private stop(): void {

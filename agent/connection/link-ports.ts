@@ -25,6 +25,8 @@ export interface LinkHandlers {
   up(connection: { epoch: number; cellId: string; welcome: Welcome }): void;
   down(reason: string): void;
   message(message: Downstream): void;
+  /** The server was too busy for something that was sent: whatever has no answer yet is to be said again. */
+  sayAgain?(): void;
   /** The next key opened the connection that is about to be `up`. */
   keyWelcomed?(): void;
 }

@@ -28,6 +28,9 @@ export interface LinkTimes {
   helloAgainMs: number;
   /** Least time between hellos that the server asks for on one connection. */
   helloEveryMs: number;
+  /** Mean wait before what a busy server did not handle is said again, a hello included; doubles up to the cap. */
+  sayAgainMs: number;
+  sayAgainCapMs: number;
 }
 
 /** How many of its own sequence numbers a process remembers. */
@@ -50,6 +53,8 @@ export const linkTimes: LinkTimes = {
   settledMs: 60 * minutes,
   helloAgainMs: 4_000,
   helloEveryMs: 5_000,
+  sayAgainMs: 1_000,
+  sayAgainCapMs: 15_000,
 };
 
 /** What survives the process: the highest epoch that was welcomed and the server's reconnect window. */
@@ -100,6 +105,10 @@ export interface Live {
   outdated: boolean;
   /** Not before this time is a hello repeated on request. */
   helloAgainAt: number;
+  /** Frames that no function took, since the last one that was answered. */
+  notHandled: number;
+  /** When what has no answer is said again, for such a frame. */
+  sayAgainAt: number | undefined;
 }
 
 export interface LinkState extends LinkMemory {
@@ -129,7 +138,8 @@ export interface LinkState extends LinkMemory {
 /** `now` is a monotonic clock for waits, `unixMs` the wall clock for tokens, `random` uniform in [0, 1). */
 export type LinkEvent = { now: number; unixMs: number; random: number } & (
   | { type: 'start' | 'tick' | 'stop' }
-  | { type: 'opened' | 'pong'; dialId: number }
+  /** `not-handled`: a frame of ours reached the server, and no function took it or came to its end. */
+  | { type: 'opened' | 'pong' | 'not-handled'; dialId: number }
   | { type: 'refused'; dialId: number; status: number; serverTime: number | undefined }
   | { type: 'closed'; dialId: number; reason: string }
   /** A next key was made, or accepted by the server. */
@@ -151,6 +161,8 @@ export type LinkEffect =
   | { do: 'key.welcomed' }
   | { do: 'up'; dialId: number; epoch: number; cellId: string; welcome: Welcome }
   | { do: 'deliver'; message: Downstream }
+  /** Whatever has no answer yet is to be said again. */
+  | { do: 'say-again' }
   | { do: 'down'; reason: string }
   | { do: 'log'; level: LogLevel; event: string; fields: LogFields };
 
@@ -195,6 +207,7 @@ export function nextWakeAt(state: LinkState): number | undefined {
     live?.pingAt,
     live?.pongBy,
     live?.silentAt,
+    live?.sayAgainAt,
   ];
   const due = times.filter((time) => time !== undefined);
   return due.length ? Math.min(...due) : undefined;

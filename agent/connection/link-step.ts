@@ -102,6 +102,23 @@ export class LinkStep {
     if (this.state.live) this.state.live = { ...this.state.live, ...changes };
   }
 
+  protected heard(dialId: number, pong: boolean): void {
+    const { live } = this.state;
+    if (live?.dialId !== dialId) return;
+    const silentAt = this.event.now + live.silenceMaxMs;
+    this.setLive({ pongBy: undefined, answersPings: live.answersPings || pong, silentAt });
+    if (!pong) this.setLive({ notHandled: 0 });
+  }
+
+  /** A busy server: not at once and not all together. A hello is repeated anyway until its welcome comes. */
+  protected notHandled(dialId: number): void {
+    const { live, times } = this.state;
+    if (live?.dialId !== dialId || live.sayAgainAt !== undefined) return;
+    const meanMs = Math.min(times.sayAgainMs * 2 ** Math.min(live.notHandled, 20), times.sayAgainCapMs);
+    const sayAgainAt = this.event.now + meanMs * (0.5 + this.event.random);
+    this.setLive({ notHandled: live.notHandled + 1, sayAgainAt });
+  }
+
   protected close(dialId: number, reason: string, graceMs: number): void {
     this.effects.push({ do: 'close', dialId, reason, graceMs });
   }

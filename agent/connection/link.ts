@@ -3,6 +3,7 @@ import { HoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import {
   parseDownstream,
+  parseNotHandled,
   protocolVersion,
   type FrameProblem,
   type UpstreamType,
@@ -201,6 +202,8 @@ export class Link {
         return this.handlers.down(effect.reason);
       case 'deliver':
         return this.handlers.message(effect.message);
+      case 'say-again':
+        return this.handlers.sayAgain?.();
       case 'log':
         return this.deps.log(effect.level, effect.event, effect.fields);
     }
@@ -249,6 +252,12 @@ export class Link {
     if (open.closed) return;
     const parsed = text === undefined ? { ok: false as const, problem: notText } : parseDownstream(text);
     if (parsed.ok) return this.handle({ type: 'frame', dialId, message: parsed.message });
+    const notHandled = text === undefined ? undefined : parseNotHandled(text);
+    if (notHandled) {
+      const { message: reason, requestId } = notHandled;
+      this.deps.log('debug', 'link.not-handled', { reason, requestId });
+      return this.handle({ type: 'not-handled', dialId });
+    }
     const { code, message, messageId } = parsed.problem;
     this.deps.log('warn', 'link.frame-rejected', { code, message });
     if (++open.rejectsSent <= rejectsMax) this.sendOn(dialId, 'reject', { code, message, messageId });

@@ -77,10 +77,11 @@ export class LoadGateway {
       own,
       {
         up: () => {
-          this.#runner.connected();
+          this.#runner.sayAgain();
           this.#welcomed.resolve();
         },
         down: () => told.lost(),
+        sayAgain: () => this.#runner.sayAgain(),
         message: (message) => {
           if (message.t === 'result.ack') told.settled(message.body.commandId);
           if (message.t.startsWith('cmd') || message.t === 'result.ack')

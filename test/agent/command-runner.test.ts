@@ -316,7 +316,7 @@ describe('after the agent died', () => {
     expect(next.journal.journalId).toBe(bench.journal.journalId);
     expect(next.result('a')).toMatchObject({ outcome: { output: { kept: 'yes' } } });
     next.sent = [];
-    next.runner.connected();
+    next.runner.sayAgain();
     expect(next.types('a')).toEqual(['cmd.result']);
   });
 

@@ -250,6 +250,43 @@ describe('the connection in use', () => {
   });
 });
 
+describe('a server that is too busy for a frame', () => {
+  const busy = { type: 'not-handled', dialId: 1 } as const;
+
+  it('hears again what has no answer: soon, and later each time', () => {
+    const { bench } = connected();
+    const waits: number[] = [];
+    for (let round = 0; round < 6; round++) {
+      bench.give(busy);
+      bench.give(busy); // Several frames of one moment are one reason.
+      const askedAt = bench.now;
+      do bench.wake();
+      while (!bench.has('say-again'));
+      bench.only('say-again');
+      waits.push(bench.now - askedAt);
+    }
+    expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 15_000, 15_000]);
+  });
+
+  it('is taken for well again after an answer, not after a pong', () => {
+    const { bench, dialId, epoch } = connected();
+    bench.give(busy);
+    bench.give({ type: 'pong', dialId });
+    expect(bench.state.live?.notHandled).toBe(1);
+    bench.frame('result.ack', { commandId: 'c', attempt: 1 }, dialId, epoch);
+    expect(bench.state.live?.notHandled).toBe(0);
+  });
+
+  it('spreads what comes again, and says nothing on another connection', () => {
+    const { bench } = connected();
+    bench.random = 0.999;
+    bench.give({ ...busy, dialId: 7 });
+    expect(bench.state.live?.sayAgainAt).toBeUndefined();
+    bench.give(busy);
+    expect(bench.state.live?.sayAgainAt).toBeCloseTo(1_499, 0);
+  });
+});
+
 describe('rollover', () => {
   /** Pings go on and are answered until something is dialed. */
   const untilDial = (bench: Bench) => {
@@ -422,7 +459,9 @@ describe('being rejected', () => {
     const bench = new Bench();
     bench.give({ type: 'start' });
     bench.give({ type: 'opened', dialId: 1 });
-    expect(bench.frame('reject', reject('NO_ROUTE'), 1, t0)).toEqual([{ do: 'hello', dialId: 1 }]);
+    expect(bench.frame('reject', reject('NO_ROUTE'), 1, t0)).toEqual([]);
+    expect(bench.wake()).toEqual([{ do: 'hello', dialId: 1 }]);
+    expect(bench.now).toBe(1_000);
     bench.frame('reject', reject('UNKNOWN_GATEWAY'), 1, t0);
     expect(bench.state.attempt).toBeUndefined();
   });

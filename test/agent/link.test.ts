@@ -29,6 +29,7 @@ function newLink(
   const seen = {
     messages: [] as Downstream[],
     downs: [] as string[],
+    sayAgains: 0,
     ups: [] as { epoch: number; cellId: string }[],
     remembered: [] as LinkMemory[],
     logs: [] as { event: string; fields: LogFields | undefined }[],
@@ -61,6 +62,7 @@ function newLink(
     {
       up: (connection) => seen.ups.push(connection),
       down: (reason) => seen.downs.push(reason),
+      sayAgain: () => seen.sayAgains++,
       message: (message) => seen.messages.push(message),
     },
     deps,
@@ -139,6 +141,14 @@ it('answers what it cannot read with a reject, and lives', async () => {
   ).toEqual(bad.map(([, code]) => code));
   c1().send('result.ack', { commandId: 'a', attempt: 1 });
   await c1().until(() => seen.messages.length === 1, 'a good frame');
+});
+
+it('does not answer API Gateway’s own word of a frame that nobody handled, and says again what is open', async () => {
+  const { link, seen } = newLink({ times: { sayAgainMs: 1 } });
+  await c1().until(() => link.view().connected, 'up');
+  c1().sendRaw(JSON.stringify({ message: 'Internal server error', connectionId: 'c=', requestId: 'r=' }));
+  await c1().until(() => seen.sayAgains === 1, 'to be asked to say it again');
+  expect(c1().frames('reject')).toEqual([]);
 });
 
 it('stops answering a peer that sends nothing but rubbish', async () => {

@@ -116,12 +116,12 @@ export class AgentHost implements Host {
     };
     const up = ({ epoch }: { epoch: number }): void => {
       scheduler.note(`${this.name} is welcomed with ${epoch}`);
-      if (isReady) life.runner.connected();
+      if (isReady) life.runner.sayAgain();
     };
     life.link = new Link(
       this.#memory,
       this.#world.cellIds.map((cellId) => ({ cellId, webSocketUrl: cellId })),
-      { up, down: () => undefined, message },
+      { up, down: () => undefined, message, sayAgain: () => isReady && life.runner.sayAgain() },
       {
         dial: this.#dialer(life),
         now: () => scheduler.nowMs,
@@ -187,6 +187,7 @@ export class AgentHost implements Host {
             starts.permitted(this.name, text, connection, postedBy);
             events.frame(text);
           }),
+          notHandled: unlessOver((text) => events.frame(text)),
         },
       );
       return {

@@ -119,7 +119,8 @@ export class HoldfastCloud implements Cloud {
       } else if (message?.t === 'cmd.ack' || message?.t === 'cmd.progress' || message?.t === 'cmd.result')
         await takeReport(deps, socket, message);
     };
-    this.#world.runs.begin('route', work, { connection });
+    const failed = () => this.#world.network.notHandled(connection);
+    this.#world.runs.begin('route', work, { connection, failed });
   }
 
   disconnected(connection: Connection): void {

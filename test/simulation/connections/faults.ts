@@ -12,6 +12,8 @@ export interface Faults {
   goneAfterDelivery: number;
   /** A post that is refused for now, or whose answer is lost: nobody knows whether it arrives. */
   throttledPost: number;
+  /** A frame for which no function is free: nothing of it happens, and its sender is told so. */
+  throttledFrame: number;
   throttledDial: number;
   /** A function that is killed at a call, before or after the call took effect. */
   crash: number;
@@ -33,6 +35,7 @@ export const noFaults: Faults = {
   doubleDisconnect: 0,
   goneAfterDelivery: 0,
   throttledPost: 0,
+  throttledFrame: 0,
   throttledDial: 0,
   crash: 0,
   failedCall: 0,
@@ -50,6 +53,7 @@ export const allFaults: Faults = {
   doubleDisconnect: 0.1,
   goneAfterDelivery: 0.03,
   throttledPost: 0.05,
+  throttledFrame: 0.02,
   throttledDial: 0.1,
   crash: 0.01,
   failedCall: 0.01,

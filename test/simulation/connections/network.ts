@@ -24,6 +24,8 @@ export interface Connection {
 export type AgentEnd = Omit<DialEvents, 'opened' | 'frame'> & {
   opened(connection: Connection): void;
   frame(text: string, connection: Connection, postedBy: Run): void;
+  /** API Gateway's own word for a frame that no function came to the end of. */
+  notHandled(text: string): void;
 };
 
 /** What the cells do with what the network brings them. */
@@ -143,7 +145,19 @@ export class Network {
     this.#tally.frames++;
     if (this.#scheduler.chance(this.#runs.faults.lostFrame)) return;
     this.#repeat(() => {
-      if (connection.serverOpen && !connection.isCut) this.#end.frame(connection, text);
+      if (!connection.serverOpen || connection.isCut) return;
+      if (!this.#scheduler.chance(this.#runs.faults.throttledFrame)) return this.#end.frame(connection, text);
+      this.#tally.throttled++;
+      this.notHandled(connection);
+    });
+  }
+
+  /** The function of a frame was throttled, failed or died. */
+  notHandled(connection: Connection): void {
+    if (!connection.serverOpen) return;
+    const said = { message: 'Internal server error', connectionId: connection.id, requestId: 'r' };
+    this.#later('', () => {
+      if (connection.agentOpen && !connection.isCut) connection.events.notHandled(JSON.stringify(said));
     });
   }
 

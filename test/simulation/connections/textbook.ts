@@ -214,6 +214,7 @@ export class TextbookHost implements Host {
           again();
         },
         pong: () => undefined,
+        notHandled: () => undefined,
         frame: (text, connection, postedBy) => {
           if (life !== this.#life) return;
           this.#world.starts.permitted(this.name, text, connection, postedBy);

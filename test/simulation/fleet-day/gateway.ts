@@ -67,6 +67,7 @@ export class Gateway {
           else if (message.t.startsWith('cmd') || message.t === 'result.ack')
             void this.#command(message as CommandMessage);
         },
+        sayAgain: () => void this.#runner?.then((runner) => runner.sayAgain()),
       },
       {
         dial,
@@ -118,7 +119,7 @@ export class Gateway {
       this.returns.push({ lostAt: this.#lost.at, ms: now - this.#lost.at, reason: this.#lost.reason });
     this.#lost = undefined;
     this.#uplink.up(welcome);
-    void this.#runner?.then((runner) => runner.connected());
+    void this.#runner?.then((runner) => runner.sayAgain());
   }
 
   /** When this gateway lost the connection that it has not got back yet. */

@@ -242,10 +242,17 @@ export class Network {
       );
       // API Gateway chooses the route by this member alone.
       const type = (/"t":"([a-z.]+)"/.exec(text)?.[1] ?? '') as UpstreamType;
-      void this.#cloud.frame(connection.cellId, connection.socket, type, text).catch((error: unknown) => {
-        this.violations.push(`${type}: ${String(error)}`);
-      });
+      this.#cloud.frame(connection.cellId, connection.socket, type, text).then(
+        (isTaken) => isTaken || this.#notHandled(connection),
+        (error: unknown) => this.violations.push(`${type}: ${String(error)}`),
+      );
     }, this.#latency());
+  }
+
+  #notHandled(connection: Connection): void {
+    const said = { message: 'Internal server error', connectionId: connection.id, requestId: 'r' };
+    const text = JSON.stringify(said);
+    this.#clock.set(() => connection.isOpen && connection.events.frame(text), this.#latency());
   }
 
   /** A pong is API Gateway's own: it is no message and does not count against idleness. */

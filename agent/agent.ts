@@ -118,7 +118,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
         });
       },
       down: () => uplink.down(),
-      message: (message) => route(message),
+      message: route,
       sayAgain: () => runner.sayAgain(),
       keyWelcomed: () => rotation.welcomed(),
     },
@@ -243,8 +243,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
   }
 
   // Credentials come over the connection, and restores that go on want them: it is dialed before the volumes open.
-  open.defer(() => link.stop());
-  open.defer(() => uplink.stop());
+  for (const part of [link, uplink]) open.defer(() => part.stop());
   open.defer(() => volumes.close());
   open.defer(() => broker.close());
   open.defer(() => rotation.close());

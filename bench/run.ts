@@ -55,8 +55,8 @@ program
   )
   .option('--seconds <count>', 'how long each round of commands takes', wholeNumber, 20)
   .option('--cells <count>', 'cells of --store dynalite', wholeNumber, 1)
-  .option('--commands-in-flight <count>', 'unfinished commands at any time', wholeNumber, 32)
-  .option('--dials-in-flight <count>', 'unfinished dials at any time', wholeNumber, 32)
+  .option('--commands-in-flight <count>', 'unfinished commands at any time', wholeNumber, 24)
+  .option('--dials-in-flight <count>', 'unfinished dials at any time', wholeNumber, 24)
   .option(
     '--calls',
     'only print what one command costs in calls of AWS, by forwarding mode and number of cells',

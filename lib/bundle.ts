@@ -39,8 +39,9 @@ export async function bundleHandlers(): Promise<Bundles> {
     target: 'node24',
     format: 'esm',
     mainFields: ['module', 'main'],
-    minify: true,
-    keepNames: true,
+    // Names stay as they are, for logs and traces; `keepNames` would say each anew at every function that is made.
+    minifySyntax: true,
+    minifyWhitespace: true,
     legalComments: 'none',
     // Some dependencies are CommonJS and require Node's own modules, which an ES module cannot do by itself.
     banner: {

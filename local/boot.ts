@@ -25,6 +25,8 @@ export interface BootOptions {
   /** Schedules (and Lambda's waits between attempts) run so many times as fast. @default 1 */
   readonly scheduleScale?: number;
   readonly log: Log;
+  /** Logs every invocation of a function, too. @default false */
+  readonly verbose?: boolean;
   /** Runs while the data directory is this call's alone, before anything is read: makes `cdkOutDir` anew. */
   readonly prepare?: () => Promise<void>;
   /** How many stacks `prepare` will make: with a `portBase` their ports are looked at before it. */
@@ -138,6 +140,7 @@ export async function bootLocal(options: BootOptions): Promise<LocalCloud> {
       servicesPort: ports.get(name)?.services ?? 0,
       apiPorts: ports.get(name)?.apis ?? {},
       scheduleScale,
+      verbose: options.verbose ?? false,
     }));
     await Promise.all(orders.map((order) => startStack(order, children, log)));
     for (const child of children.values()) tell(child, { kind: 'start' });
@@ -187,7 +190,7 @@ function startStack(order: StackBoot, children: Map<string, ChildProcess>, log: 
   const child = fork(new URL('./stack-process.ts', import.meta.url), {
     // Nothing of the caller's environment, least of all its AWS credentials, reaches functions or stores.
     env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: compileCache },
-    execArgv: ['--disable-warning=ExperimentalWarning'],
+    execArgv: ['--disable-warning=ExperimentalWarning', '--single-threaded-gc'],
     execPath: process.execPath,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     serialization: 'advanced',
@@ -195,7 +198,7 @@ function startStack(order: StackBoot, children: Map<string, ChildProcess>, log: 
   children.set(order.stackName, child);
   return new Promise((resolve, reject) => {
     child.on('message', (message: FromStack) => {
-      if (message.kind === 'log') log(message.record);
+      if (message.kind === 'log') message.records.forEach(log);
       else if (message.kind === 'ready') resolve();
       else
         reject(

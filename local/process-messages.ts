@@ -13,7 +13,7 @@ export type ToStack =
 export type FromStack =
   | { readonly kind: 'ready' }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string; readonly hint?: string }
-  | { readonly kind: 'log'; readonly record: LogRecord };
+  | { readonly kind: 'log'; readonly records: readonly LogRecord[] };
 
 export interface StackBoot {
   readonly stackName: string;
@@ -26,4 +26,6 @@ export interface StackBoot {
   /** Logical id of an API → its port. */
   readonly apiPorts: Readonly<Record<string, number>>;
   readonly scheduleScale: number;
+  /** Whether anybody wants to read lines of the level `debug`. */
+  readonly verbose: boolean;
 }

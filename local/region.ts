@@ -68,6 +68,16 @@ export class Region {
     return this.#owners.get(`${type}/${name}`);
   }
 
+  /**
+   * Where the functions of a stack reach DynamoDB: where the tables are, if they are all in one stack; else their own
+   * stack, which passes requests on.
+   */
+  tablesUrl(stackName: string): string | undefined {
+    const { plans, servicesUrls } = this.settings;
+    const owners = plans.filter((plan) => resourcesOf(plan, 'AWS::DynamoDB::Table').length > 0);
+    return servicesUrls[owners.length === 1 ? owners[0]!.name : stackName];
+  }
+
   arn(service: string, resource: string): string {
     return arn(this.settings, service, resource);
   }

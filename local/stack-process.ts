@@ -1,11 +1,13 @@
 import { asHoldfastError, type ErrorCode } from '../core/errors.ts';
 import { lockDirectory } from './data/lock.ts';
+import { logBatch, type LogBatch } from './log-batch.ts';
 import type { FromStack, ToStack } from './process-messages.ts';
 import { bootStack, type RunningStack } from './stack.ts';
 import { mkdirSync } from 'node:fs';
 
 /** Entry of a stack's own process: does what the parent says, and ends when the parent is gone. */
 let running: RunningStack | undefined;
+let lines: LogBatch | undefined;
 
 /** The process before this one may have been killed a moment ago and still be ending. */
 const lockWaitMs = 5_000;
@@ -22,6 +24,7 @@ process.on('SIGTERM', () => undefined);
 
 // A store that cannot write throws where nobody waits for it. The parent says what happened and ends the others.
 process.on('uncaughtException', (thrown: unknown) => {
+  lines?.flush();
   tell({ kind: 'failed', ...problemOf(thrown) });
   setTimeout(() => process.exit(1), 100);
 });
@@ -53,15 +56,18 @@ async function boot({ boot: order }: Extract<ToStack, { kind: 'boot' }>): Promis
   try {
     mkdirSync(order.dataDir, { recursive: true, mode: 0o700 });
     await lockDirectory(order.dataDir, lockWaitMs);
-    running = await bootStack(order, (record) => tell({ kind: 'log', record }));
+    lines = logBatch((records) => tell({ kind: 'log', records }), order.verbose);
+    running = await bootStack(order, lines.log);
     tell({ kind: 'ready' });
   } catch (thrown) {
+    lines?.flush();
     tell({ kind: 'failed', ...problemOf(thrown) });
   }
 }
 
 async function stop(): Promise<void> {
   await running?.stop();
+  lines?.flush();
   process.exit(0);
 }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { bootLocal, type LocalCloud } from './boot.ts';
-import { jsonLog, prettyLog, type Log } from './log.ts';
+import { jsonLog, prettyLog } from './log.ts';
 import { synthesize } from './synthesize.ts';
 
 export interface UpOptions {
@@ -19,14 +19,11 @@ export interface UpOptions {
 
 /** Synthesizes into the data directory and boots what came out. */
 export async function startLocal(options: UpOptions): Promise<LocalCloud> {
-  const { dataDir, write, logFormat, portBase, scheduleScale } = options;
+  const { dataDir, write, logFormat, portBase, scheduleScale, verbose } = options;
   const cdkOutDir = join(dataDir, 'cdk.out');
-  const print = logFormat === 'json' ? jsonLog(write) : prettyLog(write, process.stdout.isTTY);
-  const log: Log = (record) => {
-    if (record.level !== 'debug' || options.verbose) print(record);
-  };
+  const log = logFormat === 'json' ? jsonLog(write) : prettyLog(write, process.stdout.isTTY);
   const prepare = options.synth ? () => synthesize(cdkOutDir, options.context) : undefined;
   const { cells } = options.context;
   const stackCount = 1 + (Array.isArray(cells) ? cells.length : 0);
-  return bootLocal({ cdkOutDir, dataDir, portBase, stackCount, scheduleScale, log, prepare });
+  return bootLocal({ cdkOutDir, dataDir, portBase, stackCount, scheduleScale, log, verbose, prepare });
 }

@@ -172,11 +172,7 @@ class Rules extends LinkKeys {
 
   /** NO_ROUTE: routes changed too fast for the server; it asks for the hello again, in a moment. */
   private helloRejected(attempt: Attempt, { code, message }: Reject): void {
-    if (code === 'NO_ROUTE') {
-      const helloAt = this.event.now + this.state.times.sayAgainMs * (0.5 + this.event.random);
-      this.state.attempt = { ...attempt, helloAt };
-      return;
-    }
+    if (code === 'NO_ROUTE') return this.greetIn(attempt);
     if (code === 'KEY_REPLACED' && this.triesOtherKey(message)) return;
     this.failAttempt(`hello rejected: ${code}: ${message}`, { hint: this.disown(code, message) });
   }

@@ -1,4 +1,11 @@
-import { recentSeqsMax, type LinkEffect, type LinkEvent, type LinkState, type Live } from './link-state.ts';
+import {
+  recentSeqsMax,
+  type Attempt,
+  type LinkEffect,
+  type LinkEvent,
+  type LinkState,
+  type Live,
+} from './link-state.ts';
 
 /** Least base of the waits, so that a window of zero is no busy loop. */
 const leastWindowMs = 250;
@@ -110,9 +117,16 @@ export class LinkStep {
     if (!pong) this.setLive({ notHandled: 0 });
   }
 
-  /** A busy server: not at once and not all together. A hello is repeated anyway until its welcome comes. */
+  /** Repeats a hello in a moment; it is repeated anyway until its welcome comes. */
+  protected greetIn(attempt: Attempt): void {
+    const waitMs = this.state.times.sayAgainMs * (0.5 + this.event.random);
+    this.state.attempt = { ...attempt, helloAt: Math.min(attempt.helloAt, this.event.now + waitMs) };
+  }
+
+  /** A busy server: what was said is said again, not at once and not all together. */
   protected notHandled(dialId: number): void {
-    const { live, times } = this.state;
+    const { attempt, live, times } = this.state;
+    if (attempt?.dialId === dialId && attempt.greeted) return this.greetIn(attempt);
     if (live?.dialId !== dialId || live.sayAgainAt !== undefined) return;
     const meanMs = Math.min(times.sayAgainMs * 2 ** Math.min(live.notHandled, 20), times.sayAgainCapMs);
     const sayAgainAt = this.event.now + meanMs * (0.5 + this.event.random);

@@ -41,7 +41,7 @@ const readTriesMax = 100;
 
 /**
  * Sends probes to one gateway after the other, `inFlight` at a time, until `isOver`. A round trip goes from the submit
- * to the answer that says SUCCEEDED; it is asked for when the agent hears that its result is stored.
+ * until the agent hears that its result is stored. How each of them ended is asked afterwards, outside of the round.
  */
 export async function sendCommands(
   server: LoadedServer,
@@ -53,6 +53,7 @@ export async function sendCommands(
   }: { gateways: readonly LoadGateway[]; inFlight: number; isOver: (sent: number) => boolean },
 ): Promise<CommandRound> {
   const ended: CommandRound['ended'] = {};
+  const commands: { gatewayId: string; commandId: string }[] = [];
   let sent = 0;
   const round = await measured(server, inFlight, async () => {
     if (isOver(sent)) return false;
@@ -63,10 +64,17 @@ export async function sendCommands(
     const settled = fleet.settled(commandId);
     await server.submit(gatewayId, key, key);
     await settled;
-    const state = await finalState(server, gatewayId, commandId);
-    ended[state] = (ended[state] ?? 0) + 1;
+    commands.push({ gatewayId, commandId });
     return true;
   });
+  await Promise.all(
+    Array.from({ length: inFlight }, async () => {
+      for (let command = commands.pop(); command; command = commands.pop()) {
+        const state = await finalState(server, command.gatewayId, command.commandId);
+        ended[state] = (ended[state] ?? 0) + 1;
+      }
+    }),
+  );
   return { ...round, ended };
 }
 

@@ -1,6 +1,6 @@
 import { asHoldfastError } from '../../core/errors.ts';
 import { jsonLog, type Log, type LogFields } from '../../core/log.ts';
-import { takeUsage } from './usage.ts';
+import { countUsage } from './usage.ts';
 
 /** What Lambda tells a handler about the run; the part that is used. */
 export interface LambdaContext {
@@ -46,23 +46,24 @@ export async function runInvocation<T>(
     requestId: context.awsRequestId,
   });
   const noted: LogFields = {};
-  takeUsage();
-  const finish = (level: 'info' | 'error', fields: LogFields) =>
-    log(level, event, {
-      ...noted,
-      ...fields,
-      durationMs: Math.round(performance.now() - startedAt),
-      coldStart,
-      ...takeUsage(),
-    });
-  try {
-    const result = await work({ log, note: (fields) => Object.assign(noted, fields) });
-    finish('info', {});
-    return result;
-  } catch (thrown) {
-    finish('error', errorFields(thrown));
-    throw thrown;
-  }
+  return countUsage(async (usage) => {
+    const finish = (level: 'info' | 'error', fields: LogFields) =>
+      log(level, event, {
+        ...noted,
+        ...fields,
+        durationMs: Math.round(performance.now() - startedAt),
+        coldStart,
+        ...usage,
+      });
+    try {
+      const result = await work({ log, note: (fields) => Object.assign(noted, fields) });
+      finish('info', {});
+      return result;
+    } catch (thrown) {
+      finish('error', errorFields(thrown));
+      throw thrown;
+    }
+  });
 }
 
 /** An error for a log line. */

@@ -2,9 +2,8 @@ import { HoldfastError } from '../../core/errors.ts';
 import type { KeyRing } from '../iam/keys.ts';
 import type { PlannedResource } from '../template/plan.ts';
 
-/** Services whose SDK clients are pointed at this machine. */
+/** Services, beside DynamoDB, whose SDK clients are pointed at this machine. */
 const endpointVariables = [
-  'DYNAMODB',
   'S3',
   'SQS',
   'SNS',
@@ -23,7 +22,7 @@ const variablesBytesMax = 4096;
 /** What a function finds in process.env: the template's variables and those of the runtime, nothing of this machine's. */
 export function functionEnvironment(
   resource: PlannedResource<'AWS::Lambda::Function'>,
-  place: { region: string; servicesUrl: string; taskRoot: string },
+  place: { region: string; servicesUrl: string; tablesUrl: string; taskRoot: string },
   keys: KeyRing,
 ): Record<string, string> {
   const { name, properties, stackName, logicalId } = resource;
@@ -47,6 +46,7 @@ export function functionEnvironment(
     ...Object.fromEntries(
       endpointVariables.map((service) => [`AWS_ENDPOINT_URL_${service}`, place.servicesUrl]),
     ),
+    AWS_ENDPOINT_URL_DYNAMODB: place.tablesUrl,
     AWS_REGION: place.region,
     AWS_DEFAULT_REGION: place.region,
     AWS_ACCESS_KEY_ID: session.accessKeyId,

@@ -79,7 +79,12 @@ export class Functions {
       },
       environment: functionEnvironment(
         resource,
-        { region: region.settings.region, servicesUrl, taskRoot },
+        {
+          region: region.settings.region,
+          servicesUrl,
+          tablesUrl: region.tablesUrl(plan.name) ?? servicesUrl,
+          taskRoot,
+        },
         keys,
       ),
       timeoutMs: properties.Timeout * 1000,

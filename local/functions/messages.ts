@@ -8,8 +8,10 @@ export interface WorkerSetup {
   readonly logGroupName: string;
 }
 
-/** Runtime → worker. One at a time. */
+/** Runtime → worker. */
 export interface Invocation {
+  /** Of this worker's events, which it may work on at the same time. */
+  readonly jobId: number;
   readonly requestId: string;
   /** JSON text. */
   readonly event: string;
@@ -19,8 +21,8 @@ export interface Invocation {
 /** Worker → runtime. */
 export type WorkerReply =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'result'; readonly requestId: string; readonly payload: string }
-  | { readonly kind: 'error'; readonly requestId: string; readonly error: FunctionFailure };
+  | { readonly kind: 'result'; readonly jobId: number; readonly payload: string }
+  | { readonly kind: 'error'; readonly jobId: number; readonly error: FunctionFailure };
 
 /** As Lambda reports an error that a handler threw. */
 export interface FunctionFailure {

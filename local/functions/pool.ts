@@ -21,21 +21,26 @@ interface Job {
   readonly requestId: string;
   readonly event: string;
   readonly resolve: (outcome: Outcome) => void;
+  timer?: NodeJS.Timeout;
 }
 
 interface Slot {
   readonly worker: Worker;
+  readonly jobs: Map<number, Job>;
   ready: boolean;
-  job?: Job;
-  timer?: NodeJS.Timeout;
+  /** Takes no more events: one ran into its time-out, and whatever it does still goes on here. */
+  retired: boolean;
+  idleTimer?: NodeJS.Timeout;
 }
 
 /** What all functions of an AWS account share unless it was raised. */
 const accountConcurrency = 1000;
 /**
- * More threads than this gain nothing: what functions wait for is mostly work of this machine, too. Each has to load its
- * function first, and keeps some 30 MB. Further events wait for a free one.
+ * Events that one thread works on at the same time. A function mostly waits, and a thread that does much is a fast one:
+ * its code is compiled and its connections are open. Each has to load its function first, and keeps some 30 MB.
  */
+const eventsPerThread = 64;
+/** More of them than this gain nothing: what functions wait for is mostly work of this machine, too. */
 const threadsMax = Math.max(4, 2 * availableParallelism());
 /** Lambda gives initialization 10 s before it counts against the function's own time. */
 const initTimeoutMs = 10_000;
@@ -48,6 +53,7 @@ export class FunctionPool {
   readonly #slots = new Set<Slot>();
   readonly #waiting: Job[] = [];
   #running = 0;
+  #jobs = 0;
   #closed = false;
 
   constructor(options: PoolOptions) {
@@ -80,22 +86,30 @@ export class FunctionPool {
 
   #dispatch(): void {
     while (this.#waiting.length > 0) {
-      const free = [...this.#slots].find((slot) => !slot.job);
-      const slot = free ?? (this.#slots.size < threadsMax ? this.#start() : undefined);
+      const slot = this.#slotForNext();
       const job = slot && this.#waiting.shift();
       if (!slot || !job) return;
-      slot.job = job;
-      clearTimeout(slot.timer);
-      if (slot.ready) this.#send(slot, job);
-      else slot.timer = setTimeout(() => void this.#end(slot, timedOut(job, initTimeoutMs)), initTimeoutMs);
+      clearTimeout(slot.idleTimer);
+      const jobId = ++this.#jobs;
+      slot.jobs.set(jobId, job);
+      if (slot.ready) this.#send(slot, jobId, job);
+      else job.timer = setTimeout(() => void this.#end(slot, timedOut(job, initTimeoutMs)), initTimeoutMs);
     }
   }
 
-  #send(slot: Slot, { requestId, event }: Job): void {
+  /** The first thread with room, so that the first of them is always warm; a new one where all are full. */
+  #slotForNext(): Slot | undefined {
+    for (const slot of this.#slots) if (!slot.retired && slot.jobs.size < eventsPerThread) return slot;
+    return this.#slots.size < threadsMax ? this.#start() : undefined;
+  }
+
+  #send(slot: Slot, jobId: number, job: Job): void {
     const { timeoutMs } = this.#options;
-    clearTimeout(slot.timer);
-    slot.timer = setTimeout(() => void this.#end(slot, slot.job && timedOut(slot.job, timeoutMs)), timeoutMs);
-    slot.worker.postMessage({ requestId, event, deadlineMs: Date.now() + timeoutMs } satisfies Invocation);
+    const { requestId, event } = job;
+    clearTimeout(job.timer);
+    job.timer = setTimeout(() => this.#timeOut(slot, jobId, job), timeoutMs);
+    const deadlineMs = Date.now() + timeoutMs;
+    slot.worker.postMessage({ jobId, requestId, event, deadlineMs } satisfies Invocation);
   }
 
   #start(): Slot {
@@ -107,7 +121,7 @@ export class FunctionPool {
       stdout: true,
       stderr: true,
     });
-    const slot: Slot = { worker, ready: false };
+    const slot: Slot = { worker, jobs: new Map(), ready: false, retired: false };
     this.#slots.add(slot);
     for (const stream of [worker.stdout, worker.stderr]) this.#readLines(stream, slot);
     worker.on('message', (message: WorkerReply) => this.#receive(slot, message));
@@ -122,44 +136,68 @@ export class FunctionPool {
     return slot;
   }
 
-  #readLines(stream: Readable, slot: Slot): void {
-    createInterface({ input: stream }).on('line', (line) =>
-      this.#options.onOutput(line, slot.job?.requestId),
-    );
+  /** A line is an event's where there is only one; ours name their event themselves. */
+  #readLines(stream: Readable, { jobs }: Slot): void {
+    createInterface({ input: stream }).on('line', (line) => {
+      const [only] = jobs.values();
+      this.#options.onOutput(line, jobs.size === 1 ? only?.requestId : undefined);
+    });
   }
 
   #receive(slot: Slot, message: WorkerReply): void {
     if (message.kind === 'ready') {
       slot.ready = true;
-      if (slot.job) this.#send(slot, slot.job);
+      for (const [jobId, job] of slot.jobs) this.#send(slot, jobId, job);
       return;
     }
-    const { job } = slot;
-    if (!job || job.requestId !== message.requestId) return;
-    clearTimeout(slot.timer);
-    slot.job = undefined;
-    slot.timer = setTimeout(() => void this.#end(slot), idleMs).unref();
-    job.resolve(
+    const job = slot.jobs.get(message.jobId);
+    if (!job) return;
+    this.#settle(
+      slot,
+      message.jobId,
       message.kind === 'result'
         ? { ok: true, payload: message.payload }
         : { ok: false, error: message.error },
     );
+    if (slot.retired) return this.#endRetired(slot);
+    if (slot.jobs.size === 0) slot.idleTimer = setTimeout(() => void this.#end(slot), idleMs).unref();
     this.#dispatch();
   }
 
-  /** Ends an environment; the event that it was working on, if any, fails with `error`. */
+  #settle({ jobs }: Slot, jobId: number, outcome: Outcome): void {
+    const job = jobs.get(jobId);
+    jobs.delete(jobId);
+    clearTimeout(job?.timer);
+    job?.resolve(outcome);
+  }
+
+  /** What it still does cannot be stopped alone: the thread ends once its other events have. */
+  #timeOut(slot: Slot, jobId: number, job: Job): void {
+    slot.retired = true;
+    this.#settle(slot, jobId, { ok: false, error: timedOut(job, this.#options.timeoutMs) });
+    this.#endRetired(slot);
+  }
+
+  #endRetired(slot: Slot): void {
+    if (slot.jobs.size === 0) void this.#end(slot);
+    else this.#dispatch();
+  }
+
+  /** Ends an environment; the events that it was working on, if any, fail with `error`. */
   async #end(slot: Slot, error?: FunctionFailure): Promise<void> {
     if (!this.#slots.delete(slot)) return;
-    clearTimeout(slot.timer);
-    const { job } = slot;
-    slot.job = undefined;
+    clearTimeout(slot.idleTimer);
+    const jobs = [...slot.jobs.values()];
+    slot.jobs.clear();
+    for (const { timer } of jobs) clearTimeout(timer);
     await slot.worker.terminate();
-    job?.resolve({ ok: false, error: error ?? { errorType: 'Runtime.ExitError', errorMessage: 'ended' } });
+    for (const { resolve } of jobs)
+      resolve({ ok: false, error: error ?? { errorType: 'Runtime.ExitError', errorMessage: 'ended' } });
     if (!this.#closed) this.#dispatch();
   }
 }
 
-function timedOut({ requestId }: Job, timeoutMs: number): FunctionFailure {
+function timedOut({ requestId }: Pick<Job, 'requestId'>, timeoutMs: number): FunctionFailure {
   return {
     errorType: 'Sandbox.Timedout',
     errorMessage: `RequestId: ${requestId} Error: Task timed out after ${(timeoutMs / 1000).toFixed(2)} seconds`,

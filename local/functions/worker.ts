@@ -2,7 +2,7 @@ import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FunctionFailure, Invocation, WorkerReply, WorkerSetup } from './messages.ts';
 
-/** One execution environment of one function: loads its bundle once, then answers one event after the other. */
+/** One execution environment of one function: loads its bundle once, then answers one event after the other, or several at the same time. */
 type Handler = (event: unknown, context: object) => unknown;
 
 const setup = workerData as WorkerSetup;
@@ -22,12 +22,12 @@ async function loadHandler(): Promise<Handler> {
   return found as Handler;
 }
 
-async function answer({ requestId, event, deadlineMs }: Invocation): Promise<void> {
+async function answer({ jobId, requestId, event, deadlineMs }: Invocation): Promise<void> {
   try {
     const result = await handler(JSON.parse(event), contextOf(requestId, deadlineMs));
-    reply({ kind: 'result', requestId, payload: JSON.stringify(result) ?? 'null' });
+    reply({ kind: 'result', jobId, payload: JSON.stringify(result) ?? 'null' });
   } catch (thrown) {
-    reply({ kind: 'error', requestId, error: failureOf(thrown) });
+    reply({ kind: 'error', jobId, error: failureOf(thrown) });
   }
 }
 

@@ -277,6 +277,16 @@ describe('a server that is too busy for a frame', () => {
     expect(bench.state.live?.notHandled).toBe(0);
   });
 
+  it('is said hello to again soon, if that was what it had no time for', () => {
+    const bench = new Bench();
+    bench.give({ type: 'start' });
+    bench.give({ ...busy }); // Before it was greeted there is nothing to say again.
+    bench.give({ type: 'opened', dialId: 1 });
+    bench.give({ ...busy });
+    expect(bench.wake()).toEqual([{ do: 'hello', dialId: 1 }]);
+    expect(bench.now).toBe(1_000);
+  });
+
   it('spreads what comes again, and says nothing on another connection', () => {
     const { bench } = connected();
     bench.random = 0.999;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import type { SubscriptionItem, TokenItem } from '../../../core/model.ts';
 import { subscriptionsTable, tokensTable } from '../../../lambda/aws/tables.ts';
-import { takeUsage } from '../../../lambda/aws/usage.ts';
+import { countUsage } from '../../../lambda/aws/usage.ts';
 import { startDynamo, type TestDynamo } from '../../support/dynamo.ts';
 
 let dynamo: TestDynamo;
@@ -125,12 +125,16 @@ describe('what is read in pages', () => {
 
   it('stops asking when its consumer stops', async () => {
     for (const id of ids) await subscriptions.put(subscription(id));
-    takeUsage();
     const query = { key: '#tenantId = :t', values: { ':t': 'acme' }, pageSize: 1 };
-    for await (const _first of subscriptions.query(query)) break;
-    const { readUnits } = takeUsage();
-    await all(subscriptions.query(query));
-    expect(takeUsage().readUnits).toBeGreaterThan(2 * readUnits);
+    const ofFirst = await countUsage(async (usage) => {
+      for await (const _first of subscriptions.query(query)) break;
+      return usage.readUnits;
+    });
+    const ofAll = await countUsage(async (usage) => {
+      await all(subscriptions.query(query));
+      return usage.readUnits;
+    });
+    expect(ofAll).toBeGreaterThan(2 * ofFirst);
   });
 
   it('finds more keys than one request may ask for, and only those that exist', async () => {
@@ -142,11 +146,19 @@ describe('what is read in pages', () => {
 });
 
 it('counts what the answers say that they cost', async () => {
-  takeUsage();
-  await tokens.put(token('a'));
-  await tokens.get({ tokenHash: 'a' });
-  const { readUnits, writeUnits } = takeUsage();
+  const one = countUsage(async (usage) => {
+    await tokens.put(token('a'));
+    await tokens.get({ tokenHash: 'a' });
+    return { ...usage };
+  });
+  const other = countUsage(async (usage) => {
+    await tokens.get({ tokenHash: 'a' });
+    await tokens.get({ tokenHash: 'a' });
+    return { ...usage };
+  });
+  // Both at the same time, and neither counts what the other asked for.
+  const { readUnits, writeUnits } = await one;
   expect(readUnits).toBe(1);
   expect(writeUnits).toBeGreaterThanOrEqual(1);
-  expect(takeUsage()).toEqual({ readUnits: 0, writeUnits: 0 });
+  expect(await other).toEqual({ readUnits: 2, writeUnits: 0 });
 });

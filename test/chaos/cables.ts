@@ -20,6 +20,8 @@ export interface CablesReport extends PullCounts {
   commands: number;
   states: Record<string, number>;
   kinds: Record<string, number>;
+  /** Those that somebody asked to be canceled. */
+  cancels: number;
   /** Connections that the agents opened. */
   dials: number;
   /** From the last pull until every command was final. */
@@ -125,6 +127,7 @@ async function run(options: CablesOptions, api: ApiClient, hosts: AgentHost[]): 
     commands: sent.length,
     states: countBy(sent.map(({ state }) => state ?? 'LOST')),
     kinds: countBy(sent.map(({ kind }) => kind)),
+    cancels: sent.filter(({ isCanceled }) => isCanceled).length,
     ...counts,
     dials: hosts.flatMap(({ cables }) => cables).reduce((sum, { dials }) => sum + dials, 0),
     quietMs,

@@ -27,6 +27,25 @@ describe('the end of a command is right', () => {
   );
 });
 
+describe('a command that somebody canceled', () => {
+  const canceled: Sent = { ...probe, isCanceled: true };
+
+  it('may end so before it reached its gateway, or there', () => {
+    const end: Sent = { ...canceled, state: 'CANCELED' };
+    expect(judged([end], {})).toEqual([]);
+    expect(judged([end], { p: { starts: 1, status: 'CANCELED' } })).toEqual([]);
+  });
+
+  it('may have been done by then', () => {
+    expect(judged([canceled], { p: done })).toEqual([]);
+  });
+
+  it('must not be called canceled where it was done, or where nobody asked', () => {
+    expect(judged([{ ...canceled, state: 'CANCELED' }], { p: done })).toHaveLength(1);
+    expect(judged([{ ...probe, state: 'CANCELED' }], { p: { ...done, status: 'CANCELED' } })).toHaveLength(1);
+  });
+});
+
 describe('the end of a command is wrong', () => {
   it.each<[string, Sent, Record<string, Remembered>, RegExp]>([
     ['it is lost', { ...probe, state: undefined }, { p: done }, /is lost/],

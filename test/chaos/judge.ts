@@ -9,6 +9,8 @@ export interface Sent {
   kind: CommandKind;
   /** Undefined: the cloud knows no such command. */
   state: CommandState | undefined;
+  /** Somebody asked for its end, so that it may have come to it before it ran. */
+  isCanceled?: boolean;
   /** How its outcome is worded, where it is an error. */
   error?: string | undefined;
 }
@@ -42,12 +44,13 @@ function problemsOf(command: Sent, journals: Journals, restarts: Remembered[]): 
   const starts = entry?.starts ?? 0;
   for (const [other, journal] of journals)
     if (other !== gatewayId && journal.has(commandId)) problems.push(`also reached ${other}`);
-  if (entry?.status !== state)
+  const wasCanceled = state === 'CANCELED' && command.isCanceled === true;
+  if (wasCanceled ? entry !== undefined && entry.status !== 'CANCELED' : entry?.status !== state)
     problems.push(`is ${state}, but ${entry?.status ?? 'has no end'} in the journal`);
   if (state === 'SUCCEEDED' && starts === 0) problems.push('succeeded without a start');
   if (!commandSpecs[kind].idempotent && starts > 1) problems.push(`was started ${starts} times`);
   const wasStopped = kind === 'snapshot.create' && restarts.some((restart) => overlaps(entry, restart));
-  if (state !== 'SUCCEEDED' && !(wasStopped && endsOfStopped.has(state)))
+  if (state !== 'SUCCEEDED' && !wasCanceled && !(wasStopped && endsOfStopped.has(state)))
     problems.push(`ended ${state}: ${command.error ?? 'without a word'}`);
   return problems;
 }

@@ -7,7 +7,7 @@ import { pullCables } from './cables.ts';
 const program = new Command('chaos:cables')
   .description(
     'cuts (RST, FIN), silences, slows and refuses the connections of two real agents, at random and by seed, while\n' +
-      'commands are sent to them without a pause through both cells; then holds every command’s end to the journals',
+      'commands are sent to them, and some canceled, without a pause through both cells; then holds every command’s end to the journals',
   )
   .option('--minutes <count>', 'how long', '10')
   .option('--seed <seed>', 'which pulls', '1')

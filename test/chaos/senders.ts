@@ -15,6 +15,8 @@ const shares: readonly [CommandKind, number][] = [
   ['service.restart', 2],
 ];
 export const volumeId = 'v1';
+/** What becomes of others is judged by when it ran. */
+const mustRun: ReadonlySet<CommandKind> = new Set(['service.restart']);
 const ofVolume: ReadonlySet<CommandKind> = new Set(['volume.check', 'snapshot.create']);
 /** Not longer: a gateway that is away must not keep others from being sent to. */
 const patienceMs = 2_000;
@@ -58,7 +60,9 @@ async function submit(deps: SenderDeps, idempotencyKey: string): Promise<string>
       }),
     );
   const { command } = await call(viaCell);
-  sent.push({ gatewayId, commandId: command.commandId, kind, state: undefined });
+  const one: Sent = { gatewayId, commandId: command.commandId, kind, state: undefined };
+  sent.push(one);
+  if (!mustRun.has(kind) && random.chance(0.1)) await cancel(deps, one);
   // Who does not know whether a request arrived sends it again, and not necessarily through the same door.
   if (random.chance(0.05)) {
     const again = await call(random.pick([undefined, 'cell-1', 'cell-2']));
@@ -68,6 +72,20 @@ async function submit(deps: SenderDeps, idempotencyKey: string): Promise<string>
       );
   }
   return command.commandId;
+}
+
+/** At once, or while it runs, or when it is done already. */
+async function cancel({ api, random, problems }: SenderDeps, command: Sent): Promise<void> {
+  const { gatewayId, commandId } = command;
+  await pause(random.pick([0, 0, 50, 500]));
+  command.isCanceled = true;
+  try {
+    await patiently(() => api.call('cancelCommand', { params: { gatewayId, commandId } }));
+  } catch (thrown) {
+    // It is final, and not canceled.
+    if (!(thrown instanceof HoldfastError && thrown.code === 'CONFLICT'))
+      problems.push(`a cancel failed: ${String(thrown)}`);
+  }
 }
 
 function pickKind(random: Random): CommandKind {

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { commandKinds } from './command-kinds.ts';
 import { isDeeperThan } from './json-depth.ts';
 import { limits } from './limits.ts';
 import { heartbeatSchema, inventorySchema } from './status.ts';
@@ -104,7 +103,8 @@ export const downstreamBodies = {
   probe: z.object({ probeId: id }),
   'status.ack': z.object({ bootId: id, seq: z.number().int().nonnegative(), receivedAt: unixMs }),
   cmd: commandRef.extend({
-    kind: z.enum(commandKinds),
+    /** Judged by the agent, so that one which is too old for a kind can say so. */
+    kind: z.string().min(1).max(64),
     /** Validated against the kind's schema by the agent once more. */
     params: z.record(z.string(), z.json()),
     /** True where the agent must wait for `cmd.go` after its `cmd.ack` (kinds that are not idempotent). */

@@ -69,13 +69,18 @@ export class Region {
   }
 
   /**
-   * Where the functions of a stack reach DynamoDB: where the tables are, if they are all in one stack; else their own
-   * stack, which passes requests on.
+   * Where a function reaches DynamoDB: at the stack that has most of the tables that its variables name, at its own where
+   * none has more. That stack passes on what is for another one's tables.
    */
-  tablesUrl(stackName: string): string | undefined {
-    const { plans, servicesUrls } = this.settings;
-    const owners = plans.filter((plan) => resourcesOf(plan, 'AWS::DynamoDB::Table').length > 0);
-    return servicesUrls[owners.length === 1 ? owners[0]!.name : stackName];
+  tablesUrl(stackName: string, variables: Readonly<Record<string, string>>): string {
+    const counts = new Map<string, number>();
+    let most = stackName;
+    for (const value of Object.values(variables)) {
+      const owner = this.ownerOf('AWS::DynamoDB::Table', value);
+      if (owner !== undefined) counts.set(owner, (counts.get(owner) ?? 0) + 1);
+    }
+    for (const [owner, count] of counts) if (count > (counts.get(most) ?? 0)) most = owner;
+    return this.settings.servicesUrls[most] ?? '';
   }
 
   arn(service: string, resource: string): string {

@@ -1,3 +1,4 @@
+import type { CommandOutcome } from '../../core/messages.ts';
 import type { UpstreamBody } from '../connection/link-ports.ts';
 import type { CommandEntry } from './command-book.ts';
 import type { RunningCommand } from './running-command.ts';
@@ -51,6 +52,13 @@ export class CommandReports {
     if (!outcome) return;
     const times = { startedAt: startedAt ?? takenAt, endedAt: endedAt ?? takenAt };
     this.send('cmd.result', { commandId, attempt: this.attemptOf(entry), outcome, ...times });
+  }
+
+  /** Of a command that is not taken: nothing of it is kept, and if this gets lost it is sent again. */
+  refuse(command: { commandId: string; attempt: number }, outcome: CommandOutcome): void {
+    const { commandId, attempt } = command;
+    const at = this.now();
+    this.send('cmd.result', { commandId, attempt, outcome, startedAt: at, endedAt: at });
   }
 
   private attemptOf(entry: CommandEntry): number {

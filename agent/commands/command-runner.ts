@@ -1,4 +1,9 @@
-import { commandSpecs, type CommandKind, type CommandParams } from '../../core/command-kinds.ts';
+import {
+  commandSpecs,
+  isCommandKind,
+  type CommandKind,
+  type CommandParams,
+} from '../../core/command-kinds.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { CommandOutcome, Downstream } from '../../core/messages.ts';
@@ -124,18 +129,19 @@ export class CommandRunner {
       else this.reports.ack(known);
       return;
     }
+    if (!isCommandKind(kind)) return this.reports.refuse(body, ended('REJECTED', unknownKind(kind)));
     const now = serverTime();
     if (now >= body.expiresAt) return log('warn', 'command.expired', { commandId, kind });
-    await journal.append({ r: 'taken', at: now, ...body });
+    await journal.append({ r: 'taken', at: now, ...body, kind });
     log('info', 'command.taken', { commandId, kind, attempt });
-    const refusal = this.refusalOf(body);
+    const refusal = this.refusalOf(kind, body.params);
     if (refusal) return this.finish(commandId, ended('REJECTED', refusal));
     const entry = journal.entries.get(commandId)!;
     this.reports.ack(entry);
     this.advance(this.lanes.add(entry));
   }
 
-  private refusalOf({ kind, params }: { kind: CommandKind; params: unknown }): HoldfastError | undefined {
+  private refusalOf(kind: CommandKind, params: unknown): HoldfastError | undefined {
     const parsed = commandSpecs[kind].params.safeParse(params);
     if (!parsed.success) {
       const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
@@ -281,6 +287,10 @@ export class CommandRunner {
   }
 }
 
+const unknownKind = (kind: string): HoldfastError =>
+  new HoldfastError('UNSUPPORTED', `this gateway’s agent knows no ${kind}`, {
+    hint: 'update the agent, then send it again',
+  });
 const diedTooOften = ({ starts }: CommandEntry): HoldfastError =>
   new HoldfastError('INTERNAL', `the agent died ${starts} times while it ran`, {
     hint: 'see the agent’s log',

@@ -82,7 +82,7 @@ export class Functions {
         {
           region: region.settings.region,
           servicesUrl,
-          tablesUrl: region.tablesUrl(plan.name) ?? servicesUrl,
+          tablesUrl: region.tablesUrl(plan.name, properties.Environment?.Variables ?? {}),
           taskRoot,
         },
         keys,

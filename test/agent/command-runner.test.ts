@@ -210,6 +210,23 @@ describe('a command', () => {
     expect(bench.runs).toEqual([]);
   });
 
+  it('is rejected when its kind is newer than the agent, each time it comes, and leaves nothing behind', async () => {
+    const bench = await new Bench().start();
+    for (const attempt of [1, 2]) {
+      await bench.cmd('new', 'probe', { kind: 'volume.fold', attempt, needsGo: true });
+      expect(bench.result('new')).toMatchObject({
+        attempt,
+        outcome: {
+          status: 'REJECTED',
+          error: { code: 'UNSUPPORTED', message: expect.stringContaining('volume.fold') },
+        },
+      });
+    }
+    await bench.give('result.ack', { commandId: 'new', attempt: 2 });
+    expect(bench.types('new')).toEqual(['cmd.result', 'cmd.result']);
+    expect([...bench.journal.entries.keys()]).toEqual([]);
+  });
+
   it('is canceled while it waits, and while it runs', async () => {
     const bench = await new Bench().start();
     await bench.cmd('waits', 'snapshot.create');

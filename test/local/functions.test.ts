@@ -118,4 +118,15 @@ describe('functions on one machine', () => {
   it('are called by the clock', async () => {
     await cloud.logged(({ event, text }) => event === 'probe.printed' && text === 'tick');
   });
+
+  it('ask for tables where most of theirs are, and for everything else in their own stack', async () => {
+    const far = await cloud.environmentOf('far');
+    expect(far['TABLE']).toBe(cloud.urls['alpha']?.['TableName']);
+    expect(far['AWS_ENDPOINT_URL_DYNAMODB']).toBe(cloud.endpoints['alpha']);
+    expect(far['AWS_ENDPOINT_URL_S3']).toBe(cloud.endpoints['beta']);
+    const near = await cloud.environmentOf('probe');
+    expect(near['AWS_ENDPOINT_URL_DYNAMODB']).toBe(cloud.endpoints['alpha']);
+    const withoutTables = await cloud.environmentOf('brief');
+    expect(withoutTables['AWS_ENDPOINT_URL_DYNAMODB']).toBe(cloud.endpoints['alpha']);
+  });
 });

@@ -120,6 +120,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
       down: () => uplink.down(),
       message: route,
       sayAgain: () => runner.sayAgain(),
+      takenOver: () => runner.hold(),
       keyWelcomed: () => rotation.welcomed(),
     },
     {
@@ -244,9 +245,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
 
   // Credentials come over the connection, and restores that go on want them: it is dialed before the volumes open.
   for (const part of [link, uplink]) open.defer(() => part.stop());
-  open.defer(() => volumes.close());
-  open.defer(() => broker.close());
-  open.defer(() => rotation.close());
+  for (const part of [volumes, broker, rotation]) open.defer(() => part.close());
   open.defer(() => runner.stop());
   link.start();
   await volumes.start();

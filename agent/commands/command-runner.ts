@@ -12,6 +12,7 @@ import type { Journal } from './command-journal.ts';
 import { EndsWithProcess, type Executor, type Executors } from './executor.ts';
 import { CommandReports, type SendReport } from './command-reports.ts';
 import { Lanes, laneOf } from './lanes.ts';
+import { refusalOf, unknownKind } from './refusals.ts';
 import { ended, succeeded } from './outcomes.ts';
 import { RunningCommand, type StopCause } from './running-command.ts';
 
@@ -31,7 +32,6 @@ export interface RunnerDeps {
 export const resendMs = 30_000;
 /** An idempotent command that the agent died in so often is not tried once more. */
 const startsMax = 3;
-const openMax = 100;
 const stopGraceMs = 10_000;
 
 /**
@@ -85,6 +85,14 @@ export class CommandRunner {
     this.resend();
   }
 
+  /**
+   * Another host took over: what waits for its turn here may have been allowed to it since. It is acked again on the next
+   * connection of this host, and starts if it is allowed anew.
+   */
+  hold(): void {
+    this.allowed.clear();
+  }
+
   /** Ids of what runs now. */
   get runningIds(): string[] {
     return [...this.running.keys()];
@@ -134,24 +142,11 @@ export class CommandRunner {
     if (now >= body.expiresAt) return log('warn', 'command.expired', { commandId, kind });
     await journal.append({ r: 'taken', at: now, ...body, kind });
     log('info', 'command.taken', { commandId, kind, attempt });
-    const refusal = this.refusalOf(kind, body.params);
+    const refusal = refusalOf(kind, body.params, this.lanes.count);
     if (refusal) return this.finish(commandId, ended('REJECTED', refusal));
     const entry = journal.entries.get(commandId)!;
     this.reports.ack(entry);
     this.advance(this.lanes.add(entry));
-  }
-
-  private refusalOf(kind: CommandKind, params: unknown): HoldfastError | undefined {
-    const parsed = commandSpecs[kind].params.safeParse(params);
-    if (!parsed.success) {
-      const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
-      return new HoldfastError('INVALID_INPUT', `${kind}: ${issues.join('; ')}`, { cause: parsed.error });
-    }
-    if (this.lanes.count >= openMax)
-      return new HoldfastError('BUSY', `${openMax} commands wait on this gateway already`, {
-        hint: 'send it again later',
-      });
-    return undefined;
   }
 
   private go(commandId: string): void {
@@ -287,10 +282,6 @@ export class CommandRunner {
   }
 }
 
-const unknownKind = (kind: string): HoldfastError =>
-  new HoldfastError('UNSUPPORTED', `this gateway’s agent knows no ${kind}`, {
-    hint: 'update the agent, then send it again',
-  });
 const diedTooOften = ({ starts }: CommandEntry): HoldfastError =>
   new HoldfastError('INTERNAL', `the agent died ${starts} times while it ran`, {
     hint: 'see the agent’s log',

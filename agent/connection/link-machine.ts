@@ -267,7 +267,7 @@ class Rules extends LinkKeys {
     if (state.attempt) this.close(state.attempt.dialId, 'superseded', 0);
     if (state.live) {
       this.close(state.live.dialId, 'superseded', 0);
-      this.effects.push({ do: 'down', reason: takenOver });
+      this.effects.push({ do: 'down', reason: takenOver, takenOver: true });
     }
     state.trouble = takenOver;
     state.attempt = undefined;

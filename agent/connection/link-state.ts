@@ -163,7 +163,8 @@ export type LinkEffect =
   | { do: 'deliver'; message: Downstream }
   /** Whatever has no answer yet is to be said again. */
   | { do: 'say-again' }
-  | { do: 'down'; reason: string }
+  /** `takenOver`: somebody else has this gateway's key, and is newer. */
+  | { do: 'down'; reason: string; takenOver?: boolean }
   | { do: 'log'; level: LogLevel; event: string; fields: LogFields };
 
 export type Welcome = Extract<Downstream, { t: 'welcome' }>['body'];

@@ -199,6 +199,7 @@ export class Link {
       case 'down':
         this.losses++;
         this.deps.log('warn', 'link.down', { reason: effect.reason });
+        if (effect.takenOver) this.handlers.takenOver?.();
         return this.handlers.down(effect.reason);
       case 'deliver':
         return this.handlers.message(effect.message);

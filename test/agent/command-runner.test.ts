@@ -249,6 +249,23 @@ describe('a command', () => {
     expect(await bench.until(() => bench.result('a'))).toMatchObject({ outcome: { status: 'TIMED_OUT' } });
   });
 
+  it('that waits for its turn is not begun once another host took over, but when it is allowed anew', async () => {
+    const bench = await new Bench().start();
+    for (const commandId of ['first', 'second']) {
+      await bench.cmd(commandId, 'snapshot.create');
+      await bench.go(commandId);
+    }
+    await bench.until(() => bench.runs.length === 1);
+    bench.runner.hold();
+    bench.runs[0]!.succeed({});
+    await bench.until(() => bench.result('first'));
+    bench.runner.sayAgain();
+    expect(bench.types('second')).toEqual(['cmd.ack', 'cmd.ack']);
+    expect(bench.runs).toHaveLength(1);
+    await bench.go('second');
+    await bench.until(() => bench.runs.length === 2);
+  });
+
   it('keeps its lane, but not its sender, waiting when it does not end in time', async () => {
     const bench = await new Bench().start();
     bench.deaf = true;

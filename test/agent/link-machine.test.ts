@@ -378,7 +378,7 @@ describe('being superseded by a stranger with the same key', () => {
     for (let i = 0; i < 5; i++) {
       const live = bench.state.live!;
       bench.frame('superseded', { byEpoch: live.epoch + 7 }, live.dialId, live.epoch);
-      expect(bench.has('down')).toBe(true);
+      expect(bench.only('down').takenOver).toBe(true);
       const from = bench.now;
       bench.wake();
       waits.push((bench.now - from) / minute);

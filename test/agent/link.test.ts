@@ -30,6 +30,7 @@ function newLink(
     messages: [] as Downstream[],
     downs: [] as string[],
     sayAgains: 0,
+    takeOvers: 0,
     ups: [] as { epoch: number; cellId: string }[],
     remembered: [] as LinkMemory[],
     logs: [] as { event: string; fields: LogFields | undefined }[],
@@ -63,6 +64,7 @@ function newLink(
       up: (connection) => seen.ups.push(connection),
       down: (reason) => seen.downs.push(reason),
       sayAgain: () => seen.sayAgains++,
+      takenOver: () => seen.takeOvers++,
       message: (message) => seen.messages.push(message),
     },
     deps,
@@ -187,6 +189,7 @@ it('closes and stays away when another agent takes over with its key', async () 
   await c1().newest.closed;
   expect(seen.downs).toHaveLength(1);
   expect(link.view().connected).toBe(false);
+  expect(seen.takeOvers).toBe(1);
   expect(seen.logs.some((line) => line.event === 'link.taken-over')).toBe(true);
 });
 

@@ -121,7 +121,13 @@ export class AgentHost implements Host {
     life.link = new Link(
       this.#memory,
       this.#world.cellIds.map((cellId) => ({ cellId, webSocketUrl: cellId })),
-      { up, down: () => undefined, message, sayAgain: () => isReady && life.runner.sayAgain() },
+      {
+        up,
+        down: () => undefined,
+        message,
+        sayAgain: () => isReady && life.runner.sayAgain(),
+        takenOver: () => life.runner.hold(),
+      },
       {
         dial: this.#dialer(life),
         now: () => scheduler.nowMs,

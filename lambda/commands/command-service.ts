@@ -85,7 +85,12 @@ async function record(
 /** The command is committed before the route is read, so that a hello in between finds it. */
 async function send(deps: CommandServiceDeps, item: CommandItem): Promise<CommandItem> {
   const { gatewayId, commandId } = item;
-  const outcome = await deliverOpen(deps, gatewayId);
+  let claimed: CommandItem | undefined;
+  const outcome = await deliverOpen(deps, gatewayId, (each) => {
+    if (each.commandId === commandId) claimed = each;
+  });
+  // What the agent says of it meanwhile is not worth another read.
+  if (outcome === 'sent' && claimed) return claimed;
   if (outcome === 'offline' && item.whenOffline === 'refuse') {
     const refused = await applyEvent(deps.commands, item, {
       type: 'tick',

@@ -91,7 +91,7 @@ function ofConnection({ itemBytes }: CostParameters): Partial<Usage> {
 /** A command: `cmd`, `cmd.ack`, `cmd.result`, `result.ack`, and with a start grant `cmd.go`; the API, Deliver and two reports. */
 function ofCommand({ itemBytes, needsGoShare: go }: CostParameters): Partial<Usage> {
   const deliverMs = runMs({ r: 1, p: 1 });
-  const submitMs = runMs({ r: 3, w: 4, q: 1 }) + serviceTimes.invokeMs + deliverMs;
+  const submitMs = runMs({ r: 2, w: 4, q: 1 }) + serviceTimes.invokeMs + deliverMs;
   const ackMs = runMs({ r: 2, w: 1 + go, q: 1, p: go });
   const resultMs = runMs({ r: 2, w: 3 + go, q: 1, p: 1 });
   // Created, claimed, acked, final: each in the table and in two indexes of whole items; settled: in one of these. In the
@@ -102,7 +102,7 @@ function ofCommand({ itemBytes, needsGoShare: go }: CostParameters): Partial<Usa
   return {
     messages: 4 + go,
     ...lambda(submitMs, deliverMs, ackMs, resultMs),
-    readUnits: 11,
+    readUnits: 10,
     writeUnits: (1 + 2 * go) * writeUnitsOf(itemBytes.gateway) + commandWrites + auditWrites,
     ...logged(lines.command, 2),
   };

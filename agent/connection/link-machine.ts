@@ -264,10 +264,11 @@ class Rules extends LinkKeys {
     const { supersededMs, supersededCapMs } = state.times;
     const base = Math.min(supersededMs * 2 ** (state.takeOvers - 1), supersededCapMs);
     this.log('error', 'link.taken-over', { byEpoch, takeOvers: state.takeOvers, hint: takenOverHint });
+    this.effects.push({ do: 'taken-over' });
     if (state.attempt) this.close(state.attempt.dialId, 'superseded', 0);
     if (state.live) {
       this.close(state.live.dialId, 'superseded', 0);
-      this.effects.push({ do: 'down', reason: takenOver, takenOver: true });
+      this.effects.push({ do: 'down', reason: takenOver });
     }
     state.trouble = takenOver;
     state.attempt = undefined;

@@ -24,7 +24,7 @@ export interface LinkDeps {
 export interface LinkHandlers {
   up(connection: { epoch: number; cellId: string; welcome: Welcome }): void;
   down(reason: string): void;
-  /** Before `down`: another agent with this gateway's key is the newer one, and what was allowed here may be its to do. */
+  /** Another agent with this gateway's key is the newer one, and what was allowed here may be its to do. */
   takenOver?(): void;
   message(message: Downstream): void;
   /** The server was too busy for something that was sent: whatever has no answer yet is to be said again. */

@@ -163,8 +163,9 @@ export type LinkEffect =
   | { do: 'deliver'; message: Downstream }
   /** Whatever has no answer yet is to be said again. */
   | { do: 'say-again' }
-  /** `takenOver`: somebody else has this gateway's key, and is newer. */
-  | { do: 'down'; reason: string; takenOver?: boolean }
+  | { do: 'down'; reason: string }
+  /** Somebody else has this gateway's key, and is newer. */
+  | { do: 'taken-over' }
   | { do: 'log'; level: LogLevel; event: string; fields: LogFields };
 
 export type Welcome = Extract<Downstream, { t: 'welcome' }>['body'];

@@ -199,8 +199,9 @@ export class Link {
       case 'down':
         this.losses++;
         this.deps.log('warn', 'link.down', { reason: effect.reason });
-        if (effect.takenOver) this.handlers.takenOver?.();
         return this.handlers.down(effect.reason);
+      case 'taken-over':
+        return this.handlers.takenOver?.();
       case 'deliver':
         return this.handlers.message(effect.message);
       case 'say-again':

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { EventEmitter } from 'node:events';
 import type { Server, ServerResponse } from 'node:http';
-import { ClassicLevel } from 'classic-level';
 import dynalite from 'dynalite';
 import { HoldfastError } from '../../core/errors.ts';
+import { writingWhole } from '../data/level-requests.ts';
 import { storePaths } from '../data/stores.ts';
 import type { Question } from '../iam/policy.ts';
 import type { Region } from '../region.ts';
@@ -24,19 +24,6 @@ const itemOperations = new Set(['GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'
 const statementOperation = 'ExecuteStatement';
 const batchOperations = new Set(['BatchGetItem', 'BatchWriteItem']);
 const tableOperations = new Set(['CreateTable', 'DescribeTable', 'DescribeTimeToLive']);
-
-/**
- * LevelDB hands each read to a thread of the pool, and the way there and back costs several times what the read does:
- * what is read here lies in its memory or the system's. dynalite asks for each table's definition before each item, too.
- */
-interface Reads {
-  _get(key: unknown, options: unknown): Promise<unknown>;
-  _getSync(key: unknown, options: unknown): unknown;
-}
-const reads = ClassicLevel.prototype as unknown as Reads;
-reads._get = async function (this: Reads, key, options) {
-  return this._getSync(key, options);
-};
 
 /** Opens the tables' store; the directory is made when it is not there. */
 export function openTables(dataDir: string, region: Region): Server {
@@ -78,9 +65,11 @@ export function hand(given: ServiceRequest, response: ServerResponse, store: Ser
   const isStatement = targetOperation(given) === statementOperation;
   const { headers, body } = isStatement ? insertAsPut(given, response) : given;
   const copy = Object.assign(new EventEmitter(), { method: 'POST', url: '/', headers });
-  store.emit('request', copy, response);
-  copy.emit('data', body);
-  copy.emit('end');
+  writingWhole(() => {
+    store.emit('request', copy, response);
+    copy.emit('data', body);
+    copy.emit('end');
+  });
 }
 
 interface NamedTable {

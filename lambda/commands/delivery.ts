@@ -1,6 +1,6 @@
 import { postable } from '../../core/commands/lanes.ts';
-import { transition, type CommandEffect } from '../../core/commands/machine.ts';
-import { needsGo } from '../../core/commands/states.ts';
+import { transition, type CommandEffect, type Transition } from '../../core/commands/machine.ts';
+import { isUnacked, needsGo } from '../../core/commands/states.ts';
 import type { Log } from '../../core/log.ts';
 import type { CommandItem } from '../../core/model.ts';
 import type { Draft } from '../../core/routes/frames.ts';
@@ -65,11 +65,12 @@ const isHeldNow = async ({ reach }: DeliveryDeps, gatewayId: string, location: L
   (await reach.send(gatewayId, location, [])) === 'delivered';
 
 async function claim(
-  { commands, clock }: DeliveryDeps,
+  deps: DeliveryDeps,
   gatewayId: string,
   epoch: number,
 ): Promise<{ item: CommandItem; draft: Draft }[]> {
-  const open = await commands.listOpen(gatewayId);
+  const { commands, clock } = deps;
+  const open = await unexpired(deps, gatewayId);
   const claimed: { item: CommandItem; draft: Draft }[] = [];
   for (const item of postable(open, { epoch, at: clock.now(), countMax: batchCountMax })) {
     const { next, effects } = transition(item, { type: 'claim', at: clock.now(), epoch });
@@ -80,6 +81,27 @@ async function claim(
   }
   return claimed;
 }
+
+/** The open commands. Those that nobody took in time end here, so that none waits behind one until the sweeper comes. */
+async function unexpired(deps: DeliveryDeps, gatewayId: string): Promise<CommandItem[]> {
+  const { commands, clock, log } = deps;
+  const left: CommandItem[] = [];
+  for (const item of await commands.listOpen(gatewayId)) {
+    const at = clock.now();
+    const { next, effects } =
+      isUnacked(item) && at >= item.expiresAt ? transition(item, { type: 'tick', at, online: true }) : keep;
+    // A write that fails means that the command just moved: it holds its lane until it is read again.
+    if (!next || !(await commands.replace(next))) {
+      left.push(item);
+      continue;
+    }
+    const { commandId, kind, state, attempt } = next;
+    log('info', 'command.final', { gatewayId, commandId, kind, state, attempt });
+    await perform(deps, next, effects.filter((effect) => effect.do !== 'advance-lane')); // prettier-ignore
+  }
+  return left;
+}
+const keep: Transition = { effects: [] };
 
 const draftsOf = (effects: readonly CommandEffect[]): Draft[] =>
   effects.flatMap((effect) => (effect.do === 'post' ? [effect.draft] : []));

@@ -79,6 +79,20 @@ describe('delivering what is open', () => {
     expect(sent).toEqual([{ epoch: 5, types: ['cmd', 'cmd'] }]);
   });
 
+  it('ends what nobody took in time, and posts what waited behind it, without the sweeper', async () => {
+    const late = submit('late');
+    const behind = submit('behind');
+    stores.commands.set(`${gatewayId}/${behind}`, { ...command(behind), expiresAt: start + 9e6 });
+    stores.commands.set(`${gatewayId}/${late}`, { ...command(late), expiresAt: start + 1_000 });
+    now = start + 2_000;
+    route(5);
+    expect(await deliverOpen(deps(), gatewayId)).toBe('sent');
+    expect(command(late).state).toBe('EXPIRED');
+    expect(command(behind).state).toBe('SENT');
+    // On record, as every end is.
+    expect(stores.audit.size).toBe(1);
+  });
+
   it('leaves commands queued for a gateway that is away', async () => {
     const id = submit('a');
     expect(await deliverOpen(deps(), gatewayId)).toBe('offline');

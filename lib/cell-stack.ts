@@ -99,10 +99,10 @@ export class CellStack extends Stack {
     return fn;
   }
 
-  /** Lets the function reach the connections of other cells. */
-  #usePeers(fn: HoldfastFunction): HoldfastFunction {
+  /** Lets the function reach the connections of these cells. */
+  #useCells(fn: HoldfastFunction, cellIds: readonly string[]): HoldfastFunction {
     useCellDirectory(fn);
-    useDeliver(fn, this.#props.deployment.config.cells);
+    useDeliver(fn, cellIds);
     return fn;
   }
 
@@ -153,13 +153,14 @@ export class CellStack extends Stack {
   #hello(): HoldfastFunction {
     const { config } = this.#props.deployment;
     const { tables } = this.#props.home;
-    return this.#usePeers(
-      this.#function('Hello', {
-        handler: 'Hello',
-        description: 'Makes a connection the gateway’s route and sends what waited for it',
-        timeout: Duration.seconds(20),
-      }),
-    )
+    const fn = this.#function('Hello', {
+      handler: 'Hello',
+      description: 'Makes a connection the gateway’s route and sends what waited for it',
+      timeout: Duration.seconds(20),
+    });
+    // It posts to its own cell’s connections itself.
+    const peers = config.cells.filter((cellId) => cellId !== this.#props.cellId);
+    return this.#useCells(fn, peers)
       .useTable(tables.gateways, 'get', 'update')
       .useTable(this.#connections, 'get', 'update', 'delete')
       .useTable(tables.commands, 'get', 'put', 'query:open')
@@ -224,12 +225,11 @@ export class CellStack extends Stack {
 
   #cellCommands(): HoldfastFunction {
     const { cellId, deployment, home } = this.#props;
-    return this.#usePeers(
-      this.#function('CellCommands', {
-        handler: 'Commands',
-        description: 'Takes commands through this cell’s own door',
-      }),
-    )
+    const fn = this.#function('CellCommands', {
+      handler: 'Commands',
+      description: 'Takes commands through this cell’s own door',
+    });
+    return this.#useCells(fn, deployment.config.cells)
       .useTable(home.tables.gateways, 'get', 'update')
       .useTable(home.tables.commands, 'get', 'put', 'query:open', 'query:byTime')
       .useTable(home.tables.audit, 'insert')

@@ -154,7 +154,6 @@ const allowed: Record<string, string[]> = {
     'dynamodb:GetItem PutItem on {home/TablesCommands.Arn}',
     'dynamodb:Query on {home/TablesCommands.Arn}/index/open',
     `ssm:GetParametersByPath on ${cellDirectory}`,
-    `lambda:InvokeFunction on ${deliver1}`,
     `lambda:InvokeFunction on ${deliver2}`,
     `execute-api:ManageConnections on ${connections('POST')}`,
     `execute-api:ManageConnections on ${connections('DELETE')}`,

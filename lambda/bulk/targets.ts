@@ -7,6 +7,7 @@ import { isFinal, isUnacked } from '../../core/commands/states.ts';
 import { asHoldfastError, type ErrorCode, type HoldfastError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { CommandItem } from '../../core/model.ts';
+import { errorFields } from '../aws/invocation.ts';
 import { submitCommand } from '../commands/command-service.ts';
 import { perform } from '../commands/delivery.ts';
 import { concurrentWrites, keep, type BulkRun, type BulkRunnerDeps } from './run.ts';
@@ -75,12 +76,7 @@ async function refused(
   const state = refusals[error.code];
   if (!state) {
     // Whether there is a command is seen when the row is looked at next.
-    deps.log('error', 'bulk.submit-failed', {
-      bulkId,
-      gatewayId,
-      errorCode: error.code,
-      error: error.message,
-    });
+    deps.log('error', 'bulk.submit-failed', { bulkId, gatewayId, ...errorFields(error) });
     return;
   }
   const hasCommand = (await commandOf(deps, row)) !== undefined;

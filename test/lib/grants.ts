@@ -14,7 +14,8 @@ interface Statement {
   Action: string | string[];
   Resource: unknown;
 }
-interface PolicyProperties {
+/** Of an `AWS::IAM::Policy`. */
+export interface PolicyProperties {
   PolicyDocument: { Statement: Statement[] };
   Roles: { Ref: string }[];
 }
@@ -42,7 +43,8 @@ export function grantsOf(stacks: SynthesizedStack[]): Grant[] {
   );
 }
 
-function pairsOf(statement: Statement): { action: string; resource: unknown }[] {
+/** The pairs of one statement, in its order. */
+export function pairsOf(statement: Statement): { action: string; resource: unknown }[] {
   const { Effect, Action, Resource, ...more } = statement;
   if (Effect !== 'Allow' || Object.keys(more).length > 0)
     throw new Error(`the tables of the tests do not show ${JSON.stringify(statement)}`);

@@ -1,25 +1,16 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { apiRoutes, fillPath, operatorBase, operatorRoutes, tenantBase } from '../../core/api-routes.ts';
-import type { AlertEvent } from '../../core/alert-event.ts';
-import { newGateway } from '../../core/identity/activation.ts';
-import { newToken } from '../../core/identity/secrets.ts';
-import type { SubscriptionItem } from '../../core/model.ts';
-import { alertsTable, gatewaysTable, subscriptionsTable } from '../../lambda/aws/tables.ts';
+import { operatorRoutes, tenantBase } from '../../core/api-routes.ts';
 import { until } from '../../cli/demo/processes.ts';
 import { activationBody, newAgentKey } from '../lambda/api/api-fixture.ts';
 import { homeAndCell, ofType } from '../lib/synthesis.ts';
-import { knock, signedHeaders, type Heard, type Knock } from '../support/door.ts';
-import { firingAlert } from '../support/firing-alert.ts';
-import { startLocalCloud, type EditableTemplate, type TestCloud } from '../support/local-cloud.ts';
-import { localTables, type LocalTables } from '../support/local-tables.ts';
-import { connect, dialToken, TestConnection, type TestGateway } from '../support/test-gateway.ts';
+import { knock, type Heard } from '../support/door.ts';
+import type { EditableTemplate } from '../support/local-cloud.ts';
+import { dialToken, TestConnection } from '../support/test-gateway.ts';
+import { World } from './grants/world.ts';
 
 /**
- * One grant of each function is taken out of the synthesized template, and what needs it is done: the log names the
- * action and the resource, as it would in the cloud, and who asked learns nothing of what is inside.
+ * One grant of each function is taken out of the synthesized template, and what needs it is done through the doors: the
+ * log names the action and the resource, as it would in the cloud, and who asked learns nothing of what is inside. Every
+ * grant has its turn in grants/, function by function.
  */
 interface Removed {
   stack: 'home' | 'cell-1' | 'cell-2' | 'cell-3';
@@ -310,7 +301,12 @@ describe.each([
 ])('without %s', (_, rows) => {
   let world: World;
   beforeAll(async () => {
-    world = await World.start(rows);
+    // A minute of the schedules is a second here.
+    world = await World.start({
+      cells: ['cell-1', 'cell-2', 'cell-3'],
+      scheduleScale: 60,
+      edit: without(rows),
+    });
   }, 180_000);
   afterAll(() => world?.stop());
 
@@ -371,6 +367,10 @@ const constructOf = (roleId: string): string => roleId.replace(/Role[0-9A-F]{8}$
 const functionOf = ({ of, stack }: Removed): string =>
   of === 'Deliver' ? `holdfast-${stack}-deliver` : `${of}Function`;
 
+const without = (rows: Removed[]) => (template: EditableTemplate, stackName: string) => {
+  for (const row of rows) if (stackName === `holdfast-${row.stack}`) remove(template, row);
+};
+
 /** Takes one action away from one role. */
 function remove(template: EditableTemplate, { of, action }: Removed): void {
   let removed = 0;
@@ -397,153 +397,3 @@ const trustsLambdaAlone = {
   Version: '2012-10-17',
   Statement: [{ Action: 'sts:AssumeRole', Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' } }],
 };
-
-class World {
-  readonly cloud: TestCloud;
-  readonly #tables: LocalTables;
-  readonly #connections: TestConnection[] = [];
-  #gateways = 0;
-
-  private constructor(cloud: TestCloud) {
-    this.cloud = cloud;
-    this.#tables = localTables(cloud);
-  }
-
-  static async start(rows: Removed[]): Promise<World> {
-    const edit = (template: EditableTemplate, stackName: string) => {
-      for (const row of rows) if (stackName === `holdfast-${row.stack}`) remove(template, row);
-    };
-    // A minute of the schedules is a second here.
-    return new World(
-      await startLocalCloud({ cells: ['cell-1', 'cell-2', 'cell-3'], scheduleScale: 60, edit }),
-    );
-  }
-
-  async stop(): Promise<void> {
-    for (const connection of this.#connections) connection.close();
-    this.#tables.close();
-    await this.cloud.stop();
-  }
-
-  door(stack: string): string {
-    return this.cloud.urls[`holdfast-${stack}`]!['ApiUrl']!;
-  }
-
-  async signed(stack: string, request: Knock): Promise<Heard> {
-    const at = this.door(stack);
-    const headers = await signedHeaders(at, request, this.cloud.operatorCredentials, this.cloud.region);
-    return knock(at, { ...request, headers });
-  }
-
-  asOperator(
-    name: keyof typeof apiRoutes,
-    params: Record<string, string> = {},
-    body?: object,
-    stack = 'home',
-  ): Promise<Heard> {
-    const { method, path } = apiRoutes[name];
-    return this.signed(stack, {
-      method,
-      path: fillPath(`${operatorBase}${path}`, { tenantId: 'acme', ...params }),
-      body,
-    });
-  }
-
-  withToken(stack: string, name: keyof typeof apiRoutes): Promise<Heard> {
-    const path = fillPath(`${tenantBase}${apiRoutes[name].path}`, { gatewayId: 'gw-any' });
-    const headers = { authorization: `Bearer ${newToken(randomBytes)}` };
-    return knock(this.door(stack), { method: 'GET', path, headers });
-  }
-
-  /** A gateway that is activated, without the API that could do it. */
-  async gateway(): Promise<TestGateway> {
-    const { publicKey, privateKey } = generateKeyPairSync('ed25519');
-    const codeHash = `h-${(this.#gateways += 1)}`;
-    const code = { codeHash, tenantId: 'acme', createdAt: 0, expiresAt: 0, createdBy: 'o' };
-    const item = newGateway(code, publicKey.export({ format: 'jwk' }).x!, Date.now());
-    await gatewaysTable(this.#tables.named('Gateways'), this.#tables.client).put(item);
-    const cells = ['cell-1', 'cell-2', 'cell-3'].map((cellId) => [
-      cellId,
-      this.cloud.urls[`holdfast-${cellId}`]!['WebSocketUrl']!,
-    ]);
-    return {
-      gatewayId: item.gatewayId,
-      tenantId: 'acme',
-      privateKey,
-      cells: Object.fromEntries(cells) as Record<string, string>,
-    };
-  }
-
-  async open(gateway: TestGateway, cellId: string): Promise<TestConnection> {
-    const connection = await TestConnection.open(gateway.cells[cellId]!, await dialToken(gateway, cellId));
-    this.#connections.push(connection);
-    return connection;
-  }
-
-  async online(cellId: string): Promise<{ gatewayId: string; connection: TestConnection }> {
-    const gateway = await this.gateway();
-    const connection = await connect(gateway, cellId, 'j1');
-    this.#connections.push(connection);
-    return { gatewayId: gateway.gatewayId, connection };
-  }
-
-  async queue(QueueName: string): Promise<string> {
-    const endpoint = this.cloud.endpoints['holdfast-home']!;
-    const { region, rootCredentials: credentials } = this.cloud;
-    const sqs = new SQSClient({ endpoint, region, credentials });
-    const { QueueUrl = '' } = await sqs.send(new CreateQueueCommand({ QueueName }));
-    sqs.destroy();
-    return new URL(new URL(QueueUrl).pathname, endpoint).href;
-  }
-
-  /** What S3 answers a session of this cell. */
-  async uploadThrough(cellId: string): Promise<Heard> {
-    const { connection } = await this.online(cellId);
-    connection.send('creds.get', { requestId: 'r', purpose: { kind: 'snapshot', volumeId: 'v1' } });
-    const { credentials } = (await connection.next('creds')).body;
-    const { bucket: Bucket, prefix, endpoint, region, ...keys } = credentials!;
-    const s3 = new S3Client({ credentials: keys, endpoint, region, forcePathStyle: true, maxAttempts: 1 });
-    try {
-      await s3.send(new PutObjectCommand({ Bucket, Key: `${prefix}/packs/p`, Body: 'x' }));
-      return { status: 200, text: '' };
-    } catch (thrown) {
-      return { status: 403, text: String(thrown) };
-    } finally {
-      s3.destroy();
-    }
-  }
-
-  async alertToEmit(): Promise<void> {
-    const item = firingAlert({ tenantId: 'acme', gatewayId: 'gw-gone', summary: 's' });
-    item.outbox = [{ eventId: `${item.alertKey}#1#1`, type: 'firing', at: item.changedAt }];
-    await alertsTable(this.#tables.named('Alerts'), this.#tables.client).put(item);
-  }
-
-  async routeAlert(): Promise<void> {
-    const subscription: SubscriptionItem = {
-      tenantId: 'acme',
-      subscriptionId: 'main',
-      kind: 'sqs',
-      queueUrl: await this.queue('holdfast-alerts-of-routed'),
-      state: 'confirmed',
-      challengeHash: 'h',
-      createdAt: 1,
-    };
-    await subscriptionsTable(this.#tables.named('Subscriptions'), this.#tables.client).put(subscription);
-    const alertKey = '0'.repeat(32);
-    const detail: AlertEvent = {
-      ...{ eventId: `${alertKey}#1#1`, type: 'firing', alertKey, episode: 1, seq: 1, tenantId: 'acme' },
-      ...{ gatewayId: 'gw-1', conditionId: 'HighMemory', component: '', severity: 'warning' },
-      ...{ summary: 's', at: 1 },
-    };
-    const { region, rootCredentials: credentials, endpoints } = this.cloud;
-    const lambda = new LambdaClient({ region, credentials, endpoint: endpoints['holdfast-home'] });
-    await lambda.send(
-      new InvokeCommand({
-        FunctionName: this.#tables.functionNamed('SubscriptionRouter'),
-        Payload: JSON.stringify({ detail }),
-      }),
-    );
-    lambda.destroy();
-  }
-}

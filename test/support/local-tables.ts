@@ -8,8 +8,8 @@ import type { TestCloud } from './local-cloud.ts';
 /** The tables of a running local cloud, with the rights of its root user. */
 export interface LocalTables {
   readonly client: DynamoDBDocumentClient;
-  /** Name of the one table whose construct is called so: `Tokens`. */
-  named(construct: string): string;
+  /** Name of the one table whose construct is called so: `Tokens`; of this stack, where several have one. */
+  named(construct: string, stackName?: string): string;
   /** Name of the function whose construct is called so. */
   functionNamed(construct: string): string;
   /** Every item of every table, in the order of their text. */
@@ -40,9 +40,11 @@ export function localTables(cloud: TestCloud): LocalTables {
   };
   return {
     client,
-    named: (construct) => {
-      const found = tables.filter(({ logicalId }) =>
-        new RegExp(`^(Tables)?${construct}[0-9A-F]{8}$`).test(logicalId),
+    named: (construct, stackName) => {
+      const found = tables.filter(
+        (table) =>
+          new RegExp(`^(Tables)?${construct}[0-9A-F]{8}$`).test(table.logicalId) &&
+          (stackName ?? table.stackName) === table.stackName,
       );
       if (found.length !== 1) throw new Error(`${found.length} tables are called ${construct}`);
       return found[0]!.name;

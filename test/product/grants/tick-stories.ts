@@ -1,0 +1,125 @@
+import type { Stage } from './stage.ts';
+import type { BulkJobItem } from '../../../core/bulk/model.ts';
+import type { CommandItem } from '../../../core/model.ts';
+import { firingAlert } from '../../support/firing-alert.ts';
+import { bulkJob, cellDirectory, deliver } from './home-stories.ts';
+import { each, type Stories, type Story } from './stories.ts';
+
+const runs: Story = (_, it) => it.runs();
+/** Of a function that fails: its event is to end among the dead letters. */
+const fails: Story = (_, it) => it.runsLater();
+const deadLetters = { 'sqs:SendMessage on DeadLetters': fails };
+
+const aMinuteAgo = () => Date.now() - 60_000;
+/** A queued command that the sweeper has to look at, of a gateway that this cell held. */
+const sweepsOf =
+  (cellId: string): Story =>
+  async (stage, it) => {
+    const { gatewayId } = await stage.routed(cellId, { grants: { done: 'another-journal' } });
+    await stage.command(gatewayId, { dueAt: aMinuteAgo() });
+    return it.runs();
+  };
+/** A command that is final and not on record. */
+const sweepsFinal: Story = async (stage, it) => {
+  const { gatewayId } = await stage.gateway();
+  const { openSeq: _open, ...item } = await stage.command(gatewayId);
+  const final: CommandItem = { ...item, state: 'SUCCEEDED', dueAt: aMinuteAgo(), endedAt: aMinuteAgo() };
+  await stage.table('commandsTable').put(final);
+  return it.runs();
+};
+
+/** A job of a tenant of its own, whose one gateway this cell held. It goes afterwards, and with it the run ends. */
+const sendsThrough =
+  (cellId: string, changed: Partial<BulkJobItem> = {}): Story =>
+  async (stage, it) => {
+    const tenantId = `t-${stage.newId().slice(-8)}`;
+    await stage.routed(cellId, { tenantId });
+    const { bulkId } = await bulkJob(stage, { tenantId, ...changed });
+    await it.runsLater();
+    return () => stage.table('bulkSendsTable').delete({ bulkId });
+  };
+
+/** A gateway whose key two hosts have. */
+const judges: Story = async (stage, it) => {
+  await stage.gateway({ cloneSeenAt: Date.now() });
+  return it.runs();
+};
+const emits: Story = async (stage, it) => {
+  await stage.world.alertToEmit();
+  return it.runs();
+};
+
+const event = (tenantId: string): object => {
+  const { alertKey } = firingAlert({ tenantId, gatewayId: 'gw-1', summary: 's' });
+  const of = { alertKey, episode: 1, seq: 1, tenantId, gatewayId: 'gw-1', conditionId: 'HighMemory' };
+  const what = { eventId: `${alertKey}#1#1`, type: 'firing', component: '', severity: 'warning' };
+  return { detail: { ...of, ...what, summary: 's', at: 1 } };
+};
+const routes: Story = async (stage, it) => {
+  await subscribed(stage);
+  return it.runs(event('acme'));
+};
+const subscribed = async (stage: Stage): Promise<void> => {
+  const queueUrl = await stage.world.queue('holdfast-alerts-of-routed');
+  const of = { tenantId: 'acme', subscriptionId: 'main', kind: 'sqs', queueUrl } as const;
+  await stage
+    .table('subscriptionsTable')
+    .put({ ...of, state: 'confirmed', challengeHash: 'h', createdAt: 1 });
+};
+
+/** The functions of home that a schedule or the alert bus runs. */
+export const tickStories: Stories = {
+  Sweeper: {
+    'dynamodb:Query on Commands/openByShard': runs,
+    ...each(
+      [
+        'dynamodb:Query on Commands/open',
+        'dynamodb:PutItem on Commands',
+        'dynamodb:GetItem on Gateways',
+        'dynamodb:UpdateItem on Gateways',
+        cellDirectory,
+        deliver('cell-1'),
+      ],
+      sweepsOf('cell-1'),
+    ),
+    [deliver('cell-2')]: sweepsOf('cell-2'),
+    ...each(['dynamodb:GetItem on Commands', 'dynamodb:PartiQLInsert on Audit'], sweepsFinal),
+    ...deadLetters,
+  },
+  BulkRunner: {
+    'dynamodb:Query on BulkSends/open': runs,
+    ...each(
+      [
+        'dynamodb:UpdateItem on BulkSends',
+        'dynamodb:GetItem on BulkSends',
+        'dynamodb:Query on BulkTargets',
+        'dynamodb:Query on Gateways/byTenant',
+        'dynamodb:BatchGetItem on Gateways',
+        'dynamodb:PutItem on BulkTargets',
+        'dynamodb:UpdateItem on BulkTargets',
+        'dynamodb:UpdateItem on Gateways',
+        'dynamodb:GetItem on Commands',
+        'dynamodb:PartiQLInsert on Audit',
+        'dynamodb:PutItem on Commands',
+        'dynamodb:GetItem on Gateways',
+        'dynamodb:Query on Commands/open',
+        cellDirectory,
+        deliver('cell-1'),
+      ],
+      sendsThrough('cell-1'),
+    ),
+    'dynamodb:BatchGetItem on Status': sendsThrough('cell-1', { select: { where: { agentVersion: '*' } } }),
+    [deliver('cell-2')]: sendsThrough('cell-2'),
+    ...deadLetters,
+  },
+  StatusProxy: {
+    ...each(['dynamodb:Scan on Status', 'dynamodb:Scan on Gateways', 'dynamodb:Query on Alerts/open'], runs),
+    ...each(['dynamodb:GetItem on Alerts', 'dynamodb:PutItem on Alerts'], judges),
+    'events:PutEvents on AlertBus': emits,
+    ...deadLetters,
+  },
+  SubscriptionRouter: {
+    ...each(['dynamodb:Query on Subscriptions', 'sqs:SendMessage on holdfast-alerts-*'], routes),
+    ...deadLetters,
+  },
+};

@@ -16,6 +16,7 @@ import {
   S3Client,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
+import { bundleName, diagnosticsFolder } from '../../core/diagnostics.ts';
 import type { CredentialPurpose } from '../../core/messages.ts';
 import { keys } from '../../core/snapshot/names.ts';
 import { startLocalCloud, type TestCloud } from '../support/local-cloud.ts';
@@ -57,11 +58,12 @@ const clientOf = (credentials: { accessKeyId: string; secretAccessKey: string; s
     maxAttempts: 1,
   });
 
-/** The volume and snapshot that each session is for; others' names begin like theirs, as a prefix would have it. */
+/** The volume and snapshot that a session is for, if any; others' names begin like theirs, as a prefix would have it. */
 const purposes: CredentialPurpose[] = [
   { kind: 'snapshot', volumeId: 'v1' },
   { kind: 'restore', volumeId: 'v1', snapshotId: 's1' },
   { kind: 'delete', volumeId: 'v1', snapshotId: 's1' },
+  { kind: 'diagnostics' },
 ];
 /** What there is of a volume, below its prefix. */
 const ofVolume: Record<string, string> = {
@@ -76,7 +78,7 @@ const ofVolume: Record<string, string> = {
   tombstone: keys.tombstone('s1'),
   'something unknown': 'something',
 };
-const everyPlace = Object.keys(ofVolume);
+const everyPlace = [...Object.keys(ofVolume), 'a way out of the volume'];
 /** The words of the page → the places that they mean. */
 const words: Record<string, string[]> = {
   'the volume': everyPlace,
@@ -85,6 +87,9 @@ const words: Record<string, string[]> = {
   'pins of the snapshot': ['pin'],
   tombstones: ['tombstone'],
   roots: ['root'],
+  '`diagnostics/TENANT/GATEWAY/`': ['bundle', 'a way out of the bundles'],
+  'where [bundles] are': [],
+  '–': [],
 };
 
 type Right = 'read' | 'list' | 'write' | 'delete';
@@ -128,8 +133,22 @@ function places(): Place[] {
     listPrefix: prefix,
   });
   const own = `${tenantId}/${gatewayId}/v1/`;
+  const bundles = (of: string): string => `${diagnosticsFolder}/${of}/`;
+  const ownBundles = bundles(`${tenantId}/${gatewayId}`);
   return [
     ...Object.entries(ofVolume).map(([name, rest]) => below(name, own, rest)),
+    // `..` is no step but three letters of a key below the prefix.
+    below('a way out of the volume', own, '../v2/packs/s1/p'),
+    below('bundle', ownBundles, bundleName('c1')),
+    below('a way out of the bundles', ownBundles, `../${gatewayId}0/${bundleName('c1')}`),
+    below('a bundle of another gateway', bundles(`${tenantId}/${gatewayId}0`), bundleName('c1')),
+    below('another tenant’s bundle', bundles(`other/${gatewayId}`), bundleName('c1')),
+    below(
+      'a bundle of a tenant whose name begins like this one’s',
+      bundles(`${tenantId}0/${gatewayId}`),
+      bundleName('c1'),
+    ),
+    below('what lies beside all bundles', `${diagnosticsFolder}/`, 'x'),
     below('another volume', `${tenantId}/${gatewayId}/v2/`),
     below('a volume whose name begins with this one’s', `${tenantId}/${gatewayId}/v10/`),
     below('a volume of another gateway', `${tenantId}/${gatewayId}0/v1/`),
@@ -139,11 +158,10 @@ function places(): Place[] {
     below('the tenant', `${tenantId}/`, 'x'),
     below('the whole bucket', '', 'x'),
     below('what needs no control plane', 'standalone/'),
-    below('a way out of the prefix', own, '../v2/packs/s1/p'),
     below('an upper-case twin', own.toUpperCase()),
   ];
 }
-const isOwn = ({ name }: Place): boolean => everyPlace.includes(name) || name === 'a way out of the prefix';
+const placeOf = (name: string): Place => places().find((place) => place.name === name)!;
 
 const seed = async ({ bucket: Bucket, key: Key }: Place): Promise<void> => {
   await root.send(new PutObjectCommand({ Bucket, Key, Body: 'seed' }));
@@ -152,7 +170,7 @@ const seed = async ({ bucket: Bucket, key: Key }: Place): Promise<void> => {
 type Action = (client: S3Client, place: Place, scratch: Scratch) => Promise<unknown>;
 /** Where the session may write and what it may read, so that a copy fails for the other end alone. */
 interface Scratch {
-  readable: string;
+  readable: string | undefined;
   writable: string | undefined;
   uploadId: string;
 }
@@ -185,7 +203,9 @@ const actions: Record<Right, Record<string, Action>> = {
     PutObject: (client, { bucket: Bucket, key: Key }) =>
       client.send(new PutObjectCommand({ Bucket, Key, Body: 'x' })),
     'CopyObject to it': (client, { bucket: Bucket, key: Key }, { readable }) =>
-      client.send(new CopyObjectCommand({ Bucket, Key, CopySource: `${Bucket}/${readable}` })),
+      readable === undefined
+        ? client.send(new PutObjectCommand({ Bucket, Key, Body: 'x' }))
+        : client.send(new CopyObjectCommand({ Bucket, Key, CopySource: `${Bucket}/${readable}` })),
     CreateMultipartUpload: (client, { bucket: Bucket, key: Key }) =>
       client.send(new CreateMultipartUploadCommand({ Bucket, Key })),
     UploadPart: (client, { bucket: Bucket, key: Key }, { uploadId: UploadId }) =>
@@ -257,11 +277,10 @@ describe.each(purposes)('a session for $kind', (purpose) => {
   beforeAll(async () => {
     client = await session(purpose);
     may = pageRows().find(({ purpose: kind }) => kind === purpose.kind)!.may;
-    const own = `${gateway.tenantId}/${gateway.gatewayId}/v1/`;
-    const writable = may.write[0];
+    const [readable, writable] = [may.read[0], may.write[0]];
     scratch = {
-      readable: `${own}${ofVolume['pack']}`,
-      writable: writable && `${own}${ofVolume[writable]}-copy`,
+      readable: readable && placeOf(readable).key,
+      writable: writable && `${placeOf(writable).key}-copy`,
       uploadId: 'none',
     };
   });
@@ -269,20 +288,15 @@ describe.each(purposes)('a session for $kind', (purpose) => {
 
   it.each(Object.keys(actions) as Right[])('may %s what the page says, and nothing else', async (right) => {
     for (const place of places()) {
-      const allowed =
-        isOwn(place) && (right === 'list' || may[right].includes(place.name) || waysOut(place, right));
+      const allowed = may[right].includes(place.name);
       for (const [name, act] of Object.entries(actions[right])) {
-        await seed({ ...place, key: scratch.readable });
+        if (scratch.readable) await seed({ ...place, key: scratch.readable });
         await seed(place);
         const of = { place: place.name, action: name };
         expect({ ...of, allowed: await isAllowed(act(client, place, scratch)) }).toEqual({ ...of, allowed });
       }
     }
   });
-
-  /** `..` is no step but three letters of a key below the volume. */
-  const waysOut = ({ name }: Place, right: Right): boolean =>
-    name === 'a way out of the prefix' && may[right].includes('something unknown');
 
   it.each(Object.entries(nobodys))('may not %s', async (_, act) => {
     for (const place of places()) {
@@ -295,7 +309,7 @@ describe.each(purposes)('a session for $kind', (purpose) => {
   });
 
   it('changes nothing in a place that is not its own, by one request for both', async () => {
-    const [own, foreign] = [places()[0]!, places().find(({ name }) => name === 'another volume')!];
+    const [own, foreign] = [placeOf(may.delete[0] ?? may.write[0]!), placeOf('another volume')];
     await Promise.all([seed(own), seed(foreign)]);
     const Delete = { Objects: [{ Key: own.key }, { Key: foreign.key }] };
     await expect(client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete }))).rejects.toMatchObject({
@@ -306,9 +320,14 @@ describe.each(purposes)('a session for $kind', (purpose) => {
   });
 
   it('is good for its bucket alone', async () => {
-    const other = { Bucket: `${bucket}x`, Key: places()[0]!.key };
-    await expect(client.send(new GetObjectCommand(other))).rejects.toMatchObject({
-      name: expect.stringMatching(/AccessDenied|NoSuchBucket/) as string,
-    });
+    const other = { Bucket: `${bucket}x`, Key: placeOf(may.write[0]!).key };
+    const asks = [
+      () => client.send(new GetObjectCommand(other)),
+      () => client.send(new PutObjectCommand({ ...other, Body: 'x' })),
+    ];
+    for (const ask of asks)
+      await expect(ask()).rejects.toMatchObject({
+        name: expect.stringMatching(/AccessDenied|NoSuchBucket/) as string,
+      });
   });
 });

@@ -1,0 +1,75 @@
+import { Command } from 'commander';
+import { readFile } from 'node:fs/promises';
+import { HoldfastError } from '../../../core/errors.ts';
+import { runScript } from '../../support/run-script.ts';
+import { wholeNumber } from '../../support/whole-number.ts';
+import { defaultScenario } from './default-scenario.ts';
+import { detectors } from './detectors.ts';
+import { printReport } from './print-report.ts';
+import { reportOf } from './report.ts';
+import { parseScenario, type Scenario } from './scenario.ts';
+import { simulateFleet, withoutFaults } from './simulate.ts';
+
+/** `npm run simulate:fleet`: seeded fleets whose faults are known, and what detectors of patterns say about them. */
+const program = new Command('simulate:fleet')
+  .description(
+    'simulates fleets of gateways with faults that are known, shows detectors what a status scan would show them,\n' +
+      'and scores the patterns that they find; see docs/fleet-simulator.md',
+  )
+  .option('--gateways <count>', 'of each fleet', '100000')
+  .option('--seed <number>', 'of everything that is random; the first one with --seeds', '1')
+  .option('--seeds <count>', 'how many fleets', '1')
+  .option('--scenario <file>', 'JSON; without it, the built-in scenario')
+  .option('--null-days <count>', 'so many days of each fleet, without faults')
+  .option('--print-scenario', 'print the scenario with every default filled in, and end')
+  .option('--json', 'print the report as JSON')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  $ npm run simulate:fleet -- --gateways 20000 --seed 7\n' +
+      '  $ npm run -s simulate:fleet -- --scenario faults.json --seeds 20 --json\n' +
+      '  $ npm run simulate:fleet -- --null-days 7\n' +
+      '  $ npm run -s simulate:fleet -- --print-scenario > faults.json',
+  )
+  .action(async () => {
+    const flags = program.opts<Record<string, string> & { json?: boolean; printScenario?: boolean }>();
+    const count = (name: string, max: number, min = 1) =>
+      wholeNumber(`--${name}`, flags[name] ?? '', min, max);
+    const asked = await scenarioFrom(flags['scenario']);
+    if (flags.printScenario) return console.log(JSON.stringify(asked, null, 2));
+    const nullDays =
+      flags['nullDays'] === undefined ? undefined : wholeNumber('--null-days', flags['nullDays'], 1, 366);
+    const scenario = nullDays === undefined ? asked : withoutFaults(asked, nullDays);
+    const [gateways, seed, seeds] = [
+      count('gateways', 2_000_000),
+      count('seed', 2 ** 32 - 1, 0),
+      count('seeds', 100_000),
+    ];
+    const runs = [];
+    for (let at = seed; at < seed + seeds; at++) {
+      if (process.stderr.isTTY) process.stderr.write(`\r${at - seed} of ${seeds} fleets`);
+      runs.push(simulateFleet(scenario, gateways, at, detectors, () => performance.now()));
+    }
+    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+    const report = reportOf(runs, scenario, Object.keys(detectors), { gateways, seed, seeds, nullDays });
+    if (flags.json) console.log(JSON.stringify(report));
+    else printReport(report);
+  });
+
+async function scenarioFrom(file: string | undefined): Promise<Scenario> {
+  if (file === undefined) return parseScenario(defaultScenario, 'the built-in scenario');
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new HoldfastError('NOT_FOUND', `cannot read ${file}`, { cause, hint: 'name a scenario file' });
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new HoldfastError('INVALID_INPUT', `${file} is not JSON: ${(cause as Error).message}`, {
+      cause,
+      hint: 'see docs/fleet-simulator.md',
+    });
+  }
+  return parseScenario(json, file);
+}
+
+await runScript(program);

@@ -28,6 +28,8 @@ export function printReport(report: Report): void {
     );
     for (const [because, count] of Object.entries(summary.falseBecause))
       console.log(`             ${count} ${because}`);
+    if (summary.partial > 0)
+      console.log(`  partial    ${summary.partial}, half of a pair (not in the precision)`);
     if (summary.minutesToFindMedian !== null)
       console.log(`  found in   ${summary.minutesToFindMedian} min (median)`);
   }

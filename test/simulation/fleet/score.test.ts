@@ -119,7 +119,7 @@ describe('the score', () => {
   it('says what was going on around a false pattern', () => {
     const truth = {
       chronic: [{ attribute: 'isp', value: 'a', conditions: ['Broken'], factor: 5 }],
-      bursts: [{ conditions: ['Broken'], startWindow: 10, endWindow: 12 }],
+      bursts: [{ conditions: ['Broken'], added: 0.01, startWindow: 10, endWindow: 12 }],
     };
     const result = scored(truth, {
       11: [pattern(cause('isp=a')), pattern(cause('isp=b'))],

@@ -61,6 +61,27 @@ describe('what happens to a fleet', () => {
     expectBinomial(onsets.length, carriers * 8, 0.05);
   });
 
+  it('lets two faults, and two bursts, of one time hit independently of each other', () => {
+    const times = { startHour: 0, endHour: 1, added: 0.1 };
+    const { cause } = release;
+    const both = (onsets: SeenOnset[]) => {
+      const broken = new Set(of(onsets, 'Broken').map(({ window, gatewayId }) => `${window} ${gatewayId}`));
+      return of(onsets, 'Slow').filter(({ window, gatewayId }) => broken.has(`${window} ${gatewayId}`))
+        .length;
+    };
+    const quiet = conditions.map(({ name }) => ({ name, basePerWindow: 0 }));
+    const faults = ['Broken', 'Slow'].map((name) => ({ ...times, id: name, cause, conditions: [name] }));
+    const bursts = ['Broken', 'Slow'].map((name) => ({ ...times, conditions: [name] }));
+    const faulty = watch(plainScenario({ conditions: quiet, faults, hours: 1 }), 10_000, 3);
+    const carriers = faulty.fleet.columns[0]!.of.filter((value) => value === 1).length;
+    expectBinomial(both(faulty.onsets), carriers * 4, 0.01);
+    expectBinomial(
+      both(watch(plainScenario({ conditions: quiet, bursts, hours: 1 }), 10_000, 3).onsets),
+      40_000,
+      0.01,
+    );
+  });
+
   it('hits with a pair only who carries both', () => {
     const attributes: ScenarioText['attributes'] = [
       { name: 'version', values: { old: 1, new: 1 } },

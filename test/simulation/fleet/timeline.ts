@@ -40,6 +40,7 @@ export class Timeline {
           Int32Array.from({ length: fleet.gatewayCount }, (_, g) => g),
           'burst',
           added,
+          `burst ${i}`,
         ),
       ),
       ...this.#background(),
@@ -94,8 +95,9 @@ export class Timeline {
     gateways: Int32Array,
     cause: string,
     added: number,
+    stream = `fault ${cause} strikes`,
   ): Strike {
-    const chance = new Chance(this.#seed, `added ${cause} ${startWindow}`);
+    const chance = new Chance(this.#seed, stream);
     const mean = hitsFor(added) * gateways.length;
     return () => {
       if (this.sights.window < startWindow || this.sights.window >= endWindow) return;

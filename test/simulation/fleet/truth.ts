@@ -29,6 +29,7 @@ export interface TrueOutage {
 }
 
 export interface TrueBurst {
+  readonly added: number;
   readonly conditions: readonly string[];
   readonly startWindow: number;
   readonly endWindow: number;
@@ -60,7 +61,11 @@ export function truthOf(scenario: Scenario, fleet: Fleet, seed: number): Truth {
   return {
     faults: scenario.faults.map((fault) => trueFault(scenario, fault, fleet, seed)),
     chronic: scenario.chronic,
-    bursts: scenario.bursts.map((burst) => ({ conditions: burst.conditions, ...timesOf(scenario, burst) })),
+    bursts: scenario.bursts.map((burst) => ({
+      conditions: burst.conditions,
+      added: burst.added,
+      ...timesOf(scenario, burst),
+    })),
     outages: [],
   };
 }

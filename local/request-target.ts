@@ -4,3 +4,12 @@
  */
 export const requestTarget = (url: string | undefined): URL =>
   (url?.startsWith('/') ? URL.parse(`http://local${url}`) : null) ?? new URL('http://local/');
+
+/** A part of a path, decoded; what is not encoded as it should be stays as it is. Never throws. */
+export function safeDecode(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}

@@ -68,7 +68,10 @@ async function boot({ boot: order }: Extract<ToStack, { kind: 'boot' }>): Promis
 async function stop(): Promise<void> {
   await running?.stop();
   lines?.flush();
-  process.exit(0);
+  // Behind the lines in the pipe: once this is through, so are they.
+  if (process.connected)
+    process.send?.({ kind: 'log', records: [] } satisfies FromStack, () => process.exit(0));
+  else process.exit(0);
 }
 
 function tell(message: FromStack): void {

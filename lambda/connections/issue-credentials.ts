@@ -1,4 +1,4 @@
-import { HoldfastError, asHoldfastError } from '../../core/errors.ts';
+import { HoldfastError, asHoldfastError, errorCodes } from '../../core/errors.ts';
 import type { CredentialPurpose, Upstream } from '../../core/messages.ts';
 import type { Draft } from '../../core/routes/frames.ts';
 import { diagnosticsFolder } from '../../core/diagnostics.ts';
@@ -63,7 +63,9 @@ async function session(
     return { credentials: { ...credentials, bucket, region, prefix, ...(endpoint ? { endpoint } : {}) } };
   } catch (cause) {
     const { code, message } = asHoldfastError(cause);
-    deps.log('error', 'credentials.failed', { gatewayId, purpose: purpose.kind, code, error: message });
+    // What a gateway asks for in vain is its own fault, and must not sound our alarms.
+    const level = errorCodes[code].http < 500 ? 'warn' : 'error';
+    deps.log(level, 'credentials.failed', { gatewayId, purpose: purpose.kind, code, error: message });
     const isOurs = cause instanceof HoldfastError;
     return {
       error: isOurs ? { code, message } : { code: 'UNAVAILABLE', message: 'no credentials at the moment' },

@@ -1,3 +1,4 @@
+import { safeDecode } from '../request-target.ts';
 import type { Route } from './api-model.ts';
 
 export interface Match {
@@ -42,12 +43,4 @@ function rankOf(route: Route, method: string, path: string): { match: Match; ran
   }
   if (given.length !== wanted.length) return undefined;
   return { match: { route, pathParameters }, rank: `${rank}4${routeMethod === 'ANY' ? 0 : 1}` };
-}
-
-function safeDecode(value: string): string {
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
-  }
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { decide } from '../iam/policy.ts';
 import type { Region } from '../region.ts';
+import { safeDecode } from '../request-target.ts';
 import { sendServiceError } from '../services/errors.ts';
 import type { Identities } from '../services/identities.ts';
 import { ServiceError } from '../services/service.ts';
@@ -24,7 +25,7 @@ export async function handleManagement(
   response: ServerResponse,
   deps: ManagementDeps,
 ): Promise<void> {
-  const path = decodeURIComponent((request.url ?? '/').split('?')[0] ?? '/');
+  const path = safeDecode((request.url ?? '/').split('?')[0] ?? '/');
   const [, stage = '', connectionId = ''] = /^\/([^/]+)\/@connections\/([^/]+)$/.exec(path) ?? [];
   if (!deps.stages.includes(stage)) return sendMessage(response, 403, 'Forbidden');
   // Room for the limit to be found out by its own error, not by a broken connection.

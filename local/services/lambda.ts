@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http';
 import type { AsyncInvocations } from '../functions/async-invocations.ts';
 import { functionNameOf, type Functions } from '../functions/functions.ts';
 import type { Region } from '../region.ts';
+import { safeDecode } from '../request-target.ts';
 import { ServiceError, type Service } from './service.ts';
 
 const syncPayloadBytesMax = 6 * 1024 * 1024;
@@ -21,8 +22,8 @@ export function lambdaService(region: Region, functions: Functions, later: Async
           `the local mode has no lambda ${request.method} ${request.url}`,
           404,
         );
-      const name = functionNameOf(decodeURIComponent(path[1] ?? ''));
-      if (path[2] && decodeURIComponent(path[2]) !== '$LATEST')
+      const name = functionNameOf(safeDecode(path[1] ?? ''));
+      if (path[2] && safeDecode(path[2]) !== '$LATEST')
         throw new ServiceError('ResourceNotFoundException', `${name} has no version ${path[2]}`, 404);
       const owner = region.ownerOf('AWS::Lambda::Function', name);
       const type = String(request.headers['x-amz-invocation-type'] ?? 'RequestResponse');

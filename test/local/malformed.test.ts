@@ -130,6 +130,7 @@ describe('malformed requests', () => {
           services,
           ['Authorization: AWS4-HMAC-SHA256 Credential=a/b/c/s3/x, SignedHeaders=host, Signature=x'],
         ],
+        [sockets, []],
         [sockets, [...upgrade, key]],
       ] as const) {
         const answer = await exchange(Number(port), target, lines);

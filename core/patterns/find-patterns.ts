@@ -1,0 +1,201 @@
+import { chronicRatios, type ChronicRatios } from './expected.ts';
+import { exposureOf, type Exposure, type Tested } from './exposure.ts';
+import { restrict, windowIndexes, windowsMs, type Fleet, type WindowIndex } from './fleet.ts';
+import { fleetRates, isWarm, valueKey, type PatternHistory } from './history.ts';
+import { countHits } from './hits.ts';
+import { carriersOf, twinsOf, unexplained } from './overlap.ts';
+import { candidates, type Candidate, type Look } from './significance.ts';
+import { fleetEventOf, type FleetEvent } from './fleet-event.ts';
+
+export interface ValueName {
+  attribute: string;
+  value: string;
+}
+/** An attribute value whose carriers fail more often than the rest. */
+export interface Pattern extends ValueName {
+  conditionId: string;
+  windowMs: number;
+  /** Customers with a failing carrier, and failing carriers. */
+  hitCustomers: number;
+  failingGateways: number;
+  carriers: { customers: number; gateways: number };
+  /** Those it was compared with. */
+  outside: { customers: number; gateways: number; hitCustomers: number; failingGateways: number };
+  /** Customers that would be hit at most if the value did not matter (95 % bound), and how many times more are. */
+  expectedCustomers: number;
+  riskRatio: number;
+  /** ln of the chance to see as many; not corrected. */
+  logPValue: number;
+  /** Values that nearly the same gateways carry: as likely the cause. */
+  indistinguishable: (ValueName & { jaccard: number })[];
+  /** Among the carriers, those of this value fail more often still. */
+  within?: ValueName;
+}
+/** What one tick leaves to the next: what was significant, and when. Plain data. */
+export interface Significant {
+  atMs: number;
+  keys: string[];
+}
+export interface PatternsInput {
+  fleet: Fleet;
+  history: PatternHistory;
+  /** Of the tick before; undefined: there was none, so nothing is reported yet. */
+  previous: Significant | undefined;
+  nowMs: number;
+  /** How often the fleet is looked at. */
+  tickMs: number;
+  /** Expected number of false patterns a day, over all values, conditions, windows and ticks. */
+  falsePerDay?: number;
+}
+export interface PatternsFound {
+  patterns: Pattern[];
+  fleetEvents: FleetEvent[];
+  significant: Significant;
+}
+
+const roundsMax = 5;
+/** In all conditions of one tick together: each round reads the whole fleet again. */
+const roundsPerTickMax = 25;
+const dayMs = 24 * 3_600_000;
+
+/** What all rounds of one tick share. */
+interface Tick extends PatternsInput {
+  logBudget: number;
+  ticksPerDay: number;
+  before: ReadonlySet<string>;
+  seen: Set<string>;
+  roundsLeft: number;
+}
+
+/**
+ * Names the values whose carriers fail more often than the rest, strongest first; each must have been significant in the
+ * tick before too. Nothing is named before the history knows a day: what has always been so is no news.
+ * docs/patterns.md explains each step.
+ */
+export function findPatterns(input: PatternsInput): PatternsFound {
+  const { fleet, history, previous, nowMs, tickMs, falsePerDay = 0.01 } = input;
+  const found: PatternsFound = { patterns: [], fleetEvents: [], significant: { atMs: nowMs, keys: [] } };
+  if (!isWarm(history)) return found;
+  const exposure = exposureOf(fleet);
+  const tests = Math.max(1, exposure.tested.length) * fleet.conditionIds.length * windowsMs.length;
+  const inARow = previous !== undefined && nowMs - previous.atMs < 2.5 * tickMs;
+  const tick: Tick = {
+    ...input,
+    logBudget: Math.log(falsePerDay / tests),
+    ticksPerDay: dayMs / tickMs,
+    before: new Set(inARow ? previous.keys : []),
+    seen: new Set(),
+    roundsLeft: roundsPerTickMax,
+  };
+  fleet.conditionIds.forEach((_, condition) => searchCondition(tick, exposure, condition, found));
+  found.significant.keys = [...tick.seen];
+  return found;
+}
+
+function searchCondition(tick: Tick, whole: Exposure, condition: number, found: PatternsFound): void {
+  const conditionId = tick.fleet.conditionIds[condition]!;
+  const ratios = ratiosOf(tick, conditionId);
+  let [fleet, exposure] = [tick.fleet, whole];
+  for (let round = 0; round <= roundsMax; round++) {
+    const looks = windowIndexes.map((window) => lookAt(tick, { fleet, exposure, condition, window, ratios }));
+    const all = looks.flatMap(candidates);
+    for (const { value } of all) tick.seen.add(keyOf(tick, conditionId, value));
+    const strongest = all.reduce<Candidate | undefined>(
+      (a, b) => (a && a.score >= b.score ? a : b),
+      undefined,
+    );
+    if (!strongest) {
+      const event = fleetEventOf(looks, tick.history, conditionId);
+      const key = `${conditionId} *`;
+      if (event) tick.seen.add(key);
+      if (event && tick.before.has(key)) found.fleetEvents.push(event);
+      return;
+    }
+    if (round === roundsMax || tick.roundsLeft-- <= 0) return;
+    const { value, window } = strongest;
+    const twins = twinsOf(fleet, exposure, value);
+    const carriers = carriersOf(fleet, [value]);
+    if (tick.before.has(keyOf(tick, conditionId, value))) {
+      const within = narrower(tick, { fleet: restrict(fleet, carriers), condition, window, ratios }, value);
+      found.patterns.push({
+        ...described(tick, conditionId, strongest),
+        indistinguishable: twins.map((twin) => ({ ...nameOf(tick, twin.value), jaccard: twin.jaccard })),
+        ...(within && { within }),
+      });
+    }
+    const together = carriersOf(fleet, [value, ...twins.map((twin) => twin.value)]);
+    fleet = restrict(fleet, unexplained(fleet, together, condition, window));
+    exposure = exposureOf(fleet);
+  }
+}
+
+type Ratios = () => ChronicRatios | undefined;
+/** Computed when the first value needs it: it costs a pass over all values. */
+function ratiosOf({ fleet, history }: Tick, conditionId: string): Ratios {
+  let known: { ratios: ChronicRatios | undefined } | undefined;
+  return () => (known ??= { ratios: chronicRatios(fleet, history, conditionId) }).ratios;
+}
+
+interface Place {
+  fleet: Fleet;
+  exposure: Exposure;
+  condition: number;
+  window: WindowIndex;
+  ratios: Ratios;
+}
+function lookAt(tick: Tick, { fleet, exposure, condition, window, ratios }: Place): Look {
+  return {
+    fleet,
+    exposure,
+    window,
+    hits: countHits(fleet, exposure, condition, window),
+    past: fleetRates(tick.history, fleet.conditionIds[condition]!, window),
+    ratios,
+    logBudget: tick.logBudget,
+    ticksPerDay: tick.ticksPerDay,
+  };
+}
+
+/** The strongest value among the carriers of a named one. */
+function narrower(tick: Tick, place: Omit<Place, 'exposure'>, named: Tested): ValueName | undefined {
+  const look = lookAt(tick, { ...place, exposure: exposureOf(place.fleet) });
+  const [best] = candidates(look)
+    .filter(({ value }) => value.attribute !== named.attribute)
+    .sort((a, b) => b.score - a.score);
+  return best && nameOf(tick, best.value);
+}
+
+const nameOf = ({ fleet }: Tick, { attribute, code }: Pick<Tested, 'attribute' | 'code'>): ValueName => ({
+  attribute: fleet.attributes[attribute] ?? '',
+  value: fleet.values[attribute]?.[code] ?? '',
+});
+
+function keyOf(tick: Tick, conditionId: string, value: Tested): string {
+  const { attribute, value: name } = nameOf(tick, value);
+  return `${conditionId} ${valueKey(attribute, name)}`;
+}
+
+function described(
+  tick: Tick,
+  conditionId: string,
+  { value, window, outside, ...counts }: Candidate,
+): Omit<Pattern, 'indistinguishable'> {
+  const { hitCustomers, failingGateways, expectedCustomers: expected, logPValue } = counts;
+  return {
+    conditionId,
+    ...nameOf(tick, value),
+    windowMs: windowsMs[window],
+    hitCustomers,
+    failingGateways,
+    carriers: { customers: value.carriers.customers, gateways: value.carriers.gateways },
+    outside: {
+      customers: outside.customers,
+      gateways: outside.gateways,
+      hitCustomers: outside.hitCustomers,
+      failingGateways: outside.failingGateways,
+    },
+    expectedCustomers: expected,
+    riskRatio: hitCustomers / expected,
+    logPValue,
+  };
+}

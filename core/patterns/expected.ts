@@ -106,18 +106,17 @@ export function chronicRatios(
  */
 export function expectedWithChronic(
   fleet: Fleet,
-  { attribute, code }: Pick<Tested, 'attribute' | 'code'>,
+  carriers: Uint32Array,
   rates: PastRates,
   ratios: ChronicRatios,
 ): number {
-  const column = fleet.columns[attribute]!;
   const logOf = (p: number) => Math.log1p(-Math.min(p, 1 - 1e-12));
   let [alone, byGateway, byCustomer] = [0, 0, 0];
-  for (let c = 0; c + 1 < fleet.starts.length; c++) {
+  for (let i = 0; i < carriers.length;) {
+    const customer = fleet.customerOf[carriers[i]!];
     let [logAlone, logByGateway, worst] = [0, 0, 0];
-    for (let row = fleet.starts[c]!; row < fleet.starts[c + 1]!; row++) {
-      if (column[row] !== code) continue;
-      const [perGateway, perCustomer] = worstRatios(fleet, ratios, row);
+    for (; i < carriers.length && fleet.customerOf[carriers[i]!] === customer; i++) {
+      const [perGateway, perCustomer] = worstRatios(fleet, ratios, carriers[i]!);
       logAlone += logOf(rates.failingPerGateway * perGateway);
       logByGateway += logOf(rates.hitsPerGateway * perCustomer);
       worst = Math.max(worst, perCustomer);

@@ -1,3 +1,4 @@
+import { carriersOf, type RowsOf } from './carriers.ts';
 import { unknownCode, type Fleet } from './fleet.ts';
 
 /**
@@ -75,6 +76,7 @@ export interface Exposure {
   tested: Tested[];
   /** Index into `tested` for each attribute and code, −1 where the value is not. */
   slots: Int32Array[];
+  rowsOf: RowsOf;
 }
 
 /** Fewer customers or gateways than these can never be a pattern, so such values do not count as tests either. */
@@ -116,7 +118,7 @@ export function exposureOf(fleet: Fleet): Exposure {
     });
     return slot;
   });
-  return { all, tested, slots };
+  return { all, tested, slots, rowsOf: carriersOf(fleet) };
 }
 
 const emptyGroup = () => ({ customers: 0, gateways: 0, sizes: new Int32Array(bins) });

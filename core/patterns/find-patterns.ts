@@ -3,8 +3,8 @@ import { exposureOf, type Exposure, type Tested } from './exposure.ts';
 import { restrict, windowIndexes, windowsMs, type Fleet, type WindowIndex } from './fleet.ts';
 import { fleetRates, isWarm, valueKey, type PatternHistory } from './history.ts';
 import { countHits } from './hits.ts';
-import { carriersOf, twinsOf, unexplained } from './overlap.ts';
-import { candidates, type Candidate, type Look } from './significance.ts';
+import { marksOf, twinsOf, unexplained } from './overlap.ts';
+import { ranked, type Candidate, type Look } from './significance.ts';
 import { fleetEventOf, type FleetEvent } from './fleet-event.ts';
 
 export interface ValueName {
@@ -55,7 +55,7 @@ export interface PatternsFound {
 
 const roundsMax = 5;
 /** In all conditions of one tick together: each round reads the whole fleet again. */
-const roundsPerTickMax = 25;
+const roundsPerTickMax = 12;
 const dayMs = 24 * 3_600_000;
 
 /** What all rounds of one tick share. */
@@ -98,12 +98,8 @@ function searchCondition(tick: Tick, whole: Exposure, condition: number, found: 
   let [fleet, exposure] = [tick.fleet, whole];
   for (let round = 0; round <= roundsMax; round++) {
     const looks = windowIndexes.map((window) => lookAt(tick, { fleet, exposure, condition, window, ratios }));
-    const all = looks.flatMap(candidates);
-    for (const { value } of all) tick.seen.add(keyOf(tick, conditionId, value));
-    const strongest = all.reduce<Candidate | undefined>(
-      (a, b) => (a && a.score >= b.score ? a : b),
-      undefined,
-    );
+    const { strongest, significant } = ranked(looks);
+    for (const { value } of significant) tick.seen.add(keyOf(tick, conditionId, value));
     if (!strongest) {
       const event = fleetEventOf(looks, tick.history, conditionId);
       const key = `${conditionId} *`;
@@ -114,7 +110,7 @@ function searchCondition(tick: Tick, whole: Exposure, condition: number, found: 
     if (round === roundsMax || tick.roundsLeft-- <= 0) return;
     const { value, window } = strongest;
     const twins = twinsOf(fleet, exposure, value);
-    const carriers = carriersOf(fleet, [value]);
+    const carriers = marksOf(fleet, exposure, [value]);
     if (tick.before.has(keyOf(tick, conditionId, value))) {
       const within = narrower(tick, { fleet: restrict(fleet, carriers), condition, window, ratios }, value);
       found.patterns.push({
@@ -123,7 +119,7 @@ function searchCondition(tick: Tick, whole: Exposure, condition: number, found: 
         ...(within && { within }),
       });
     }
-    const together = carriersOf(fleet, [value, ...twins.map((twin) => twin.value)]);
+    const together = marksOf(fleet, exposure, [value, ...twins.map((twin) => twin.value)]);
     fleet = restrict(fleet, unexplained(fleet, together, condition, window));
     exposure = exposureOf(fleet);
   }
@@ -159,10 +155,8 @@ function lookAt(tick: Tick, { fleet, exposure, condition, window, ratios }: Plac
 /** The strongest value among the carriers of a named one. */
 function narrower(tick: Tick, place: Omit<Place, 'exposure'>, named: Tested): ValueName | undefined {
   const look = lookAt(tick, { ...place, exposure: exposureOf(place.fleet) });
-  const [best] = candidates(look)
-    .filter(({ value }) => value.attribute !== named.attribute)
-    .sort((a, b) => b.score - a.score);
-  return best && nameOf(tick, best.value);
+  const best = ranked([look]).strongest;
+  return best && best.value.attribute !== named.attribute ? nameOf(tick, best.value) : undefined;
 }
 
 const nameOf = ({ fleet }: Tick, { attribute, code }: Pick<Tested, 'attribute' | 'code'>): ValueName => ({

@@ -132,10 +132,15 @@ function newest(onsets: Uint32Array): Uint32Array {
 
 /** The fleet without the gateways whose mark is 0; `keep` has a mark for each row. */
 export function restrict(fleet: Fleet, keep: Uint8Array): Fleet {
-  const kept = (column: Uint32Array): Uint32Array => column.filter((_, row) => keep[row] === 1);
   const rowOf = new Uint32Array(fleet.rows);
   let rows = 0;
   for (let row = 0; row < fleet.rows; row++) if (keep[row] === 1) rowOf[row] = rows++;
+  // A loop: `filter` of a typed array takes ten times as long.
+  const kept = (column: Uint32Array): Uint32Array => {
+    const rest = new Uint32Array(rows);
+    for (let row = 0; row < fleet.rows; row++) if (keep[row] === 1) rest[rowOf[row]!] = column[row]!;
+    return rest;
+  };
   const customerOf = kept(fleet.customerOf);
   const starts = new Numbers();
   for (let row = 0; row < rows; row++)

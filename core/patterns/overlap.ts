@@ -11,17 +11,18 @@ export interface Twin {
 }
 
 /** Values of other attributes that nearly the same gateways carry, closest first. */
-export function twinsOf(fleet: Fleet, exposure: Exposure, { attribute, code, carriers }: Tested): Twin[] {
-  const own = fleet.columns[attribute]!;
+export function twinsOf(fleet: Fleet, { tested, rowsOf }: Exposure, value: Tested): Twin[] {
+  const { attribute, carriers } = value;
+  const own = rowsOf(value);
   const twins = fleet.columns.flatMap((column, other) => {
     if (other === attribute) return [];
     const both = new Uint32Array(fleet.values[other]!.length);
-    for (let row = 0; row < fleet.rows; row++) if (own[row] === code) both[column[row]!]! += 1;
-    return exposure.tested
-      .filter((tested) => tested.attribute === other && both[tested.code]! > 0)
-      .map((value) => ({
-        value,
-        jaccard: both[value.code]! / (carriers.gateways + value.carriers.gateways - both[value.code]!),
+    for (const row of own) both[column[row]!]! += 1;
+    return tested
+      .filter((twin) => twin.attribute === other && both[twin.code]! > 0)
+      .map((twin) => ({
+        value: twin,
+        jaccard: both[twin.code]! / (carriers.gateways + twin.carriers.gateways - both[twin.code]!),
       }))
       .filter(({ jaccard }) => jaccard >= jaccardMin);
   });
@@ -29,12 +30,13 @@ export function twinsOf(fleet: Fleet, exposure: Exposure, { attribute, code, car
 }
 
 /** Marks of the rows that carry one of the values. */
-export function carriersOf(fleet: Fleet, values: readonly Pick<Tested, 'attribute' | 'code'>[]): Uint8Array {
-  const marks = new Uint8Array(fleet.rows);
-  for (const { attribute, code } of values) {
-    const column = fleet.columns[attribute]!;
-    for (let row = 0; row < fleet.rows; row++) if (column[row] === code) marks[row] = 1;
-  }
+export function marksOf(
+  { rows }: Fleet,
+  { rowsOf }: Exposure,
+  values: readonly Pick<Tested, 'attribute' | 'code'>[],
+): Uint8Array {
+  const marks = new Uint8Array(rows);
+  for (const value of values) for (const row of rowsOf(value)) marks[row] = 1;
   return marks;
 }
 

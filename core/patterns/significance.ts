@@ -6,6 +6,7 @@ import {
   rateBounds,
   type ChronicRatios,
   type Outside,
+  type RateBounds,
 } from './expected.ts';
 import { windowsMs, type Fleet, type WindowIndex } from './fleet.ts';
 import type { PastRates } from './history.ts';
@@ -46,39 +47,73 @@ export interface Look {
   ticksPerDay: number;
 }
 
-/** All values that pass every test in this window. */
-export function candidates(look: Look): Candidate[] {
-  return look.exposure.tested.flatMap((_, slot) => judge(look, slot) ?? []);
+export interface Ranked {
+  strongest: Candidate | undefined;
+  /** All that are significant, those too that a stronger one may explain. */
+  significant: Candidate[];
 }
 
-function judge(look: Look, slot: number): Candidate | undefined {
+/**
+ * The strongest value of all windows. What the history says is worked out from the strongest on, until one stands that
+ * no other can beat: it only ever makes a candidate weaker, and costs a look at each carrier.
+ */
+export function ranked(looks: readonly Look[]): Ranked {
+  const judged = looks
+    .flatMap((look) => look.exposure.tested.flatMap((_, slot) => judge(look, slot) ?? []))
+    .sort((a, b) => b.candidate.score - a.candidate.score);
+  let strongest: Candidate | undefined;
+  const significant: Candidate[] = [];
+  for (const { candidate, withHistory } of judged) {
+    if (strongest && strongest.score >= candidate.score) {
+      significant.push(candidate);
+      continue;
+    }
+    const left = withHistory();
+    if (!left) continue;
+    significant.push(left);
+    if (!strongest || left.score > strongest.score) strongest = left;
+  }
+  return { strongest, significant };
+}
+
+interface Judged {
+  candidate: Candidate;
+  withHistory: () => Candidate | undefined;
+}
+
+/** By the comparison that expects less; undefined unless the carriers are worse beyond doubt. */
+function judge(look: Look, slot: number): Judged | undefined {
   const { exposure, hits } = look;
   if (hits.carrierCustomers[slot]! < customersMin || hits.carrierGateways[slot]! < gatewaysMin)
     return undefined;
-  let best: Candidate | undefined;
-  for (const outside of outsidesOf(exposure.tested[slot]!, hits, slot)) {
-    const candidate = compared(look, slot, outside);
-    if (candidate && !(best && best.expectedCustomers <= candidate.expectedCustomers)) best = candidate;
-  }
-  return best;
+  const value = exposure.tested[slot]!;
+  const [first, ...others] = outsidesOf(value, hits, slot).map((outside) => {
+    const bounds = rateBounds(outside, hits, look.past);
+    return { outside, bounds, expected: expectedCustomers(value.carriers, bounds) };
+  });
+  if (!first) return undefined;
+  const least = others.reduce((a, b) => (b.expected < a.expected ? b : a), first);
+  const candidate = tested(look, slot, least);
+  const withHistory = () => {
+    const ratios = look.ratios();
+    if (!ratios) return candidate;
+    const chronic = expectedWithChronic(look.fleet, exposure.rowsOf(value), least.bounds, ratios);
+    return tested(look, slot, { ...least, expected: Math.max(least.expected, chronic) });
+  };
+  return candidate && { candidate, withHistory };
 }
 
-/** A value’s carriers against those outside; undefined unless they are worse beyond doubt. */
-function compared(look: Look, slot: number, outside: Outside): Candidate | undefined {
-  const { hits, window } = look;
-  const value = look.exposure.tested[slot]!;
+interface Comparison {
+  outside: Outside;
+  bounds: RateBounds;
+  expected: number;
+}
+/** Every test of significance; undefined where one fails. */
+function tested(look: Look, slot: number, { outside, bounds, expected }: Comparison): Candidate | undefined {
+  const { hits, window, logBudget, ticksPerDay } = look;
   const hitCustomers = hits.carrierCustomers[slot]!;
-  const bounds = rateBounds(outside, hits, look.past);
-  const significant = (expected: number) =>
-    hitCustomers >= riskRatioMin * expected &&
-    logFalsePerDay(hitCustomers, expected, windowsMs[window], look.ticksPerDay) <= look.logBudget;
-  let expected = expectedCustomers(value.carriers, bounds);
-  if (!significant(expected)) return undefined;
-  const ratios = look.ratios();
-  if (ratios) {
-    expected = Math.max(expected, expectedWithChronic(look.fleet, value, bounds, ratios));
-    if (!significant(expected)) return undefined;
-  }
+  if (hitCustomers < riskRatioMin * expected) return undefined;
+  if (logFalsePerDay(hitCustomers, expected, windowsMs[window], ticksPerDay) > logBudget) return undefined;
   // From the bound down to the middle of what was seen outside; half a customer where nobody was hit.
   const middle = outside.hitCustomers + 0.5;
   const likely = expected * Math.min(1, middle / bounds.hitsBound);
@@ -86,7 +121,7 @@ function compared(look: Look, slot: number, outside: Outside): Candidate | undef
   if (logBinomialTail(hitCustomers, hitCustomers + outside.hitCustomers, share) > logContrastMax)
     return undefined;
   return {
-    value,
+    value: look.exposure.tested[slot]!,
     window,
     outside,
     hitCustomers,

@@ -52,9 +52,15 @@ test('a carrier’s chance is that of the worst of its values', () => {
   const one = () => Float64Array.from([1, 1, 1]);
   const rates = { failingPerGateway: 0.1, hitsPerGateway: 0.1, hitsPerCustomer: 1 };
   const twice = [Float64Array.from([1, 2, 1])];
-  const doubled = expectedWithChronic(fleet, x, rates, { perGateway: twice, perCustomer: [one()] });
+  const doubled = expectedWithChronic(fleet, exposure.rowsOf(x), rates, {
+    perGateway: twice,
+    perCustomer: [one()],
+  });
   expect(doubled).toBeCloseTo(0.2 + (1 - 0.8 ** 2) + (1 - 0.8 ** 3), 12);
-  const plain = expectedWithChronic(fleet, x, rates, { perGateway: [one()], perCustomer: [one()] });
+  const plain = expectedWithChronic(fleet, exposure.rowsOf(x), rates, {
+    perGateway: [one()],
+    perCustomer: [one()],
+  });
   expect(plain).toBeCloseTo(expectedCustomers(x.carriers, rates), 12);
 });
 

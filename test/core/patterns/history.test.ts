@@ -39,7 +39,7 @@ test('what is 14 days old weighs 1/e', () => {
   for (let i = 0; i < 14 * 96; i++) remember(history, sceneFleet({ ...empty, values: place }), 0);
   expect(history.fleet.hits[conditionId]?.[0]).toBeCloseTo(16 / Math.E, 1);
 });
-const empty = { customers: 0, failing: () => false } as const;
+const empty = { customers: 0, failing: (): false => false };
 
 test('forgets a value that nobody has carried for long', () => {
   const history = noHistory();

@@ -30,7 +30,7 @@ export interface Candidate {
   expectedCustomers: number;
   /** ln P(Poisson(expected) ≥ hit). */
   logPValue: number;
-  /** Log-likelihood ratio of the Poisson model, by which candidates are ranked (Kulldorff 1997). */
+  /** Log-likelihood ratio of one rate inside and another outside to one for all, which ranks (Kulldorff 1997). */
   score: number;
 }
 
@@ -114,12 +114,12 @@ function tested(look: Look, slot: number, { outside, bounds, expected }: Compari
   const hitCustomers = hits.carrierCustomers[slot]!;
   if (hitCustomers < riskRatioMin * expected) return undefined;
   if (logFalsePerDay(hitCustomers, expected, windowsMs[window], ticksPerDay) > logBudget) return undefined;
-  // From the bound down to the middle of what was seen outside; half a customer where nobody was hit.
-  const middle = outside.hitCustomers + 0.5;
-  const likely = expected * Math.min(1, middle / bounds.hitsBound);
-  const share = likely / (likely + middle);
-  if (logBinomialTail(hitCustomers, hitCustomers + outside.hitCustomers, share) > logContrastMax)
-    return undefined;
+  // The carriers’ part of the customers that are hit, if the value did not matter.
+  const share = expected / (expected + bounds.hitsBound);
+  const outsideHits = outside.hitCustomers;
+  const all = hitCustomers + outsideHits;
+  if (logBinomialTail(hitCustomers, all, share) > logContrastMax) return undefined;
+  const term = (hit: number, part: number) => (hit === 0 ? 0 : hit * Math.log(hit / (all * part)));
   return {
     value: look.exposure.tested[slot]!,
     window,
@@ -128,6 +128,6 @@ function tested(look: Look, slot: number, { outside, bounds, expected }: Compari
     failingGateways: hits.carrierGateways[slot]!,
     expectedCustomers: expected,
     logPValue: logPoissonTail(hitCustomers, expected),
-    score: hitCustomers * Math.log(hitCustomers / likely) - hitCustomers + likely,
+    score: term(hitCustomers, share) + term(outsideHits, 1 - share),
   };
 }

@@ -46,10 +46,14 @@ describe('says nothing', () => {
     const one = { gateways: (c: number) => (c === 0 ? 500 : 2), failing: (c: number) => c === 0 && 5 };
     expect(found(one)).toEqual([]);
   });
-  test('of two customers', () => {
-    expect(
-      found({ values: (c) => ({ version: c < 2 ? 'rare' : '1.0' }), failing: (c) => c < 2 && 5 }),
-    ).toEqual([]);
+  test.each([
+    [2, []],
+    [3, ['version=rare']],
+  ])('of %d customers: %j', (customers, names) => {
+    const values = (c: number) => ({ version: c < customers ? 'rare' : '1.0' });
+    const failing = (c: number) => c < customers && 5;
+    const gateways = (c: number) => (c < customers ? 5 : 2);
+    expect(found({ customers: 20_000, gateways, values, failing })).toEqual(names);
   });
   test.each([
     [4, []],
@@ -131,6 +135,14 @@ describe('strongest first', () => {
       region: c < 150 ? 'r0' : `r${c % 4}`,
     });
     expect(found({ values })).toEqual(['version=2.0']);
+  });
+  test('a cell is not named for its worst region, though a stray failure is in its other one', () => {
+    const values = (c: number) => ({
+      cell: c < 480 ? 'a' : 'b',
+      region: c < 400 ? 'r0' : c < 480 ? 'r1' : 'r2',
+    });
+    const failing = (c: number, g: number) => g === 0 && (c < 40 || c === 440) && 5;
+    expect(found({ customers: 1000, values, failing })[0]).toBe('region=r0');
   });
   test('two bad values are both named, the one with more evidence first', () => {
     const values = (c: number) => ({

@@ -149,6 +149,7 @@ function forward(
     },
   );
   onward.on('error', (error) => {
+    if (response.closed) return; // Whoever asked is gone, and so is what was asked for them.
     deps.onFault('front', error);
     if (response.headersSent) response.destroy();
     else response.writeHead(503).end();

@@ -268,6 +268,22 @@ describe('AWS services on one machine, asked by their own SDK clients', () => {
     });
   });
 
+  it('say nothing of a client that goes away while another stack answers it', async () => {
+    const QueueUrl = cloud.urls['alpha']?.['WorkUrl'];
+    const far = new SQSClient({ ...cloud.asRoot, endpoint: cloud.endpoints['beta'] });
+    const gone = new AbortController();
+    const asked = far.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 20 }), {
+      abortSignal: gone.signal,
+    });
+    asked.catch(() => undefined);
+    // It waits there by now: this one came later, and was answered.
+    await far.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 1 }));
+    gone.abort();
+    await expect(asked).rejects.toMatchObject({ name: 'AbortError' });
+    await far.send(new ReceiveMessageCommand({ QueueUrl, WaitTimeSeconds: 1 }));
+    expect(cloud.logs.filter(({ event }) => event === 'local.fault')).toEqual([]);
+  });
+
   it('SQS judges by the queue that it acts on, whatever else a request names', async () => {
     const url = `${probe.endpoint}/`;
     const send = (body: object, contentType = 'application/x-amz-json-1.0') =>

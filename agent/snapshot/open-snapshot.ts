@@ -106,6 +106,9 @@ export class OpenedSnapshot implements SnapshotSource {
   get chunkCount(): number {
     return this.root.geometry.chunkCount;
   }
+  get createdAtMs(): number {
+    return this.root.createdAtMs;
+  }
 
   async readChunk(index: number, options: ReadChunkOptions = {}): Promise<Uint8Array | undefined> {
     const call = this.#call(index, index + 1, options);

@@ -55,8 +55,8 @@ export interface VolumeRecord extends z.infer<typeof schema> {
 export function afterRestore(
   identity: TargetIdentity,
   restoreId: string,
-  { snapshotId, sizeBytes, chunkBytes }: SnapshotSource,
+  { snapshotId, createdAtMs, sizeBytes, chunkBytes }: SnapshotSource,
 ): Partial<VolumeRecord> {
-  const lastSnapshot = { snapshotId, at: snapshotIdTimeMs(snapshotId), sizeBytes, chunkBytes };
+  const lastSnapshot = { snapshotId, at: createdAtMs ?? snapshotIdTimeMs(snapshotId), sizeBytes, chunkBytes };
   return { identity, restoreId, lastSnapshot, fault: undefined, stopped: undefined, signature: undefined };
 }

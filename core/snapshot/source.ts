@@ -9,6 +9,8 @@ export interface SnapshotSource {
   /** Plain bytes of each chunk but the last, a multiple of 4 KiB; fixed per snapshot line. */
   readonly chunkBytes: number;
   readonly chunkCount: number;
+  /** When the volume was as it is in it, Unix ms; undefined where its root was not read yet. The id tells when it was begun. */
+  readonly createdAtMs?: number | undefined;
   /**
    * Plain, verified bytes of one chunk; undefined where the chunk is a hole (reads as zero). The last chunk may be
    * shorter than `chunkBytes`. Throws CORRUPT (names the chunk and object), IO, UNAVAILABLE.

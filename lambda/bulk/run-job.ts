@@ -30,7 +30,7 @@ export async function runJob(
       idleMs = idleMinMs;
       continue;
     }
-    const { untilMs = Infinity } = round;
+    const { untilMs = Infinity } = round === 'hindered' ? {} : round;
     const ms = Math.max(1, Math.min(untilMs - deps.clock.now(), idleMs));
     if (deps.clock.now() + ms >= deadline) break;
     await deps.wait(ms);
@@ -40,7 +40,8 @@ export async function runJob(
   return true;
 }
 
-type Round = 'over' | 'changed' | { untilMs?: number };
+/** `hindered`: a store or a cell does not do what it should; tried again at once it would hear the same. */
+type Round = 'over' | 'changed' | 'hindered' | { untilMs?: number };
 
 /** Reads the job again, so that a cancel is seen before the next start; then what became of its commands; then a step. */
 async function runRound(deps: BulkRunnerDeps, run: BulkRun): Promise<Round> {
@@ -59,7 +60,7 @@ async function runRound(deps: BulkRunnerDeps, run: BulkRun): Promise<Round> {
   const hasMoved = JSON.stringify(counts) !== before;
   if (JSON.stringify(counts) !== JSON.stringify(job.counts))
     await deps.jobs.update(run.bulkId, showCounts(run.owner, counts));
-  return hasMoved ? 'changed' : round;
+  return hasMoved && round !== 'hindered' ? 'changed' : round;
 }
 
 async function take(
@@ -75,8 +76,7 @@ async function take(
     case 'wait':
       return step;
     case 'start':
-      await startTargets(deps, run, job, rows, step.targets);
-      return 'changed';
+      return (await startTargets(deps, run, job, rows, step.targets)) ? 'changed' : 'hindered';
     case 'end-waiting':
       await endWaiting(deps, run, rows, step);
       return 'changed';

@@ -24,17 +24,21 @@ const refusals: Partial<Record<ErrorCode, FinalTargetState>> = {
   TOO_LARGE: 'REJECTED',
 };
 
-/** Submits to each; first its row says so. */
+/** Submits to each; first its row says so. False where some could not be submitted for a reason of ours. */
 export async function startTargets(
   deps: BulkRunnerDeps,
   run: BulkRun,
   job: BulkJobItem,
   rows: Rows,
   targets: readonly BulkTargetItem[],
-): Promise<void> {
+): Promise<boolean> {
   const limit = pLimit(concurrentWrites);
-  await Promise.all(targets.map((row) => limit(() => startOne(deps, run, job, rows, row))));
+  const ways = await Promise.all(targets.map((row) => limit(() => startOne(deps, run, job, rows, row))));
+  return !ways.includes('hindered');
 }
+
+/** `hindered`: whether there is a command is not known, and it is no fault of the target's. */
+type Way = 'clear' | 'hindered';
 
 async function startOne(
   deps: BulkRunnerDeps,
@@ -42,11 +46,11 @@ async function startOne(
   job: BulkJobItem,
   rows: Rows,
   row: BulkTargetItem,
-): Promise<void> {
+): Promise<Way> {
   const { gatewayId } = row;
   const at = deps.clock.now();
   const started = await deps.targets.update(row, startTarget(bulkCommandId(job, gatewayId), at));
-  if (!keep(run, rows, started)) return;
+  if (!keep(run, rows, started)) return 'clear';
   try {
     await submitCommand(
       deps,
@@ -60,8 +64,9 @@ async function startOne(
         expiresInMs: Math.max(limits.commandExpiryMinMs, job.expiresAt - at),
       },
     );
+    return 'clear';
   } catch (thrown) {
-    await refused(deps, run, rows, started, asHoldfastError(thrown));
+    return refused(deps, run, rows, started, asHoldfastError(thrown));
   }
 }
 
@@ -71,18 +76,19 @@ async function refused(
   rows: Rows,
   row: BulkTargetItem,
   error: HoldfastError,
-): Promise<void> {
+): Promise<Way> {
   const { bulkId, gatewayId } = row;
   const state = refusals[error.code];
   if (!state) {
     // Whether there is a command is seen when the row is looked at next.
     deps.log('error', 'bulk.submit-failed', { bulkId, gatewayId, ...errorFields(error) });
-    return;
+    return 'hindered';
   }
   const hasCommand = (await commandOf(deps, row)) !== undefined;
   const reason = `${error.code}: ${error.message}`;
   const ended = endTarget('SUBMITTED', { state, at: deps.clock.now(), reason, hasCommand });
   keep(run, rows, await deps.targets.update(row, ended));
+  return 'clear';
 }
 
 /** Takes over what became of the commands. Of a job that stops, those that no gateway has yet are canceled. */

@@ -121,6 +121,30 @@ describe('a bulk send', () => {
     expect(world.rows).toEqual([]);
   });
 
+  it('waits longer each time while a store of ours is down, and goes on when it is back', async () => {
+    const world = new BulkWorld(times(3, 'succeeds'));
+    world.create({ all: true });
+    const tries: number[] = [];
+    const deps = world.deps();
+    let isDown = true;
+    world.deps = () => ({
+      ...deps,
+      audit: {
+        append: (entry) => {
+          if (!isDown) return deps.audit.append(entry);
+          tries.push(world.now);
+          return Promise.reject(new Error('the trail is shut'));
+        },
+      },
+    });
+    await world.tick();
+    expect(tries.length).toBeLessThan(30); // Three targets each time, over 40 s.
+    expect(new Set(tries).size).toBeGreaterThan(3);
+    isDown = false;
+    await world.untilOver();
+    expect(world.job.state).toBe('SUCCEEDED');
+  });
+
   it('is worked on by one run at a time, and by the next when that one died', async () => {
     const world = new BulkWorld(times(3, 'succeeds'));
     const { bulkId } = world.create({ all: true });

@@ -152,18 +152,11 @@ class Rules extends LinkKeys {
   }
 
   private frameOfLive(live: Live, message: Downstream): void {
-    const { state, event } = this;
     if (message.t === 'superseded') this.superseded(message.body.byEpoch, live.epoch);
     else if (message.t === 'probe')
       this.effects.push({ do: 'probe.ok', dialId: live.dialId, probeId: message.body.probeId });
-    else if (message.t === 'drain') {
-      const at = event.now + event.random * 0.8 * message.body.deadlineMs;
-      this.log('info', 'link.drain', { reason: message.body.reason });
-      this.setLive({
-        rolloverAt: Math.min(live.rolloverAt, at),
-        rolloverCell: (live.cellIndex + 1) % state.cellIds.length,
-      });
-    } else if (message.t === 'welcome') {
+    else if (message.t === 'drain') this.drained(live, message.body);
+    else if (message.t === 'welcome') {
       this.setLive(this.patience(message.body));
       this.up(live, message.body);
     } else if (message.t === 'reject') this.rejected(live, message.body);

@@ -10,6 +10,8 @@ export interface LinkTimes {
   rolloverToMs: number;
   /** Next try after a rollover that failed. */
   rolloverRetryMs: number;
+  /** A connection is not left for a drain before it is so old. */
+  drainFromMs: number;
   /** The replaced connection may finish for so long. */
   drainMs: number;
   pingEveryMs: number;
@@ -42,6 +44,7 @@ export const linkTimes: LinkTimes = {
   rolloverFromMs: 90 * minutes,
   rolloverToMs: 110 * minutes,
   rolloverRetryMs: minutes,
+  drainFromMs: 5_000,
   drainMs: 10_000,
   pingEveryMs: minutes,
   pongWithinMs: 20_000,

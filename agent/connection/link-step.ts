@@ -1,3 +1,4 @@
+import type { Downstream } from '../../core/messages.ts';
 import {
   recentSeqsMax,
   type Attempt,
@@ -6,6 +7,8 @@ import {
   type LinkState,
   type Live,
 } from './link-state.ts';
+
+type Drain = Extract<Downstream, { t: 'drain' }>['body'];
 
 /** Least base of the waits, so that a window of zero is no busy loop. */
 const leastWindowMs = 250;
@@ -131,6 +134,18 @@ export class LinkStep {
     const meanMs = Math.min(times.sayAgainMs * 2 ** Math.min(live.notHandled, 20), times.sayAgainCapMs);
     const sayAgainAt = this.event.now + meanMs * (0.5 + this.event.random);
     this.setLive({ notHandled: live.notHandled + 1, sayAgainAt });
+  }
+
+  /** The cell is being emptied: inside the deadline, but a server that says so at each welcome makes no storm of dials. */
+  protected drained(live: Live, { reason, deadlineMs }: Drain): void {
+    const { now, random } = this.event;
+    const { times, cellIds } = this.state;
+    const at = Math.max(now + random * 0.8 * deadlineMs, live.since + times.drainFromMs);
+    this.log('info', 'link.drain', { reason });
+    this.setLive({
+      rolloverAt: Math.min(live.rolloverAt, at),
+      rolloverCell: (live.cellIndex + 1) % cellIds.length,
+    });
   }
 
   protected close(dialId: number, reason: string, graceMs: number): void {

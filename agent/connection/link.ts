@@ -35,6 +35,9 @@ interface OpenSocket {
 /** Answers to frames that cannot be parsed, per connection: two peers must not reject each other for ever. */
 const rejectsMax = 100;
 
+/** Replaced connections that may finish what they were sent; an older one is cut. */
+const closingMax = 2;
+
 /** Keeps one connection to the control plane: feeds the pure machine and does what it says. */
 export class Link {
   private state: LinkState;
@@ -42,6 +45,8 @@ export class Link {
   private readonly cells: readonly { cellId: string; webSocketUrl: string }[];
   private readonly handlers: LinkHandlers;
   private readonly sockets = new Map<number, OpenSocket>();
+  /** The last that were closed, oldest first. */
+  private closing: DialedSocket[] = [];
   private cancelTimer: (() => void) | undefined;
   private connects = 0;
   private losses = 0;
@@ -181,8 +186,10 @@ export class Link {
       case 'close': {
         const open = this.sockets.get(effect.dialId);
         this.sockets.delete(effect.dialId);
-        if (open) open.closed = true;
-        return open?.socket?.close(effect.reason, effect.graceMs);
+        if (!open) return;
+        open.closed = true;
+        open.socket?.close(effect.reason, effect.graceMs);
+        return this.cutOldest(open.socket);
       }
       case 'remember':
         return void this.deps.remember(effect.memory).catch((cause: unknown) => {
@@ -209,6 +216,13 @@ export class Link {
       case 'log':
         return this.deps.log(effect.level, effect.event, effect.fields);
     }
+  }
+
+  /** However fast connections replace each other, few are open. */
+  private cutOldest(closed: DialedSocket | undefined): void {
+    if (!closed) return;
+    this.closing.push(closed);
+    if (this.closing.length > closingMax) this.closing.shift()?.close('too many connections', 0);
   }
 
   private async dial(effect: Extract<LinkEffect, { do: 'dial' }>): Promise<void> {

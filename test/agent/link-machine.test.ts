@@ -371,6 +371,22 @@ describe('rollover', () => {
   });
 });
 
+describe('a drain', () => {
+  const now = { reason: 'update', deadlineMs: 1 };
+
+  it('is not followed before the connection is five seconds old, however soon it is to be left', () => {
+    const { bench, ...first } = connected();
+    let { dialId, epoch } = first;
+    for (let round = 1; round <= 3; round++) {
+      bench.frame('drain', now, dialId, epoch);
+      bench.wake();
+      expect(bench.now).toBe(round * linkTimes.drainFromMs);
+      expect(bench.only('dial').cellIndex).toBe(round % 2);
+      ({ dialId, epoch } = bench.connect());
+    }
+  });
+});
+
 describe('being superseded by a stranger with the same key', () => {
   it('lets the newest win and does not fight: minutes pass, twice as many each time', () => {
     const { bench } = connected();

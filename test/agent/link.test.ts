@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import type { Downstream } from '../../core/messages.ts';
 import type { LogFields } from '../../core/log.ts';
 import { signDialToken } from '../../agent/connection/dial-token.ts';
+import type { Dialer } from '../../agent/connection/dialer.ts';
 import type { LinkDeps } from '../../agent/connection/link-ports.ts';
 import { Link } from '../../agent/connection/link.ts';
 import { linkTimes, type LinkMemory, type LinkTimes } from '../../agent/connection/link-state.ts';
@@ -24,7 +25,13 @@ afterEach(async () => {
 });
 
 function newLink(
-  options: { times?: Partial<LinkTimes>; clockOffsetMs?: number; memory?: LinkMemory; urls?: string[] } = {},
+  options: {
+    times?: Partial<LinkTimes>;
+    clockOffsetMs?: number;
+    memory?: LinkMemory;
+    urls?: string[];
+    dial?: Dialer;
+  } = {},
 ) {
   const seen = {
     messages: [] as Downstream[],
@@ -36,7 +43,7 @@ function newLink(
     logs: [] as { event: string; fields: LogFields | undefined }[],
   };
   const deps: LinkDeps = {
-    dial: wsDialer(undefined),
+    dial: options.dial ?? wsDialer(undefined),
     now: () => performance.now(),
     unixMs: () => Date.now() + (options.clockOffsetMs ?? 0),
     random: Math.random,
@@ -194,7 +201,7 @@ it('closes and stays away when another agent takes over with its key', async () 
 });
 
 it('rolls over to a new connection while the old one still stands', async () => {
-  const { link, seen } = newLink();
+  const { link, seen } = newLink({ times: { drainFromMs: 0 } });
   await c1().until(() => link.view().connected, 'up');
   const old = c1().newest;
   c2().welcomes = false;
@@ -211,6 +218,27 @@ it('rolls over to a new connection while the old one still stands', async () => 
   await old.closed;
   expect(seen.downs).toEqual([]);
   expect(link.view()).toMatchObject({ connected: true, cellId: 'c2', losses: 0, connects: 2 });
+});
+
+it('cuts the oldest connection that still closes when one more would be open', async () => {
+  const graces: number[][] = [];
+  const dial: Dialer = (...args) => {
+    const socket = wsDialer(undefined)(...args);
+    const own: number[] = [];
+    graces.push(own);
+    const close: typeof socket.close = (reason, graceMs) => {
+      own.push(graceMs);
+      socket.close(reason, graceMs);
+    };
+    return { ...socket, close };
+  };
+  const { seen } = newLink({ times: { drainFromMs: 0 }, dial });
+  for (let round = 1; round <= 4; round++) {
+    await c1().until(() => seen.ups.length === round, `connection ${round}`);
+    cells[(round + 1) % 2]!.send('drain', { reason: 'again', deadlineMs: 1 });
+  }
+  await c1().until(() => seen.ups.length === 5, 'the last');
+  expect(graces).toEqual([[10_000, 0], [10_000, 0], [10_000], [10_000], []]);
 });
 
 it('notices a connection whose other end is gone without a word', async () => {

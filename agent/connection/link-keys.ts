@@ -1,5 +1,5 @@
 import { LinkStep } from './link-step.ts';
-import type { Attempt, NextKey } from './link-state.ts';
+import type { Attempt, Live, NextKey } from './link-state.ts';
 
 /**
  * Which key opens the next connection while the gateway's key is being replaced. The server has one key in force, and
@@ -15,7 +15,7 @@ export class LinkKeys extends LinkStep {
     if (nextKey !== 'accepted' || !state.live) return;
     // Make before break: the connection that asked goes on until the next key has opened its own.
     if (state.attempt || state.retryAt !== undefined) this.setLive({ rolloverAt: event.now });
-    else this.dial(state.live.cellIndex);
+    else this.dial(cellToStay(state.live));
   }
 
   /** Whether the key of the attempt that failed may be why, and the other one is dialed with soon. */
@@ -40,7 +40,7 @@ export class LinkKeys extends LinkStep {
   protected goesOnWithNextKey(reason: string): boolean {
     const { state, event } = this;
     if (!state.live || state.nextKey === 'none') return false;
-    const { cellIndex } = state.live;
+    const cellIndex = cellToStay(state.live);
     state.dialKey = 'next';
     this.dropLive(reason);
     if (!state.attempt) this.retryIn(1_000 + event.random * 1_000, cellIndex);
@@ -57,4 +57,6 @@ export class LinkKeys extends LinkStep {
   }
 }
 
+/** Another key is no reason for another cell, unless this one is to be left. */
+const cellToStay = ({ isDraining, rolloverCell, cellIndex }: Live) => (isDraining ? rolloverCell : cellIndex);
 const firstKey = (nextKey: NextKey) => (nextKey === 'accepted' ? 'next' : 'current');

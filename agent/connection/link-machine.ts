@@ -209,7 +209,8 @@ class Rules extends LinkKeys {
   private welcomed(attempt: Attempt, welcome: Welcome): void {
     const { state, event } = this;
     const { times } = state;
-    if (state.live) this.close(state.live.dialId, 'replaced by a newer connection', times.drainMs);
+    const replaced = state.live;
+    if (replaced) this.close(replaced.dialId, 'replaced by a newer connection', times.drainMs);
     state.live = {
       dialId: attempt.dialId,
       cellIndex: attempt.cellIndex,
@@ -217,7 +218,9 @@ class Rules extends LinkKeys {
       since: event.now,
       rolloverAt:
         event.now + times.rolloverFromMs + event.random * (times.rolloverToMs - times.rolloverFromMs),
+      rolloverFrom: event.now + times.drainFromMs,
       rolloverCell: 0,
+      isDraining: false,
       pingAt: event.now + times.pingEveryMs * event.random,
       pongBy: undefined,
       answersPings: false,
@@ -227,6 +230,7 @@ class Rules extends LinkKeys {
       notHandled: 0,
       sayAgainAt: undefined,
     };
+    this.keepDrain(replaced);
     state.attempt = undefined;
     state.failures = 0;
     state.trouble = undefined;

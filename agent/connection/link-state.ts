@@ -95,8 +95,12 @@ export interface Live {
   epoch: number;
   since: number;
   rolloverAt: number;
+  /** Not before this time, whatever a drain says. */
+  rolloverFrom: number;
   /** Cell to roll over to. */
   rolloverCell: number;
+  /** This cell is being emptied: whatever is dialed instead goes to another one. */
+  isDraining: boolean;
   pingAt: number;
   pongBy: number | undefined;
   /** Whether this peer answers pings: only then does an unanswered one mean anything. */

@@ -53,7 +53,7 @@ export class LinkStep {
 
   /** `refusal`: somebody who can tell said no; a second try right after it would hear the same. */
   protected failAttempt(reason: string, refusal?: { hint: string | undefined }): void {
-    const { state, event } = this;
+    const { state } = this;
     const { attempt } = state;
     if (!attempt) return;
     state.attempt = undefined;
@@ -67,12 +67,29 @@ export class LinkStep {
       failures: state.failures,
       hint: refusal?.hint,
     });
-    const nextCell = (attempt.cellIndex + 1) % state.cellIds.length;
+    const nextCell = this.cellAfter(attempt.cellIndex);
     if (state.live?.outdated) this.dropLive(reason);
-    if (state.live) {
-      const wait = state.times.rolloverRetryMs * (0.5 + event.random);
-      this.setLive({ rolloverAt: event.now + wait, rolloverCell: nextCell });
-    } else this.retryIn(this.jitter(refusal !== undefined), nextCell);
+    if (state.live) this.rollOverLater(state.live, nextCell);
+    else this.retryIn(this.jitter(refusal !== undefined), nextCell);
+  }
+
+  /** After a try that failed. A drain waits less than other rollovers; its time, where that is still to come, is kept. */
+  private rollOverLater(live: Live, nextCell: number): void {
+    const { now, random } = this.event;
+    const { failures, times } = this.state;
+    const soonMs = Math.min(times.drainFromMs * 2 ** Math.min(failures - 1, 20), times.rolloverRetryMs);
+    const soon = now + soonMs * (0.5 + random);
+    const later = now + times.rolloverRetryMs * (0.5 + random);
+    const drainAt = live.rolloverAt > now ? Math.min(live.rolloverAt, later) : soon;
+    this.setLive({
+      rolloverAt: live.isDraining ? drainAt : later,
+      rolloverFrom: soon,
+      rolloverCell: live.isDraining && nextCell === live.cellIndex ? this.cellAfter(nextCell) : nextCell,
+    });
+  }
+
+  private cellAfter(cellIndex: number): number {
+    return (cellIndex + 1) % this.state.cellIds.length;
   }
 
   protected loseLive(reason: string): void {
@@ -139,13 +156,22 @@ export class LinkStep {
   /** The cell is being emptied: inside the deadline, but a server that says so at each welcome makes no storm of dials. */
   protected drained(live: Live, { reason, deadlineMs }: Drain): void {
     const { now, random } = this.event;
-    const { times, cellIds } = this.state;
-    const at = Math.max(now + random * 0.8 * deadlineMs, live.since + times.drainFromMs);
+    const at = Math.max(now + random * 0.8 * deadlineMs, live.rolloverFrom);
     this.log('info', 'link.drain', { reason });
     this.setLive({
       rolloverAt: Math.min(live.rolloverAt, at),
-      rolloverCell: (live.cellIndex + 1) % cellIds.length,
+      rolloverCell: this.cellAfter(live.cellIndex),
+      isDraining: true,
     });
+  }
+
+  /** A dial to the cell that is being emptied was on its way when the drain came: the drain holds for what it opened. */
+  protected keepDrain(replaced: Live | undefined): void {
+    const { live, cellIds } = this.state;
+    if (!replaced?.isDraining || !live || live.cellIndex !== replaced.cellIndex || cellIds.length === 1)
+      return;
+    const rolloverAt = Math.max(replaced.rolloverAt, live.rolloverFrom);
+    this.setLive({ isDraining: true, rolloverAt, rolloverCell: this.cellAfter(live.cellIndex) });
   }
 
   protected close(dialId: number, reason: string, graceMs: number): void {

@@ -385,6 +385,50 @@ describe('a drain', () => {
       ({ dialId, epoch } = bench.connect());
     }
   });
+
+  it('sends the next key to another cell too', () => {
+    const { bench, dialId, epoch } = connected();
+    bench.frame('drain', { reason: 'update', deadlineMs: 60_000 }, dialId, epoch);
+    bench.give({ type: 'key', nextKey: 'accepted' });
+    expect(bench.only('dial')).toMatchObject({ key: 'next', cellIndex: 1 });
+  });
+
+  it('holds for a connection to the same cell that was on its way', () => {
+    const { bench, dialId, epoch } = connected();
+    bench.give({ type: 'key', nextKey: 'accepted' });
+    expect(bench.only('dial').cellIndex).toBe(0);
+    bench.frame('drain', { reason: 'update', deadlineMs: 30_000 }, dialId, epoch);
+    bench.connect();
+    bench.wake();
+    expect(bench.now).toBe(12_000);
+    expect(bench.only('dial').cellIndex).toBe(1);
+  });
+
+  it('keeps its own time when another dial fails meanwhile', () => {
+    const { bench, dialId, epoch } = connected();
+    bench.give({ type: 'key', nextKey: 'accepted' });
+    bench.frame('drain', { reason: 'update', deadlineMs: 30_000 }, dialId, epoch);
+    bench.give({ type: 'closed', dialId: bench.state.attempt!.dialId, reason: 'no' });
+    bench.wake();
+    expect(bench.now).toBe(12_000);
+  });
+
+  it('tries sooner again than other rollovers, but more slowly each time, and never where it is to leave', () => {
+    const { bench, dialId, epoch } = connected();
+    bench.random = 0;
+    bench.frame('drain', now, dialId, epoch);
+    bench.random = 0.5;
+    const waits: number[] = [];
+    for (let from = 0; waits.length < 6; from = bench.now) {
+      do bench.wake();
+      while (!bench.has('dial'));
+      expect(bench.only('dial').cellIndex).toBe(1);
+      waits.push(bench.now - from);
+      bench.give({ type: 'closed', dialId: bench.state.attempt!.dialId, reason: 'no' });
+      bench.frame('drain', now, dialId, epoch); // However often it is said.
+    }
+    expect(waits).toEqual([5_000, 5_000, 10_000, 20_000, 40_000, 60_000]);
+  });
 });
 
 describe('being superseded by a stranger with the same key', () => {

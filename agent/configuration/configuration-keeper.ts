@@ -26,6 +26,11 @@ const configurationFile = {
   }),
 } satisfies FileFormat<z.ZodObject>;
 
+interface Desired {
+  version: number;
+  configuration: unknown;
+}
+
 export interface KeeperDeps {
   path: string;
   gatewayId: string;
@@ -41,6 +46,8 @@ export class ConfigurationKeeper {
   #held: HeldConfiguration;
   /** One at a time: which version is the newest must not change between the look and the write. */
   #last: Promise<void> = Promise.resolve();
+  /** The newest that waits for its turn; older ones are decided with it. */
+  #waiting: Desired | undefined;
 
   private constructor(deps: KeeperDeps, held: HeldConfiguration) {
     this.#deps = deps;
@@ -58,20 +65,25 @@ export class ConfigurationKeeper {
     return this.#held;
   }
 
-  /** Resolves when it is decided upon. Where it could not be stored nothing is said, and it comes again. */
-  desired(desired: { version: number; configuration: unknown }): Promise<void> {
-    this.#last = this.#last
-      .then(() => this.#receive(desired))
-      .catch((cause: unknown) =>
-        this.#deps.log('error', 'configuration.not-taken', {
-          version: desired.version,
-          error: String(cause),
-        }),
+  /**
+   * Resolves when it, or a newer one that came before its turn, is decided upon. Where that could not be stored nothing
+   * is said, and it comes again.
+   */
+  desired(desired: Desired): Promise<void> {
+    const waiting = this.#waiting;
+    if (!waiting || desired.version >= waiting.version) this.#waiting = desired;
+    if (waiting) return this.#last;
+    this.#last = this.#last.then(() => {
+      const newest = this.#waiting ?? desired;
+      this.#waiting = undefined;
+      return this.#receive(newest).catch((cause: unknown) =>
+        this.#deps.log('error', 'configuration.not-taken', { version: newest.version, error: String(cause) }),
       );
+    });
     return this.#last;
   }
 
-  async #receive(desired: { version: number; configuration: unknown }): Promise<void> {
+  async #receive(desired: Desired): Promise<void> {
     const { path, gatewayId, apply, report: tell, log } = this.#deps;
     const { next, report } = receiveDesired(this.#held, desired);
     if (next) {

@@ -8,6 +8,7 @@ import {
   type FrameProblem,
   type UpstreamType,
 } from '../../core/messages.ts';
+import { complaintsMax, FrameAllowance } from './frame-allowance.ts';
 import type { DialedSocket } from './dialer.ts';
 import { nextLink } from './link-machine.ts';
 import type { LinkDeps, LinkHandlers, LinkView, UpstreamBody } from './link-ports.ts';
@@ -28,12 +29,10 @@ interface OpenSocket {
   framesSent: number;
   rejectsSent: number;
   pingedAt: number | undefined;
+  allowance: FrameAllowance;
   /** Frames come from one server in an order; until they are handled, the next waits. */
   closed: boolean;
 }
-
-/** Answers to frames that cannot be parsed, per connection: two peers must not reject each other for ever. */
-const rejectsMax = 100;
 
 /** Replaced connections that may finish what they were sent; an older one is cut. */
 const closingMax = 2;
@@ -235,6 +234,7 @@ export class Link {
       framesSent: 0,
       rejectsSent: 0,
       pingedAt: undefined,
+      allowance: new FrameAllowance(this.deps.now()),
       closed: false,
     };
     this.sockets.set(dialId, open);
@@ -266,6 +266,10 @@ export class Link {
 
   private received(dialId: number, open: OpenSocket, text: string | undefined): void {
     if (open.closed) return;
+    if (!open.allowance.take(this.deps.now())) {
+      open.closed = true;
+      return this.handle({ type: 'closed', dialId, reason: 'the server floods this agent' });
+    }
     const parsed = text === undefined ? { ok: false as const, problem: notText } : parseDownstream(text);
     if (parsed.ok) return this.handle({ type: 'frame', dialId, message: parsed.message });
     const notHandled = text === undefined ? undefined : parseNotHandled(text);
@@ -276,7 +280,7 @@ export class Link {
     }
     const { code, message, messageId } = parsed.problem;
     this.deps.log('warn', 'link.frame-rejected', { code, message });
-    if (++open.rejectsSent <= rejectsMax) this.sendOn(dialId, 'reject', { code, message, messageId });
+    if (++open.rejectsSent <= complaintsMax) this.sendOn(dialId, 'reject', { code, message, messageId });
   }
 }
 

@@ -169,6 +169,18 @@ it('stops answering a peer that sends nothing but rubbish', async () => {
   expect(c1().frames('reject')).toHaveLength(100);
 });
 
+it('closes a connection that floods it, and waits before it dials again', async () => {
+  const { link, seen } = newLink();
+  c1().welcome = { reconnectWindowMs: 3_600_000 };
+  await c1().until(() => link.view().connected, 'up');
+  const { closed } = c1().newest;
+  for (let i = 0; i < 20_000; i++) c1().send('result.ack', { commandId: 'flood', attempt: 1 });
+  await closed;
+  expect(seen.downs).toEqual(['the server floods this agent']);
+  expect(seen.messages.length).toBeLessThan(20_000);
+  expect(link.view().retryInMs).toBeGreaterThan(0);
+});
+
 it('drops a frame of another epoch', async () => {
   const { link, seen } = newLink();
   await c1().until(() => link.view().connected, 'up');

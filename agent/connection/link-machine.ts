@@ -216,6 +216,7 @@ class Rules extends LinkKeys {
       cellIndex: attempt.cellIndex,
       epoch: attempt.seq,
       since: event.now,
+      failuresBefore: Math.max(state.failures, this.failuresBefore(replaced)),
       rolloverAt:
         event.now + times.rolloverFromMs + event.random * (times.rolloverToMs - times.rolloverFromMs),
       rolloverFrom: event.now + times.drainFromMs,

@@ -26,6 +26,8 @@ export interface LinkTimes {
   supersededCapMs: number;
   /** A connection that lasted this long forgets earlier take-overs. */
   settledMs: number;
+  /** One that did not last this long is one more failure in a row. */
+  steadyMs: number;
   /** A hello without its welcome is said again. */
   helloAgainMs: number;
   /** Least time between hellos that the server asks for on one connection. */
@@ -54,6 +56,7 @@ export const linkTimes: LinkTimes = {
   supersededMs: 5 * minutes,
   supersededCapMs: 60 * minutes,
   settledMs: 60 * minutes,
+  steadyMs: 10_000,
   helloAgainMs: 4_000,
   helloEveryMs: 5_000,
   sayAgainMs: 1_000,
@@ -94,6 +97,8 @@ export interface Live {
   cellIndex: number;
   epoch: number;
   since: number;
+  /** Failures in a row before it was welcomed. */
+  failuresBefore: number;
   rolloverAt: number;
   /** Not before this time, whatever a drain says. */
   rolloverFrom: number;

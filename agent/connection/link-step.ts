@@ -94,10 +94,16 @@ export class LinkStep {
 
   protected loseLive(reason: string): void {
     const { state } = this;
+    const failuresBefore = this.failuresBefore(state.live);
     this.dropLive(reason);
     if (state.attempt) return;
-    state.failures = 1;
+    state.failures = failuresBefore + 1;
     this.retryIn(this.jitter(), 0);
+  }
+
+  /** In a row with what is lost: a welcome alone ends no row, for a server may close right behind each. */
+  protected failuresBefore(live: Live | undefined): number {
+    return live && this.event.now - live.since < this.state.times.steadyMs ? live.failuresBefore : 0;
   }
 
   protected dropLive(reason: string): void {

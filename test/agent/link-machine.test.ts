@@ -215,6 +215,29 @@ describe('the connection in use', () => {
     expect(bench.only('dial')).toMatchObject({ cellIndex: 0 });
   });
 
+  it('waits longer and longer for a server that closes right after each welcome, until one lasts', () => {
+    const { bench } = connected();
+    const wait = (livedMs: number) => {
+      bench.now += livedMs;
+      const lostAt = bench.now;
+      bench.give({ type: 'closed', dialId: bench.state.live!.dialId, reason: 'reset' });
+      bench.wake();
+      const waitedMs = bench.now - lostAt;
+      bench.connect();
+      return waitedMs;
+    };
+    const window = 20_000; // Half of the welcome's: the mean.
+    expect([9_999, 0, 0, 0, 0, 0].map(wait)).toEqual([
+      window,
+      window / 16,
+      window / 16,
+      window / 16,
+      30_000,
+      30_000,
+    ]);
+    expect(wait(10_000)).toBe(window);
+  });
+
   it('notices a half-open connection by an unanswered ping', () => {
     const { bench, dialId } = connected();
     bench.wake();

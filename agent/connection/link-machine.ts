@@ -98,7 +98,7 @@ class Rules extends LinkKeys {
   /** Says hello, and again until its welcome comes: either of them may get lost. */
   private greet(attempt: Attempt): void {
     const helloAt = this.event.now + this.state.times.helloAgainMs;
-    this.state.attempt = { ...attempt, greeted: true, helloAt };
+    this.state.attempt = { ...attempt, greeted: true, isAskedAgain: false, helloAt };
     this.effects.push({ do: 'hello', dialId: attempt.dialId });
   }
 
@@ -229,6 +229,7 @@ class Rules extends LinkKeys {
       outdated: false,
       helloAgainAt: event.now,
       notHandled: 0,
+      wellFrom: event.now,
       sayAgainAt: undefined,
     };
     this.keepDrain(replaced);

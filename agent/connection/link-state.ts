@@ -86,6 +86,9 @@ export interface Attempt {
   greeted: boolean;
   /** When the hello is repeated; not before it is said. */
   helloAt: number;
+  /** Hellos that no function took, or that came too fast, and whether the last of them is one. */
+  notHandled: number;
+  isAskedAgain: boolean;
   giveUpAt: number;
   /** Frames that overtook the `welcome`. */
   early: Downstream[];
@@ -117,8 +120,9 @@ export interface Live {
   outdated: boolean;
   /** Not before this time is a hello repeated on request. */
   helloAgainAt: number;
-  /** Frames that no function took, since the last one that was answered. */
+  /** Times in a row that frames were not taken; an answer halves it, and not before `wellFrom`. */
   notHandled: number;
+  wellFrom: number;
   /** When what has no answer is said again, for such a frame. */
   sayAgainAt: number | undefined;
 }

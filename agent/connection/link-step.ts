@@ -45,6 +45,8 @@ export class LinkStep {
       key: state.dialKey,
       greeted: false,
       helloAt: Infinity,
+      notHandled: 0,
+      isAskedAgain: false,
       giveUpAt: event.now + state.times.attemptMs,
       early: [],
     };
@@ -140,23 +142,32 @@ export class LinkStep {
     if (live?.dialId !== dialId) return;
     const silentAt = this.event.now + live.silenceMaxMs;
     this.setLive({ pongBy: undefined, answersPings: live.answersPings || pong, silentAt });
-    if (!pong) this.setLive({ notHandled: 0 });
+    // A server that answers some frames and drops others is not well because of one answer.
+    if (!pong && this.event.now >= live.wellFrom)
+      this.setLive({ notHandled: Math.floor(live.notHandled / 2) });
   }
 
-  /** Repeats a hello in a moment; it is repeated anyway until its welcome comes. */
+  /** Repeats a hello that was not taken: in a moment, later each time. */
   protected greetIn(attempt: Attempt): void {
-    const waitMs = this.state.times.sayAgainMs * (0.5 + this.event.random);
-    this.state.attempt = { ...attempt, helloAt: Math.min(attempt.helloAt, this.event.now + waitMs) };
+    if (attempt.isAskedAgain) return;
+    const waitMs = this.sayAgainMeanMs(attempt.notHandled) * (0.5 + this.event.random);
+    const notHandled = attempt.notHandled + 1;
+    this.state.attempt = { ...attempt, notHandled, isAskedAgain: true, helloAt: this.event.now + waitMs };
+  }
+
+  private sayAgainMeanMs(notHandled: number): number {
+    const { sayAgainMs, sayAgainCapMs } = this.state.times;
+    return Math.min(sayAgainMs * 2 ** Math.min(notHandled, 20), sayAgainCapMs);
   }
 
   /** A busy server: what was said is said again, not at once and not all together. */
   protected notHandled(dialId: number): void {
-    const { attempt, live, times } = this.state;
+    const { attempt, live } = this.state;
     if (attempt?.dialId === dialId && attempt.greeted) return this.greetIn(attempt);
     if (live?.dialId !== dialId || live.sayAgainAt !== undefined) return;
-    const meanMs = Math.min(times.sayAgainMs * 2 ** Math.min(live.notHandled, 20), times.sayAgainCapMs);
+    const meanMs = this.sayAgainMeanMs(live.notHandled);
     const sayAgainAt = this.event.now + meanMs * (0.5 + this.event.random);
-    this.setLive({ notHandled: live.notHandled + 1, sayAgainAt });
+    this.setLive({ notHandled: live.notHandled + 1, sayAgainAt, wellFrom: sayAgainAt + meanMs });
   }
 
   /** The cell is being emptied: inside the deadline, but a server that says so at each welcome makes no storm of dials. */

@@ -291,13 +291,29 @@ describe('a server that is too busy for a frame', () => {
     expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 15_000, 15_000]);
   });
 
-  it('is taken for well again after an answer, not after a pong', () => {
+  it('is taken for well again after answers while it takes everything, not after a pong', () => {
     const { bench, dialId, epoch } = connected();
     bench.give(busy);
+    bench.now = bench.state.live!.wellFrom;
     bench.give({ type: 'pong', dialId });
     expect(bench.state.live?.notHandled).toBe(1);
     bench.frame('result.ack', { commandId: 'c', attempt: 1 }, dialId, epoch);
     expect(bench.state.live?.notHandled).toBe(0);
+  });
+
+  it('hears more and more slowly again what it does not take, though it answers everything else', () => {
+    const { bench, dialId, epoch } = connected();
+    const waits: number[] = [];
+    for (let round = 0; round < 6; round++) {
+      bench.give(busy);
+      const askedAt = bench.now;
+      do bench.wake();
+      while (!bench.has('say-again'));
+      waits.push(bench.now - askedAt);
+      for (let i = 0; i < 50; i++)
+        bench.frame('result.ack', { commandId: 'nobody', attempt: 1 }, dialId, epoch);
+    }
+    expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 15_000, 15_000]);
   });
 
   it('is said hello to again soon, if that was what it had no time for', () => {
@@ -308,6 +324,14 @@ describe('a server that is too busy for a frame', () => {
     bench.give({ ...busy });
     expect(bench.wake()).toEqual([{ do: 'hello', dialId: 1 }]);
     expect(bench.now).toBe(1_000);
+    const at: number[] = [];
+    for (let hello = 0; hello < 3; hello++) {
+      bench.give({ ...busy });
+      bench.give({ ...busy }); // Of one hello, one word counts.
+      bench.wake();
+      at.push(bench.now);
+    }
+    expect(at).toEqual([3_000, 7_000, 15_000]);
   });
 
   it('spreads what comes again, and says nothing on another connection', () => {

@@ -109,12 +109,14 @@ class Rules extends LinkKeys {
     const offset = serverTime === undefined ? state.clockOffsetMs : serverTime - event.unixMs;
     if (denied && Math.abs(offset - state.clockOffsetMs) > clockFaultMs) {
       this.log('warn', 'link.clock-learned', { offsetMs: offset });
-      const { cellIndex } = state.attempt;
       state.clockOffsetMs = offset;
-      state.attempt = undefined;
-      // The token's age was wrong, not the cell: the same cell once more, at once but not all together.
-      this.retryIn(1_000 + event.random * 1_000, cellIndex);
-      return;
+      if (event.now - state.clockLearnedAt >= state.times.clockAgainMs) {
+        const { cellIndex } = state.attempt;
+        state.clockLearnedAt = event.now;
+        state.attempt = undefined;
+        // The token's age was wrong, not the cell: the same cell once more, at once but not all together.
+        return this.retryIn(1_000 + event.random * 1_000, cellIndex);
+      }
     }
     if (!denied) return this.failAttempt(`refused with status ${status}`);
     if (this.triesOtherKey(`refused with status ${status}`)) return;

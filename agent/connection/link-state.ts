@@ -21,6 +21,8 @@ export interface LinkTimes {
   /** Growth of the waits ends here: after failures, and after refusals. */
   failureCapMs: number;
   refusalCapMs: number;
+  /** A refusal that tells the time is no failure, once in so long. */
+  clockAgainMs: number;
   /** Least wait after somebody else took over with this gateway's key; doubles up to the cap. */
   supersededMs: number;
   supersededCapMs: number;
@@ -53,6 +55,7 @@ export const linkTimes: LinkTimes = {
   silentHeartbeats: 2,
   failureCapMs: minutes,
   refusalCapMs: 5 * minutes,
+  clockAgainMs: 5 * minutes,
   supersededMs: 5 * minutes,
   supersededCapMs: 60 * minutes,
   settledMs: 60 * minutes,
@@ -133,6 +136,8 @@ export interface LinkState extends LinkMemory {
   stopped: boolean;
   /** Server's clock minus ours, as last learned. */
   clockOffsetMs: number;
+  /** When a refusal last told it, monotonic. */
+  clockLearnedAt: number;
   dials: number;
   /** Sequence numbers that this process dialed with, newest last: tells our own take-over from a stranger's. */
   recentSeqs: readonly number[];
@@ -197,6 +202,7 @@ export function initialLink(
     cellIds,
     stopped: false,
     clockOffsetMs: 0,
+    clockLearnedAt: -Infinity,
     dials: 0,
     recentSeqs: [],
     failures: 0,

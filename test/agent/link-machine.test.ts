@@ -167,6 +167,20 @@ describe('dialing', () => {
     expect(bench.now - refusedAt).toBe(15_000);
   });
 
+  it('waits like after any refusal where each one tells another time', () => {
+    const bench = new Bench(['c1']);
+    bench.give({ type: 'start' });
+    const waits: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      const from = bench.now;
+      const serverTime = t0 + bench.now + (i % 2 ? 0 : 2 * minute);
+      bench.give({ type: 'refused', dialId: bench.state.dials, status: 403, serverTime });
+      bench.wake();
+      waits.push(bench.now - from);
+    }
+    expect(waits).toEqual([1_500, 15_000, 30_000, 60_000, 120_000]);
+  });
+
   it('does not let one wrong clock lock it out: a refused number is not kept', () => {
     const bench = new Bench(['c1']);
     bench.skewMs = 1_000 * minute;

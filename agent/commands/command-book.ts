@@ -13,6 +13,10 @@ export interface CommandEntry extends Omit<Taken, 'r' | 'at'> {
   settledAt?: number;
 }
 
+/** Finished, and the server has not said yet that it knows. */
+export const isUnsettled = ({ outcome, settledAt }: CommandEntry): boolean =>
+  outcome !== undefined && settledAt === undefined;
+
 /** Commands by id, in the order in which they were taken. */
 export type CommandBook = Map<string, CommandEntry>;
 

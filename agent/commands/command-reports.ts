@@ -1,6 +1,6 @@
 import type { CommandOutcome } from '../../core/messages.ts';
 import type { UpstreamBody } from '../connection/link-ports.ts';
-import type { CommandEntry } from './command-book.ts';
+import { isUnsettled, type CommandEntry } from './command-book.ts';
 import type { RunningCommand } from './running-command.ts';
 
 type CommandReportType = 'cmd.ack' | 'cmd.progress' | 'cmd.result';
@@ -9,6 +9,8 @@ type CommandReportType = 'cmd.ack' | 'cmd.progress' | 'cmd.result';
 export type SendReport = <T extends CommandReportType>(type: T, body: UpstreamBody<T>) => boolean;
 
 const noteMax = 500;
+/** Results that are said again at a time; the next go when the server has these. */
+export const resultsAtOnce = 100;
 
 /** What the server is told about commands, under the attempt that it knows. */
 export class CommandReports {
@@ -17,6 +19,8 @@ export class CommandReports {
   private readonly now: () => number;
   /** The attempt that the server last sent, where that is newer than the journal's. */
   private readonly attempts = new Map<string, number>();
+  /** Results that were said again together, without those that the server has; empty too where none is behind them. */
+  private saidAgain = new Set<string>();
 
   constructor(journalId: string, send: SendReport, now: () => number) {
     this.journalId = journalId;
@@ -28,8 +32,18 @@ export class CommandReports {
   sawAttempt(entry: CommandEntry, attempt: number): void {
     this.attempts.set(entry.commandId, Math.max(attempt, this.attemptOf(entry)));
   }
-  forget(commandId: string): void {
+  /** The server has the result. True: more results wait, and it has all that were said again before them. */
+  settled(commandId: string): boolean {
     this.attempts.delete(commandId);
+    return this.saidAgain.delete(commandId) && this.saidAgain.size === 0;
+  }
+
+  /** Says the results again that the server may not have, oldest first. */
+  resultsAgain(entries: Iterable<CommandEntry>): void {
+    const unsettled = [...entries].filter(isUnsettled);
+    const now = unsettled.slice(0, resultsAtOnce);
+    for (const entry of now) this.result(entry);
+    this.saidAgain = new Set(unsettled.length > now.length ? now.map(({ commandId }) => commandId) : []);
   }
 
   ack(entry: CommandEntry): void {

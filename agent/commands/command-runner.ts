@@ -7,7 +7,7 @@ import {
 import { HoldfastError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
 import type { CommandOutcome, Downstream } from '../../core/messages.ts';
-import type { CommandEntry } from './command-book.ts';
+import { isUnsettled, type CommandEntry } from './command-book.ts';
 import type { Journal } from './command-journal.ts';
 import { EndsWithProcess, type Executor, type Executors } from './executor.ts';
 import { CommandReports, type SendReport } from './command-reports.ts';
@@ -33,6 +33,8 @@ export const resendMs = 30_000;
 /** An idempotent command that the agent died in so often is not tried once more. */
 const startsMax = 3;
 const stopGraceMs = 10_000;
+/** With so many results that the server does not acknowledge, nothing new is taken: the journal has an end. */
+export const unsettledMax = 1_000;
 
 /**
  * Runs what the server sends: journal first, then the ack; kinds that must not run twice wait for `cmd.go`; one
@@ -49,6 +51,7 @@ export class CommandRunner {
   private inbox: Promise<void> = Promise.resolve();
   private cancelResend: (() => void) | undefined;
   private stopped = false;
+  private full = false;
 
   constructor(deps: RunnerDeps) {
     this.deps = deps;
@@ -66,7 +69,7 @@ export class CommandRunner {
       else this.lanes.add(entry);
     }
     for (const lane of this.lanes.names) this.advance(lane);
-    this.resend();
+    this.sayAgain();
   }
 
   /** Messages are handled one after the other; resolves when this one is. */
@@ -82,7 +85,13 @@ export class CommandRunner {
 
   /** A connection is up, or the server missed something: whatever it may not know is said again. */
   sayAgain(): void {
-    this.resend();
+    if (this.stopped) return;
+    this.cancelResend?.();
+    const entries = [...this.deps.journal.entries.values()];
+    this.reports.resultsAgain(entries);
+    for (const entry of entries)
+      if (!entry.outcome && !this.running.has(entry.commandId)) this.reports.ack(entry);
+    this.cancelResend = this.deps.setTimer(() => this.sayAgain(), resendMs);
   }
 
   /**
@@ -140,6 +149,7 @@ export class CommandRunner {
     if (!isCommandKind(kind)) return this.reports.refuse(body, ended('REJECTED', unknownKind(kind)));
     const now = serverTime();
     if (now >= body.expiresAt) return log('warn', 'command.expired', { commandId, kind });
+    if (this.isFull()) return;
     await journal.append({ r: 'taken', at: now, ...body, kind });
     log('info', 'command.taken', { commandId, kind, attempt });
     const refusal = refusalOf(kind, body.params, this.lanes.count);
@@ -147,6 +157,14 @@ export class CommandRunner {
     const entry = journal.entries.get(commandId)!;
     this.reports.ack(entry);
     this.advance(this.lanes.add(entry));
+  }
+
+  /** Not acknowledged, so it comes again. */
+  private isFull(): boolean {
+    const wasFull = this.full;
+    this.full = [...this.deps.journal.entries.values()].filter(isUnsettled).length >= unsettledMax;
+    if (this.full && !wasFull) this.deps.log('error', 'command.results-pile-up', { unsettledMax });
+    return this.full;
   }
 
   private go(commandId: string): void {
@@ -171,7 +189,7 @@ export class CommandRunner {
     const entry = this.deps.journal.entries.get(commandId);
     if (!entry?.outcome || entry.settledAt !== undefined) return;
     await this.deps.journal.append({ r: 'settled', commandId, at: this.deps.serverTime() });
-    this.reports.forget(commandId);
+    if (this.reports.settled(commandId)) this.reports.resultsAgain(this.deps.journal.entries.values());
   }
 
   private advance(lane: string): void {
@@ -269,16 +287,6 @@ export class CommandRunner {
       code: outcome.error?.code,
     });
     this.reports.result(entry);
-  }
-
-  private resend(): void {
-    if (this.stopped) return;
-    this.cancelResend?.();
-    for (const entry of this.deps.journal.entries.values()) {
-      if (entry.outcome && entry.settledAt === undefined) this.reports.result(entry);
-      else if (!entry.outcome && !this.running.has(entry.commandId)) this.reports.ack(entry);
-    }
-    this.cancelResend = this.deps.setTimer(() => this.resend(), resendMs);
   }
 }
 

@@ -1,9 +1,16 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HoldfastError } from '../../core/errors.ts';
 import { commandKinds, commandSpecs, type CommandKind } from '../../core/command-kinds.ts';
 import { silentLog } from '../../core/log.ts';
+import { encodeRecord, type JournalRecord } from '../../agent/commands/journal-records.ts';
 import { CommandJournal } from '../../agent/commands/command-journal.ts';
-import { CommandRunner, resendMs, type CommandMessage } from '../../agent/commands/command-runner.ts';
+import {
+  CommandRunner,
+  resendMs,
+  unsettledMax,
+  type CommandMessage,
+} from '../../agent/commands/command-runner.ts';
 import { EndsWithProcess, type Execution, type Executors } from '../../agent/commands/executor.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
@@ -363,6 +370,48 @@ describe('after the agent died', () => {
     expect(bench.result('x')).toBeUndefined();
     const next = await bench.restart();
     expect(next.result('x')).toBeDefined();
+  });
+});
+
+describe('results that the server does not acknowledge', () => {
+  /** A runner whose journal has so many, `c0` the oldest. */
+  const withResults = (count: number) => {
+    const bench = new Bench();
+    const records: JournalRecord[] = [{ r: 'head', version: 1, journalId: 'j-1', at: t0 }];
+    for (let i = 0; i < count; i++) {
+      const command = { commandId: `c${i}`, at: t0, attempt: 1, kind: 'probe', params: {} } as const;
+      records.push({ r: 'taken', ...command, needsGo: false, expiresAt: t0 + 1, timeoutMs: 1 });
+      records.push({ r: 'finished', commandId: `c${i}`, at: t0, outcome: { status: 'SUCCEEDED' } });
+    }
+    writeFileSync(bench.path, Buffer.concat(records.map(encodeRecord)));
+    return bench.start();
+  };
+  const said = (bench: Bench) => bench.sent.splice(0).map(({ body }) => body.commandId);
+  const ids = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `c${from + i}`);
+
+  it('are said again a hundred at a time, oldest first, and the next as soon as it has those', async () => {
+    const bench = await withResults(250);
+    expect(said(bench)).toEqual(ids(0, 100));
+    for (const [from, to, next] of [
+      [0, 100, 200],
+      [100, 200, 250],
+    ] as const) {
+      const acked = ids(from, to).map((commandId) => bench.give('result.ack', { commandId, attempt: 1 }));
+      await Promise.all(acked);
+      expect(said(bench)).toEqual(ids(to, next));
+    }
+    bench.pass(resendMs);
+    expect(said(bench)).toEqual(ids(200, 250));
+  });
+
+  it('have an end: no more commands are taken then, until it acknowledges some', async () => {
+    const bench = await withResults(unsettledMax);
+    await bench.cmd('new');
+    await bench.give('cmd.go', { commandId: 'new', attempt: 1 });
+    expect(bench.types('new')).toEqual([]);
+    await bench.give('result.ack', { commandId: 'c7', attempt: 1 });
+    await bench.cmd('new');
+    expect(bench.types('new')).toEqual(['cmd.ack']);
   });
 });
 

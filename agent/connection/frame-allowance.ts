@@ -1,6 +1,6 @@
 /** What one connection may bring: so many frames at once, and so many a second after that. No honest cell comes near. */
 export const framesAllowed = { burst: 1_000, perSec: 100 } as const;
-/** Lines of log, and answers, that one connection may cause with what nobody needs. */
+/** Frames that cannot be read, and welcomes, that are answered and logged on one connection; more are passed over. */
 export const complaintsMax = 100;
 
 /** A token bucket: what a server sends costs memory and time here, so it is not taken without bound. */

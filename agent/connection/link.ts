@@ -1,14 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import { HoldfastError } from '../../core/errors.ts';
-import { limits } from '../../core/limits.ts';
 import {
   parseDownstream,
   parseNotHandled,
-  protocolVersion,
   type FrameProblem,
   type UpstreamType,
 } from '../../core/messages.ts';
-import { complaintsMax, FrameAllowance } from './frame-allowance.ts';
+import { complaintsMax } from './frame-allowance.ts';
 import type { DialedSocket } from './dialer.ts';
 import { nextLink } from './link-machine.ts';
 import type { LinkDeps, LinkHandlers, LinkView, UpstreamBody } from './link-ports.ts';
@@ -22,17 +18,7 @@ import {
   type LinkTimes,
   type NextKey,
 } from './link-state.ts';
-
-interface OpenSocket {
-  socket: DialedSocket | undefined;
-  epoch: number;
-  framesSent: number;
-  rejectsSent: number;
-  pingedAt: number | undefined;
-  allowance: FrameAllowance;
-  /** Frames come from one server in an order; until they are handled, the next waits. */
-  closed: boolean;
-}
+import { OpenSocket } from './open-socket.ts';
 
 /** Replaced connections that may finish what they were sent; an older one is cut. */
 const closingMax = 2;
@@ -120,22 +106,7 @@ export class Link {
   }
 
   private sendOn<T extends UpstreamType>(dialId: number, type: T, body: UpstreamBody<T>): boolean {
-    const open = this.sockets.get(dialId);
-    if (!open?.socket) return false;
-    const text = JSON.stringify({
-      v: protocolVersion,
-      t: type,
-      id: randomUUID(),
-      epoch: open.epoch,
-      seq: open.framesSent + 1,
-      ts: this.deps.unixMs(),
-      body,
-    });
-    if (Buffer.byteLength(text) > limits.messageBytes)
-      throw new HoldfastError('TOO_LARGE', `a ${type} message has more than ${limits.messageBytes} bytes`);
-    open.framesSent++;
-    open.socket.send(text);
-    return true;
+    return this.sockets.get(dialId)?.send(type, body, this.deps.unixMs()) ?? false;
   }
 
   private handle(what: DistributiveOmit<LinkEvent, 'now' | 'unixMs' | 'random'>): void {
@@ -198,10 +169,7 @@ export class Link {
       case 'key.welcomed':
         return this.handlers.keyWelcomed?.();
       case 'up':
-        if (effect.epoch !== this.lastEpoch) this.connects++;
-        this.lastEpoch = effect.epoch;
-        this.deps.log('info', 'link.up', { cellId: effect.cellId, epoch: effect.epoch });
-        return this.handlers.up(effect);
+        return this.up(effect);
       case 'down':
         this.losses++;
         this.deps.log('warn', 'link.down', { reason: effect.reason });
@@ -217,6 +185,22 @@ export class Link {
     }
   }
 
+  private up(effect: Extract<LinkEffect, { do: 'up' }>): void {
+    const { dialId, cellId, epoch } = effect;
+    const open = this.sockets.get(dialId);
+    if (!open || ++open.welcomes > complaintsMax + 1) return;
+    if (open.welcomes === complaintsMax + 1) return this.noMore('link.up');
+    if (epoch !== this.lastEpoch) this.connects++;
+    this.lastEpoch = epoch;
+    this.deps.log('info', 'link.up', { cellId, epoch });
+    this.handlers.up(effect);
+  }
+
+  /** Said once a connection: a server must not fill this host's disk with log. */
+  private noMore(event: string): void {
+    this.deps.log('warn', 'link.too-many', { event, reason: 'more of this connection are passed over' });
+  }
+
   /** However fast connections replace each other, few are open. */
   private cutOldest(closed: DialedSocket | undefined): void {
     if (!closed) return;
@@ -228,15 +212,7 @@ export class Link {
     const { dialId, seq, issuedAt, key } = effect;
     const cell = this.cells[effect.cellIndex];
     if (!cell) throw new Error(`no cell ${effect.cellIndex}`);
-    const open: OpenSocket = {
-      socket: undefined,
-      epoch: seq,
-      framesSent: 0,
-      rejectsSent: 0,
-      pingedAt: undefined,
-      allowance: new FrameAllowance(this.deps.now()),
-      closed: false,
-    };
+    const open = new OpenSocket(seq, this.deps.now());
     this.sockets.set(dialId, open);
     const gone = () => this.sockets.delete(dialId);
     try {
@@ -279,8 +255,12 @@ export class Link {
       return this.handle({ type: 'not-handled', dialId });
     }
     const { code, message, messageId } = parsed.problem;
+    if (++open.rejects > complaintsMax) {
+      if (open.rejects === complaintsMax + 1) this.noMore('link.frame-rejected');
+      return;
+    }
     this.deps.log('warn', 'link.frame-rejected', { code, message });
-    if (++open.rejectsSent <= complaintsMax) this.sendOn(dialId, 'reject', { code, message, messageId });
+    this.sendOn(dialId, 'reject', { code, message, messageId });
   }
 }
 

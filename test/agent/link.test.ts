@@ -161,12 +161,29 @@ it('does not answer API Gateway’s own word of a frame that nobody handled, and
 });
 
 it('stops answering a peer that sends nothing but rubbish', async () => {
-  const { link } = newLink();
+  const { link, seen } = newLink();
   await c1().until(() => link.view().connected, 'up');
   for (let i = 0; i < 150; i++) c1().sendRaw('{');
   c1().send('probe', { probeId: 'after' });
   await c1().untilFrame('probe.ok');
   expect(c1().frames('reject')).toHaveLength(100);
+  const logged = seen.logs.map(({ event }) => event);
+  expect(logged.filter((event) => event === 'link.frame-rejected')).toHaveLength(100);
+  expect(logged.filter((event) => event === 'link.too-many')).toHaveLength(1);
+});
+
+it('passes welcomes over that are said again and again', async () => {
+  const { link, seen } = newLink();
+  await c1().until(() => link.view().connected, 'up');
+  const welcome = { gatewayId: 'g1', heartbeatIntervalMs: 60_000, reconnectWindowMs: 0 };
+  for (let i = 0; i < 150; i++) c1().send('welcome', { ...welcome, serverTime: Date.now() });
+  c1().send('probe', { probeId: 'after' });
+  await c1().untilFrame('probe.ok');
+  expect(seen.ups).toHaveLength(100);
+  const logged = seen.logs.map(({ event }) => event);
+  expect(logged.filter((event) => event === 'link.up')).toHaveLength(100);
+  expect(logged.filter((event) => event === 'link.too-many')).toHaveLength(1);
+  expect(link.view()).toMatchObject({ connects: 1, connected: true });
 });
 
 it('closes a connection that floods it, and waits before it dials again', async () => {

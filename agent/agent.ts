@@ -215,9 +215,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
     uplink,
     setLogLevel: options.setLogLevel,
     report: (report) => link.send('state.reported', report),
-    serverTime,
-    setTimer,
-    log,
+    ...{ serverTime, setTimer, log },
   });
   open.defer(() => configuration.stop());
 
@@ -230,6 +228,8 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
         return void ready.promise.then(() => runner.handle(message));
       case 'status.ack':
         return void uplink.acked(message.body, bootId).catch(() => undefined);
+      case 'inventory.ack':
+        return uplink.inventoryAcked(message.body.hash);
       case 'state.desired':
         return void configuration.desired(message.body);
       case 'watch':

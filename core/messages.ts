@@ -102,6 +102,8 @@ export const downstreamBodies = {
   drain: z.object({ reason: text, deadlineMs: z.number().int().positive() }),
   probe: z.object({ probeId: id }),
   'status.ack': z.object({ bootId: id, seq: z.number().int().nonnegative(), receivedAt: unixMs }),
+  /** It is stored; repeated for one that is already. */
+  'inventory.ack': z.object({ hash: z.string().max(64) }),
   cmd: commandRef.extend({
     /** Judged by the agent, so that one which is too old for a kind can say so. */
     kind: z.string().min(1).max(64),

@@ -26,7 +26,7 @@ const revokedHint =
   'stop this agent, and activate the gateway again with a new code: ' +
   typed('holdfast-agent activate --server URL --state-dir NEW');
 /** What only comes where the server hears us too; a command may come down a connection that takes nothing up. */
-const answers: ReadonlySet<string> = new Set(['status.ack', 'result.ack', 'creds']);
+const answers: ReadonlySet<string> = new Set(['status.ack', 'inventory.ack', 'result.ack', 'creds']);
 /** Rejects that end the gateway's identity. */
 const disowning = new Set(['REVOKED', 'KEY_REPLACED', 'UNKNOWN_GATEWAY']);
 /** Rejects after which this connection is of no use. */

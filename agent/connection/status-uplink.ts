@@ -38,7 +38,10 @@ export interface UplinkDeps {
 
 /** Spooled heartbeats on their way at a time, and how long their acks may take. */
 const backfillCount = 8;
-const backfillAckMs = 15_000;
+const ackWithinMs = 15_000;
+/** An inventory without its answer is sent so often over one connection. */
+const inventorySendsMax = 3;
+const unsent = { hash: '', count: 0, at: -Infinity };
 
 /**
  * Sends status over whatever connection there is, and spools it while there is none. After a reconnect the newest
@@ -51,7 +54,10 @@ export class StatusUplink {
   private cancelBackfill: (() => void) | undefined;
   /** Spooled heartbeats that were sent and not acknowledged yet. */
   private readonly inFlight = new Set<string>();
-  private inventoryHash: string | undefined;
+  /** Hash of the inventory that the server has. */
+  private inventoryStored: string | undefined;
+  /** The last that was sent over this connection. */
+  private inventorySent = unsent;
   private working: Promise<void> | undefined;
   private isStarted = false;
   private isStopped = false;
@@ -70,6 +76,7 @@ export class StatusUplink {
 
   up(welcome: { heartbeatIntervalMs: number; changeBurst?: number }): void {
     this.isUp = true;
+    this.inventorySent = unsent;
     this.schedule = onUp(this.schedule, welcome);
     this.wake();
   }
@@ -110,6 +117,10 @@ export class StatusUplink {
     await this.deps.spool.ack(bootId, seq);
     if (this.inFlight.delete(`${bootId} ${seq}`)) this.backfill();
     this.wake();
+  }
+
+  inventoryAcked(hash: string): void {
+    this.inventoryStored = hash;
   }
 
   /** What is unsent stays in the spool. */
@@ -168,11 +179,15 @@ export class StatusUplink {
     if (isSent) this.backfill();
   }
 
-  /** Only where something of it has changed since it was last sent. */
+  /** Only where the server does not have it as it is now; with a later status again, if its answer does not come. */
   private async reportInventory(): Promise<void> {
     const inventory = await this.deps.inventory();
-    if (inventory.hash === this.inventoryHash) return;
-    if (this.deps.send('inventory', { inventory })) this.inventoryHash = inventory.hash;
+    const { hash } = inventory;
+    if (hash === this.inventoryStored) return;
+    const { count, at } = this.inventorySent.hash === hash ? this.inventorySent : unsent;
+    const now = this.deps.now();
+    if (count >= inventorySendsMax || now - at < ackWithinMs) return;
+    if (this.deps.send('inventory', { inventory })) this.inventorySent = { hash, count: count + 1, at: now };
   }
 
   /** The oldest of the spool, a few at a time; when all are acknowledged the next go. */
@@ -187,6 +202,6 @@ export class StatusUplink {
     this.cancelBackfill = this.deps.setTimer(() => {
       this.inFlight.clear();
       this.backfill();
-    }, backfillAckMs);
+    }, ackWithinMs);
   }
 }

@@ -12,7 +12,7 @@ export interface ReportDeps extends OfferDeps {
 /**
  * Takes one `status`, `inventory` or `state.reported` frame: validated, of this connection's epoch, of the connection that reaches the
  * gateway. A frame that cannot be accepted is answered. Throws only what the store throws: without its `status.ack`
- * the agent sends the status again.
+ * or `inventory.ack` the agent sends it again.
  */
 export async function takeReport(deps: ReportDeps, socket: Socket, frame: string): Promise<void> {
   const message = await receive(deps, socket, frame, ['status', 'inventory', 'state.reported']);
@@ -56,9 +56,11 @@ async function takeStatus(
 }
 
 async function takeInventory(
-  { store, clock }: ReportDeps,
-  { gatewayId, tenantId }: Socket,
+  deps: ReportDeps,
+  socket: Socket,
   { body: { inventory } }: Extract<Upstream, { t: 'inventory' }>,
 ): Promise<void> {
-  await store.putInventory({ gatewayId, tenantId, inventory, receivedAt: clock.now() });
+  const { gatewayId, tenantId } = socket;
+  await deps.store.putInventory({ gatewayId, tenantId, inventory, receivedAt: deps.clock.now() });
+  await postDrafts(deps, socket, [{ t: 'inventory.ack', body: { hash: inventory.hash } }]);
 }

@@ -190,6 +190,7 @@ export class FakeCell {
         },
         held,
       );
+    if (message.t === 'inventory') this.send('inventory.ack', { hash: message.body.inventory.hash }, held);
     if (message.t === 'status' && this.acksStatus) {
       const { bootId, seq } = message.body.heartbeat;
       this.send('status.ack', { bootId, seq, receivedAt: this.now() }, held);

@@ -116,6 +116,9 @@ class Bench {
       seen = state;
     }
   }
+  inventories(): (string | undefined)[] {
+    return this.sent.filter(({ type }) => type === 'inventory').map(({ hash }) => hash);
+  }
   seqs(): number[] {
     return this.sent.filter(({ type }) => type === 'status').map(({ seq }) => seq!);
   }
@@ -129,14 +132,33 @@ it('sends one at once when a connection is up, then one at the server’s interv
   expect(bench.seqs()).toEqual([1, 2, 3, 4]);
 });
 
-it('sends the inventory once, and again when it has changed', async () => {
+it('sends the inventory until the server has it, and again when it has changed', async () => {
   const bench = await new Bench().start();
   await bench.up(60 * second);
+  bench.uplink.inventoryAcked('h1');
   await bench.pass(120 * second);
+  await bench.up(60 * second);
   bench.inventoryHash = 'h2';
   await bench.pass(60 * second);
-  const hashes = bench.sent.filter(({ type }) => type === 'inventory').map(({ hash }) => hash);
-  expect(hashes).toEqual(['h1', 'h2']);
+  expect(bench.inventories()).toEqual(['h1', 'h2']);
+});
+
+it('sends an inventory without its answer again with later statuses, three times over one connection', async () => {
+  const bench = await new Bench().start();
+  await bench.up(60 * second);
+  await bench.change(); // No answer can be there yet.
+  expect(bench.inventories()).toHaveLength(1);
+  await bench.pass(600 * second);
+  expect(bench.inventories()).toHaveLength(3);
+  await bench.up(60 * second);
+  expect(bench.inventories()).toHaveLength(4);
+  bench.uplink.inventoryAcked('older');
+  await bench.pass(60 * second);
+  expect(bench.inventories()).toHaveLength(5);
+  bench.uplink.inventoryAcked('h1');
+  await bench.up(60 * second);
+  await bench.pass(600 * second);
+  expect(bench.inventories()).toHaveLength(5);
 });
 
 it('sends changes at once while the burst lasts, then one a minute that says it all', async () => {
@@ -226,6 +248,7 @@ it('keeps what it cannot send and backfills it, oldest first, with the times at 
   const bench = await new Bench().start();
   await bench.up(60 * second);
   await bench.ack(1);
+  bench.uplink.inventoryAcked('h1');
   await bench.down();
   await bench.pass(600 * second);
   await bench.change();

@@ -185,12 +185,15 @@ test.each([
   expect(posted.map(({ t }) => t)).not.toContain('status.ack');
 });
 
-test('an inventory is written when its hash is another', async () => {
-  const { sendInventory, storedInventory, at } = await cell();
+test('an inventory is written when its hash is another, and acknowledged each time', async () => {
+  const { sendInventory, storedInventory, posted, at } = await cell();
   await sendInventory('h1');
   at(t0 + 1000);
   await sendInventory('h1');
   expect(await storedInventory()).toMatchObject({ receivedAt: t0, inventory: { hash: 'h1' } });
   await sendInventory('h2');
   expect(await storedInventory()).toMatchObject({ receivedAt: t0 + 1000, inventory: { hash: 'h2' } });
+  expect(posted.map(({ t, body }) => ({ t, body }))).toEqual(
+    ['h1', 'h1', 'h2'].map((hash) => ({ t: 'inventory.ack', body: { hash } })),
+  );
 });

@@ -64,6 +64,7 @@ export class Gateway {
         },
         message: (message) => {
           if (message.t === 'status.ack') void this.#uplink.acked(message.body, bootId);
+          else if (message.t === 'inventory.ack') this.#uplink.inventoryAcked(message.body.hash);
           else if (message.t.startsWith('cmd') || message.t === 'result.ack')
             void this.#command(message as CommandMessage);
         },

@@ -31,7 +31,7 @@ export class Link {
   private readonly handlers: LinkHandlers;
   private readonly sockets = new Map<number, OpenSocket>();
   /** The last that were closed, oldest first. */
-  private closing: DialedSocket[] = [];
+  private readonly closing: DialedSocket[] = [];
   private cancelTimer: (() => void) | undefined;
   private connects = 0;
   private losses = 0;
@@ -64,6 +64,7 @@ export class Link {
 
   /** Says goodbye and closes; nothing is dialed any more. */
   stop(): void {
+    for (const socket of this.closing.splice(0)) socket.close('stopping', 0);
     this.handle({ type: 'stop' });
     this.cancelTimer?.();
   }

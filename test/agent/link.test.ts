@@ -261,13 +261,16 @@ it('cuts the oldest connection that still closes when one more would be open', a
     };
     return { ...socket, close };
   };
-  const { seen } = newLink({ times: { drainFromMs: 0 }, dial });
+  const { link, seen } = newLink({ times: { drainFromMs: 0 }, dial });
   for (let round = 1; round <= 4; round++) {
     await c1().until(() => seen.ups.length === round, `connection ${round}`);
     cells[(round + 1) % 2]!.send('drain', { reason: 'again', deadlineMs: 1 });
   }
   await c1().until(() => seen.ups.length === 5, 'the last');
   expect(graces).toEqual([[10_000, 0], [10_000, 0], [10_000], [10_000], []]);
+  // A stop waits for none of them.
+  link.stop();
+  expect(graces).toEqual([[10_000, 0], [10_000, 0], [10_000, 0], [10_000, 0], [2_000]]);
 });
 
 it('notices a connection whose other end is gone without a word', async () => {

@@ -36,15 +36,17 @@ export function createApiClient(context: CliContext, fetchImpl: typeof fetch = f
     const timeout = AbortSignal.timeout(requestTimeoutMs);
     const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
     let response: Response;
+    let text: string;
     try {
       response = await fetchImpl(url, { method, headers, body, signal, redirect: 'error' });
+      text = await response.text();
     } catch (cause) {
       throw new HoldfastError('UNAVAILABLE', `${url.origin} does not answer`, {
         hint: 'check that the control plane runs (`npm start`) and the endpoint',
         cause,
       });
     }
-    return readAnswer<T>(response, context);
+    return readAnswer<T>(response, text, context);
   };
   return {
     call: (name, options = {}) => {
@@ -99,8 +101,7 @@ async function authorize(
   return rest;
 }
 
-async function readAnswer<T>(response: Response, { identity }: CliContext): Promise<T> {
-  const text = await response.text();
+function readAnswer<T>(response: Response, text: string, { identity }: CliContext): T {
   const answer = parseJson(text) as Partial<ErrorAnswer> | undefined;
   if (response.ok) return answer as T;
   const problem = answer?.error;

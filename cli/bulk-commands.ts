@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import { bulkLimits, type BulkTargetView, type BulkView } from '../core/bulk/api.ts';
 import { totals } from '../core/bulk/decide.ts';
@@ -8,6 +9,7 @@ import { bulkBody, type BulkFlags } from './bulk-request.ts';
 import { collect } from './command-commands.ts';
 import { parseDurationMs } from './duration.ts';
 import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
+import { untilAnswered } from './submit-command.ts';
 
 const pollMs = 1_000;
 
@@ -59,9 +61,7 @@ export function addBulkCommands(program: Command, deps: CliDeps): void {
     .run(async (session, kind = '') => {
       const flags = send.opts<BulkFlags>();
       const timeoutMs = parseDurationMs('--timeout', flags.timeout);
-      const { bulk: created } = await session.api.call('createBulkSend', {
-        body: await bulkBody(session.deps, kind, flags),
-      });
+      const created = await submitBulk(session, kind, flags);
       const bulk = flags.wait === false ? created : await watch(session, created, timeoutMs);
       session.show({ bulk }, () => bulkText(bulk, session.deps.now()));
       if (flags.wait !== false) failUnlessSucceeded(bulk, session);
@@ -113,6 +113,16 @@ export function addBulkCommands(program: Command, deps: CliDeps): void {
   ]).run(async ({ api, deps, show }, bulkId = '') => {
     const { bulk } = await api.call('cancelBulkSend', { params: { bulkId } });
     show({ bulk }, () => bulkText(bulk, deps.now()));
+  });
+}
+
+/** An answer that was lost makes no second one. */
+async function submitBulk(session: Session, kind: string, flags: BulkFlags): Promise<BulkView> {
+  const { api, deps, toType } = session;
+  const body = await bulkBody(deps, kind, { ...flags, idempotencyKey: flags.idempotencyKey ?? randomUUID() });
+  return untilAnswered(async () => (await api.call('createBulkSend', { body })).bulk, {
+    what: 'the bulk send',
+    look: toType('holdfast bulk list'),
   });
 }
 

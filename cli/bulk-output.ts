@@ -3,6 +3,7 @@ import { totals } from '../core/bulk/decide.ts';
 import type { BulkSelection } from '../core/bulk/model.ts';
 import { rateText } from '../core/bulk/shares.ts';
 import { durationText, percentText, timeText } from '../core/readable.ts';
+import { paramsText } from './command-text.ts';
 import { fields, table } from './output.ts';
 import type { Session } from './program.ts';
 
@@ -30,24 +31,27 @@ const selectionText = (select: BulkSelection): string => {
 };
 
 export function bulkText(bulk: BulkView, now: number): string {
-  const head = fields({
-    bulk: bulk.bulkId,
-    kind: bulk.kind,
-    params: JSON.stringify(bulk.params),
-    targets: selectionText(bulk.select),
-    state: bulk.state,
-    reason: bulk.reason,
-    progress: progressText(bulk, now),
-    waves: bulk.waves.join(', ') || undefined,
-    rate: bulk.rate && rateText(bulk.rate),
-    concurrency: bulk.concurrency,
-    'abort after': bulk.abortAfter,
-    offline: bulk.whenOffline,
-    'submitted by': bulk.submittedBy.id,
-    created: timeText(bulk.createdAt),
-    expires: timeText(bulk.expiresAt),
-    ended: bulk.endedAt && timeText(bulk.endedAt),
-  });
+  const head = fields(
+    {
+      bulk: bulk.bulkId,
+      kind: bulk.kind,
+      params: paramsText(bulk.params),
+      targets: selectionText(bulk.select),
+      state: bulk.state,
+      reason: bulk.reason,
+      progress: progressText(bulk, now),
+      waves: bulk.waves.join(', ') || undefined,
+      rate: bulk.rate && rateText(bulk.rate),
+      concurrency: bulk.concurrency,
+      'abort after': bulk.abortAfter,
+      offline: bulk.whenOffline,
+      'submitted by': bulk.submittedBy.id,
+      created: timeText(bulk.createdAt),
+      expires: timeText(bulk.expiresAt),
+      ended: bulk.endedAt && timeText(bulk.endedAt),
+    },
+    { wraps: true },
+  );
   const counts = Object.entries(bulk.counts).map(([state, count]) => [state, String(count)]);
   return counts.length > 0 ? `${head}\n\n${table(['TARGETS', 'COUNT'], counts)}` : head;
 }

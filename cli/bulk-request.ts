@@ -3,7 +3,8 @@ import { bulkLimits } from '../core/bulk/api.ts';
 import { sharePattern } from '../core/bulk/shares.ts';
 import { commandKinds, isCommandKind } from '../core/command-kinds.ts';
 import { HoldfastError } from '../core/errors.ts';
-import { expiryRange, readParams } from './command-commands.ts';
+import { expiryRange } from './command-commands.ts';
+import { readParams } from './command-params.ts';
 import { parseDurationMs } from './duration.ts';
 import type { CliDeps } from './program.ts';
 

@@ -1,23 +1,16 @@
 import type { Command } from 'commander';
-import { durationText, percentText, timeText } from '../core/readable.ts';
 import type { CommandView } from '../core/api.ts';
-import {
-  commandKinds,
-  commandSpecs,
-  isCommandKind,
-  paramOfText,
-  type CommandKind,
-} from '../core/command-kinds.ts';
-import { HoldfastError, type ErrorCode } from '../core/errors.ts';
+import { commandKinds, commandSpecs, isCommandKind } from '../core/command-kinds.ts';
+import { HoldfastError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import { finalCommandStates } from '../core/model.ts';
-import { isDeeperThan } from '../core/json-depth.ts';
-import { printableLine } from '../core/printable.ts';
-import { parseJson } from './context.ts';
+import { shellWord } from '../core/typed.ts';
+import { readParams } from './command-params.ts';
+import { commandTable, commandText } from './command-text.ts';
 import { parseDurationMs } from './duration.ts';
-import { fields, json, table } from './output.ts';
-import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
-import { typed } from '../core/typed.ts';
+import { failUnlessSucceeded, follow, isFinal, progressTeller } from './follow-command.ts';
+import { apiCommand, commandGroup, type Session } from './program.ts';
+import { submitCommand } from './submit-command.ts';
+import type { WatchDeps } from './watch-gateway.ts';
 
 interface SendFlags {
   param: string[];
@@ -29,11 +22,11 @@ interface SendFlags {
   refuseOffline?: boolean;
   wait?: boolean;
   timeout: string;
+  json?: boolean;
 }
-const pollMs = 250;
 export const expiryRange = { minMs: limits.commandExpiryMinMs, maxMs: limits.commandExpiryMaxMs };
 
-export function addCommandCommands(program: Command, deps: CliDeps): void {
+export function addCommandCommands(program: Command, deps: WatchDeps): void {
   const send = apiCommand(
     program,
     'send <gateway> <kind>',
@@ -64,7 +57,8 @@ export function addCommandCommands(program: Command, deps: CliDeps): void {
       const flags = send.opts<SendFlags>();
       const timeoutMs = parseDurationMs('--timeout', flags.timeout);
       const submitted = await submit(session, gatewayId, kind, flags);
-      const command = flags.wait === false ? submitted : await follow(session, submitted, timeoutMs);
+      const command =
+        flags.wait === false ? submitted : await waited(session, deps, submitted, { ...flags, timeoutMs });
       session.show({ command }, () => commandText(command));
       if (flags.wait !== false) failUnlessSucceeded(command);
     });
@@ -111,19 +105,57 @@ async function submit(
     throw new HoldfastError('INVALID_INPUT', `no command "${kind}"`, {
       hint: `kinds: ${commandKinds.join(', ')}`,
     });
-  const { command } = await session.api.call('submitCommand', {
-    params: { gatewayId },
+  return submitCommand(session, {
+    gatewayId,
     body: {
       kind,
       params: await readParams(session.deps, kind, flags),
       cause: flags.alert === undefined ? undefined : await causeOf(session, gatewayId, flags.alert),
       whenOffline: flags.refuseOffline ? 'refuse' : 'queue',
-      ...(flags.idempotencyKey ? { idempotencyKey: flags.idempotencyKey } : {}),
       ...(flags.expires ? { expiresInMs: parseDurationMs('--expires', flags.expires, expiryRange) } : {}),
     },
+    ...(flags.idempotencyKey ? { idempotencyKey: flags.idempotencyKey } : {}),
     ...(flags.via ? { viaCell: flags.via } : {}),
+    again: (key) => againLine(gatewayId, kind, flags, key),
   });
-  return command;
+}
+
+/** The line as it was typed, under the key. */
+function againLine(gatewayId: string, kind: string, flags: SendFlags, idempotencyKey: string): string {
+  const valued = {
+    '--params': flags.params,
+    '--alert': flags.alert,
+    '--via': flags.via,
+    '--expires': flags.expires,
+    '--idempotency-key': idempotencyKey,
+  };
+  return [
+    ...['holdfast', 'send', gatewayId, kind],
+    ...flags.param.flatMap((pair) => ['-p', pair]),
+    ...(flags.refuseOffline ? ['--refuse-offline'] : []),
+    ...Object.entries(valued).flatMap(([flag, value]) => (value === undefined ? [] : [flag, value])),
+  ]
+    .map(shellWord)
+    .join(' ');
+}
+
+/** Says on standard error which command it is, and on a terminal how far it is. */
+async function waited(
+  session: Session,
+  { stderr, isTerminal, interrupted }: WatchDeps,
+  submitted: CommandView,
+  { json, timeoutMs }: Pick<SendFlags, 'json'> & { timeoutMs: number },
+): Promise<CommandView> {
+  if (!json && !isFinal(submitted)) stderr(`command ${submitted.commandId} is submitted`);
+  const tell = progressTeller(
+    stderr,
+    'waiting: the gateway is not connected, or has something else to do first',
+  );
+  return follow(session, submitted, {
+    timeoutMs,
+    interrupted,
+    ...(isTerminal && !json ? { seen: tell } : {}),
+  });
 }
 
 /** An alert of another gateway would never show the command. */
@@ -138,113 +170,4 @@ async function causeOf(
       hint: `\`${toType('holdfast alerts list')}\` shows which alert is whose`,
     });
   return { alertKey, episode: alert.episode };
-}
-
-const paramLevelsMax = 16;
-
-/** Of `--params` and `-p`, together. */
-export async function readParams(
-  deps: CliDeps,
-  kind: CommandKind,
-  flags: Pick<SendFlags, 'param' | 'params'>,
-): Promise<Record<string, unknown>> {
-  // Pairs, so that a parameter named __proto__ is a parameter too, and is refused as an unknown one.
-  const pairs: [string, unknown][] = [];
-  if (flags.params !== undefined) {
-    if (flags.params !== '-')
-      throw new HoldfastError('USAGE', '--params takes only - (standard input)', {
-        hint: '--params - < file.json',
-      });
-    const value = parseJson(await deps.readStdin());
-    if (typeof value !== 'object' || value === null || Array.isArray(value))
-      throw new HoldfastError('INVALID_INPUT', 'standard input is not a JSON object', {
-        hint: 'e.g. {"volumeId":"vol1"}',
-      });
-    if (isDeeperThan(value, paramLevelsMax))
-      throw new HoldfastError(
-        'INVALID_INPUT',
-        `the parameters are nested deeper than ${paramLevelsMax} levels`,
-        {
-          hint: `no kind of command takes such parameters: see \`${typed('holdfast send --help')}\``,
-        },
-      );
-    pairs.push(...Object.entries(value));
-  }
-  for (const pair of flags.param) {
-    const at = pair.indexOf('=');
-    if (at < 1) throw new HoldfastError('USAGE', `"${pair}" is not name=value`, { hint: '-p volumeId=vol1' });
-    const name = pair.slice(0, at);
-    pairs.push([name, paramOfText(kind, name, pair.slice(at + 1))]);
-  }
-  return Object.fromEntries(pairs);
-}
-
-const isFinal = (command: CommandView): boolean =>
-  (finalCommandStates as readonly string[]).includes(command.state);
-
-/** Polls until the command's state is final, and tells what it sees. Throws TIMEOUT; the command itself goes on. */
-export async function follow(
-  session: Session,
-  from: CommandView,
-  timeoutMs: number,
-  seen: (command: CommandView) => void = () => undefined,
-): Promise<CommandView> {
-  const deadline = session.deps.now() + timeoutMs;
-  let command = from;
-  while (!isFinal(command)) {
-    seen(command);
-    if (session.deps.now() > deadline)
-      throw new HoldfastError('TIMEOUT', `command ${command.commandId} is still ${command.state}`, {
-        hint: `it goes on: ${session.toType(`holdfast commands show ${command.gatewayId} ${command.commandId}`)}`,
-      });
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
-    const { gatewayId, commandId } = command;
-    ({ command } = await session.api.call('getCommand', { params: { gatewayId, commandId } }));
-  }
-  return command;
-}
-
-const failureCodes: Partial<Record<CommandView['state'], ErrorCode>> = {
-  TIMED_OUT: 'TIMEOUT',
-  EXPIRED: 'OFFLINE',
-  CANCELED: 'CONFLICT',
-};
-
-/** Throws what the outcome's error says. */
-export function failUnlessSucceeded(command: CommandView): void {
-  if (command.state === 'SUCCEEDED') return;
-  const error = command.outcome?.error;
-  throw new HoldfastError(
-    failureCodes[command.state] ?? 'STEP_FAILED',
-    `${command.kind} ${command.state}${error ? `: ${error.code}: ${error.message}` : ''}`,
-    error?.hint ? { hint: error.hint } : {},
-  );
-}
-
-function commandTable(commands: CommandView[], now: number): string {
-  if (commands.length === 0) return 'no commands yet';
-  // Who submitted it is shown by `commands show`.
-  return table(
-    ['COMMAND', 'KIND', 'STATE', 'AGE'],
-    commands.map((c) => [c.commandId, c.kind, c.state, durationText(now - c.createdAt)]),
-  );
-}
-
-function commandText(command: CommandView): string {
-  const head = fields({
-    command: command.commandId,
-    gateway: command.gatewayId,
-    kind: command.kind,
-    params: JSON.stringify(command.params),
-    state: command.state,
-    'submitted by': command.submittedBy.id,
-    'submitted via': command.viaCellId,
-    alert: command.cause && `${command.cause.alertKey} episode ${command.cause.episode}`,
-    progress: isFinal(command) ? undefined : command.progress && percentText(command.progress.fraction),
-  });
-  const audit = command.audit.map(
-    (entry) => `  ${timeText(entry.at)}  ${entry.state}${entry.note ? `  ${printableLine(entry.note)}` : ''}`,
-  );
-  const output = command.outcome?.output ? `\nresult:\n${json(command.outcome.output)}` : '';
-  return `${head}\naudit:\n${audit.join('\n')}${output}`;
 }

@@ -100,14 +100,17 @@ function configurationText(view: ConfigurationView): string {
   const { desired, isMaintenance } = view;
   const shown = Object.entries(settings).map(([name, { show }]) => [name, show(desired.configuration)]);
   const by = desired.changedBy;
-  return fields({
-    gateway: view.gatewayId,
-    state: stateText(view),
-    version: desired.version === 0 ? 'none was set' : desired.version,
-    'changed by': by && `${by.kind} ${by.id}, ${timeText(desired.changedAt)}`,
-    ...(Object.fromEntries(shown) as Record<string, string | undefined>),
-    ...(isMaintenance ? { 'maintenance now': 'yes' } : {}),
-  });
+  return fields(
+    {
+      gateway: view.gatewayId,
+      state: stateText(view),
+      version: desired.version === 0 ? 'none was set' : desired.version,
+      'changed by': by && `${by.kind} ${by.id}, ${timeText(desired.changedAt)}`,
+      ...(Object.fromEntries(shown) as Record<string, string | undefined>),
+      ...(isMaintenance ? { 'maintenance now': 'yes' } : {}),
+    },
+    { wraps: true },
+  );
 }
 
 function stateText({ state, desired, reported }: ConfigurationView): string {

@@ -4,14 +4,14 @@ import { bundleOutputSchema, type BundleOutput } from '../core/diagnostics.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { plainIssues } from '../core/plain-issues.ts';
-import { printableLine } from '../core/printable.ts';
-import { percentText } from '../core/readable.ts';
 import { bundleText } from './bundle-text.ts';
-import { failUnlessSucceeded, follow } from './command-commands.ts';
 import { downloadBundle, unpackBundle } from './download-bundle.ts';
 import { parseDurationMs } from './duration.ts';
-import { apiCommand, type CliDeps, type Session } from './program.ts';
+import { failUnlessSucceeded, follow, progressTeller } from './follow-command.ts';
+import { apiCommand, type Session } from './program.ts';
 import { requireNewFile, writeNewFile } from './secret-file.ts';
+import { submitCommand } from './submit-command.ts';
+import type { WatchDeps } from './watch-gateway.ts';
 
 interface DiagnoseFlags {
   out?: string;
@@ -20,7 +20,7 @@ interface DiagnoseFlags {
   json?: boolean;
 }
 
-export function addDiagnoseCommand(group: Command, deps: CliDeps): void {
+export function addDiagnoseCommand(group: Command, deps: WatchDeps): void {
   const diagnose = apiCommand(
     group,
     'diagnose <gateway>',
@@ -49,7 +49,7 @@ export function addDiagnoseCommand(group: Command, deps: CliDeps): void {
       const timeoutMs = parseDurationMs('--timeout', flags.timeout, range);
       const file = flags.out ?? fileName(gatewayId, deps.now());
       requireNewFile(file);
-      const command = await collected(session, gatewayId, flags, timeoutMs);
+      const command = await collected(session, deps, gatewayId, { ...flags, timeoutMs });
       const output = outputOf(command);
       const params = { gatewayId, commandId: command.commandId };
       const link = await session.api.call('linkBundle', { params });
@@ -65,18 +65,18 @@ export function addDiagnoseCommand(group: Command, deps: CliDeps): void {
 /** The command whose bundle is wanted, SUCCEEDED. */
 async function collected(
   session: Session,
+  { stderr, interrupted }: WatchDeps,
   gatewayId: string,
-  flags: DiagnoseFlags,
-  timeoutMs: number,
+  flags: DiagnoseFlags & { timeoutMs: number },
 ): Promise<CommandView> {
+  const { timeoutMs } = flags;
   const from = await asked(session, gatewayId, flags.command, timeoutMs);
-  let last = '';
-  const tell = (command: CommandView): void => {
-    const line = progressLine(command);
-    if (line !== last && !flags.json) session.deps.stderr(line);
-    last = line;
-  };
-  const command = await follow(session, from, timeoutMs, tell);
+  const tell = progressTeller(stderr, 'waiting: the gateway is not connected, or collects for somebody else');
+  const command = await follow(session, from, {
+    timeoutMs,
+    interrupted,
+    ...(flags.json ? {} : { seen: tell }),
+  });
   if (command.state === 'EXPIRED')
     throw new HoldfastError('OFFLINE', `gateway ${gatewayId} did not connect within ${flags.timeout}`, {
       hint: `\`${session.toType(`holdfast gateways show ${gatewayId}`)}\` says when it was last seen`,
@@ -86,22 +86,16 @@ async function collected(
 }
 
 async function asked(
-  { api }: Session,
+  session: Session,
   gatewayId: string,
   commandId: string | undefined,
   expiresInMs: number,
 ): Promise<CommandView> {
   if (commandId !== undefined)
-    return (await api.call('getCommand', { params: { gatewayId, commandId } })).command;
+    return (await session.api.call('getCommand', { params: { gatewayId, commandId } })).command;
   // A gateway that comes back later than anybody waits for has nothing to collect.
   const body = { kind: 'diagnostics.collect', expiresInMs };
-  return (await api.call('submitCommand', { params: { gatewayId }, body })).command;
-}
-
-function progressLine({ state, progress }: CommandView): string {
-  if (state === 'QUEUED') return 'waiting: the gateway is not connected, or collects for somebody else';
-  if (!progress) return 'the gateway was asked';
-  return `${percentText(progress.fraction).padStart(5)}  ${printableLine(progress.note ?? 'collecting')}`;
+  return submitCommand(session, { gatewayId, body });
 }
 
 function outputOf({ commandId, outcome }: CommandView): BundleOutput {

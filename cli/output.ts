@@ -1,5 +1,5 @@
 import { printableLine } from '../core/printable.ts';
-import { textTable } from '../core/text-table.ts';
+import { textTable, wrappedText } from '../core/text-table.ts';
 
 /** Of a terminal; what is read by a program is laid out for a narrow one. */
 const columnsOf = (): number => process.stdout.columns ?? 80;
@@ -8,11 +8,22 @@ const columnsOf = (): number => process.stdout.columns ?? 80;
 export const table = (head: string[], rows: string[][], details?: (string | undefined)[]): string =>
   textTable(head, rows, { width: columnsOf(), details });
 
-/** One object as `name  value` lines; undefined values are left out. */
-export function fields(values: Record<string, string | number | boolean | undefined>): string {
+/** A text that others wrote, wrapped behind `prefix`. */
+export const paragraph = (text: string, prefix?: string): string =>
+  wrappedText(text, { width: columnsOf(), ...(prefix === undefined ? {} : { prefix }) });
+
+/**
+ * One object as `name  value` lines; undefined values are left out. What is there to be copied stays on its line, unless
+ * it `wraps` below the value.
+ */
+export function fields(
+  values: Record<string, string | number | boolean | undefined>,
+  { wraps = false }: { wraps?: boolean } = {},
+): string {
   const entries = Object.entries(values).filter(([, value]) => value !== undefined);
   const width = Math.max(...entries.map(([name]) => name.length));
-  return entries.map(([name, value]) => `${name.padEnd(width)}  ${printableLine(String(value))}`).join('\n');
+  const line = wraps ? paragraph : (value: string, prefix: string) => prefix + printableLine(value);
+  return entries.map(([name, value]) => line(String(value), `${name.padEnd(width)}  `)).join('\n');
 }
 
 export const json = (value: unknown): string => JSON.stringify(value, null, 2);

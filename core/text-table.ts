@@ -1,7 +1,7 @@
 import { printableLine } from './printable.ts';
 
 const gap = '  ';
-const indent = '  ';
+const defaultIndent = '  ';
 
 /**
  * A table without borders of which nothing is cut. Where a row does not fit, the last column stands below its row, and
@@ -30,7 +30,7 @@ export function textTable(
 }
 
 /** A word that is longer than a line stays whole: an address or a path is there to be copied. */
-function wrapped(text: string, width: number): string[] {
+function wrapped(text: string, width: number, indent = defaultIndent): string[] {
   const lines: string[] = [];
   let current = indent;
   for (const word of text.split(' ')) {
@@ -41,6 +41,17 @@ function wrapped(text: string, width: number): string[] {
     } else current = longer;
   }
   return [...lines, current];
+}
+
+/** `prefix` and the text, wrapped at words; further lines begin below the text. Both are made printable. */
+export function wrappedText(
+  text: string,
+  { width, prefix = defaultIndent }: { width: number; prefix?: string },
+): string {
+  const start = printableLine(prefix);
+  const cells = cellsOf(start);
+  const [first = '', ...rest] = wrapped(printableLine(text), width, ' '.repeat(cells));
+  return [start + first.slice(cells), ...rest].join('\n');
 }
 
 const wide =

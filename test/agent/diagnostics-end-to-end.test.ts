@@ -44,7 +44,7 @@ async function holdfast(...argv: string[]): Promise<CliRun> {
     now: Date.now,
     readStdin: () => Promise.resolve(''),
     start: unused,
-    interrupted: unused,
+    interrupted: () => new Promise<void>(() => undefined),
     isTerminal: false,
     stopSignal: unused,
     setExitCode: unused,

@@ -45,6 +45,7 @@ test('flags become the body of a bulk send', async () => {
     abortAfter: '5%',
     expiresInMs: 1_800_000,
     whenOffline: 'refuse',
+    idempotencyKey: expect.any(String),
   });
 });
 

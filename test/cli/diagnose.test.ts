@@ -16,7 +16,11 @@ const run = (state: string, more: object = {}) => {
 
 it('asks for a bundle that expires when nobody waits for it any more', async () => {
   await run('EXPIRED');
-  expect(JSON.parse(api.requests[0]!.body)).toEqual({ kind: 'diagnostics.collect', expiresInMs: 300_000 });
+  expect(JSON.parse(api.requests[0]!.body)).toEqual({
+    kind: 'diagnostics.collect',
+    expiresInMs: 300_000,
+    idempotencyKey: expect.any(String),
+  });
 });
 
 it('says of a gateway that did not connect where to look, and leaves no file', async () => {

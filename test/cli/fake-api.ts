@@ -16,6 +16,7 @@ interface RunOptions {
   env?: Record<string, string>;
   stdin?: string;
   interrupted?: () => Promise<void>;
+  isTerminal?: boolean;
 }
 
 /** An HTTP API that answers what a test tells it to, and the command line that asks it. */
@@ -23,6 +24,7 @@ export interface FakeApi {
   readonly endpoint: string;
   /** A directory for the test's files. */
   readonly dir: string;
+  /** Status 0: the connection breaks before the answer. */
   answer: { status: number; body: unknown };
   requests: { method: string; url: string; authorization: string; body: string }[];
   /** Types one command line, without a local control plane. */
@@ -50,6 +52,7 @@ export async function startFakeApi(): Promise<FakeApi> {
       body: Buffer.concat(chunks).toString(),
     });
     const { status, body } = api.answer;
+    if (status === 0) return void request.socket.destroy();
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -58,7 +61,7 @@ export async function startFakeApi(): Promise<FakeApi> {
     dir,
     answer: { status: 200, body: {} },
     requests: [],
-    run: async (argv, { env, stdin, interrupted } = {}) => {
+    run: async (argv, { env, stdin, interrupted, isTerminal = false } = {}) => {
       const result: Run = { code: -1, out: '', err: '' };
       const deps = {
         env: { HOLDFAST_DATA_DIR: join(dir, 'none'), ...env },
@@ -68,7 +71,7 @@ export async function startFakeApi(): Promise<FakeApi> {
         readStdin: async () => stdin ?? '',
         start: unused('the local control plane'),
         interrupted: interrupted ?? unused('a signal'),
-        isTerminal: false,
+        isTerminal,
         stopSignal: unused('a signal'),
         setExitCode: unused('the exit code'),
       };

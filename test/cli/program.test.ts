@@ -344,6 +344,7 @@ test('parameters come from flags and standard input, numbers as numbers', async 
     kind: 'volume.create',
     params: { volumeId: 'v', sizeBytes: 4096 },
     whenOffline: 'queue',
+    idempotencyKey: expect.any(String),
   });
 });
 

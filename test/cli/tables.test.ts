@@ -91,6 +91,24 @@ test.each([
   expect(/^progress +85 %$/m.test(out)).toBe(isShown);
 });
 
+test('a command that failed is shown with its reason and what to do, within 80 columns', async () => {
+  const message = 'no credentials for S3 after 120 s: the cell did not answer any of the questions for them';
+  const hint = 'see the log of the cell’s Credentials function, and whether the gateway still is on record';
+  const params = {
+    volumeId: 'vol1',
+    path: '/srv/holdfast/volumes/a volume with a long name.img',
+    sizeBytes: 1,
+  };
+  const audit = [{ at: 0, state: 'QUEUED', note: 'by operator arn:aws:iam::123456789012:user/an.operator' }];
+  const outcome = { status: 'FAILED', error: { code: 'UNAVAILABLE', message, hint } };
+  api.answer.body = { command: { ...command, state: 'FAILED', params, audit, outcome } };
+  const { out } = await api.run(['commands', 'show', gatewayId, command.commandId, ...api.asTenant()]);
+  const lines = out.split('\n').filter((line) => !line.includes('arn:'));
+  expect(longest(lines.join('\n'))).toBeLessThanOrEqual(80);
+  expect(out.replaceAll(/\s+/g, ' ')).toContain(`error: UNAVAILABLE: ${message} ${hint}`);
+  expect(out).toContain("'path=/srv/holdfast/volumes/a volume with a");
+});
+
 test('tokens say what they are for', async () => {
   const description = 'the admin process in the second cellar of the house in Oslo';
   const token = {

@@ -59,7 +59,11 @@ const agent = (args: string[], stdin = ''): Promise<Finished> =>
 
 /** One line on stderr: a code, what is wrong and, after a dash, what to do; nothing of a stack trace. */
 function expectError(finished: Finished, code: string, words: RegExp): void {
-  const lines = finished.stderr.trim().split('\n');
+  // Who waits for a command is told first which one it is.
+  const lines = finished.stderr
+    .replace(/^command \w+ is submitted\n/, '')
+    .trim()
+    .split('\n');
   expect(lines).toHaveLength(1);
   expect(lines[0]).toMatch(new RegExp(`^error: ${code}: .+ — .+`));
   expect(lines[0]).toMatch(words);
@@ -115,7 +119,7 @@ test('a snapshot that does not exist, and a volume that does not', async () => {
     new RegExp(`restore.start FAILED: NOT_FOUND: .*${none}`),
   );
   const other = await holdfast('send', gatewayId, 'snapshot.create', '-p', 'volumeId=v9');
-  expect(other.stderr).toMatch(/^error: STEP_FAILED: snapshot.create FAILED: NOT_FOUND: .*v9/);
+  expect(other.stderr).toMatch(/^error: STEP_FAILED: snapshot.create FAILED: NOT_FOUND: .*v9/m);
 });
 
 test('the gateway is still there afterwards and does what it is told', async () => {

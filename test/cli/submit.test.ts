@@ -1,0 +1,139 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { commandIdOf } from '../../core/commands/submission.ts';
+import { startFakeApi, type FakeApi } from './fake-api.ts';
+
+let api: FakeApi;
+beforeAll(async () => void (api = await startFakeApi()));
+afterAll(() => api.close());
+beforeEach(() => void (api.requests = []));
+
+const command = {
+  commandId: 'c1',
+  gatewayId: 'gw-1',
+  kind: 'snapshot.create',
+  state: 'SUCCEEDED',
+  params: {},
+  audit: [],
+  submittedBy: { id: 'me' },
+};
+const send = ['send', 'gw-1', 'snapshot.create', '-p', 'volumeId=vol1'];
+const keys = () =>
+  api.requests.map(({ body }) => (JSON.parse(body) as { idempotencyKey: string }).idempotencyKey);
+const broken: FakeApi['answer'] = { status: 500, body: { message: 'Internal Server Error' } };
+
+/** Answers each request with the next of these, and with the last one from then on. */
+function answerEach(...answers: FakeApi['answer'][]): void {
+  const next = () => (answers.length > 1 ? answers.shift()! : answers[0]!);
+  let now = answers[0]!;
+  api.answer = {
+    get status() {
+      now = next();
+      return now.status;
+    },
+    get body() {
+      return now.body;
+    },
+  };
+}
+
+test.each([
+  [send, { command }],
+  [['gateways', 'diagnose', 'gw-1', '--out', 'none'], { command: { ...command, state: 'FAILED' } }],
+  [
+    ['bulk', 'send', 'probe', '--all', '--no-wait'],
+    {
+      bulk: {
+        kind: 'probe',
+        params: {},
+        select: { all: true },
+        waves: [],
+        counts: {},
+        submittedBy: { id: 'me' },
+        createdAt: 0,
+        expiresAt: 0,
+      },
+    },
+  ],
+])('what was lost on the way is asked again under the same key: %j', async (argv, body) => {
+  answerEach({ status: 0, body: {} }, broken, { status: 200, body });
+  const { err } = await api.run([...argv, ...api.asTenant()]);
+  expect(err).not.toContain('UNAVAILABLE');
+  const [first] = keys();
+  expect([keys(), first]).toEqual([[first, first, first], expect.stringMatching(/^.{16,}$/)]);
+  api.requests = [];
+  answerEach({ status: 200, body });
+  await api.run([...argv, ...api.asTenant()]);
+  expect(keys()[0]).not.toBe(first);
+});
+
+test('who gives up is told which command may be on record, and how to ask again without a second one', async () => {
+  const dir = join(api.dir, 'client.json');
+  const operator = { accessKeyId: 'AKLOCAL', secretAccessKey: 'x' };
+  const local = { endpoint: api.endpoint, cells: {}, region: 'eu-north-1', tenantId: 'acme', operator };
+  writeFileSync(dir, JSON.stringify(local));
+  api.answer = broken;
+  const { code, err } = await api.run(send, { env: { HOLDFAST_DATA_DIR: api.dir } });
+  const [key = ''] = keys();
+  expect(keys()).toEqual([key, key, key, key, key]);
+  const id = commandIdOf('acme', 'gw-1', key);
+  const again = `npx holdfast ${send.join(' ')} --idempotency-key ${key}`;
+  expect([code, err]).toEqual([
+    69,
+    `error: UNAVAILABLE: 500 Internal Server Error; command ${id} may be on record — look first: ` +
+      `\`npx holdfast commands show gw-1 ${id}\`; the same once more, and never twice: \`${again}\`\n`,
+  ]);
+}, 20_000);
+
+test('a tenant, whose id its token does not say, looks through the list', async () => {
+  answerEach(broken, { status: 400, body: { error: { code: 'INVALID_INPUT', message: 'no' } } });
+  const given = api.asTenant().join(' ');
+  const { err } = await api.run([...send, '--idempotency-key', 'my key', ...api.asTenant()]);
+  expect(keys()).toEqual(['my key', 'my key']);
+  expect(err).toContain(
+    `the command may be on record — look first: \`npx holdfast commands list gw-1 ${given}\``,
+  );
+  expect(err).toContain(`-p volumeId=vol1 --idempotency-key 'my key' ${given}\``);
+});
+
+test('what was refused, or never left, is not on record', async () => {
+  api.answer = { status: 404, body: { error: { code: 'NOT_FOUND', message: 'no gateway' } } };
+  expect(await api.run([...send, ...api.asTenant()])).toMatchObject({
+    code: 66,
+    err: 'error: NOT_FOUND: no gateway\n',
+  });
+  expect(api.requests).toHaveLength(1);
+  const gone = await startFakeApi();
+  await gone.close();
+  const nobody = ['--endpoint', gone.endpoint, '--token-file', api.token()];
+  const { code, err } = await api.run([...send, ...nobody]);
+  expect([code, err]).toEqual([69, expect.not.stringContaining('on record')]);
+}, 20_000);
+
+test('who ends the waiting is told that the command goes on, and where to see it', async () => {
+  api.answer = { status: 200, body: { command: { ...command, state: 'RUNNING' } } };
+  const given = api.asTenant();
+  const { code, err } = await api.run([...send, ...given], { interrupted: () => Promise.resolve() });
+  expect([code, err]).toEqual([
+    1,
+    'command c1 is submitted\nerror: STEP_FAILED: stopped waiting for command c1 — ' +
+      `it goes on: npx holdfast commands show gw-1 c1 ${given.join(' ')}\n`,
+  ]);
+});
+
+test('a terminal shows how far the command is, and JSON stays alone', async () => {
+  const at = (fraction: number, note?: string) => ({
+    status: 200,
+    body: { command: { ...command, state: 'RUNNING', progress: { fraction, note } } },
+  });
+  const all = [at(0.25, 'reading'), at(0.25, 'reading'), at(0.5), { status: 200, body: { command } }];
+  const options = { interrupted: () => new Promise<void>(() => undefined), isTerminal: true };
+  answerEach(...all);
+  const shown = await api.run([...send, ...api.asTenant()], options);
+  expect([shown.code, shown.err]).toEqual([
+    0,
+    'command c1 is submitted\n 25 %  reading\n 50 %  snapshot.create\n',
+  ]);
+  answerEach(...all);
+  expect((await api.run([...send, '--json', ...api.asTenant()], options)).err).toBe('');
+});

@@ -108,8 +108,10 @@ function readAnswer<T>(response: Response, text: string, { identity }: CliContex
   if (problem && Object.hasOwn(errorCodes, problem.code))
     throw new HoldfastError(problem.code, problem.message, problem.hint ? { hint: problem.hint } : {});
   const denied = response.status === 401 || response.status === 403;
+  // The routes' own answers have a code. This is the authorizer, which knows the token or does not.
+  const isUnknownToken = response.status === 403 && identity.kind === 'tenant';
   throw new HoldfastError(
-    codeOfStatus(response.status),
+    isUnknownToken ? 'UNAUTHENTICATED' : codeOfStatus(response.status),
     `${response.status} ${answer?.message ?? response.statusText}`,
     {
       hint: denied ? `check ${credentialsOf[identity.kind]}` : 'try again',
@@ -118,7 +120,7 @@ function readAnswer<T>(response: Response, text: string, { identity }: CliContex
 }
 
 const credentialsOf: Record<CliContext['identity']['kind'], string> = {
-  tenant: 'the tenant’s token: it is unknown there, or was deleted',
+  tenant: 'the tenant’s token: it is unknown there, was deleted or has expired',
   operator: 'the AWS credentials, and what they may do',
   'oidc-operator': 'the operator’s token: its issuer, its audience and how long it is good for',
 };

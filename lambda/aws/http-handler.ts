@@ -168,13 +168,15 @@ function lacksRole({ name, role }: FoundRoute, principal: Principal): principal 
   return name in operatorRoutes || (role === 'tenant-admin' && principal.role !== role);
 }
 
-const missingRole = ({ name }: FoundRoute, { role }: TenantPrincipal): HoldfastError =>
-  new HoldfastError(
-    'FORBIDDEN',
-    name in operatorRoutes
-      ? 'this is for operators'
-      : `this needs the role tenant-admin, the token has ${role}`,
-  );
+function missingRole({ name }: FoundRoute, { role }: TenantPrincipal): HoldfastError {
+  if (name in operatorRoutes)
+    return new HoldfastError('FORBIDDEN', 'this is for operators', {
+      hint: 'ask with an operator’s credentials, and not with a tenant’s token',
+    });
+  return new HoldfastError('FORBIDDEN', `this needs the role tenant-admin, the token has ${role}`, {
+    hint: 'ask with a tenant-admin’s token; docs/access.md says who makes one',
+  });
+}
 
 /** The tenant that the verified caller acts for. UNAUTHENTICATED. */
 function tenantOf(

@@ -149,6 +149,7 @@ test('a token that is refused is named as what was refused', async () => {
   api.answer = { status: 403, body: { message: 'Forbidden' } };
   const run = await api.run(['gateways', 'list', ...api.asTenant()]);
   expect(run).toMatchObject({ code: 77, err: expect.stringContaining('check the tenant’s token') });
+  expect(run.err).toMatch(/^error: UNAUTHENTICATED: 403 Forbidden — /);
 });
 
 test('a data directory in which nothing has run is named', async () => {

@@ -78,7 +78,7 @@ describe('a tenant', () => {
     const { api, tokenId } = await newToken('tenant-read');
     await expect(api.call('listAlerts')).resolves.toEqual({ alerts: [] });
     await operator.call('deleteToken', { params: { tokenId } });
-    await expect(api.call('listAlerts')).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    await expect(api.call('listAlerts')).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
   });
 
   it('subscribes a queue by echoing what arrived in it', async () => {

@@ -241,6 +241,17 @@ describe('a change', () => {
     expect(entries).toHaveLength(1);
   });
 
+  it('that a role does not allow is answered with what to ask with', async () => {
+    const ofReader = { authorizer: tenant('tenant-read'), pathParameters: { gatewayId: 'gw-1' } };
+    expect((await call(at(rename, ofReader))).body).toMatchObject({
+      error: { hint: expect.stringContaining('ask with a tenant-admin’s token') },
+    });
+    const ofFleet = await call(at('GET /operator/v1/audit', { authorizer: tenant('tenant-admin') }));
+    expect(ofFleet.body).toMatchObject({
+      error: { hint: expect.stringContaining('ask with an operator’s credentials') },
+    });
+  });
+
   it('is served by no function that has no trail', async () => {
     const bare = httpHandler({ env: [], deps: () => undefined, routes: { renameGateway: serve } });
     expect(await bare(event, context)).toMatchObject({ statusCode: 500 });

@@ -72,15 +72,20 @@ async function collected(
   const { timeoutMs } = flags;
   const from = await asked(session, gatewayId, flags.command, timeoutMs);
   const tell = progressTeller(stderr, 'waiting: the gateway is not connected, or collects for somebody else');
+  const notConnected = new HoldfastError(
+    'OFFLINE',
+    `gateway ${gatewayId} did not connect within ${flags.timeout}`,
+    { hint: `\`${session.toType(`holdfast gateways show ${gatewayId}`)}\` says when it was last seen` },
+  );
   const command = await follow(session, from, {
     timeoutMs,
     interrupted,
+    // It expires now, and the cloud says so only when it looks at it next.
+    late: ({ state }) =>
+      flags.command === undefined && (state === 'QUEUED' || state === 'SENT') ? notConnected : undefined,
     ...(flags.json ? {} : { seen: tell }),
   });
-  if (command.state === 'EXPIRED')
-    throw new HoldfastError('OFFLINE', `gateway ${gatewayId} did not connect within ${flags.timeout}`, {
-      hint: `\`${session.toType(`holdfast gateways show ${gatewayId}`)}\` says when it was last seen`,
-    });
+  if (command.state === 'EXPIRED') throw notConnected;
   failUnlessSucceeded(command);
   return command;
 }

@@ -33,6 +33,21 @@ it('says of a gateway that did not connect where to look, and leaves no file', a
   expect(readdirSync(api.dir)).not.toContain('out');
 });
 
+it.each([
+  ['QUEUED', 85, 'OFFLINE: gateway gw-1 did not connect within 5m — '],
+  ['RUNNING', 75, 'TIMEOUT: command c1 is still RUNNING — it goes on: '],
+])('says of a command that is %s when the time is over whether it goes on', async (state, code, words) => {
+  let time = 0;
+  const options = { now: () => (time += 200_000), interrupted: () => new Promise<void>(() => undefined) };
+  const command = { gatewayId: 'gw-1', commandId: 'c1', kind: 'diagnostics.collect', state };
+  api.answer.body = { command };
+  const argv = ['gateways', 'diagnose', 'gw-1', '--json', '--out', join(api.dir, 'out'), ...api.asTenant()];
+  expect(await api.run(argv, options)).toMatchObject({
+    code,
+    err: expect.stringMatching(`^error: ${words}`),
+  });
+});
+
 it('says why the gateway failed, and leaves no file', async () => {
   const error = { code: 'UNAVAILABLE', message: 'no credentials for S3 after 120 s', hint: 'see the cell' };
   expect(await run('FAILED', { outcome: { status: 'FAILED', error } })).toMatchObject({

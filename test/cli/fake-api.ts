@@ -17,6 +17,7 @@ interface RunOptions {
   stdin?: string;
   interrupted?: () => Promise<void>;
   isTerminal?: boolean;
+  now?: () => number;
 }
 
 /** An HTTP API that answers what a test tells it to, and the command line that asks it. */
@@ -61,13 +62,13 @@ export async function startFakeApi(): Promise<FakeApi> {
     dir,
     answer: { status: 200, body: {} },
     requests: [],
-    run: async (argv, { env, stdin, interrupted, isTerminal = false } = {}) => {
+    run: async (argv, { env, stdin, interrupted, isTerminal = false, now = () => 1_000_000 } = {}) => {
       const result: Run = { code: -1, out: '', err: '' };
       const deps = {
         env: { HOLDFAST_DATA_DIR: join(dir, 'none'), ...env },
         stdout: (text: string) => void (result.out += `${text}\n`),
         stderr: (text: string) => void (result.err += `${text}\n`),
-        now: () => 1_000_000,
+        now,
         readStdin: async () => stdin ?? '',
         start: unused('the local control plane'),
         interrupted: interrupted ?? unused('a signal'),

@@ -5,7 +5,7 @@ import { totals } from '../core/bulk/decide.ts';
 import { finalBulkStates } from '../core/bulk/model.ts';
 import { HoldfastError, type ErrorCode } from '../core/errors.ts';
 import { bulkTable, bulkText, progressText, targetTable } from './bulk-output.ts';
-import { bulkBody, type BulkFlags } from './bulk-request.ts';
+import { bulkBody, inFlags, type BulkFlags } from './bulk-request.ts';
 import { collect } from './command-commands.ts';
 import { parseDurationMs } from './duration.ts';
 import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
@@ -120,10 +120,12 @@ export function addBulkCommands(program: Command, deps: CliDeps): void {
 async function submitBulk(session: Session, kind: string, flags: BulkFlags): Promise<BulkView> {
   const { api, deps, toType } = session;
   const body = await bulkBody(deps, kind, { ...flags, idempotencyKey: flags.idempotencyKey ?? randomUUID() });
-  return untilAnswered(async () => (await api.call('createBulkSend', { body })).bulk, {
-    what: 'the bulk send',
-    look: toType('holdfast bulk list'),
-  });
+  const ask = async () => (await api.call('createBulkSend', { body })).bulk;
+  try {
+    return await untilAnswered(ask, { what: 'the bulk send', look: toType('holdfast bulk list') });
+  } catch (thrown) {
+    throw inFlags(thrown);
+  }
 }
 
 const isOver = ({ state }: BulkView): boolean => (finalBulkStates as readonly string[]).includes(state);

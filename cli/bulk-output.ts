@@ -11,14 +11,16 @@ import type { Session } from './program.ts';
 export function progressText(bulk: BulkView, now: number): string {
   if (bulk.startedAt === undefined) return 'its targets are being written down';
   const { total, final, failed } = totals(bulk.counts);
+  const skipped = bulk.counts.SKIPPED ?? 0;
+  const done = final - skipped;
   const spentMs = Math.max(1, (bulk.endedAt ?? now) - bulk.startedAt);
   const parts = [
-    `${final} of ${total} done (${percentText(total === 0 ? 1 : final / total)})`,
+    `${done} of ${total} done (${percentText(total === 0 ? 1 : done / total)})`,
     `${failed} failed`,
   ];
-  if (final > 0) parts.push(`${((final * 60_000) / spentMs).toFixed(1)}/min`);
-  if (final > 0 && final < total)
-    parts.push(`about ${durationText((spentMs / final) * (total - final))} left`);
+  if (skipped > 0) parts.push(`${skipped} skipped`);
+  if (done > 0) parts.push(`${((done * 60_000) / spentMs).toFixed(1)}/min`);
+  if (done > 0 && final < total) parts.push(`about ${durationText((spentMs / done) * (total - final))} left`);
   return parts.join(', ');
 }
 
@@ -70,7 +72,7 @@ export function bulkTable(
         bulk.bulkId,
         bulk.kind,
         bulk.state,
-        `${final}/${total}`,
+        `${final - (bulk.counts.SKIPPED ?? 0)}/${total}`,
         `${failed}`,
         durationText(now - bulk.createdAt),
       ];

@@ -57,6 +57,27 @@ export async function bulkBody(deps: CliDeps, kind: string, flags: BulkFlags): P
   };
 }
 
+const flagOf: Readonly<Record<string, string>> = {
+  abortAfter: '--abort-after',
+  concurrency: '--concurrency',
+  expiresInMs: '--expires',
+  gatewayIds: '--gateways',
+  idempotencyKey: '--idempotency-key',
+  rate: '--rate',
+  waves: '--waves',
+  where: '--where',
+};
+
+/** What the API refused, in the words of who typed flags: names that are plain words only where a message begins. */
+export function inFlags(thrown: unknown): unknown {
+  if (!(thrown instanceof HoldfastError) || thrown.code !== 'INVALID_INPUT') return thrown;
+  const message = thrown.message.replace(
+    /^(?:concurrency|rate|waves|where)\b|\b(?:abortAfter|expiresInMs|gatewayIds|idempotencyKey)\b/g,
+    (name) => flagOf[name] ?? name,
+  );
+  return new HoldfastError(thrown.code, message, { hint: thrown.hint, cause: thrown.cause });
+}
+
 function countOf(flag: string, text: string): number {
   if (!/^\d{1,6}$/.test(text))
     throw new HoldfastError('USAGE', `${flag} "${text}" is no number`, { hint: `write it like ${flag} 20` });
@@ -69,7 +90,7 @@ async function selectionOf(deps: CliDeps, { all, gateways, where }: BulkFlags): 
       hint: 'one of --all, --gateways FILE and --where name=…',
     });
   if (all) return { all: true };
-  if (gateways === undefined) return { where: Object.fromEntries(where.map(wherePair)) };
+  if (gateways === undefined) return { where: whereOf(where) };
   const text = gateways === '-' ? await deps.readStdin() : readList(gateways);
   const gatewayIds = text.split(/\s+/).filter((id) => id !== '');
   if (gatewayIds.length === 0)
@@ -79,6 +100,16 @@ async function selectionOf(deps: CliDeps, { all, gateways, where }: BulkFlags): 
       hint: `at most ${bulkLimits.targetCount} at once; split the list`,
     });
   return { gatewayIds };
+}
+
+function whereOf(texts: readonly string[]): Record<string, string> {
+  const pairs = texts.map(wherePair);
+  const twice = pairs.find(([name], i) => pairs.findIndex(([other]) => other === name) < i);
+  if (twice)
+    throw new HoldfastError('USAGE', `--where ${twice[0]}=… is there twice`, {
+      hint: 'each name once, with * for any characters; for several gateways by id --gateways FILE',
+    });
+  return Object.fromEntries(pairs);
 }
 
 function wherePair(pair: string): [string, string] {

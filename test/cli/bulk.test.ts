@@ -64,6 +64,11 @@ test('gateways come from a file or from standard input, an id a line', async () 
 test.each([
   [[], 'USAGE', 'say which gateways'],
   [['--all', '--where', 'name=a'], 'USAGE', 'say which gateways'],
+  [
+    ['--where', 'name=a', '--where', 'agentVersion=1', '--where', 'name=b'],
+    'USAGE',
+    '--where name=… is there twice',
+  ],
   [['--where', 'color=red'], 'USAGE', 'neither name=… nor agentVersion=…'],
   [['--all', '--abort-after', 'some'], 'USAGE', '--abort-after "some"'],
   [['--all', '--waves', '1,x'], 'USAGE', '--waves "x"'],
@@ -75,6 +80,15 @@ test.each([
   expect(err).toMatch(new RegExp(`^error: ${code}: .* — .+\n$`));
   expect(err).toContain(words);
   expect(api.requests).toEqual([]);
+});
+
+test('what the API refuses is named by its flag', async () => {
+  const message = 'waves come with abortAfter: without it nothing would stop the next wave';
+  api.answer = { status: 400, body: { error: { code: 'INVALID_INPUT', message, hint: 'correct it' } } };
+  const { err } = await api.run(['bulk', 'send', 'probe', '--all', '--waves', '1', ...api.asTenant()]);
+  expect(err).toBe(
+    'error: INVALID_INPUT: --waves come with --abort-after: without it nothing would stop the next wave — correct it\n',
+  );
 });
 
 test('a list of more than ten thousand gateways is refused', async () => {
@@ -101,6 +115,14 @@ test('a bulk send that runs shows its progress, its rate and the time that is le
   api.answer.body = { bulk: running };
   const { out } = await api.run(['bulk', 'show', bulk.bulkId, ...api.asTenant()]);
   expect(out).toMatch(/^progress +1 of 4 done \(25 %\), 0 failed, 1.0\/min, about 3m left$/m);
+});
+
+test('a gateway that a stopped bulk send skipped is neither done nor part of the rate', async () => {
+  const stopped = { ...bulk, state: 'CANCELED', counts: { SUCCEEDED: 2, SKIPPED: 8 } };
+  api.answer.body = { bulk: stopped, bulks: [stopped] };
+  const shown = await api.run(['bulk', 'show', bulk.bulkId, ...api.asTenant()]);
+  expect(shown.out).toMatch(/^progress +2 of 10 done \(20 %\), 0 failed, 8 skipped, 2.0\/min$/m);
+  expect((await api.run(['bulk', 'list', ...api.asTenant()])).out).toContain(' 2/10 ');
 });
 
 test('bulk sends and targets fit a terminal of 80 columns', async () => {

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { bulkLimits } from '../core/bulk/api.ts';
 import { sharePattern } from '../core/bulk/shares.ts';
-import { commandKinds, isCommandKind } from '../core/command-kinds.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { expiryRange } from './command-commands.ts';
 import { readParams } from './command-params.ts';
 import { parseDurationMs } from './duration.ts';
+import { knownKind } from './kinds-command.ts';
 import type { CliDeps } from './program.ts';
 
 /** The flags of `bulk send`. */
@@ -27,10 +27,7 @@ export interface BulkFlags {
 }
 /** The body that the flags ask for. Throws USAGE, INVALID_INPUT, TOO_LARGE, naming the flag. */
 export async function bulkBody(deps: CliDeps, kind: string, flags: BulkFlags): Promise<object> {
-  if (!isCommandKind(kind))
-    throw new HoldfastError('INVALID_INPUT', `no command "${kind}"`, {
-      hint: `kinds: ${commandKinds.join(', ')}`,
-    });
+  const known = knownKind(kind);
   if (flags.params === '-' && flags.gateways === '-')
     throw new HoldfastError('USAGE', '--params and --gateways cannot both be standard input', {
       hint: 'name a file for --gateways',
@@ -43,8 +40,8 @@ export async function bulkBody(deps: CliDeps, kind: string, flags: BulkFlags): P
     return text.endsWith('%') ? text : Number(text);
   };
   return {
-    kind,
-    params: await readParams(deps, kind, flags),
+    kind: known,
+    params: await readParams(deps, known, flags),
     ...(await selectionOf(deps, flags)),
     rate: flags.rate,
     concurrency: flags.concurrency === undefined ? undefined : countOf('--concurrency', flags.concurrency),

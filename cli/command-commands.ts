@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
 import type { CommandView } from '../core/api.ts';
-import { commandKinds, commandSpecs, isCommandKind } from '../core/command-kinds.ts';
+import { exampleSend } from '../core/command-parameters.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import { shellWord } from '../core/typed.ts';
+import { shellWord, typed } from '../core/typed.ts';
 import { readParams } from './command-params.ts';
 import { commandTable, commandText } from './command-text.ts';
 import { parseDurationMs } from './duration.ts';
 import { failUnlessSucceeded, follow, isFinal, progressTeller } from './follow-command.ts';
+import { addKindsCommand, kindList, knownKind } from './kinds-command.ts';
 import { apiCommand, commandGroup, type Session } from './program.ts';
 import { submitCommand } from './submit-command.ts';
 import type { WatchDeps } from './watch-gateway.ts';
@@ -34,7 +35,7 @@ export function addCommandCommands(program: Command, deps: WatchDeps): void {
     deps,
     [
       'send gw-7x2k probe',
-      'send gw-7x2k volume.create -p volumeId=vol1 -p path=/srv/vol1.img',
+      exampleSend('volume.create'),
       'send gw-7x2k restore.start -p volumeId=vol1 --alert 3f9a…',
       'send gw-7x2k snapshot.create --params - < params.json --no-wait',
     ],
@@ -51,7 +52,8 @@ export function addCommandCommands(program: Command, deps: WatchDeps): void {
     .option('--timeout <duration>', 'how long to wait for the result', '10m')
     .addHelpText(
       'after',
-      `\nKinds:\n${commandKinds.map((k) => `  ${k.padEnd(20)} ${commandSpecs[k].summary}`).join('\n')}`,
+      `\nKinds and their parameters; those in brackets may be left out;\n` +
+        `\`${typed('holdfast commands kinds KIND')}\` says what each one means.\n\n${kindList()}`,
     )
     .run(async (session, gatewayId = '', kind = '') => {
       const flags = send.opts<SendFlags>();
@@ -66,6 +68,7 @@ export function addCommandCommands(program: Command, deps: WatchDeps): void {
   const group = commandGroup(program, 'commands', 'commands that were sent to a gateway', [
     'commands list gw-7x2k',
     'commands show gw-7x2k c-5d1f',
+    'commands kinds restore.start',
   ]);
   apiCommand(group, 'list <gateway>', 'list a gateway’s commands', deps, ['commands list gw-7x2k']).run(
     async ({ api, deps, show }, gatewayId = '') => {
@@ -91,6 +94,7 @@ export function addCommandCommands(program: Command, deps: WatchDeps): void {
     const { command } = await api.call('cancelCommand', { params: { gatewayId, commandId } });
     show({ command }, () => commandText(command));
   });
+  addKindsCommand(group, deps);
 }
 
 export const collect = (value: string, all: string[]): string[] => [...all, value];
@@ -101,15 +105,12 @@ async function submit(
   kind: string,
   flags: SendFlags,
 ): Promise<CommandView> {
-  if (!isCommandKind(kind))
-    throw new HoldfastError('INVALID_INPUT', `no command "${kind}"`, {
-      hint: `kinds: ${commandKinds.join(', ')}`,
-    });
+  const known = knownKind(kind);
   return submitCommand(session, {
     gatewayId,
     body: {
-      kind,
-      params: await readParams(session.deps, kind, flags),
+      kind: known,
+      params: await readParams(session.deps, known, flags),
       cause: flags.alert === undefined ? undefined : await causeOf(session, gatewayId, flags.alert),
       whenOffline: flags.refuseOffline ? 'refuse' : 'queue',
       ...(flags.expires ? { expiresInMs: parseDurationMs('--expires', flags.expires, expiryRange) } : {}),

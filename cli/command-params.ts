@@ -30,7 +30,7 @@ export async function readParams(
         'INVALID_INPUT',
         `the parameters are nested deeper than ${paramLevelsMax} levels`,
         {
-          hint: `no kind of command takes such parameters: see \`${typed('holdfast send --help')}\``,
+          hint: `no kind of command takes such parameters: see \`${typed('holdfast commands kinds')}\``,
         },
       );
     pairs.push(...Object.entries(value));

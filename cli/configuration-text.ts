@@ -7,6 +7,7 @@ import { weekdays, type TimeWindow, type Weekday } from '../core/configuration/w
 import { HoldfastError } from '../core/errors.ts';
 import { plainIssues } from '../core/plain-issues.ts';
 import { parseDurationMs } from './duration.ts';
+import { paragraph } from './output.ts';
 
 /** One setting as it is typed after `--set`, and as it is shown. */
 interface Setting {
@@ -55,7 +56,7 @@ export const settings: Readonly<Record<string, Setting>> = {
 };
 
 export const settingsHelp = Object.entries(settings)
-  .map(([name, { summary }]) => `  ${name.padEnd(18)} ${summary}`)
+  .map(([name, { summary }]) => paragraph(summary, `  ${name.padEnd(19)} `))
   .join('\n');
 
 /** `name=value` texts and names to be taken away, over what there is. Throws USAGE and INVALID_INPUT, naming the setting. */

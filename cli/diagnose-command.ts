@@ -41,7 +41,7 @@ export function addDiagnoseCommand(group: Command, deps: WatchDeps): void {
     .option('--timeout <duration>', 'how long to wait for the gateway and its bundle', '5m')
     .addHelpText(
       'after',
-      '\nThe bundle is gzipped JSON; what is in it, and what never is, stands in docs/diagnostics.md.',
+      '\nThe bundle is gzipped JSON; what is in it, and what never is, stands in\ndocs/diagnostics.md.',
     )
     .run(async (session, gatewayId = '') => {
       const flags = diagnose.opts<DiagnoseFlags>();

@@ -29,7 +29,24 @@ export interface Session {
 
 /** The end of a command's help. */
 export const exampleText = (examples: readonly string[]): string =>
-  `\nExamples:\n${examples.map((line) => `  $ ${typed(`holdfast ${line}`)}`).join('\n')}`;
+  `\nExamples:\n${examples.map((line) => folded(`  $ ${typed(`holdfast ${line}`)}`)).join('\n')}`;
+
+const helpColumns = 80;
+
+/** A long command line, continued before a flag as a shell lets it be; a comment or another command ends that. */
+function folded(line: string): string {
+  if (line.length <= helpColumns || / [#|] /.test(line)) return line;
+  const lines: string[] = [];
+  let current = '';
+  for (const part of line.split(/(?<=\S) (?=-)/)) {
+    const longer = current === '' ? part : `${current} ${part}`;
+    if (longer.length > helpColumns - 2 && current !== '') {
+      lines.push(`${current} \\`);
+      current = `      ${part}`;
+    } else current = longer;
+  }
+  return [...lines, current].join('\n');
+}
 
 /** A command that only holds others. */
 export const commandGroup = (parent: Command, name: string, summary: string, examples: string[]): Command =>

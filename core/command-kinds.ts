@@ -3,13 +3,18 @@ import { z } from 'zod';
 /** What a gateway can be told to do: parameters by kind, and whether doing it twice does harm. */
 const volumeId = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'lower-case letters, digits and dashes, at most 40');
-const snapshotId = z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'a snapshot id');
+  .regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'lower-case letters, digits and dashes, at most 40')
+  .describe('the volume’s name: lower-case letters, digits and dashes, at most 40');
+const snapshotId = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,64}$/, 'a snapshot id')
+  .describe('the snapshot’s id');
 const path = z
   .string()
   .min(1)
   .max(1_024)
-  .regex(/^\/[^\0]*$/, 'an absolute path');
+  .regex(/^\/[^\0]*$/, 'an absolute path')
+  .describe('absolute path of a file or device on the gateway');
 
 interface KindSpec<S extends z.ZodType> {
   params: S;
@@ -23,11 +28,14 @@ interface KindSpec<S extends z.ZodType> {
 const kind = <S extends z.ZodType>(spec: KindSpec<S>): KindSpec<S> => spec;
 const minutes = 60_000;
 const ofVolume = (params: { volumeId: string }) => `volume/${params.volumeId}`;
+const bytesPerSec = z.number().int().positive();
 const onVolume = z.strictObject({ volumeId });
 
 export const commandSpecs = {
   probe: kind({
-    params: z.strictObject({ echo: z.string().max(200).optional() }),
+    params: z.strictObject({
+      echo: z.string().max(200).describe('comes back in the result, at most 200 characters').optional(),
+    }),
     idempotent: true,
     lane: () => 'probe',
     timeoutMs: minutes,
@@ -41,7 +49,16 @@ export const commandSpecs = {
     summary: 'collect and return a fresh status',
   }),
   'volume.create': kind({
-    params: z.strictObject({ volumeId, path, sizeBytes: z.number().int().positive().optional() }),
+    params: z.strictObject({
+      volumeId,
+      path,
+      sizeBytes: z
+        .number()
+        .int()
+        .positive()
+        .describe('bytes; needed where no file with a size is at the path')
+        .optional(),
+    }),
     idempotent: true,
     lane: ofVolume,
     timeoutMs: 5 * minutes,
@@ -78,13 +95,17 @@ export const commandSpecs = {
   'restore.start': kind({
     params: z.strictObject({
       volumeId,
-      /** Without it: the volume's newest snapshot. */
-      snapshotId: snapshotId.optional(),
-      bandwidthBytesPerSec: z.number().int().positive().optional(),
-      /** The rate that the background is to keep at least: by it the restore is due, or late. */
-      promisedBytesPerSec: z.number().int().positive().optional(),
-      /** Also where the volume is healthy: what was written since the snapshot is lost. */
-      replace: z.boolean().optional(),
+      snapshotId: snapshotId.describe('the snapshot’s id; without it the volume’s newest').optional(),
+      bandwidthBytesPerSec: bytesPerSec
+        .describe('bytes a second that the background may take; without it no limit of its own')
+        .optional(),
+      promisedBytesPerSec: bytesPerSec
+        .describe('bytes a second that the background is to keep: by it the restore is due, or late')
+        .optional(),
+      replace: z
+        .boolean()
+        .describe('also where the volume is healthy: what was written since the snapshot is lost')
+        .optional(),
     }),
     idempotent: false,
     lane: ofVolume,
@@ -108,8 +129,9 @@ export const commandSpecs = {
   'restore.limit': kind({
     params: z.strictObject({
       volumeId,
-      /** Without it: no limit of its own. */
-      bandwidthBytesPerSec: z.number().int().positive().optional(),
+      bandwidthBytesPerSec: bytesPerSec
+        .describe('bytes a second that the background may take; without it no limit of its own')
+        .optional(),
     }),
     idempotent: true,
     lane: ofVolume,

@@ -2,7 +2,11 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { shownEnvironment } from '../agent/diagnostics/environment.ts';
 import { bundleSchema, sectionNames } from '../core/diagnostics.ts';
+import { checkedParams } from '../core/commands/submission.ts';
+import { commandKinds, commandSpecs, paramOfText } from '../core/command-kinds.ts';
+import { exampleSend, parametersOf } from '../core/command-parameters.ts';
 import { errorCodes } from '../core/errors.ts';
+import { durationText } from '../core/readable.ts';
 import { knownTypes } from '../local/template/types.ts';
 
 const page = (name: string): string => readFileSync(new URL(`../docs/${name}`, import.meta.url), 'utf8');
@@ -21,6 +25,32 @@ it('README leads to docs/errors.md', () => {
 
 /** The names of properties in a list of them. */
 const names = (text = ''): string[] => [...text.matchAll(/`(\w+)`/g)].map(([, name = '']) => name);
+
+it('docs/commands.md has every kind of command and no other', () => {
+  const listed = [...page('commands.md').matchAll(/^### (.+)$/gm)].map(([, kind]) => kind);
+  expect(listed).toEqual(commandKinds);
+});
+
+it.each(commandKinds)(
+  'docs/commands.md says of %s what its schema takes, with an example that it takes',
+  (kind) => {
+    const { idempotent, timeoutMs } = commandSpecs[kind];
+    const section = page('commands.md').split(`### ${kind}\n`)[1]?.split('###')[0] ?? '';
+    const rows = [...section.matchAll(/^\| `(\w+)` +\| (.+?) +\| (yes|no) +\| (.+?) +\|$/gm)];
+    expect(
+      rows.map(([, name, type, needed, meaning]) => ({ name, type, isNeeded: needed === 'yes', meaning })),
+    ).toEqual(parametersOf(kind));
+    const repeats = idempotent ? 'May run twice' : 'Is started once';
+    expect(section).toContain(`. ${repeats}; ends within ${durationText(timeoutMs)}.`);
+    const example = /^npx holdfast (.*)$/m.exec(section)?.[1] ?? '';
+    expect(example).toBe(exampleSend(kind));
+    const params = [...example.matchAll(/-p (\w+)=(\S+)/g)].map(([, name = '', text = '']) => [
+      name,
+      paramOfText(kind, name, text),
+    ]);
+    expect(checkedParams(kind, Object.fromEntries(params)).kind).toBe(kind);
+  },
+);
 
 /** Of an object, or of each one in a list. */
 function fieldsOf(schema: unknown): string[] {

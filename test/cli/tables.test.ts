@@ -109,6 +109,34 @@ test('a command that failed is shown with its reason and what to do, within 80 c
   expect(out).toContain("'path=/srv/holdfast/volumes/a volume with a");
 });
 
+test.each([
+  [['send', '--help'], 'volumeId [snapshotId] [bandwidthBytesPerSec] [promisedBytesPerSec]'],
+  [['bulk', 'send', '--help'], '--abort-after'],
+  [['gateways', 'configure', '--help'], '--set "restore-bandwidth=mon-fri'],
+  [['commands', 'kinds'], 'volumeId path [sizeBytes]'],
+  [['commands', 'kinds', 'restore.start'], '-p bandwidthBytesPerSec=52428800'],
+])('%j fits 80 columns', async (argv, words) => {
+  const { code, out } = await api.run(argv);
+  expect(longest(out)).toBeLessThanOrEqual(80);
+  expect([code, out.replaceAll(/\s+/g, ' ')]).toEqual([0, expect.stringContaining(words)]);
+});
+
+test('a kind of command is known without a control plane, for programs too', async () => {
+  api.requests = [];
+  const one = await api.run(['commands', 'kinds', 'volume.create', '--json']);
+  expect(JSON.parse(one.out)).toMatchObject({
+    kinds: [
+      {
+        kind: 'volume.create',
+        mayRunTwice: true,
+        parameters: [{ name: 'volumeId', isNeeded: true }, {}, {}],
+      },
+    ],
+  });
+  expect(await api.run(['commands', 'kinds', 'format.disk'])).toMatchObject({ code: 65 });
+  expect(api.requests).toEqual([]);
+});
+
 test('tokens say what they are for', async () => {
   const description = 'the admin process in the second cellar of the house in Oslo';
   const token = {

@@ -5,6 +5,7 @@ import { bundleSchema, sectionNames } from '../core/diagnostics.ts';
 import { checkedParams } from '../core/commands/submission.ts';
 import { commandKinds, commandSpecs, paramOfText } from '../core/command-kinds.ts';
 import { exampleSend, parametersOf } from '../core/command-parameters.ts';
+import { apiRoutes, operatorRoutes } from '../core/api-routes.ts';
 import { errorCodes } from '../core/errors.ts';
 import { durationText } from '../core/readable.ts';
 import { knownTypes } from '../local/template/types.ts';
@@ -25,6 +26,18 @@ it('README leads to docs/errors.md', () => {
 
 /** The names of properties in a list of them. */
 const names = (text = ''): string[] => [...text.matchAll(/`(\w+)`/g)].map(([, name = '']) => name);
+
+it('docs/access.md has every request with the least role that may make it', () => {
+  const rows = [...page('access.md').matchAll(/^\| `([A-Z]+) (\S+)` +\| (\S+) +\| `[a-z].*` ?.*\|$/gm)];
+  const listed = rows.map(([, method, path, role]) => ({ method, path, role }));
+  const tenants = Object.values(apiRoutes).map(({ method, path, role }) => ({ method, path, role }));
+  const fleet = Object.values(operatorRoutes).map(({ method, path }) => ({
+    method,
+    path: path.replace('/operator/v1', ''),
+    role: 'operator',
+  }));
+  expect(listed).toEqual([...tenants, ...fleet]);
+});
 
 it('docs/commands.md has every kind of command and no other', () => {
   const listed = [...page('commands.md').matchAll(/^### (.+)$/gm)].map(([, kind]) => kind);

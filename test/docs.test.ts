@@ -5,6 +5,7 @@ import { bundleSchema, sectionNames } from '../core/diagnostics.ts';
 import { checkedParams } from '../core/commands/submission.ts';
 import { commandKinds, commandSpecs, paramOfText } from '../core/command-kinds.ts';
 import { exampleSend, parametersOf } from '../core/command-parameters.ts';
+import { auditedFleetRoutes, auditedRoutes } from '../core/audit/actions.ts';
 import { apiRoutes, operatorRoutes } from '../core/api-routes.ts';
 import { errorCodes } from '../core/errors.ts';
 import { durationText } from '../core/readable.ts';
@@ -37,6 +38,14 @@ it('docs/access.md has every request with the least role that may make it', () =
     role: 'operator',
   }));
   expect(listed).toEqual([...tenants, ...fleet]);
+});
+
+it('docs/audit.md lists every action', () => {
+  const table = /^\| action [^]*?^$/m.exec(page('audit.md'))?.[0] ?? '';
+  const listed = [...table.matchAll(/`([a-z-]+\.[a-z]+)`/g)].map(([, action]) => action);
+  const routes = [...Object.values(auditedRoutes), ...Object.values(auditedFleetRoutes)];
+  const own = ['command.submit', 'command.final', 'gateway.activate'];
+  expect(listed.sort()).toEqual([...routes.map(({ action }) => action), ...own].sort());
 });
 
 it('docs/commands.md has every kind of command and no other', () => {

@@ -3,6 +3,7 @@ import { setGlobalProxyFromEnv } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { runProgram } from '../cli/program.ts';
 import { errorCodes, errorLine, HoldfastError } from '../core/errors.ts';
+import { requireProxyUrls } from '../core/proxies.ts';
 import { startLocal } from '../local/up.ts';
 import { exitWithParent } from './exit-with-parent.ts';
 import { reportLostOutput } from './report-lost-output.ts';
@@ -11,15 +12,21 @@ import { holdfastProgram } from './holdfast-program.ts';
 exitWithParent(process.env);
 reportLostOutput(process);
 
-/** As HTTPS_PROXY and its like say. */
+/** As HTTPS_PROXY and its like say; this machine itself is never reached through one. */
 function useProxies(): void {
   try {
-    setGlobalProxyFromEnv();
+    requireProxyUrls(process.env);
+    const given = process.env['no_proxy'] ?? process.env['NO_PROXY'];
+    const direct = [given, 'localhost', '127.0.0.1', '[::1]'].filter(Boolean).join(',');
+    setGlobalProxyFromEnv({ ...process.env, no_proxy: direct, NO_PROXY: direct });
   } catch (cause) {
-    const error = new HoldfastError('CONFIG', `a proxy is not a URL: ${(cause as Error).message}`, {
-      hint: 'correct HTTPS_PROXY or HTTP_PROXY: http://proxy.example.com:3128',
-      cause,
-    });
+    const error =
+      cause instanceof HoldfastError
+        ? cause
+        : new HoldfastError('CONFIG', `a proxy is not a URL: ${(cause as Error).message}`, {
+            hint: 'correct HTTPS_PROXY or HTTP_PROXY: http://proxy.example.com:3128',
+            cause,
+          });
     process.stderr.write(`${errorLine(error)}\n`);
     process.exit(errorCodes[error.code].exit);
   }

@@ -9,7 +9,7 @@ import { openStateDirectory } from '../state/state-directory.ts';
 import { errnoOf } from '../state/versioned-file.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
 import { stateDirOption, statePathOf } from './state-option.ts';
-import { exampleText } from './example-text.ts';
+import { exampleText, outboundText } from './example-text.ts';
 import type { Activated } from '../identity/activate.ts';
 import { shellWord, typed } from '../../core/typed.ts';
 
@@ -39,7 +39,8 @@ export const addActivateCommand: AddCommands = (program, cli) => {
     .addOption(stateDirOption())
     .addHelpText(
       'after',
-      exampleText('activate --server https://holdfast.example.com --code-file code.txt') +
+      outboundText +
+        exampleText('activate --server https://holdfast.example.com --code-file code.txt') +
         `  $ pass show holdfast/code | ${typed('holdfast-agent activate --server https://holdfast.example.com')}`,
     )
     .action(async (options: ActivateOptions) => {

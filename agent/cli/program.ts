@@ -1,5 +1,6 @@
 import { Command, CommanderError, Help, type Option } from 'commander';
 import { asHoldfastError, errorCodes, errorLine } from '../../core/errors.ts';
+import { requireProxyUrls } from '../../core/proxies.ts';
 import { usageError } from '../../core/usage-error.ts';
 import { agentVersion } from '../version.ts';
 import { addActivateCommand } from './activate-command.ts';
@@ -30,6 +31,7 @@ export function agentProgram(cli: CliContext): Command {
     .description('The agent of a Holdfast storage gateway: its volumes, their snapshots, and its connection.')
     .version(agentVersion)
     .showSuggestionAfterError()
+    .hook('preAction', () => requireProxyUrls(cli.env))
     .addHelpText(
       'after',
       exampleText(

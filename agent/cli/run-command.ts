@@ -7,7 +7,7 @@ import type { AddCommands, CliContext } from './cli-context.ts';
 import { logFormats, logLevels, logTo } from './log-output.ts';
 import { stateDirOption, statePathOf } from './state-option.ts';
 import { parseBandwidth, parseDurationMs } from './units.ts';
-import { exampleText } from './example-text.ts';
+import { exampleText, outboundText } from './example-text.ts';
 
 interface RunOptions {
   stateDir?: string;
@@ -36,11 +36,7 @@ export const addRunCommand: AddCommands = (program, cli) => {
         .choices(logLevels)
         .default('info'),
     )
-    .addHelpText(
-      'after',
-      '\nBehind a proxy set HTTPS_PROXY; for a certificate authority of your own set NODE_EXTRA_CA_CERTS.\n' +
-        exampleText('run', 'run --check-interval 10s --log json'),
-    )
+    .addHelpText('after', outboundText + exampleText('run', 'run --check-interval 10s --log json'))
     .action((options: RunOptions) => run(options, cli));
 };
 

@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -55,10 +57,32 @@ describe.each(['holdfast', 'holdfast-agent'])('%s', (name) => {
   });
 });
 
-it('a proxy that is no URL is one line', async () => {
-  const { code, err } = await run(['bin/holdfast.js', '--version'], { HTTPS_PROXY: 'foo' });
-  expect([code, err]).toEqual([
-    78,
-    expect.stringMatching(/^error: CONFIG: a proxy .*foo — correct HTTPS_PROXY .*\n$/),
-  ]);
+it.each([
+  [
+    'holdfast',
+    '--version',
+    { HTTPS_PROXY: 'foo' },
+    'HTTPS_PROXY: the proxy foo is no URL — write http://foo',
+  ],
+  [
+    'holdfast-agent',
+    'status',
+    { http_proxy: 'me:secret@proxy:3128' },
+    'http_proxy: the proxy proxy:3128 is no URL — write http://proxy:3128',
+  ],
+])('%s: a proxy without its scheme is one line that says how to write it', async (name, word, env, line) => {
+  expect(await run([`bin/${name}.js`, word], env)).toMatchObject({
+    code: 78,
+    err: `error: CONFIG: ${line}\n`,
+  });
+});
+
+it('this machine is reached without a proxy', async () => {
+  const server = createServer((_, response) => response.end('{"gateways":[]}'));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const env = { HTTP_PROXY: 'http://127.0.0.1:1', AWS_ACCESS_KEY_ID: 'AK', AWS_SECRET_ACCESS_KEY: 'x' };
+  const argv = ['gateways', 'list', '--json', '--endpoint', endpoint, '--data-dir', 'none'];
+  const { code, out } = await run(['bin/holdfast.js', ...argv], env).finally(() => server.close());
+  expect([code, JSON.parse(out)]).toEqual([0, { gateways: [] }]);
 });

@@ -95,7 +95,12 @@ export function apiCommand(
 }
 
 /** Runs a program to its exit code; every failure becomes one line on stderr, below the help of a bare group. */
-export async function runProgram(program: Command, argv: string[], deps: CliDeps): Promise<number> {
+export async function runProgram(
+  program: Command,
+  argv: string[],
+  deps: CliDeps,
+  { toType }: { toType?: (commandLine: string) => string } = {},
+): Promise<number> {
   let failing = program;
   const prepare = (command: Command): void => {
     command
@@ -119,7 +124,7 @@ export async function runProgram(program: Command, argv: string[], deps: CliDeps
   } catch (thrown) {
     if (thrown instanceof CommanderError) {
       if (thrown.exitCode === 0) return 0;
-      deps.stderr(errorLine(usageError(thrown, failing)));
+      deps.stderr(errorLine(usageError(thrown, failing, toType)));
       return errorCodes.USAGE.exit;
     }
     const error = asHoldfastError(thrown);

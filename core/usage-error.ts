@@ -14,8 +14,15 @@ interface ParsedCommand {
   name(): string;
 }
 
-/** A complaint of the parser (Commander) as ours. A mistyped option comes before the one that is missing for it. */
-export function usageError({ code, message }: ParserComplaint, command: ParsedCommand): HoldfastError {
+/**
+ * A complaint of the parser (Commander) as ours. A mistyped option comes before the one that is missing for it.
+ * `toType` makes of a program's line what is typed.
+ */
+export function usageError(
+  { code, message }: ParserComplaint,
+  command: ParsedCommand,
+  toType: (commandLine: string) => string = typed,
+): HoldfastError {
   const said = message.replace(/^error: /, '').replaceAll('\n', ' ');
   const unknown =
     code === 'commander.missingMandatoryOptionValue'
@@ -23,7 +30,7 @@ export function usageError({ code, message }: ParserComplaint, command: ParsedCo
       : undefined;
   const text = unknown === undefined ? said : `unknown option '${unknown}'; ${said}`;
   return new HoldfastError('USAGE', code === 'commander.help' ? 'a subcommand is missing' : text, {
-    hint: `see ${typed(`${pathOf(command)} --help`)}`,
+    hint: `see ${toType(`${pathOf(command)} --help`)}`,
   });
 }
 

@@ -5,6 +5,7 @@ import { newCommand } from '../../core/commands/submission.ts';
 import { timeoutGraceMs } from '../../core/commands/states.ts';
 import { downstreamBodies, parseDownstream, parseUpstream, upstreamBodies } from '../../core/messages.ts';
 import { openCommandStates, type CommandItem } from '../../core/model.ts';
+import { violationMeanings } from '../simulation/connections/tally.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const page = readFileSync(`${repository}/docs/protocol.md`, 'utf8');
@@ -27,6 +28,14 @@ describe('docs/protocol.md', () => {
 
   it('says what the machine makes of every state and event', () => {
     expect(tableIn(section('The life of a command'))).toEqual(machineTable());
+  });
+
+  it('says what each count of the simulation means', () => {
+    const listed = [...section('What holds').matchAll(/^- `(\w+)`: (.+)$/gm)].map(([, name, meaning]) => [
+      name,
+      meaning,
+    ]);
+    expect(listed).toEqual(Object.entries(violationMeanings));
   });
 
   it('names a test for each invariant, and each of them is there', () => {

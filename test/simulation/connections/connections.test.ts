@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { breakages } from './breakages.ts';
 import { simulate } from './simulate.ts';
-import type { TallyFields } from './tally.ts';
+import { violationMeanings, type TallyFields } from './tally.ts';
 
 const run = fileURLToPath(new URL('run.ts', import.meta.url));
 /** A broken rule shows within so many seeds, mostly within a few. */
@@ -38,6 +38,21 @@ describe('connections and commands over faults, crashes, lost journals and clone
     },
     testMs,
   );
+
+  it('are told in a table that ends with a verdict, and in a help that says what each count means', async () => {
+    const { stdout } = await promisify(execFile)(process.execPath, [run, '--seeds', '1', '--commands', '5']);
+    expect(stdout).toMatch(/\nheld: no violation in 1 seeds with \d+ commands\n$/);
+    const help = (await promisify(execFile)(process.execPath, [run, '--help'])).stdout.replaceAll(
+      /\s+/g,
+      ' ',
+    );
+    for (const [name, meaning] of Object.entries(violationMeanings))
+      expect(help).toContain(`${name} ${meaning}`);
+    const wrong = await promisify(execFile)(process.execPath, [run, '--sead', '1']).catch(
+      (failed: { stderr: string }) => failed,
+    );
+    expect(wrong.stderr).toMatch(/ — see npm run -s simulate:connections -- --help\n$/);
+  });
 
   it('go the same way again with the same seed', async () => {
     const [one, again] = [

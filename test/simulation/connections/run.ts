@@ -2,11 +2,12 @@ import { Command, Option } from 'commander';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { wrappedText } from '../../../core/text-table.ts';
 import { runScript } from '../../support/run-script.ts';
 import { wholeNumber } from '../../support/whole-number.ts';
 import { breakages } from './breakages.ts';
 import { commandCountDefault, designs, simulate, type Design } from './simulate.ts';
-import { Tally, type TallyFields } from './tally.ts';
+import { Tally, violationMeanings, type TallyFields } from './tally.ts';
 
 /**
  * `npm run simulate:connections`: any range of seeds, on every core. Exit 1 where a command was lost, started twice,
@@ -78,6 +79,15 @@ interface Flags {
   json?: boolean;
 }
 
+const countsText = [
+  '\nThe run fails, and exits with 1, where one of these is not 0:',
+  ...Object.entries(violationMeanings).map(([name, meaning]) =>
+    wrappedText(meaning, { width: process.stdout.columns ?? 80, prefix: `  ${name.padEnd(13)} ` }),
+  ),
+  'The other counts say how far the schedules went, and how often each final state was',
+  'reached.',
+].join('\n');
+
 async function main(): Promise<void> {
   const program = new Command('simulate:connections')
     .description(
@@ -99,6 +109,7 @@ async function main(): Promise<void> {
         '  $ npm run -s simulate:connections -- --break oldest-connection-wins --until-violation\n' +
         '  $ npm run -s simulate:connections -- --design textbook',
     )
+    .addHelpText('after', countsText)
     .action(async () => {
       const flags = program.opts<Flags>();
       const start = wholeNumber('--start', flags.start, 0, 2 ** 32 - 1);
@@ -120,10 +131,14 @@ async function main(): Promise<void> {
   await runScript(program);
 }
 
-function print({ first, states, ...counts }: Tally): void {
+function print(sum: Tally): void {
+  const { first, states, ...counts } = sum;
   for (const [name, value] of [...Object.entries(counts), ...Object.entries(states)])
     console.log(`${name.padEnd(18)} ${String(value)}`);
   for (const violation of first) console.log(violation);
+  const of = `in ${sum.seeds} seeds with ${sum.commands} commands`;
+  if (sum.violations === 0) console.log(`held: no violation ${of}`);
+  else console.log(`broken: ${sum.violations} violations ${of}; --help says what each count means`);
 }
 
 if (isMainThread) await main();

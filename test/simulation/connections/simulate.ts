@@ -152,7 +152,8 @@ function judge({ tally, starts }: World, cloud: Cloud, survivors: readonly Host[
     if (!isReached(cloud, host))
       tally.fail(
         'strayed',
-        `${host.name} is connected by ${host.connection?.id}, the route is ${cloud.routeOf(host.gatewayId)}`,
+        `${host.name} has ${host.connection ? `the connection ${host.connection.id}` : 'no connection'}, ` +
+          `its route is ${cloud.routeOf(host.gatewayId) ?? 'none'}`,
       );
     const grants = cloud.grantsOf(host.gatewayId);
     if (grants.length > 0)

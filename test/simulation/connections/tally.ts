@@ -1,24 +1,21 @@
-/** What none of the seeds may show. */
-export interface Violations {
-  /** Commands that were promised to whoever sent them, and are not there any more. */
-  lost: number;
-  /** Commands that must not run twice and were started twice. */
-  startedTwice: number;
-  /** What a connection did, or had done, after a newer one had taken its place. */
-  superseded: number;
-  /** Commands without a final state in the end. */
-  nonTerminal: number;
-  /** Commands that nobody posted though their gateway was there, where nothing but the sweeper would find them. */
-  stranded: number;
-  /** Gateways whose route is not their newest connection in the end, and start grants that nobody needs. */
-  strayed: number;
-  /** Final states that cannot be: succeeded without a start, expired after one, final and then another. */
-  contradicted: number;
-  /** Commands whose submit or end is not in the audit trail, or whose end is there twice. */
-  unrecorded: number;
-  /** Errors that no rule explains. */
-  unexpected: number;
-}
+/** What none of the seeds may show, and how often each was seen. */
+export const violationMeanings = {
+  lost: 'commands that were promised to whoever sent them, and are not there any more',
+  startedTwice: 'commands that must not run twice and were started twice',
+  superseded: 'what a connection did, or had done, after a newer one had taken its place',
+  nonTerminal: 'commands without a final state in the end',
+  stranded:
+    'commands that nobody posted though their gateway was there, where nothing but the sweeper would find them',
+  strayed:
+    'gateways whose route is not their newest connection in the end, and start grants that nobody needs',
+  contradicted:
+    'final states that cannot be: succeeded without a start, expired after one, final and then another',
+  unrecorded: 'commands whose submit or end is not in the audit trail, or whose end is there twice',
+  unexpected: 'errors that no rule explains',
+} as const;
+export type ViolationName = keyof typeof violationMeanings;
+export type Violations = Record<ViolationName, number>;
+export const violationNames = Object.keys(violationMeanings) as ViolationName[];
 
 /** How far the schedules went. */
 export interface Reached {
@@ -38,8 +35,6 @@ export interface Reached {
   goneAfterDelivery: number;
   throttled: number;
 }
-
-export type ViolationName = keyof Violations;
 
 /** Sums over seeds. */
 export class Tally implements Violations, Reached {
@@ -96,14 +91,3 @@ export type TallyFields = Violations & Reached & Pick<Tally, 'seeds' | 'states' 
 type NumberField = keyof Violations | keyof Reached | 'seeds';
 
 const keptMax = 20;
-export const violationNames: readonly ViolationName[] = [
-  'lost',
-  'startedTwice',
-  'superseded',
-  'nonTerminal',
-  'stranded',
-  'strayed',
-  'contradicted',
-  'unrecorded',
-  'unexpected',
-];

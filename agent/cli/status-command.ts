@@ -1,4 +1,5 @@
 import { bytesText, durationText } from '../../core/readable.ts';
+import { wrappedText } from '../../core/text-table.ts';
 import type { AgentView } from '../control/agent-methods.ts';
 import { callAgent } from '../control/control-client.ts';
 import type { AddCommands } from './cli-context.ts';
@@ -36,7 +37,8 @@ function configurationText(configuration: AgentView['configuration']): string {
   return parts.filter(Boolean).join(', ');
 }
 
-function statusText(view: AgentView): string {
+/** Lines that fit `width` columns, but for what is there to be copied. */
+export function statusText(view: AgentView, width = process.stdout.columns ?? 80): string {
   const { connection, spool, commands } = view;
   const rtt = connection.rttMs === undefined ? '' : `, round trip ${Math.round(connection.rttMs)} ms`;
   const lines: [string, string][] = [
@@ -51,6 +53,6 @@ function statusText(view: AgentView): string {
     ['configuration', configurationText(view.configuration)],
     ['spool', `${spool.count} status waiting, ${spool.dropped} dropped`],
   ];
-  const head = lines.map(([name, value]) => `${`${name}:`.padEnd(15)} ${value}\n`).join('');
-  return `${head}\n${volumeTable(view.volumes)}`;
+  const head = lines.map(([name, value]) => wrappedText(value, { width, prefix: `${name}:`.padEnd(16) }));
+  return `${head.join('\n')}\n\n${volumeTable(view.volumes)}`;
 }

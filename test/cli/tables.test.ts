@@ -152,6 +152,28 @@ test('tokens say what they are for', async () => {
   expect(out).toContain(`\n  ${description}\n`);
 });
 
+test('what a gateway is set to, and where alerts go, fit', async () => {
+  const windows = [
+    { days: ['mon', 'tue', 'wed', 'thu', 'fri'], from: '08:00', to: '18:00', bytesPerSec: 10_485_760 },
+    { days: ['sat', 'sun'], from: '00:00', to: '24:00', bytesPerSec: 52_428_800 },
+  ];
+  const desired = { version: 3, configuration: { restoreBandwidth: windows }, changedAt: 0 };
+  const problems = ['restoreBandwidth: windows that overlap are not allowed, and these two do overlap'];
+  api.answer.body = {
+    configuration: { gatewayId, state: 'refused', desired, reported: { version: 3, at: 0, problems } },
+  };
+  const set = await api.run(['gateways', 'configuration', gatewayId, ...api.asTenant()]);
+  expect(longest(set.out)).toBeLessThanOrEqual(80);
+  expect(set.out.replaceAll(/\s+/g, ' ')).toContain(problems[0]);
+  const queueUrl = 'https://sqs.eu-north-1.amazonaws.com/123456789012/holdfast-alerts-main';
+  api.answer.body = {
+    subscriptions: [{ subscriptionId: 'the-second-cellar-in-oslo', state: 'pending', queueUrl }],
+  };
+  const list = await api.run(['admin', 'subscription', 'list', ...api.asTenant()]);
+  expect(longest(list.out)).toBeLessThanOrEqual(80);
+  expect(list.out).toContain(queueUrl);
+});
+
 test('the audit trail names who, what and where from below each line', () => {
   const entry: AuditView = {
     entryId: 'e',

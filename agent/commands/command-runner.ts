@@ -267,7 +267,7 @@ export class CommandRunner {
       .recover?.(entry.params as CommandParams<K>, interrupted)
       .catch(() => undefined);
     const unknown = new HoldfastError(
-      'INTERNAL',
+      'STEP_FAILED',
       'the agent died while it ran; what came of it is not known',
       {
         hint: 'look at the volume before you send it again',
@@ -291,6 +291,6 @@ export class CommandRunner {
 }
 
 const diedTooOften = ({ starts }: CommandEntry): HoldfastError =>
-  new HoldfastError('INTERNAL', `the agent died ${starts} times while it ran`, {
+  new HoldfastError('STEP_FAILED', `the agent died ${starts} times while it ran`, {
     hint: 'see the agent’s log',
   });

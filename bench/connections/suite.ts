@@ -124,7 +124,7 @@ function summary({
   return [
     `${store}, ${gatewayCount} gateways connected:`,
     rate('commands a second', commands, goals[store].commandsPerSec),
-    times('submit → SUCCEEDED, p50 / p99', commands),
+    times('submit → result stored, p50 / p99', commands),
     rate('dials a second', dials, goals[store].dialsPerSec),
     times('dial → welcome, p50 / p99', dials),
     heap === undefined

@@ -319,7 +319,9 @@ describe('after the agent died', () => {
       expect(run.execution.isRerun).toBe(start > 1);
       bench = await bench.restart();
     }
-    expect(bench.result('a')).toMatchObject({ outcome: { status: 'FAILED', error: { code: 'STEP_FAILED' } } });
+    expect(bench.result('a')).toMatchObject({
+      outcome: { status: 'FAILED', error: { code: 'STEP_FAILED' } },
+    });
     expect(bench.runs).toEqual([]);
   });
 

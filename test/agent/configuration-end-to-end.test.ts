@@ -103,7 +103,9 @@ it('holds restores to its bandwidth, lets them go when it is taken away, and sho
   expect(view.isMaintenance).toBe(true);
   await inSync(5);
   await agent.until('restore.rescheduled', { bytesPerSec: 1024 });
-  expect((await onHost('status')).stdout).toContain('restores at 1.0 KiB/s, maintenance now');
+  // It wraps at the width of the terminal.
+  const told = (await onHost('status')).stdout.replace(/\s+/g, ' ');
+  expect(told).toContain('restores at 1.0 KiB/s, maintenance now');
   truncateSync(image, 0);
   await agent.until('volume.lost', { volumeId: 'vol1' });
   expect(await onHost('volume', 'restore', 'vol1')).toMatchObject({ code: 0 });

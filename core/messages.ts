@@ -224,8 +224,7 @@ export type NotHandled = z.infer<typeof notHandledSchema>;
 
 /** Reads API Gateway's own frame; undefined for every other. What was sent may have had its effect all the same. */
 export function parseNotHandled(frame: string): NotHandled | undefined {
-  // Cheap for the frames that are not: ours begin with their version.
-  if (Buffer.byteLength(frame) > 1_000 || !frame.includes('"connectionId"')) return undefined;
+  if (Buffer.byteLength(frame) > 1_000) return undefined;
   try {
     return notHandledSchema.safeParse(JSON.parse(frame)).data;
   } catch {

@@ -85,12 +85,12 @@ async function record(
 /** The command is committed before the route is read, so that a hello in between finds it. */
 async function send(deps: CommandServiceDeps, item: CommandItem): Promise<CommandItem> {
   const { gatewayId, commandId } = item;
-  let claimed: CommandItem | undefined;
+  let posted: CommandItem | undefined;
   const outcome = await deliverOpen(deps, gatewayId, (each) => {
-    if (each.commandId === commandId) claimed = each;
+    if (each.commandId === commandId) posted = each;
   });
   // What the agent says of it meanwhile is not worth another read.
-  if (outcome === 'sent' && claimed) return claimed;
+  if (posted) return posted;
   if (outcome === 'offline' && item.whenOffline === 'refuse') {
     const refused = await applyEvent(deps.commands, item, {
       type: 'tick',

@@ -26,13 +26,13 @@ const batchCountMax = 20;
 
 /**
  * Claims the commands that may be posted now and posts them. A connection that turns out to be gone loses its
- * route; the commands go to its successor if there is one, else back to the queue. `claiming` is told of each that is
- * about to be posted, as it is stored then.
+ * route; the commands go to its successor if there is one, else back to the queue. `posted` is told of each that was
+ * posted, as it was stored for that.
  */
 export async function deliverOpen(
   deps: DeliveryDeps,
   gatewayId: string,
-  claiming: (item: CommandItem) => void = () => undefined,
+  posted: (item: CommandItem) => void = () => undefined,
 ): Promise<'sent' | 'nothing-to-send' | 'offline'> {
   let failed: Location | undefined;
   for (let round = 0; round < roundsMax; round++) {
@@ -40,14 +40,16 @@ export async function deliverOpen(
     if (!location || (failed && failed.epoch >= location.epoch)) return 'offline';
     const claimed = await claim(deps, gatewayId, location.epoch);
     if (claimed.length === 0) return 'nothing-to-send';
-    for (const { item } of claimed) claiming(item);
     const outcome = await deps.reach.send(
       gatewayId,
       location,
       claimed.map(({ draft }) => draft),
     );
     deps.log('info', 'commands.posted', { gatewayId, outcome, count: claimed.length, epoch: location.epoch });
-    if (outcome === 'delivered' || outcome === 'unknown') return 'sent';
+    if (outcome === 'delivered' || outcome === 'unknown') {
+      for (const { item } of claimed) posted(item);
+      return 'sent';
+    }
     if (outcome === 'gone') await deps.gateways.update(gatewayId, loseRoute(location, deps.clock.now()));
     for (const { item } of claimed)
       await applyEvent(deps.commands, item, { type: 'unsent', at: deps.clock.now(), attempt: item.attempt });

@@ -55,7 +55,8 @@ async function write(store: Level, operation: Operation, alone: () => Promise<vo
 }
 
 /**
- * Does `work`, a request that writes items, each with its indexes at once. Items of one request are written one after the
- * other only where it has one: those of a BatchWriteItem may share their writes, which is as much as DynamoDB promises of it.
+ * Does `work`, one request of dynalite's: its item and the rows of its indexes are one write. The items of a
+ * BatchWriteItem are written at the same time and may carry each other's rows, so a death in the middle of one can still
+ * leave rows whose item is missing; nothing here sends one but the load generator.
  */
 export const writingWhole = <T>(work: () => T): T => waiting.run({ rows: [] }, work);

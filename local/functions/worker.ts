@@ -2,7 +2,7 @@ import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FunctionFailure, Invocation, WorkerReply, WorkerSetup } from './messages.ts';
 
-/** One execution environment of one function: loads its bundle once, then answers one event after the other, or several at the same time. */
+/** One execution environment of one function: loads its bundle once, then answers events, several at the same time. */
 type Handler = (event: unknown, context: object) => unknown;
 
 const setup = workerData as WorkerSetup;

@@ -118,13 +118,16 @@ class Rules extends LinkKeys {
         return this.retryIn(1_000 + event.random * 1_000, cellIndex);
       }
     }
-    if (!denied) return this.failAttempt(`refused with status ${status}`);
+    if (!denied) {
+      const isBusy = status === 429 || status >= 500;
+      return this.failAttempt(`refused with status ${status}`, { isBusy });
+    }
     if (this.triesOtherKey(`refused with status ${status}`)) return;
     const why =
       state.disowned ??
       'the gateway is revoked or unknown there, the cell is being emptied, or this token was used';
     const hint = state.disowned === undefined ? `where it was revoked, ${revokedHint}` : revokedHint;
-    this.failAttempt(`refused with status ${status}: ${why}`, { hint });
+    this.failAttempt(`refused with status ${status}: ${why}`, { refusal: { hint } });
   }
 
   private closed(dialId: number, reason: string): void {
@@ -169,7 +172,9 @@ class Rules extends LinkKeys {
   private helloRejected(attempt: Attempt, { code, message }: Reject): void {
     if (code === 'NO_ROUTE') return this.greetIn(attempt);
     if (code === 'KEY_REPLACED' && this.triesOtherKey(message)) return;
-    this.failAttempt(`hello rejected: ${code}: ${message}`, { hint: this.disown(code, message) });
+    this.failAttempt(`hello rejected: ${code}: ${message}`, {
+      refusal: { hint: this.disown(code, message) },
+    });
   }
 
   /** What to do about it, where the reject says that this gateway's identity has come to its end. */
@@ -237,6 +242,7 @@ class Rules extends LinkKeys {
     this.keepDrain(replaced);
     state.attempt = undefined;
     state.failures = 0;
+    state.busyRow = 0;
     state.trouble = undefined;
     state.disowned = undefined;
     state.nextCell = 0;

@@ -143,6 +143,8 @@ export interface LinkState extends LinkMemory {
   recentSeqs: readonly number[];
   failures: number;
   takeOvers: number;
+  /** Dials in a row that one cell was too busy for. */
+  busyRow: number;
   nextCell: number;
   retryAt: number | undefined;
   attempt: Attempt | undefined;
@@ -207,6 +209,7 @@ export function initialLink(
     recentSeqs: [],
     failures: 0,
     takeOvers: 0,
+    busyRow: 0,
     nextCell: 0,
     nextKey: 'none',
     dialKey: 'current',

@@ -18,6 +18,17 @@ const leastWindowMs = 250;
  * the same. More quick tries would be too much load for a cloud that is down: these make 4 dials in a window of one.
  */
 const firstShares = [1, 1 / 16, 1 / 16, 1 / 16] as const;
+/**
+ * How often in a row a dial stays at the cell that was too busy for it. Where another cell is down, this one is about to
+ * start functions for all who come over from there, and going back and forth would spend the quick tries on the dead one.
+ */
+const busyStaysMax = 2;
+
+/** `refusal`: somebody who can tell said no; a second try right after it would hear the same. `isBusy`: this cell is up. */
+interface Failure {
+  refusal?: { hint: string | undefined };
+  isBusy?: boolean;
+}
 
 /** One step of the machine: what the rules (link-machine.ts) are made of. Works on a copy of the state. */
 export class LinkStep {
@@ -53,8 +64,7 @@ export class LinkStep {
     this.effects.push({ do: 'dial', dialId, cellIndex, seq, issuedAt, key: state.dialKey });
   }
 
-  /** `refusal`: somebody who can tell said no; a second try right after it would hear the same. */
-  protected failAttempt(reason: string, refusal?: { hint: string | undefined }): void {
+  protected failAttempt(reason: string, { refusal, isBusy = false }: Failure = {}): void {
     const { state } = this;
     const { attempt } = state;
     if (!attempt) return;
@@ -69,7 +79,9 @@ export class LinkStep {
       failures: state.failures,
       hint: refusal?.hint,
     });
-    const nextCell = this.cellAfter(attempt.cellIndex);
+    const stays = isBusy && state.busyRow < busyStaysMax;
+    state.busyRow = stays ? state.busyRow + 1 : 0;
+    const nextCell = stays ? attempt.cellIndex : this.cellAfter(attempt.cellIndex);
     if (state.live?.outdated) this.dropLive(reason);
     if (state.live) this.rollOverLater(state.live, nextCell);
     else this.retryIn(this.jitter(refusal !== undefined), nextCell);

@@ -124,6 +124,28 @@ describe('dialing', () => {
     expect(bench.now - lostAt).toBeLessThan(1.25 * 40_000);
   });
 
+  it('stays at a cell that is too busy for two more tries, and then goes on to the next', () => {
+    const bench = new Bench();
+    const cells: number[] = [];
+    bench.give({ type: 'start' });
+    for (const status of [500, 429, 503, 429, 404, 429]) {
+      bench.give({ type: 'refused', dialId: bench.state.dials, status, serverTime: undefined });
+      bench.wake();
+      cells.push(bench.only('dial').cellIndex);
+    }
+    expect(cells).toEqual([0, 0, 1, 1, 0, 0]);
+  });
+
+  it('goes on to the next cell at once where nothing answers', () => {
+    const bench = new Bench();
+    bench.give({ type: 'start' });
+    bench.give({ type: 'refused', dialId: 1, status: 429, serverTime: undefined });
+    bench.wake();
+    bench.give({ type: 'closed', dialId: 2, reason: 'no route to host' });
+    bench.wake();
+    expect(bench.only('dial')).toMatchObject({ cellIndex: 1 });
+  });
+
   it('waits longer and longer after refusals, without trying soon', () => {
     const bench = new Bench(['c1']);
     bench.random = 0.999;

@@ -119,7 +119,8 @@ class Rules extends LinkKeys {
       }
     }
     if (!denied) {
-      const isBusy = status === 429 || status >= 500;
+      // 500: its functions are throttled or fail. 502 to 504: there is no cell behind that address now.
+      const isBusy = status === 429 || status === 500;
       return this.failAttempt(`refused with status ${status}`, { isBusy });
     }
     if (this.triesOtherKey(`refused with status ${status}`)) return;
@@ -242,7 +243,7 @@ class Rules extends LinkKeys {
     this.keepDrain(replaced);
     state.attempt = undefined;
     state.failures = 0;
-    state.busyRow = 0;
+    this.found({ downCell: undefined, busyStays: 0 });
     state.trouble = undefined;
     state.disowned = undefined;
     state.nextCell = 0;

@@ -143,8 +143,9 @@ export interface LinkState extends LinkMemory {
   recentSeqs: readonly number[];
   failures: number;
   takeOvers: number;
-  /** Dials in a row that one cell was too busy for. */
-  busyRow: number;
+  /** The cell that was last found down since the last welcome, and how often a dial stayed away from it since. */
+  downCell: number | undefined;
+  busyStays: number;
   nextCell: number;
   retryAt: number | undefined;
   attempt: Attempt | undefined;
@@ -209,7 +210,8 @@ export function initialLink(
     recentSeqs: [],
     failures: 0,
     takeOvers: 0,
-    busyRow: 0,
+    downCell: undefined,
+    busyStays: 0,
     nextCell: 0,
     nextKey: 'none',
     dialKey: 'current',

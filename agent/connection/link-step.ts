@@ -19,8 +19,8 @@ const leastWindowMs = 250;
  */
 const firstShares = [1, 1 / 16, 1 / 16, 1 / 16] as const;
 /**
- * How often in a row a dial stays at the cell that was too busy for it. Where another cell is down, this one is about to
- * start functions for all who come over from there, and going back and forth would spend the quick tries on the dead one.
+ * How often in a row a dial stays at a cell that was too busy for it, because the next one was just found down. This one is
+ * about to start functions for all who come over from there; going back would spend the quick tries on the dead one.
  */
 const busyStaysMax = 2;
 
@@ -79,9 +79,7 @@ export class LinkStep {
       failures: state.failures,
       hint: refusal?.hint,
     });
-    const stays = isBusy && state.busyRow < busyStaysMax;
-    state.busyRow = stays ? state.busyRow + 1 : 0;
-    const nextCell = stays ? attempt.cellIndex : this.cellAfter(attempt.cellIndex);
+    const nextCell = isBusy ? this.cellAfterBusy(attempt.cellIndex) : this.cellAfterDown(attempt.cellIndex);
     if (state.live?.outdated) this.dropLive(reason);
     if (state.live) this.rollOverLater(state.live, nextCell);
     else this.retryIn(this.jitter(refusal !== undefined), nextCell);
@@ -100,6 +98,25 @@ export class LinkStep {
       rolloverFrom: soon,
       rolloverCell: live.isDraining && nextCell === live.cellIndex ? this.cellAfter(nextCell) : nextCell,
     });
+  }
+
+  private cellAfterDown(cellIndex: number): number {
+    this.found({ downCell: cellIndex, busyStays: 0 });
+    return this.cellAfter(cellIndex);
+  }
+
+  private cellAfterBusy(cellIndex: number): number {
+    const { downCell, busyStays } = this.state;
+    const next = this.cellAfter(cellIndex);
+    if (next === cellIndex || next !== downCell) return next;
+    const stays = busyStays < busyStaysMax;
+    this.found(stays ? { downCell, busyStays: busyStays + 1 } : { downCell: undefined, busyStays: 0 });
+    return stays ? cellIndex : next;
+  }
+
+  protected found({ downCell, busyStays }: Pick<LinkState, 'downCell' | 'busyStays'>): void {
+    this.state.downCell = downCell;
+    this.state.busyStays = busyStays;
   }
 
   private cellAfter(cellIndex: number): number {

@@ -124,26 +124,37 @@ describe('dialing', () => {
     expect(bench.now - lostAt).toBeLessThan(1.25 * 40_000);
   });
 
-  it('stays at a cell that is too busy for two more tries, and then goes on to the next', () => {
-    const bench = new Bench();
-    const cells: number[] = [];
+  /** The cells that are dialed one after the other, the first one (0) failing with the first status. */
+  const cellsAfter = (statuses: readonly (number | 'no answer')[], cells = ['c1', 'c2']): number[] => {
+    const bench = new Bench(cells);
     bench.give({ type: 'start' });
-    for (const status of [500, 429, 503, 429, 404, 429]) {
-      bench.give({ type: 'refused', dialId: bench.state.dials, status, serverTime: undefined });
+    return statuses.map((status) => {
+      const { dialId } = bench.state.attempt!;
+      if (status === 'no answer') bench.give({ type: 'closed', dialId, reason: 'no route to host' });
+      else bench.give({ type: 'refused', dialId, status, serverTime: undefined });
       bench.wake();
-      cells.push(bench.only('dial').cellIndex);
-    }
-    expect(cells).toEqual([0, 0, 1, 1, 0, 0]);
+      return bench.only('dial').cellIndex;
+    });
+  };
+
+  it('stays twice at a cell that is too busy where the next one was just found down, and then looks there again', () => {
+    expect(cellsAfter([503, 500, 429, 500])).toEqual([1, 1, 1, 0]);
+    expect(cellsAfter(['no answer', 429, 500, 'no answer'])).toEqual([1, 1, 1, 0]);
   });
 
-  it('goes on to the next cell at once where nothing answers', () => {
+  it('goes on to the next cell from a busy one where that may be better', () => {
+    expect(cellsAfter([500, 500, 429])).toEqual([1, 0, 1]);
+    expect(cellsAfter([503, 429, 429, 429], ['c1', 'c2', 'c3'])).toEqual([1, 2, 2, 2]);
+    expect(cellsAfter([503, 429, 429], ['c1'])).toEqual([0, 0, 0]);
+  });
+
+  it('forgets at the welcome which cell was down', () => {
     const bench = new Bench();
     bench.give({ type: 'start' });
-    bench.give({ type: 'refused', dialId: 1, status: 429, serverTime: undefined });
+    bench.give({ type: 'refused', dialId: 1, status: 503, serverTime: undefined });
     bench.wake();
-    bench.give({ type: 'closed', dialId: 2, reason: 'no route to host' });
-    bench.wake();
-    expect(bench.only('dial')).toMatchObject({ cellIndex: 1 });
+    bench.connect();
+    expect(bench.state).toMatchObject({ downCell: undefined, busyStays: 0 });
   });
 
   it('waits longer and longer after refusals, without trying soon', () => {

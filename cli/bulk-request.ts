@@ -6,6 +6,7 @@ import { expiryRange } from './command-commands.ts';
 import { readParams } from './command-params.ts';
 import { parseDurationMs } from './duration.ts';
 import { knownKind } from './kinds-command.ts';
+import { requireEachOnce } from './named-values.ts';
 import type { CliDeps } from './program.ts';
 
 /** The flags of `bulk send`. */
@@ -101,11 +102,11 @@ async function selectionOf(deps: CliDeps, { all, gateways, where }: BulkFlags): 
 
 function whereOf(texts: readonly string[]): Record<string, string> {
   const pairs = texts.map(wherePair);
-  const twice = pairs.find(([name], i) => pairs.findIndex(([other]) => other === name) < i);
-  if (twice)
-    throw new HoldfastError('USAGE', `--where ${twice[0]}=… is there twice`, {
-      hint: 'each name once, with * for any characters; for several gateways by id --gateways FILE',
-    });
+  requireEachOnce(
+    '--where',
+    pairs.map(([name]) => name),
+    'each name once, with * for any characters; for several gateways by id --gateways FILE',
+  );
   return Object.fromEntries(pairs);
 }
 

@@ -3,6 +3,7 @@ import { HoldfastError } from '../core/errors.ts';
 import { isDeeperThan } from '../core/json-depth.ts';
 import { typed } from '../core/typed.ts';
 import { parseJson } from './context.ts';
+import { namedValue, requireEachOnce } from './named-values.ts';
 import type { CliDeps } from './program.ts';
 
 const paramLevelsMax = 16;
@@ -35,11 +36,11 @@ export async function readParams(
       );
     pairs.push(...Object.entries(value));
   }
-  for (const pair of flags.param) {
-    const at = pair.indexOf('=');
-    if (at < 1) throw new HoldfastError('USAGE', `"${pair}" is not name=value`, { hint: '-p volumeId=vol1' });
-    const name = pair.slice(0, at);
-    pairs.push([name, paramOfText(kind, name, pair.slice(at + 1))]);
+  for (const text of flags.param) {
+    const [name, value] = namedValue('-p', text, 'volumeId=vol1');
+    pairs.push([name, paramOfText(kind, name, value)]);
   }
+  const names = pairs.map(([name]) => name);
+  requireEachOnce('-p', names, 'give each parameter once, behind -p or in what --params reads');
   return Object.fromEntries(pairs);
 }

@@ -104,6 +104,18 @@ test('a parameter is what its kind takes: a number, true or false, or the text a
   });
 });
 
+test.each([
+  [['-p', 'echo=a', '-p', 'echo=b'], ''],
+  [['-p', 'echo=a', '--params', '-'], '{"echo":"b"}'],
+])('a parameter that is given twice is refused, and nothing is sent: %j', async (flags, stdin) => {
+  const sent = api.requests.length;
+  const { code, err } = await api.run(['send', 'gw-1', 'probe', ...flags, ...api.asTenant()], { stdin });
+  expect([code, api.requests.length]).toEqual([64, sent]);
+  expect(err).toBe(
+    'error: USAGE: -p echo=… is there twice — give each parameter once, behind -p or in what --params reads\n',
+  );
+});
+
 test('an alert shows its answer as it is typed, which names the alert and so stands in its trail', async () => {
   const alertKey = 'a'.repeat(32);
   const alert = {

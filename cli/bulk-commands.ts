@@ -8,6 +8,7 @@ import { bulkTable, bulkText, progressText, targetTable } from './bulk-output.ts
 import { bulkBody, inFlags, type BulkFlags } from './bulk-request.ts';
 import { collect } from './command-commands.ts';
 import { parseDurationMs } from './duration.ts';
+import { pollUntil } from './poll-until.ts';
 import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
 import { untilAnswered } from './submit-command.ts';
 
@@ -62,6 +63,7 @@ export function addBulkCommands(program: Command, deps: CliDeps): void {
       const flags = send.opts<BulkFlags>();
       const timeoutMs = parseDurationMs('--timeout', flags.timeout);
       const created = await submitBulk(session, kind, flags);
+      if (flags.wait !== false) deps.stderr(`bulk send ${created.bulkId} is submitted`);
       const bulk = flags.wait === false ? created : await watch(session, created, timeoutMs);
       session.show({ bulk }, () => bulkText(bulk, session.deps.now()));
       if (flags.wait !== false) failUnlessSucceeded(bulk, session);
@@ -130,25 +132,21 @@ async function submitBulk(session: Session, kind: string, flags: BulkFlags): Pro
 
 const isOver = ({ state }: BulkView): boolean => (finalBulkStates as readonly string[]).includes(state);
 
-/** Polls until it is over; each change is a line on standard error. Throws TIMEOUT; the bulk send itself goes on. */
-async function watch(session: Session, from: BulkView, timeoutMs: number): Promise<BulkView> {
-  const { api, deps, toType } = session;
-  const deadline = deps.now() + timeoutMs;
-  let bulk = from;
+/** Polls until it is over; each change is a line on standard error. Throws what `pollUntil` throws. */
+function watch({ api, deps, toType }: Session, from: BulkView, timeoutMs: number): Promise<BulkView> {
+  const { bulkId } = from;
   let shown = '';
-  for (;;) {
-    const { bulkId, state } = bulk;
-    const changed = JSON.stringify([state, bulk.counts]);
-    if (changed !== shown) deps.stderr(`${state}  ${progressText(bulk, deps.now())}`);
-    shown = changed;
-    if (isOver(bulk)) return bulk;
-    if (deps.now() > deadline)
-      throw new HoldfastError('TIMEOUT', `bulk send ${bulkId} is still ${state}`, {
-        hint: `it goes on: ${toType(`holdfast bulk show ${bulkId} --watch`)}`,
-      });
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
-    ({ bulk } = await api.call('getBulkSend', { params: { bulkId } }));
-  }
+  return pollUntil(deps, {
+    what: `bulk send ${bulkId}`,
+    look: toType(`holdfast bulk show ${bulkId} --watch`),
+    ...{ from, timeoutMs, everyMs: pollMs, isOver },
+    ask: async (signal) => (await api.call('getBulkSend', { params: { bulkId }, signal })).bulk,
+    seen: (bulk) => {
+      const changed = JSON.stringify([bulk.state, bulk.counts]);
+      if (changed !== shown) deps.stderr(`${bulk.state}  ${progressText(bulk, deps.now())}`);
+      shown = changed;
+    },
+  });
 }
 
 const failureCodes: Partial<Record<BulkView['state'], ErrorCode>> = { CANCELED: 'CONFLICT' };

@@ -140,14 +140,14 @@ function againLine(gatewayId: string, kind: string, flags: SendFlags, idempotenc
     .join(' ');
 }
 
-/** Says on standard error which command it is, and on a terminal how far it is. */
+/** Says on standard error which command it is, so that it is not lost whatever comes, and on a terminal how far it is. */
 async function waited(
   session: Session,
   { stderr, isTerminal, interrupted }: WatchDeps,
   submitted: CommandView,
   { json, timeoutMs }: Pick<SendFlags, 'json'> & { timeoutMs: number },
 ): Promise<CommandView> {
-  if (!json && !isFinal(submitted)) stderr(`command ${submitted.commandId} is submitted`);
+  if (!isFinal(submitted)) stderr(`command ${submitted.commandId} is submitted`);
   const tell = progressTeller(
     stderr,
     'waiting: the gateway is not connected, or has something else to do first',

@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { CommandView } from '../core/api.ts';
 import { HoldfastError, type ErrorCode } from '../core/errors.ts';
 import { finalCommandStates } from '../core/model.ts';
 import { printableLine } from '../core/printable.ts';
 import { percentText } from '../core/readable.ts';
+import { pollUntil } from './poll-until.ts';
 import type { Session } from './program.ts';
 
 const pollMs = 250;
@@ -21,7 +21,10 @@ interface Following {
 export const isFinal = (command: CommandView): boolean =>
   (finalCommandStates as readonly string[]).includes(command.state);
 
-/** Polls until the command's state is final. Throws TIMEOUT, and STEP_FAILED when interrupted; the command goes on. */
+/**
+ * Polls until the command's state is final. Throws TIMEOUT, STEP_FAILED when interrupted, and what was in the way for the
+ * rest of the time; the command goes on.
+ */
 export async function follow(
   session: Session,
   from: CommandView,
@@ -29,27 +32,22 @@ export async function follow(
 ): Promise<CommandView> {
   if (isFinal(from)) return from;
   const { gatewayId, commandId } = from;
-  const hint = `it goes on: ${session.toType(`holdfast commands show ${gatewayId} ${commandId}`)}`;
-  const deadline = session.deps.now() + timeoutMs;
+  const what = `command ${commandId}`;
+  const look = session.toType(`holdfast commands show ${gatewayId} ${commandId}`);
+  const params = { gatewayId, commandId };
   const stop = new AbortController();
   void interrupted().then(() => stop.abort());
-  let command = from;
   try {
-    while (!isFinal(command)) {
-      seen?.(command);
-      if (session.deps.now() > deadline)
-        throw (
-          late?.(command) ??
-          new HoldfastError('TIMEOUT', `command ${commandId} is still ${command.state}`, { hint })
-        );
-      await sleep(pollMs, undefined, { signal: stop.signal });
-      const params = { gatewayId, commandId };
-      ({ command } = await session.api.call('getCommand', { params, signal: stop.signal }));
-    }
-    return command;
+    return await pollUntil(session.deps, {
+      ...{ what, look, from, timeoutMs, everyMs: pollMs, stop: stop.signal },
+      ask: async (signal) => (await session.api.call('getCommand', { params, signal })).command,
+      isOver: isFinal,
+      seen: (command) => void (isFinal(command) || seen?.(command)),
+      ...(late ? { late } : {}),
+    });
   } catch (thrown) {
     if (!stop.signal.aborted) throw thrown;
-    throw new HoldfastError('STEP_FAILED', `stopped waiting for command ${commandId}`, { hint });
+    throw new HoldfastError('STEP_FAILED', `stopped waiting for ${what}`, { hint: `it goes on: ${look}` });
   }
 }
 

@@ -43,6 +43,8 @@ const waitsMs = [250, 500, 1_000, 2_000];
 /** What was asked for may be done all the same. */
 const uncertain: readonly ErrorCode[] = ['UNAVAILABLE', 'INTERNAL', 'TIMEOUT'];
 const passing: readonly ErrorCode[] = [...uncertain, 'THROTTLED', 'BUSY'];
+export const isPassing = (thrown: unknown): thrown is HoldfastError =>
+  thrown instanceof HoldfastError && passing.includes(thrown.code);
 
 /**
  * Repeats a request that has an idempotency key while what is in its way may pass. Throws the last error, which then
@@ -60,7 +62,7 @@ export async function untilAnswered<T>(
       if (!(thrown instanceof HoldfastError)) throw thrown;
       mayBeOnRecord ||= uncertain.includes(thrown.code) && wasSent(thrown);
       const waitMs = waitsMs[tries];
-      if (passing.includes(thrown.code) && waitMs !== undefined) {
+      if (isPassing(thrown) && waitMs !== undefined) {
         await sleep(waitMs);
         continue;
       }

@@ -17,6 +17,17 @@ const command = {
   audit: [],
   submittedBy: { id: 'me' },
 };
+const bulk = {
+  bulkId: 'b1',
+  kind: 'probe',
+  params: {},
+  select: { all: true },
+  waves: [],
+  counts: {},
+  submittedBy: { id: 'me' },
+  createdAt: 0,
+  expiresAt: 0,
+};
 const send = ['send', 'gw-1', 'snapshot.create', '-p', 'volumeId=vol1'];
 const keys = () =>
   api.requests.map(({ body }) => (JSON.parse(body) as { idempotencyKey: string }).idempotencyKey);
@@ -40,21 +51,7 @@ function answerEach(...answers: FakeApi['answer'][]): void {
 test.each([
   [send, { command }],
   [['gateways', 'diagnose', 'gw-1', '--out', 'none'], { command: { ...command, state: 'FAILED' } }],
-  [
-    ['bulk', 'send', 'probe', '--all', '--no-wait'],
-    {
-      bulk: {
-        kind: 'probe',
-        params: {},
-        select: { all: true },
-        waves: [],
-        counts: {},
-        submittedBy: { id: 'me' },
-        createdAt: 0,
-        expiresAt: 0,
-      },
-    },
-  ],
+  [['bulk', 'send', 'probe', '--all', '--no-wait'], { bulk }],
 ])('what was lost on the way is asked again under the same key: %j', async (argv, body) => {
   answerEach({ status: 0, body: {} }, broken, { status: 200, body });
   const { err } = await api.run([...argv, ...api.asTenant()]);
@@ -121,7 +118,7 @@ test('who ends the waiting is told that the command goes on, and where to see it
   ]);
 });
 
-test('a terminal shows how far the command is, and JSON stays alone', async () => {
+test('a terminal shows how far the command is, and JSON stays alone on standard output', async () => {
   const at = (fraction: number, note?: string) => ({
     status: 200,
     body: { command: { ...command, state: 'RUNNING', progress: { fraction, note } } },
@@ -135,5 +132,54 @@ test('a terminal shows how far the command is, and JSON stays alone', async () =
     'command c1 is submitted\n 25 %  reading\n 50 %  snapshot.create\n',
   ]);
   answerEach(...all);
-  expect((await api.run([...send, '--json', ...api.asTenant()], options)).err).toBe('');
+  const asJson = await api.run([...send, '--json', ...api.asTenant()], options);
+  expect([JSON.parse(asJson.out), asJson.err]).toEqual([{ command }, 'command c1 is submitted\n']);
+});
+
+const lost = { status: 0, body: {} };
+const uninterrupted = { interrupted: () => new Promise<void>(() => undefined) };
+
+test.each([
+  [send, 'command c1', 'commands show gw-1 c1', (state: string) => ({ command: { ...command, state } })],
+  [
+    ['bulk', 'send', 'probe', '--all'],
+    'bulk send b1',
+    'bulk show b1 --watch',
+    (state: string) => ({ bulk: { ...bulk, state } }),
+  ],
+])(
+  'who waits waits on while nobody answers, and is told so once: %j',
+  async (argv, what, look, inState) => {
+    const running = { status: 200, body: inState('RUNNING') };
+    answerEach(running, lost, running, broken, { status: 200, body: inState('SUCCEEDED') });
+    const { code, out, err } = await api.run([...argv, ...api.asTenant()], uninterrupted);
+    expect([code, out]).toEqual([0, expect.stringContaining('SUCCEEDED')]);
+    const lines = err.split('\n');
+    expect(lines[0]).toBe(`${what} is submitted`);
+    expect(lines.filter((line) => line.includes('answer'))).toEqual([
+      `${api.endpoint} does not answer; asking on until the time is over; ` +
+        `to look later: npx holdfast ${look} ${api.asTenant().join(' ')}`,
+    ]);
+  },
+  20_000,
+);
+
+test('who waited in vain for an answer is told what was in the way, and which command goes on', async () => {
+  answerEach({ status: 200, body: { command: { ...command, state: 'SENT' } } }, lost);
+  let time = 0;
+  const options = { ...uninterrupted, now: () => (time += 250_000) };
+  const { code, err } = await api.run([...send, ...api.asTenant()], options);
+  expect([code, err.split('\n').at(-2)]).toEqual([
+    69,
+    `error: UNAVAILABLE: ${api.endpoint} does not answer; command c1 was SENT when it was last seen — ` +
+      `it goes on: npx holdfast commands show gw-1 c1 ${api.asTenant().join(' ')}`,
+  ]);
+  expect(api.requests.length).toBeGreaterThan(2);
+}, 20_000);
+
+test('who waits is told at once of what does not pass', async () => {
+  const deleted = { status: 404, body: { error: { code: 'NOT_FOUND', message: 'no command c1' } } };
+  answerEach({ status: 200, body: { command: { ...command, state: 'SENT' } } }, deleted);
+  const { code, err } = await api.run([...send, ...api.asTenant()], uninterrupted);
+  expect([code, err]).toEqual([66, 'command c1 is submitted\nerror: NOT_FOUND: no command c1\n']);
 });

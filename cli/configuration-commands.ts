@@ -4,7 +4,13 @@ import type { Configuration } from '../core/configuration/configuration.ts';
 import type { ConfigurationView } from '../core/configuration/configuration-view.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { timeText } from '../core/readable.ts';
-import { changedConfiguration, checkedConfiguration, settings, settingsHelp } from './configuration-text.ts';
+import {
+  changedConfiguration,
+  checkedConfiguration,
+  inTypedNames,
+  settings,
+  settingsHelp,
+} from './configuration-text.ts';
 import { parseJson } from './context.ts';
 import { fields } from './output.ts';
 import { apiCommand, type CliDeps, type Session } from './program.ts';
@@ -120,7 +126,7 @@ function stateText({ state, desired, reported }: ConfigurationView): string {
     case 'waiting':
       return `waiting for the gateway${reported ? `, which has version ${reported.version}` : ''}`;
     case 'refused':
-      return `refused: ${reported?.problems?.join('; ') ?? 'it did not say why'}`;
+      return `refused: ${inTypedNames(reported?.problems?.join('; ') ?? 'it did not say why')}`;
     case 'ahead':
       return `the gateway has version ${reported?.version}, which is newer than ${desired.version}: set it again`;
   }

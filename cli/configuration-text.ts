@@ -7,6 +7,7 @@ import { weekdays, type TimeWindow, type Weekday } from '../core/configuration/w
 import { HoldfastError } from '../core/errors.ts';
 import { plainIssues } from '../core/plain-issues.ts';
 import { parseDurationMs } from './duration.ts';
+import { namedValue, requireEachOnce } from './named-values.ts';
 import { paragraph } from './output.ts';
 
 /** One setting as it is typed after `--set`, and as it is shown. */
@@ -24,7 +25,7 @@ export const settings: Readonly<Record<string, Setting>> = {
   'heartbeat-interval': {
     key: 'heartbeatIntervalMs',
     summary: 'the longest time between two statuses: 1m to 9m',
-    parse: (text) => parseDurationMs('heartbeat-interval', text, { minMs, maxMs }),
+    parse: (text) => parseDurationMs('--set heartbeat-interval', text, { minMs, maxMs }),
     show: ({ heartbeatIntervalMs: ms }) => (ms === undefined ? undefined : `${ms / 1_000}s`),
   },
   'log-level': {
@@ -64,27 +65,56 @@ export function changedConfiguration(
   before: Configuration,
   { set, unset }: { set: readonly string[]; unset: readonly string[] },
 ): Configuration {
+  const values = set.map((text) => namedValue('--set', text, 'log-level=debug'));
+  const names = values.map(([name]) => name);
+  requireEachOnce('--set', names, 'give each setting once; several windows of one are written "…; …"');
+  const both = unset.find((name) => names.includes(name));
+  if (both !== undefined)
+    throw new HoldfastError('USAGE', `${both} is behind --set and behind --unset`, {
+      hint: 'leave one away',
+    });
   const after: Record<string, unknown> = { ...before };
   for (const name of unset) delete after[settingOf(name).key];
-  for (const pair of set) {
-    const at = pair.indexOf('=');
-    if (at < 1)
-      throw new HoldfastError('USAGE', `--set "${pair}" is not name=value`, {
-        hint: '--set log-level=debug',
-      });
-    const { key, parse } = settingOf(pair.slice(0, at));
-    after[key] = parse(pair.slice(at + 1));
+  for (const [name, text] of values) {
+    const { key, parse } = settingOf(name);
+    after[key] = parse(text);
   }
-  return checkedConfiguration(after);
+  return checked(after, typedName);
 }
 
-export function checkedConfiguration(given: unknown): Configuration {
+/** What stands in a file, in the API's words. Throws INVALID_INPUT. */
+export const checkedConfiguration = (given: unknown): Configuration => checked(given);
+
+function checked(given: unknown, nameOf?: typeof typedName): Configuration {
   const parsed = configurationSchema.safeParse(given);
   if (parsed.success) return parsed.data;
-  throw new HoldfastError('INVALID_INPUT', plainIssues(parsed.error, given, 'the configuration'), {
+  throw new HoldfastError('INVALID_INPUT', plainIssues(parsed.error, given, 'the configuration', nameOf), {
     hint: 'nothing was changed; correct the value',
   });
 }
+
+const nameOfKey: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(settings).map(([name, { key }]) => [key, name]),
+);
+const partOfWindow: Readonly<Record<string, string>> = {
+  days: 'days',
+  from: 'begin',
+  to: 'end',
+  bytesPerSec: 'rate in bytes a second',
+};
+
+/** `--set time-zone`; `--set maintenance, end of window 1`. */
+function typedName([key, window, part]: readonly PropertyKey[]): string {
+  if (key === undefined) return '';
+  const setting = `--set ${nameOfKey[String(key)] ?? String(key)}`;
+  if (typeof window !== 'number') return setting;
+  const of = part === undefined ? '' : `${partOfWindow[String(part)] ?? String(part)} of `;
+  return `${setting}, ${of}window ${window + 1}`;
+}
+
+/** What a gateway, which knows the API's names alone, says of its settings, in those that are typed. */
+export const inTypedNames = (text: string): string =>
+  text.replace(/\b[a-z]+[A-Z]\w*/g, (key) => (Object.hasOwn(nameOfKey, key) ? nameOfKey[key]! : key));
 
 function settingOf(name: string): Setting {
   const setting = Object.hasOwn(settings, name) ? settings[name] : undefined;
@@ -100,38 +130,41 @@ const each = (text: string): string[] =>
     .map((part) => part.trim())
     .filter((part) => part !== '');
 
-function maintenanceWindow(text: string): TimeWindow {
+function timeWindow(text: string, wrong: () => HoldfastError): TimeWindow {
   const match = /^(\S+)\s+(\S+?)-(\S+)$/.exec(text);
-  if (!match) throw noWindow('maintenance', text, 'sun 02:00-04:00');
+  if (!match) throw wrong();
   const [, days = '', from = '', to = ''] = match;
-  return { days: daysOf(days, text), from, to };
+  return { days: daysOf(days, wrong), from, to };
 }
+
+const maintenanceWindow = (text: string): TimeWindow =>
+  timeWindow(text, () => noWindow('maintenance', text, 'sun 02:00-04:00'));
 
 const rateUnits = ['B', 'KiB', 'MiB', 'GiB'];
 
 function bandwidthWindow(text: string): TimeWindow & { bytesPerSec: number } {
+  const wrong = () => noWindow('restore-bandwidth', text, 'mon-fri 08:00-18:00 10MiB');
   const match = /^(.*\S)\s+(\d{1,13}(?:\.\d{1,3})?)(B|KiB|MiB|GiB)(?:\/s)?$/.exec(text);
-  if (!match) throw noWindow('restore-bandwidth', text, 'mon-fri 08:00-18:00 10MiB');
+  if (!match) throw wrong();
   const [, window = '', count, unit = ''] = match;
   const bytesPerSec = Math.round(Number(count) * 1024 ** rateUnits.indexOf(unit));
-  return { ...maintenanceWindow(window), bytesPerSec };
+  return { ...timeWindow(window, wrong), bytesPerSec };
 }
 
 /** `mon-fri`, `sat,sun`, `daily`; `fri-mon` goes over the week's end. */
-function daysOf(text: string, window: string): Weekday[] {
+function daysOf(text: string, wrong: () => HoldfastError): Weekday[] {
   if (text === 'daily') return [...weekdays];
   const found = text.split(',').flatMap((part) => {
     const [from, to] = part.split('-').map((name) => weekdays.indexOf(name as Weekday));
-    if (from === undefined || from < 0 || (to !== undefined && to < 0))
-      throw noWindow('days', window, 'mon-fri');
+    if (from === undefined || from < 0 || (to !== undefined && to < 0)) throw wrong();
     const count = to === undefined ? 1 : ((to - from + 7) % 7) + 1;
     return Array.from({ length: count }, (_, i) => weekdays[(from + i) % 7]!);
   });
   return weekdays.filter((day) => found.includes(day));
 }
 
-const noWindow = (what: string, text: string, example: string): HoldfastError =>
-  new HoldfastError('INVALID_INPUT', `${what}: "${text.slice(0, 80)}" is no window`, {
+const noWindow = (name: string, text: string, example: string): HoldfastError =>
+  new HoldfastError('INVALID_INPUT', `--set ${name}: "${text.slice(0, 80)}" is no window`, {
     hint: `write it like "${example}"; days are ${weekdays.join(', ')} or daily`,
   });
 

@@ -23,7 +23,9 @@ export function parseDurationMs(flag: string, text: string, range?: DurationRang
 
 function outOfRange(flag: string, which: 'most' | 'least', boundMs: number): HoldfastError {
   const bound = writtenDuration(boundMs);
-  return new HoldfastError('USAGE', `${flag} is at ${which} ${bound}`, { hint: `write ${flag} ${bound}` });
+  // `--set name` takes its value behind a sign.
+  const hint = `write ${flag}${flag.includes(' ') ? '=' : ' '}${bound}`;
+  return new HoldfastError('USAGE', `${flag} is at ${which} ${bound}`, { hint });
 }
 
 /** As it would be typed, in the largest unit of which it is more than one: `24h`, `30d`, `60s`. */

@@ -7,15 +7,16 @@ const textCharsMax = 500;
 
 /**
  * What a schema found wrong with `input`, in words for whoever wrote it: which field, what was given, what is allowed.
- * One line; the first three faults.
+ * One line; the first three faults. `nameOf` says what whoever wrote it calls a field; '' is the whole.
  */
-export function plainIssues(error: z.ZodError, input: unknown, whole = 'it'): string {
-  const sentences = error.issues.slice(0, issuesMax).map((issue) => sentence(issue, input, whole));
+export function plainIssues(error: z.ZodError, input: unknown, whole = 'it', nameOf = dotted): string {
+  const sentences = error.issues
+    .slice(0, issuesMax)
+    .map((issue) => sentence(issue, input, nameOf(issue.path) || whole));
   return [...new Set(sentences)].join('; ').replaceAll('\n', ' ').slice(0, textCharsMax);
 }
 
-function sentence(issue: Issue, input: unknown, whole: string): string {
-  const field = nameOf(issue.path) || whole;
+function sentence(issue: Issue, input: unknown, field: string): string {
   const given = valueAt(input, issue.path);
   switch (issue.code) {
     case 'unrecognized_keys':
@@ -46,7 +47,7 @@ function sentence(issue: Issue, input: unknown, whole: string): string {
 }
 
 /** `plays[0].command.kind`. */
-const nameOf = (path: readonly PropertyKey[]): string =>
+const dotted = (path: readonly PropertyKey[]): string =>
   path
     .map((part, i) => (typeof part === 'number' ? `[${part}]` : `${i > 0 ? '.' : ''}${String(part)}`))
     .join('');

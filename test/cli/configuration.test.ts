@@ -92,13 +92,62 @@ describe('gateways configure', () => {
     ['nothing', [], 64, '--set and --unset, or --file'],
     ['both ways', ['--set', 'log-level=info', '--file', 'x'], 64, 'either'],
     ['a setting that there is none of', ['--set', 'colour=red'], 64, 'the settings are heartbeat-interval'],
-    ['no value', ['--set', 'log-level'], 64, 'not name=value'],
-    ['a value that is none of those', ['--set', 'log-level=loud'], 65, 'not one of debug, info, warn, error'],
-    ['an interval that is too short', ['--set', 'heartbeat-interval=10s'], 64, 'at least 60s'],
-    ['a window without a rate', ['--set', 'restore-bandwidth=daily 01:00-02:00'], 65, 'is no window'],
-    ['a day that there is none of', ['--set', 'maintenance=noday 01:00-02:00'], 65, 'days are mon, tue'],
-    ['a time that there is none of', ['--set', 'maintenance=mon 01:00-25:00'], 65, 'a time of day'],
-    ['a zone that there is none of', ['--set', 'time-zone=Mars/Olympus'], 65, 'a time zone such as'],
+    ['no value', ['--set', 'log-level'], 64, '--set "log-level" is not name=value'],
+    [
+      'a setting that is there twice',
+      ['--set', 'log-level=info', '--set', 'log-level=warn'],
+      64,
+      '--set log-level=… is there twice',
+    ],
+    [
+      'a setting that is set and unset',
+      ['--set', 'log-level=info', '--unset', 'log-level'],
+      64,
+      'log-level is behind --set and behind --unset',
+    ],
+    [
+      'a value that is none of those',
+      ['--set', 'log-level=loud'],
+      65,
+      '--set log-level is "loud", not one of debug, info, warn, error',
+    ],
+    [
+      'an interval that is too short',
+      ['--set', 'heartbeat-interval=10s'],
+      64,
+      '--set heartbeat-interval is at least 60s — write --set heartbeat-interval=60s',
+    ],
+    [
+      'a window without a rate',
+      ['--set', 'restore-bandwidth=daily 01:00-02:00'],
+      65,
+      '--set restore-bandwidth: "daily 01:00-02:00" is no window — write it like "mon-fri 08:00-18:00 10MiB"',
+    ],
+    [
+      'a day that there is none of',
+      ['--set', 'restore-bandwidth=noday 01:00-02:00 1MiB'],
+      65,
+      '--set restore-bandwidth: "noday 01:00-02:00 1MiB" is no window',
+    ],
+    ['a day of no week', ['--set', 'maintenance=noday 01:00-02:00'], 65, 'days are mon, tue'],
+    [
+      'a time that there is none of',
+      ['--set', 'maintenance=sun 01:00-02:00; mon 01:00-25:00'],
+      65,
+      '--set maintenance, end of window 2 is "25:00", not a time of day from 00:00 to 24:00',
+    ],
+    [
+      'a rate that is too low',
+      ['--set', 'restore-bandwidth=daily 01:00-02:00 1B'],
+      65,
+      '--set restore-bandwidth, rate in bytes a second of window 1 is 1, at least 1024 is allowed',
+    ],
+    [
+      'a zone that there is none of',
+      ['--set', 'time-zone=Mars/Olympus'],
+      65,
+      '--set time-zone: a time zone such as Europe/Oslo',
+    ],
     ['a version that is none', ['--set', 'log-level=info', '--if-version', 'x'], 64, 'whole number'],
     ['a file that is not there', ['--file', '/nowhere/x.json'], 66, 'cannot be read'],
   ])('refuses %s and sends nothing', async (_, args, code, says) => {
@@ -130,7 +179,7 @@ describe('gateways configuration', () => {
     );
     const refused = reported(3, 'refused', ['timeZone: no such zone']);
     expect(await shown(view({}, { state: 'refused', reported: refused }))).toContain(
-      'refused: timeZone: no such zone',
+      'refused: time-zone: no such zone',
     );
     expect(await shown(view({}, { state: 'ahead', reported: reported(9, 'applied') }))).toContain(
       'set it again',

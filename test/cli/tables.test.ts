@@ -164,7 +164,9 @@ test('what a gateway is set to, and where alerts go, fit', async () => {
   };
   const set = await api.run(['gateways', 'configuration', gatewayId, ...api.asTenant()]);
   expect(longest(set.out)).toBeLessThanOrEqual(80);
-  expect(set.out.replaceAll(/\s+/g, ' ')).toContain(problems[0]);
+  expect(set.out.replaceAll(/\s+/g, ' ')).toContain(
+    problems[0]!.replace('restoreBandwidth', 'restore-bandwidth'),
+  );
   const queueUrl = 'https://sqs.eu-north-1.amazonaws.com/123456789012/holdfast-alerts-main';
   api.answer.body = {
     subscriptions: [{ subscriptionId: 'the-second-cellar-in-oslo', state: 'pending', queueUrl }],

@@ -1,14 +1,13 @@
 import type { Command } from 'commander';
 import type { AlertView, AuditView } from '../core/api.ts';
 import { fillPath, operatorRoutes } from '../core/api-routes.ts';
-import type { GatewayView } from '../core/identity/gateway-view.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { timeText } from '../core/readable.ts';
 import { drainLimits, type CellsView, type DrainCellAnswer } from '../core/routes/drain-rules.ts';
 import { auditTable, sinceTime } from './audit-command.ts';
 import { alertTable } from './alert-commands.ts';
 import { parseDurationMs } from './duration.ts';
-import { gatewayTable } from './gateway-commands.ts';
+import { everyGateway, gatewayTable, withRevokedOption } from './gateway-commands.ts';
 import { table } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
 
@@ -21,18 +20,22 @@ export function addFleetCommands(program: Command, deps: CliDeps): void {
     'fleet alerts --json',
     'fleet drain cell-1',
   ]);
-  apiCommand(
+  const list = apiCommand(
     group,
     'gateways',
     'list the gateways of every tenant',
     deps,
-    ['fleet gateways --json'],
+    ['fleet gateways', 'fleet gateways --all --json'],
     false,
-  ).run(async (session) => {
-    const gateways = await pages<GatewayView>(session, below(operatorRoutes.fleetGateways.path), 'gateways');
-    session.show({ gateways }, () =>
-      gatewayTable(gateways, { now: session.deps.now(), toType: session.toType, withTenant: true }),
-    );
+  );
+  withRevokedOption(list).run(async (session) => {
+    requireOperator(session);
+    const { api, toType } = session;
+    const path = below(operatorRoutes.fleetGateways.path);
+    const found = await everyGateway(list, (query) => api.operator(path, query));
+    const toShowAll = toType('holdfast fleet gateways --all');
+    const now = session.deps.now();
+    session.show(found, () => gatewayTable(found, { now, toType, toShowAll, withTenant: true }));
   });
   apiCommand(group, 'alerts', 'list the open alerts of every tenant', deps, ['fleet alerts'], false).run(
     async (session) => {

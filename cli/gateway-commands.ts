@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Answers } from '../core/api.ts';
 import { bytesText, durationText, percentText, timeText } from '../core/readable.ts';
 import type { GatewayView } from '../core/identity/gateway-view.ts';
 import { addDiagnoseCommand } from './diagnose-command.ts';
@@ -16,18 +17,15 @@ export function addGatewayCommands(program: Command, deps: WatchDeps): void {
     'gateways diagnose gw-7x2k',
     'gateways configure gw-7x2k --set log-level=debug',
   ]);
-  apiCommand(group, 'list', 'list gateways with their connection and last status', deps, [
+  const list = apiCommand(group, 'list', 'list gateways with their connection and last status', deps, [
     'gateways list',
+    'gateways list --all',
     'gateways list --tenant acme --json',
-  ]).run(async ({ api, deps, show, toType }) => {
-    const gateways: GatewayView[] = [];
-    let next: string | undefined;
-    do {
-      const page = await api.call('listGateways', { query: { next } });
-      gateways.push(...page.gateways);
-      next = page.next;
-    } while (next);
-    show({ gateways }, () => gatewayTable(gateways, { now: deps.now(), toType }));
+  ]);
+  withRevokedOption(list).run(async ({ api, deps, show, toType }) => {
+    const found = await everyGateway(list, (query) => api.call('listGateways', { query }));
+    const toShowAll = toType('holdfast gateways list --all');
+    show(found, () => gatewayTable(found, { now: deps.now(), toType, toShowAll }));
   });
 
   const showOne = apiCommand(
@@ -85,13 +83,54 @@ export function addGatewayCommands(program: Command, deps: WatchDeps): void {
   addDiagnoseCommand(group, deps);
 }
 
+interface FoundGateways {
+  gateways: GatewayView[];
+  /** Revoked ones that were left out. */
+  hiddenCount: number;
+}
+
+/** `--all`, on a list of gateways. */
+export const withRevokedOption = <T extends Command>(list: T): T =>
+  list
+    .option('--all', 'revoked ones too')
+    .addHelpText('after', '\nWithout --all, `hiddenCount` of --json says how many revoked ones there are.');
+
+/** All pages of a list that has `--all`. */
+export async function everyGateway(
+  list: Command,
+  ask: (query: { status: string; next?: string }) => Promise<Answers['listGateways']>,
+): Promise<FoundGateways> {
+  const status = list.opts<{ all?: boolean }>().all ? 'all' : 'current';
+  const found: FoundGateways = { gateways: [], hiddenCount: 0 };
+  let next: string | undefined;
+  do {
+    const page = await ask({ status, ...(next === undefined ? {} : { next }) });
+    found.gateways.push(...page.gateways);
+    found.hiddenCount += page.hiddenCount ?? 0;
+    next = page.next;
+  } while (next);
+  return found;
+}
+
+interface TableOptions {
+  now: number;
+  toType: Session['toType'];
+  /** The line that shows hidden ones too. */
+  toShowAll: string;
+  withTenant?: boolean;
+}
+
 /** Also for the fleet, where the tenant matters. */
-export function gatewayTable(
-  gateways: GatewayView[],
-  { now, toType, withTenant = false }: { now: number; toType: Session['toType']; withTenant?: boolean },
-): string {
-  if (gateways.length === 0)
-    return `no gateways yet; \`${toType('holdfast activation create')}\` makes a code for one`;
+export function gatewayTable({ gateways, hiddenCount }: FoundGateways, options: TableOptions): string {
+  const hidden = `${hiddenCount} revoked ${hiddenCount === 1 ? 'one is' : 'ones are'} not shown: ${options.toShowAll}`;
+  const shown =
+    gateways.length === 0
+      ? `no gateways yet; \`${options.toType('holdfast activation create')}\` makes a code for one`
+      : rowsOf(gateways, options);
+  return hiddenCount === 0 ? shown : `${shown}\n\n${hidden}`;
+}
+
+function rowsOf(gateways: GatewayView[], { now, withTenant = false }: TableOptions): string {
   const tenant = withTenant ? ['TENANT'] : [];
   return table(
     ['GATEWAY', ...tenant, 'CONNECTION', 'LAST SEEN', 'VERSION', 'VOLUMES', 'NAME'],

@@ -100,7 +100,8 @@ export type AuditView = Omit<AuditItem, 'entryKey' | 'gatewayKey' | 'step'> &
 export interface Answers extends BulkAnswers {
   activate: ActivateResponse;
   createActivationCode: { code: string; tenantId: string; expiresAt: number };
-  listGateways: { gateways: GatewayView[]; next?: string };
+  /** `?status=current` (the default) leaves revoked ones out, and says in `hiddenCount` how many; or `all`. */
+  listGateways: { gateways: GatewayView[]; hiddenCount?: number; next?: string };
   getGateway: { gateway: GatewayView };
   renameGateway: { gateway: GatewayView };
   confirmGateway: { gateway: GatewayView };

@@ -1,3 +1,4 @@
+import type { Answers } from '../../core/api.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { gatewayView, type ViewedAt, type GatewayView } from '../../core/identity/gateway-view.ts';
 import type { GatewayItem } from '../../core/model.ts';
@@ -25,17 +26,24 @@ const gatewayCursor = /^([\w-]{1,64})$/;
 /** Gateways of one answer. A heartbeat has about 1 KB, so a page stays far below Lambda's 6 MB. */
 const pageCount = 100;
 
-interface Page {
-  gateways: GatewayView[];
-  next?: string;
+type Page = Answers['listGateways'];
+
+/** A page without its revoked gateways is a shorter one: `next` is of all that there are. */
+function isShown({
+  status = 'current',
+}: ApiRequest<'listGateways'>['query']): (gateway: GatewayItem) => boolean {
+  if (status === 'all') return () => true;
+  if (status === 'current') return (gateway) => gateway.status !== 'revoked';
+  throw new HoldfastError('INVALID_INPUT', `status "${status}" is neither current nor all`);
 }
 
-/** The tenant's gateways in order of their ids. */
+/** The tenant's gateways in order of their ids; `?status=current` (the default: those not revoked) or `all`. */
 export async function listGateways(
   deps: ShowDeps,
   { tenantId, query }: ApiRequest<'listGateways'>,
 ): Promise<Page> {
   const [after = ' '] = cursorOf(query['next'], gatewayCursor);
+  const shown = isShown(query);
   const ids: string[] = [];
   const found = deps.gateways.query({
     index: 'byTenant',
@@ -48,26 +56,29 @@ export async function listGateways(
   return page(
     deps,
     items.filter((gateway) => gateway.tenantId === tenantId),
-    ids,
+    { ids, shown },
   );
 }
 
-/** Every tenant's gateways, in no order. */
+/** Every tenant's gateways, in no order; `?status=` as above. */
 export async function fleetGateways(deps: ShowDeps, { query }: ApiRequest<'fleetGateways'>): Promise<Page> {
   const [gatewayId] = cursorOf(query['next'], gatewayCursor);
   const after = gatewayId === undefined ? undefined : { gatewayId };
+  const shown = isShown(query);
   const items: GatewayItem[] = [];
   for await (const gateway of deps.gateways.scan({ pageSize: pageCount, after }))
     if (items.push(gateway) === pageCount) break;
-  return page(
-    deps,
-    items,
-    items.map(({ gatewayId }) => gatewayId),
-  );
+  const ids = items.map(({ gatewayId }) => gatewayId);
+  return page(deps, items, { ids, shown });
 }
 
 /** In the order of `ids`. A full page may have another behind it. */
-async function page(deps: ShowDeps, items: GatewayItem[], ids: string[]): Promise<Page> {
+async function page(
+  deps: ShowDeps,
+  found: GatewayItem[],
+  { ids, shown }: { ids: string[]; shown: (gateway: GatewayItem) => boolean },
+): Promise<Page> {
+  const items = found.filter(shown);
   const statuses = await deps.status.batchGet(items.map(({ gatewayId }) => ({ gatewayId })));
   const statusOf = new Map(statuses.map((status) => [status.gatewayId, status]));
   const at = viewedAt(deps);
@@ -75,7 +86,8 @@ async function page(deps: ShowDeps, items: GatewayItem[], ids: string[]): Promis
   const gateways = items
     .toSorted((a, b) => (order.get(a.gatewayId) ?? 0) - (order.get(b.gatewayId) ?? 0))
     .map((gateway) => gatewayView(gateway, statusOf.get(gateway.gatewayId), at));
-  return { gateways, next: ids.length === pageCount ? ids.at(-1) : undefined };
+  const next = ids.length === pageCount ? ids.at(-1) : undefined;
+  return { gateways, hiddenCount: found.length - items.length, next };
 }
 
 export async function getGateway(

@@ -84,5 +84,5 @@ it('this machine is reached without a proxy', async () => {
   const env = { HTTP_PROXY: 'http://127.0.0.1:1', AWS_ACCESS_KEY_ID: 'AK', AWS_SECRET_ACCESS_KEY: 'x' };
   const argv = ['gateways', 'list', '--json', '--endpoint', endpoint, '--data-dir', 'none'];
   const { code, out } = await run(['bin/holdfast.js', ...argv], env).finally(() => server.close());
-  expect([code, JSON.parse(out)]).toEqual([0, { gateways: [] }]);
+  expect([code, JSON.parse(out)]).toEqual([0, { gateways: [], hiddenCount: 0 }]);
 });

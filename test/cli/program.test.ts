@@ -31,7 +31,10 @@ test('a tenant asks below /v1 with its token, which never stands in the URL', as
     0,
     `no gateways yet; \`npx holdfast activation create ${given.join(' ')}\` makes a code for one\n`,
   ]);
-  expect(api.requests[0]).toMatchObject({ url: '/v1/gateways', authorization: 'Bearer secret-token' });
+  expect(api.requests[0]).toMatchObject({
+    url: '/v1/gateways?status=current',
+    authorization: 'Bearer secret-token',
+  });
 });
 
 test('a token file that others can read is refused', async () => {
@@ -60,7 +63,7 @@ test('an operator of the local mode signs for its tenant with the keys of the da
   api.answer.body = { gateways: [] };
   const { code } = await api.run(['gateways', 'list'], { env: { HOLDFAST_DATA_DIR: api.dir } });
   expect(code).toBe(0);
-  expect(api.requests[0]?.url).toBe('/operator/v1/tenants/acme/gateways');
+  expect(api.requests[0]?.url).toBe('/operator/v1/tenants/acme/gateways?status=current');
   expect(api.requests[0]?.authorization).toMatch(
     /^AWS4-HMAC-SHA256 Credential=AKLOCAL\/\d{8}\/eu-north-1\/execute-api\//,
   );
@@ -73,7 +76,7 @@ test('an operator of an OIDC issuer asks below /operator/v1 with the token', asy
   const as = ['--endpoint', api.endpoint, '--tenant', 'acme', '--operator-token-file', file];
   expect((await api.run(['gateways', 'list', ...as])).code).toBe(0);
   expect(api.requests[0]).toMatchObject({
-    url: '/operator/v1/tenants/acme/gateways',
+    url: '/operator/v1/tenants/acme/gateways?status=current',
     authorization: `Bearer ${'j'.repeat(2000)}`,
   });
   const both = await api.run(['gateways', 'list', ...as, '--token-file', api.token()]);
@@ -215,6 +218,30 @@ test('a list of commands is read to its end', async () => {
   ]);
 });
 
+test('gateways that were revoked are counted and not shown, unless all are asked for', async () => {
+  const pages = [
+    { gateways: [], hiddenCount: 100, next: 'gw-1' },
+    { gateways: [], hiddenCount: 3 },
+  ];
+  const scripted = () => (api.requests.at(-1)?.url.includes('next=') ? pages[1] : pages[0]);
+  api.answer = Object.defineProperty({ status: 200 } as FakeApi['answer'], 'body', { get: scripted });
+  const given = api.asTenant().join(' ');
+  const list = await api.run(['gateways', 'list', ...api.asTenant()]);
+  expect(list.out).toContain(`103 revoked ones are not shown: npx holdfast gateways list --all ${given}\n`);
+  expect(api.requests.map(({ url }) => url)).toEqual([
+    '/v1/gateways?status=current',
+    '/v1/gateways?status=current&next=gw-1',
+  ]);
+  const asJson = await api.run(['gateways', 'list', '--json', ...api.asTenant()]);
+  expect(JSON.parse(asJson.out)).toEqual({ gateways: [], hiddenCount: 103 });
+  pages[0] = { gateways: [], hiddenCount: 0 };
+  const all = await api.run(['gateways', 'list', '--all', ...api.asTenant()]);
+  expect([api.requests.at(-1)?.url, all.out]).toEqual([
+    '/v1/gateways?status=all',
+    expect.not.stringContaining('not shown'),
+  ]);
+});
+
 test('what others wrote neither moves the cursor nor makes a line of its own', async () => {
   const name = 'a\u001b[2J\u009b1A\u202e\nforged';
   const gateway = { gatewayId: 'gw-1', tenantId: 'acme', name, status: 'active', createdAt: 0 };
@@ -231,7 +258,7 @@ test('what others wrote neither moves the cursor nor makes a line of its own', a
     '  two hosts use its key',
   ]);
   const asJson = await api.run(['gateways', 'list', '--json', ...as]);
-  expect(JSON.parse(asJson.out)).toEqual({ gateways: [shown] });
+  expect(JSON.parse(asJson.out)).toEqual({ gateways: [shown], hiddenCount: 0 });
   api.answer.body = { gateway: shown };
   const show = await api.run(['gateways', 'show', 'gw-1', ...as]);
   for (const fact of [key.fingerprint, '192.0.2.7', 'generation 2', 'two hosts'])

@@ -51,11 +51,8 @@ test.each([true, false])('gateways name the volumes that are not healthy (fleet:
     connection: { state: 'disconnected' },
     heartbeat: { agentVersion: '0.1.0', volumes },
   };
-  const text = gatewayTable([gateway as unknown as GatewayView], {
-    now: 599_001,
-    toType: typed,
-    withTenant: fleet,
-  });
+  const found = { gateways: [gateway as unknown as GatewayView], hiddenCount: 0 };
+  const text = gatewayTable(found, { now: 599_001, toType: typed, toShowAll: '', withTenant: fleet });
   expect(longest(text)).toBeLessThanOrEqual(80);
   for (const whole of ['9m 59s ago', gateway.name, 'vol-a lost, vol-b lost']) expect(text).toContain(whole);
 });

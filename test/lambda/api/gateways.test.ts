@@ -64,6 +64,46 @@ describe('list', () => {
     await expect(fleetGateways(api, fleet({ next }))).rejects.toMatchObject(refused);
   });
 
+  it('leaves revoked ones out and says how many, unless all are asked for', async () => {
+    await seed('gw-a', 'acme', { status: 'revoked' });
+    await seed('gw-b', 'acme', { status: 'pending' });
+    await seed('gw-c', 'acme');
+    const listed = async (query?: Record<string, string>) => {
+      const pages = [
+        await listGateways(api, request('acme', query && { query })),
+        await fleetGateways(api, fleet(query)),
+      ];
+      return pages.map(({ gateways, hiddenCount }) => [
+        gateways.map(({ gatewayId }) => gatewayId).sort(),
+        hiddenCount,
+      ]);
+    };
+    const current = [['gw-b', 'gw-c'], 1];
+    expect(await listed()).toEqual([current, current]);
+    expect(await listed({ status: 'current' })).toEqual([current, current]);
+    const all = [['gw-a', 'gw-b', 'gw-c'], 0];
+    expect(await listed({ status: 'all' })).toEqual([all, all]);
+  });
+
+  it('goes on behind a page of which nothing is shown', async () => {
+    const ids = Array.from({ length: 101 }, (_, i) => `gw-${String(i).padStart(4, '0')}`);
+    const last = ids.at(-1)!;
+    await Promise.all(
+      ids.map((gatewayId) => seed(gatewayId, 'acme', { status: gatewayId === last ? 'active' : 'revoked' })),
+    );
+    const first = await listGateways(api, request('acme'));
+    expect(first).toMatchObject({ gateways: [], hiddenCount: 100 });
+    const second = await listGateways(api, request('acme', { query: { next: first.next ?? '' } }));
+    expect(second).toMatchObject({ gateways: [{ gatewayId: last }], hiddenCount: 0 });
+  });
+
+  it('takes no other status', async () => {
+    const query = { status: 'active' };
+    const refused = { code: 'INVALID_INPUT', message: 'status "active" is neither current nor all' };
+    await expect(listGateways(api, request('acme', { query }))).rejects.toMatchObject(refused);
+    await expect(fleetGateways(api, fleet(query))).rejects.toMatchObject(refused);
+  });
+
   it('tells operators about every tenant', async () => {
     await seed('gw-a', 'acme');
     await seed('gw-c', 'other');

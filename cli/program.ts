@@ -1,5 +1,6 @@
 import { CommanderError, Help, type Command, type Option } from 'commander';
 import { asHoldfastError, errorCodes, errorLine } from '../core/errors.ts';
+import { examplesOf } from '../core/example-text.ts';
 import { usageError } from '../core/usage-error.ts';
 import { createApiClient, type ApiClient } from './api-client.ts';
 import { resolveContext, type CliContext, type ContextFlags } from './context.ts';
@@ -27,26 +28,7 @@ export interface Session {
   show: (data: unknown, text: () => string) => void;
 }
 
-/** The end of a command's help. */
-export const exampleText = (examples: readonly string[]): string =>
-  `\nExamples:\n${examples.map((line) => folded(`  $ ${typed(`holdfast ${line}`)}`)).join('\n')}`;
-
-const helpColumns = 80;
-
-/** A long command line, continued before a flag as a shell lets it be; a comment or another command ends that. */
-function folded(line: string): string {
-  if (line.length <= helpColumns || / [#|] /.test(line)) return line;
-  const lines: string[] = [];
-  let current = '';
-  for (const part of line.split(/(?<=\S) (?=-)/)) {
-    const longer = current === '' ? part : `${current} ${part}`;
-    if (longer.length > helpColumns - 2 && current !== '') {
-      lines.push(`${current} \\`);
-      current = `      ${part}`;
-    } else current = longer;
-  }
-  return [...lines, current].join('\n');
-}
+export const exampleText = (examples: readonly string[]): string => examplesOf('holdfast', examples);
 
 /** A command that only holds others. */
 export const commandGroup = (parent: Command, name: string, summary: string, examples: string[]): Command =>
@@ -108,7 +90,7 @@ export async function runProgram(
         failing = command;
         throw error;
       })
-      .configureHelp({ optionDescription })
+      .configureHelp({ optionDescription, minWidthToWrap })
       .configureOutput({
         writeOut: (text) => deps.stdout(text.trimEnd()),
         writeErr: (text) => deps.stderr(text.trimEnd()),
@@ -133,6 +115,9 @@ export async function runProgram(
     return errorCodes[error.code].exit;
   }
 }
+
+/** Commander would rather run over the terminal's edge than wrap what has less room than 40 columns. */
+const minWidthToWrap = 20;
 
 const optionDescription = (option: Option): string =>
   `${new Help().optionDescription(option)}${option.mandatory ? ' (required)' : ''}`;

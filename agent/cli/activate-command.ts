@@ -41,7 +41,7 @@ export const addActivateCommand: AddCommands = (program, cli) => {
       'after',
       outboundText +
         exampleText('activate --server https://holdfast.example.com --code-file code.txt') +
-        `  $ pass show holdfast/code | ${typed('holdfast-agent activate --server https://holdfast.example.com')}`,
+        `  $ pass show holdfast/code | \\\n      ${typed('holdfast-agent activate --server https://holdfast.example.com')}`,
     )
     .action(async (options: ActivateOptions) => {
       const code = await readCode(options.codeFile, cli);

@@ -1,10 +1,7 @@
-import { typed } from '../../core/typed.ts';
+import { examplesOf } from '../../core/example-text.ts';
 
 /** The examples in a command's help; each is what follows `holdfast-agent`. */
-export function exampleText(...examples: string[]): string {
-  const lines = examples.map((line) => `  $ ${typed(`holdfast-agent ${line}`)}`);
-  return `\nExamples:\n${lines.join('\n')}\n`;
-}
+export const exampleText = (...examples: string[]): string => `${examplesOf('holdfast-agent', examples)}\n`;
 
 /** For commands that reach the control plane. */
 export const outboundText = `

@@ -55,7 +55,7 @@ export async function runAgentCli(args: readonly string[], cli: CliContext): Pro
         failing = command;
         throw error;
       })
-      .configureHelp({ optionDescription, commandDescription })
+      .configureHelp({ optionDescription, commandDescription, minWidthToWrap })
       .configureOutput({ writeOut: cli.stdout, writeErr: cli.stderr, outputError: () => undefined });
   try {
     await program.parseAsync(args, { from: 'user' });
@@ -75,6 +75,9 @@ function* commandsBelow(command: Command): Iterable<Command> {
 
 /** Wrapped for the terminal alone, not where our source has its line ends. */
 const commandDescription = (command: Command): string => command.description().replaceAll('\n', ' ');
+
+/** Commander would rather run over the terminal's edge than wrap what has less room than 40 columns. */
+const minWidthToWrap = 20;
 
 const optionDescription = (option: Option): string =>
   `${new Help().optionDescription(option)}${option.mandatory ? ' (required)' : ''}`;

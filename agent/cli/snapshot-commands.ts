@@ -198,7 +198,7 @@ function addVerifyCommand(snapshot: Command, cli: CliContext): void {
     .addHelpText(
       'after',
       '\nExits with 65 where something is damaged, and names it.\n' +
-        exampleText('snapshot verify s3://backups/vol1/01k9z3v6x0e8m4t2q7c5b1a9hd'),
+        exampleText('snapshot verify s3://backups/vol1/SNAPSHOT-ID'),
     )
     .action((url: string, flags: { json?: boolean }) => verify(url, flags.json ?? false, cli));
 }

@@ -43,8 +43,8 @@ export function addCopyCommand(snapshot: Command, cli: CliContext): void {
     .addHelpText(
       'after',
       exampleText(
-        'snapshot copy s3://backups/vol1/01k9z3v6x0e8m4t2q7c5b1a9hd --to s3://vault/vol1 --parent last',
-        'snapshot copy s3://backups/vol1/01k9z3v6x0e8m4t2q7c5b1a9hd --to s3://eu/vol1 --to-region eu-west-1',
+        'snapshot copy s3://backups/vol1/SNAPSHOT-ID --to s3://vault/vol1 --parent last',
+        'snapshot copy s3://backups/vol1/SNAPSHOT-ID --to s3://eu/vol1 --to-region eu-west-1',
       ),
     )
     .action((url: string, flags: CopyFlags) => copy(url, flags, cli));

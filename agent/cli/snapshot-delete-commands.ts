@@ -21,9 +21,9 @@ export function addDeleteCommand(snapshot: Command, cli: CliContext): void {
     .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
-      '\nOther snapshots stay whole: what they share with the deleted one is kept. To delete\n' +
-        'one again is no error.\n' +
-        exampleText('snapshot delete s3://backups/vol1/01k9z3v6x0e8m4t2q7c5b1a9hd'),
+      '\nOther snapshots stay whole: what they share with the deleted one is kept.\n' +
+        'To delete one again is no error.\n' +
+        exampleText('snapshot delete s3://backups/vol1/SNAPSHOT-ID'),
     )
     .action(async (url: string, flags: { force?: boolean; gc: boolean; json?: boolean }) => {
       const location = parseSnapshotUrl(url);

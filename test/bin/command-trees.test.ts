@@ -14,6 +14,11 @@ describe.each(commandLines)('$name', ({ name, program, run }) => {
     expect(examples).toContain(` npx ${typed}`);
   });
 
+  it.each(commands)('`$typed --help` fits a terminal of 80 columns', async ({ path }) => {
+    const { stdout } = await run([...path, '--help']);
+    expect(stdout.split('\n').filter((line) => [...line].length > 80)).toEqual([]);
+  });
+
   it.each(commands)('`$typed --help` marks what is required', async ({ path, required }) => {
     const { stdout } = await run([...path, '--help']);
     expect(stdout.split('(required)')).toHaveLength(required.length + 1);

@@ -1,7 +1,7 @@
 import type { CommandOutcome } from '../messages.ts';
 import type { CommandItem, CommandState } from '../model.ts';
 import type { Draft } from '../routes/frames.ts';
-import { auditDueAt, deadline, dueAt, isFinal, isUnacked, needsGo } from './states.ts';
+import { auditDueAt, deadline, dueAt, hasExpired, isFinal, isUnacked, needsGo } from './states.ts';
 
 /**
  * The life of a command: QUEUED → SENT → ACKED → RUNNING → one final state. `transition` is pure; its caller writes
@@ -145,6 +145,7 @@ function onResult(item: CommandItem, event: On<'result'>): Transition {
 /** Before the agent could start it, it is canceled at once; afterwards the agent decides. */
 function onCancel(item: CommandItem, event: On<'cancel'>): Transition {
   if (isFinal(item.state)) return none;
+  if (hasExpired(item, event.at)) return expired(item, event.at);
   const tell: CommandEffect = {
     do: 'post',
     draft: { t: 'cmd.cancel', body: { commandId: item.commandId } },
@@ -177,7 +178,7 @@ function onReconcile(item: CommandItem, event: On<'reconcile'>): Transition {
 function onTick(item: CommandItem, { at, online }: On<'tick'>): Transition {
   if (isFinal(item.state)) return none;
   if (isUnacked(item)) {
-    if (at >= item.expiresAt) return finished(item, at, 'EXPIRED', 'nobody took it in time');
+    if (at >= item.expiresAt) return expired(item, at);
     if (item.cancelRequested && at >= (item.claimUntil ?? 0))
       return canceled(item, at, 'nobody had taken it');
     if (item.state === 'QUEUED' && item.whenOffline === 'refuse' && !online) return refusedOffline(item, at);
@@ -188,6 +189,7 @@ function onTick(item: CommandItem, { at, online }: On<'tick'>): Transition {
 /** What the agent cannot have begun is canceled; of the rest nobody will ever know. */
 function onRevoked(item: CommandItem, { at }: On<'revoked'>): Transition {
   if (isFinal(item.state)) return none;
+  if (hasExpired(item, at)) return expired(item, at);
   const hasNotBegun = item.state === 'QUEUED' || (item.state === 'SENT' && needsGo(item));
   const [state, message] = hasNotBegun
     ? (['CANCELED', 'the gateway was revoked before it could begin'] as const)
@@ -215,6 +217,10 @@ function requeued(item: CommandItem, at: number, note: string): Transition {
   } = item;
   return { next: moved(rest, at, 'QUEUED', note), effects: [] };
 }
+
+/** It ended when its time was over, whenever that is noticed. */
+const expired = (item: CommandItem, at: number): Transition =>
+  finished({ ...item, endedAt: item.expiresAt }, at, 'EXPIRED', 'nobody took it in time');
 
 const canceled = (item: CommandItem, at: number, note: string): Transition =>
   finished({ ...item, cancelRequested: true }, at, 'CANCELED', note);

@@ -14,6 +14,19 @@ export const needsGo = (command: Pick<CommandItem, 'kind'>): boolean =>
 /** Not yet known to be in the agent's journal. */
 export const isUnacked = ({ state }: CommandItem): boolean => state === 'QUEUED' || state === 'SENT';
 
+/** No agent was ever asked to do it, and none will be: whatever comes, it ends EXPIRED. */
+export const hasExpired = ({ state, attempt, expiresAt }: CommandItem, at: number): boolean =>
+  state === 'QUEUED' && attempt === 0 && at >= expiresAt;
+
+/** Functions' clocks differ, and a claim may be under way to the table. */
+const shownExpiredAfterMs = 5_000;
+
+/** The state as people are told: that of a command that has expired does not wait until the sweeper has written it. */
+export const shownState = (item: CommandItem, at: number): Pick<CommandItem, 'state' | 'endedAt'> =>
+  hasExpired(item, at - shownExpiredAfterMs)
+    ? { state: 'EXPIRED', endedAt: item.expiresAt }
+    : { state: item.state, endedAt: item.endedAt };
+
 /** A gateway that is away keeps its results until it is back, so time runs at least until the command expires. */
 export function deadline(item: CommandItem, online: boolean): number {
   const own = (item.ackedAt ?? item.createdAt) + item.timeoutMs + timeoutGraceMs;

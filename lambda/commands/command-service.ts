@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Answers, CommandView, requests } from '../../core/api.ts';
-import { isFinal } from '../../core/commands/states.ts';
+import { isFinal, shownState } from '../../core/commands/states.ts';
 import { bodyHashOf, checkedParams, newCommand } from '../../core/commands/submission.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { submitEntry } from '../../core/audit/entry.ts';
@@ -52,13 +52,13 @@ export async function submitCommand(
   // With a key that nobody else has, there is none.
   if (submit.idempotencyKey !== undefined) {
     const earlier = await deps.commands.get(gatewayId, item.commandId);
-    if (earlier) return { command: view(await repeated(deps, earlier, bodyHashOf(kind, params))) };
+    if (earlier) return { command: view(deps, await repeated(deps, earlier, bodyHashOf(kind, params))) };
   }
   if (submit.whenOffline === 'refuse' && !(await deps.reach.locate(gatewayId))) throw offline(gatewayId);
   await record(deps, item, caller.from);
   if (!(await deps.commands.create(item))) {
     const winner = await deps.commands.get(gatewayId, item.commandId);
-    return { command: view(await repeated(deps, winner ?? item, item.bodyHash)) };
+    return { command: view(deps, await repeated(deps, winner ?? item, item.bodyHash)) };
   }
   deps.log('info', 'command.submitted', {
     gatewayId,
@@ -66,7 +66,7 @@ export async function submitCommand(
     kind,
     viaCellId: deps.cellId,
   });
-  return { command: view(await send(deps, item)) };
+  return { command: view(deps, await send(deps, item)) };
 }
 
 /** On record before it is stored: there may be an entry without a command, never a command without its entry. */
@@ -132,11 +132,14 @@ export async function listCommands(
   await requireGateway(deps, caller, gatewayId);
   const [before] = cursorOf(next, /^(\d{1,15})$/);
   const page = await deps.commands.list(gatewayId, { countMax: 50, next: before });
-  return { commands: page.commands.map(view), ...(page.next ? { next: page.next } : {}) };
+  return {
+    commands: page.commands.map((item) => view(deps, item)),
+    ...(page.next ? { next: page.next } : {}),
+  };
 }
 
 export async function getCommand(
-  deps: Pick<CommandServiceDeps, 'gateways' | 'commands'>,
+  deps: Pick<CommandServiceDeps, 'gateways' | 'commands' | 'clock'>,
   caller: Caller,
   gatewayId: string,
   commandId: string,
@@ -144,7 +147,7 @@ export async function getCommand(
   await requireGateway(deps, caller, gatewayId);
   const item = await deps.commands.get(gatewayId, commandId);
   if (!item) throw noCommand(gatewayId, commandId);
-  return { command: view(item) };
+  return { command: view(deps, item) };
 }
 
 /** Final at once where the agent cannot have begun; otherwise the agent is asked and its result decides. */
@@ -159,13 +162,13 @@ export async function cancelCommand(
   const key = { gatewayId, commandId };
   const applied = await applyEvent(deps.commands, key, { type: 'cancel', at: deps.clock.now(), by });
   if (!applied) throw noCommand(gatewayId, commandId);
-  if (!applied.changed && isFinal(applied.item.state) && applied.item.state !== 'CANCELED')
+  if (applied.changed) deps.log('info', 'command.cancel', { ...key, state: applied.item.state });
+  await perform(deps, applied.item, applied.effects);
+  if (isFinal(applied.item.state) && applied.item.state !== 'CANCELED')
     throw new HoldfastError('CONFLICT', `command ${commandId} is ${applied.item.state}`, {
       hint: 'only a command that is not final can be canceled',
     });
-  if (applied.changed) deps.log('info', 'command.cancel', { ...key, state: applied.item.state });
-  await perform(deps, applied.item, applied.effects);
-  return { command: view(applied.item) };
+  return { command: view(deps, applied.item) };
 }
 
 /** Another tenant's gateway does not exist. */
@@ -209,8 +212,8 @@ const noCommand = (gatewayId: string, commandId: string) =>
   });
 
 /** What people see of a command. */
-export function view(item: CommandItem): CommandView {
+function view({ clock }: Pick<CommandServiceDeps, 'clock'>, item: CommandItem): CommandView {
   const { bodyHash: _hash, claimUntil: _claim, openSeq: _seq, sentEpoch: _epoch, ...rest } = item;
   const { version: _version, openShard: _shard, dueAt: _due, ackedJournalId: _journal, ...shown } = rest;
-  return shown;
+  return { ...shown, ...shownState(item, clock.now()) };
 }

@@ -7,7 +7,7 @@ import {
   type CommandEffect,
   type CommandEvent,
 } from '../../../core/commands/machine.ts';
-import { isFinal, timeoutGraceMs } from '../../../core/commands/states.ts';
+import { isFinal, shownState, timeoutGraceMs } from '../../../core/commands/states.ts';
 import { newCommand } from '../../../core/commands/submission.ts';
 import type { CommandItem, CommandState } from '../../../core/model.ts';
 
@@ -269,6 +269,40 @@ describe('time', () => {
   it.each(['QUEUED', 'SENT'] as const)('expires a command that is %s', (state) => {
     const item = inState(state);
     expect(tick(item, item.expiresAt)?.state).toBe('EXPIRED');
+  });
+
+  it('has one end left for what no agent was asked for in time, and it is shown', () => {
+    const item = command(once);
+    const at = item.expiresAt + 5_000;
+    expect(shownState(item, at - 1)).toEqual({ state: 'QUEUED' });
+    expect(shownState(item, at)).toEqual({ state: 'EXPIRED', endedAt: item.expiresAt });
+    const events: CommandEvent[] = [
+      { type: 'claim', at, epoch: 9 },
+      { type: 'unsent', at, attempt: 1 },
+      { type: 'ack', at, attempt: 1, journalId: 'j1' },
+      { type: 'progress', at, attempt: 1, fraction: 0.5 },
+      result('SUCCEEDED', at),
+      { type: 'cancel', at, by: 'op' },
+      { type: 'reconcile', at, journalId: 'j1', staleGrant: false },
+      { type: 'tick', at, online: true },
+      { type: 'revoked', at },
+    ];
+    for (const event of events) {
+      const { next = { state: 'EXPIRED', endedAt: item.expiresAt } } = transition(item, event);
+      expect([event.type, next]).toMatchObject([event.type, { state: 'EXPIRED', endedAt: item.expiresAt }]);
+    }
+  });
+
+  it.each(['SENT', 'ACKED', 'RUNNING'] as const)(
+    'is shown of a command that is %s only when it was written: the agent may have it',
+    (state) => expect(shownState(inState(state), Number.MAX_SAFE_INTEGER)).toEqual({ state }),
+  );
+
+  it('is shown of a command that is back in the queue only when it was written: an ack may come', () => {
+    const back = after(inState('SENT'), { type: 'unsent', at: start, attempt: 1 });
+    expect(shownState(back, Number.MAX_SAFE_INTEGER)).toEqual({ state: 'QUEUED' });
+    const ack = { type: 'ack', at: back.expiresAt, attempt: 1, journalId: 'j1' } as const;
+    expect(after(back, ack).state).toBe('ACKED');
   });
 
   it('does not expire what the agent has', () => {

@@ -1,6 +1,15 @@
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { journalFileName } from '../agent/commands/command-journal.ts';
+import { configurationFileName } from '../agent/configuration/configuration-keeper.ts';
+import { linkMemoryFileName } from '../agent/connection/link-memory.ts';
 import { shownEnvironment } from '../agent/diagnostics/environment.ts';
+import { identityFileName } from '../agent/identity/gateway-identity.ts';
+import { keyFileName } from '../agent/identity/gateway-key.ts';
 import { bundleSchema, sectionNames } from '../core/diagnostics.ts';
 import { checkedParams } from '../core/commands/submission.ts';
 import { commandKinds, commandSpecs, paramOfText } from '../core/command-kinds.ts';
@@ -93,6 +102,42 @@ it('docs/diagnostics.md names every variable that a bundle may show', () => {
   const all = { ...env, ...Object.fromEntries(Object.keys(env).map((name) => [name.toLowerCase(), 'x'])) };
   const shown = Object.keys(shownEnvironment({ ...all, NODE_OPTIONS: 'x', HOME: 'x' }));
   expect([...new Set(shown.map((name) => name.toUpperCase()))].sort()).toEqual(names(text).sort());
+});
+
+describe('docs/gateway-host.md', () => {
+  const text = page('gateway-host.md');
+  const unit = /^```ini\n(\[Unit\][^]*?)^```/m.exec(text)?.[1] ?? '';
+  const root = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '');
+  const setting = (name: string): string => new RegExp(`^${name}=(.*)$`, 'm').exec(unit)?.[1] ?? '';
+
+  it('has a unit that starts what there is, and not again what no restart mends', () => {
+    const [node = '', , script = '', ...argv] = setting('ExecStart')
+      .replaceAll('/opt/holdfast', root)
+      .split(' ');
+    expect([existsSync(node), existsSync(script), argv]).toEqual([true, true, ['run']]);
+    const codes = [...new Set(setting('RestartPreventExitStatus').split(' ').map(Number))];
+    const { USAGE, CORRUPT, CONFIG, UNSUPPORTED } = errorCodes;
+    expect(codes).toEqual([USAGE, CORRUPT, CONFIG, UNSUPPORTED].map(({ exit }) => exit));
+  });
+
+  const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0;
+  (hasSystemd ? it : it.skip)('has a unit that systemd understands to the last line', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'holdfast-unit-'));
+    const file = join(dir, 'holdfast-agent.service');
+    writeFileSync(file, unit.replaceAll('/opt/holdfast', root));
+    const { status, stderr } = spawnSync('systemd-analyze', ['verify', file], { encoding: 'utf8' });
+    rmSync(dir, { recursive: true });
+    expect([status, stderr]).toEqual([0, '']);
+  });
+
+  it('names each file of the state directory', () => {
+    const files = [keyFileName, identityFileName, journalFileName, linkMemoryFileName, configurationFileName];
+    for (const name of files) expect(text).toContain(`\`${name}\``);
+  });
+
+  it.each(['../README.md', 'deploy.md'])('is linked from %s', (from) => {
+    expect(page(from)).toMatch(/\]\((docs\/)?gateway-host\.md\)/);
+  });
 });
 
 it('docs/local.md lists every type that boots, with its properties and those without effect', () => {

@@ -1,4 +1,5 @@
 import type { CommandKind } from './command-kinds.ts';
+import type { StatusHistory } from './conditions/history.ts';
 import type { Configuration } from './configuration/configuration.ts';
 import type { CommandOutcome } from './messages.ts';
 import type { Heartbeat, Inventory } from './status.ts';
@@ -179,6 +180,8 @@ export interface StatusItem {
   clockSkewMs: number;
   epoch: number;
   cellId: string;
+  /** What earlier heartbeats said, where it matters. */
+  history?: StatusHistory;
 }
 
 /** Inventory table: pk `gatewayId`. */

@@ -59,7 +59,10 @@ export type FilesystemStatus = z.infer<typeof filesystemStatusSchema>;
 
 export const diskStates = ['ok', 'failed', 'missing'] as const;
 
-/** A disk with something to tell. Absent: not known, but for a disk that is not listed at all (see `checked`). */
+/**
+ * A disk with something to tell: one that is not `ok`, or whose value is not clear of a condition's thresholds
+ * (core/conditions/). Absent: not known, but for a disk that is not listed at all (see `checked`).
+ */
 export const diskStatusSchema = z.object({
   /** As the kernel names it: `sda`, `nvme0n1`. */
   name: z.string().min(1).max(32),
@@ -112,7 +115,7 @@ export type ArrayStatus = z.infer<typeof arrayStatusSchema>;
  *   A disk that could not be read this time is listed, without what is not known.
  * - `arrays`: every software RAID.
  * - `errors`: file systems' `readOnly` and `deviceErrors`, and the counters among the metrics (absent: 0).
- * - `expiries`: whatever is absent of them expires later than a month (certificate), or is not in use (credentials).
+ * - `expiries`: whatever is absent of them ends later than in a month (certificate), or is renewed in time (credentials).
  * - `starts`: whatever is absent of them did not happen in the last hour.
  */
 export const checkedParts = ['disks', 'smart', 'heat', 'arrays', 'errors', 'expiries', 'starts'] as const;
@@ -164,7 +167,7 @@ export const heartbeatSchema = z.object({
     .object({
       /** Of the certificate that ends first: the agent's own or one it is shown. */
       certificateAt: unixMs.optional(),
-      /** Of the credentials in use that end first. */
+      /** Of the credentials in use that end first, of those whose renewal failed so far. */
       credentialsAt: unixMs.optional(),
     })
     .optional(),

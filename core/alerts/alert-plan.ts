@@ -1,4 +1,5 @@
-import { conditionById } from '../conditions/conditions.ts';
+import type { Condition } from '../conditions/condition.ts';
+import { conditions } from '../conditions/conditions.ts';
 import type { Observation } from '../conditions/evaluate.ts';
 import type { ConditionLimits } from '../conditions/signals.ts';
 import type { AlertItem, GatewayItem } from '../model.ts';
@@ -14,25 +15,28 @@ export interface AlertStep {
 }
 
 /**
- * More open alerts about parts of a gateway than the largest status has reasons for. Alerts of parts that are no longer
- * reported stay open, so a gateway that invents new volumes with each status would fill the table without this.
+ * More open alerts about parts of a gateway than the largest status has reasons for: 16 volumes and 16 disks of six each,
+ * 8 file systems of three, 8 arrays. Alerts of parts that are no longer reported stay open, so a gateway that invents new
+ * volumes with each status would fill the table without this.
  */
-const openComponentsMax = 160;
+const openComponentsMax = 320;
 
 /**
  * What has to be done to one gateway's alerts. Open alerts without an observation are frozen: missing data never
- * resolves one. `open` holds the gateway's alerts of the index, `observations` what was seen now.
+ * resolves one. `open` holds the gateway's alerts of the index, `observations` what was seen now by `rows`.
  */
 export function planGateway(
   gateway: GatewayItem,
   open: readonly AlertItem[],
   observations: readonly Observation[],
   limits: ConditionLimits,
+  rows: readonly Condition[] = conditions,
 ): AlertStep[] {
   const rest = new Map(open.map((item) => [item.alertKey, item]));
   const steps: AlertStep[] = [];
   let openComponents = open.filter(({ component }) => component !== '').length;
   for (const o of gateway.status === 'active' ? observations : []) {
+    if (o.condition.alerts === false) continue;
     const alertKey = alertKeyOf({ ...gateway, conditionId: o.condition.id, component: o.component });
     const known = rest.get(alertKey);
     rest.delete(alertKey);
@@ -44,15 +48,17 @@ export function planGateway(
       observed(stored ?? newAlert(gateway, o), o, now, limits);
     steps.push({ alertKey, known, apply });
   }
-  for (const known of rest.values()) steps.push({ alertKey: known.alertKey, known, apply: unseen(gateway) });
+  for (const known of rest.values())
+    steps.push({ alertKey: known.alertKey, known, apply: unseen(gateway, rows) });
   return steps;
 }
 
 const unseen =
-  (gateway: GatewayItem): AlertStep['apply'] =>
+  (gateway: GatewayItem, rows: readonly Condition[]): AlertStep['apply'] =>
   (stored, now) => {
     if (!stored) return undefined;
     if (gateway.status !== 'active') return withdrawn(stored, now, 'the gateway was revoked');
-    if (!conditionById.has(stored.conditionId)) return withdrawn(stored, now, 'the condition is gone');
+    if (!rows.some(({ id }) => id === stored.conditionId))
+      return withdrawn(stored, now, 'nobody looks for the condition any more');
     return frozen(stored, now, 'no fresh facts');
   };

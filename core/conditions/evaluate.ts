@@ -1,7 +1,8 @@
 import { commandSpecs } from '../command-kinds.ts';
 import type { SuggestedCommand } from '../model.ts';
-import { conditions, type Condition } from './conditions.ts';
-import { isStale, type Reading, type SignalInput } from './signals.ts';
+import { isClear, isRaised, type Condition } from './condition.ts';
+import { conditions } from './conditions.ts';
+import { isStale, type FreshInput, type Reading, type SignalInput } from './signals.ts';
 
 /**
  * What one condition says about one component now. `hold`: between the thresholds, it stays as it was.
@@ -14,20 +15,46 @@ export interface Observation {
   value: number;
 }
 
-/** Every observation that the input allows. `cellFrozen`: the whole cell is silent, so silence says nothing. */
-export function observe(input: SignalInput & { cellFrozen?: boolean }): Observation[] {
+export interface ObserveInput extends SignalInput {
+  /** The whole cell is silent, so silence says nothing. */
+  cellFrozen?: boolean;
+  /** The rows that are looked for. @default all of them, as the table has them */
+  rows?: readonly Condition[];
+  /** The gateway's open alerts: a component that a heartbeat does not name may be well. */
+  open?: readonly { conditionId: string; component: string }[];
+}
+
+/** Every observation that the input allows. */
+export function observe(input: ObserveInput): Observation[] {
+  const { rows = conditions } = input;
   const fresh = !isStale(input) && input.status ? { ...input, status: input.status } : undefined;
-  return conditions.flatMap((condition) => {
+  const seen = rows.flatMap((condition) => {
     let readings: Reading[] = [];
     if (!condition.needsStatus) readings = input.cellFrozen ? [] : condition.signal(input);
     else if (fresh) readings = condition.signal(fresh);
     return readings.filter(({ value }) => Number.isFinite(value)).map((r) => observation(condition, r));
   });
+  return fresh ? [...seen, ...unlisted(fresh, rows)] : seen;
 }
 
 function observation(condition: Condition, { component, value }: Reading): Observation {
-  const level = value >= condition.raiseAt ? 'raised' : value <= condition.clearAt ? 'clear' : 'hold';
+  const level = isRaised(condition, value) ? 'raised' : isClear(condition, value) ? 'clear' : 'hold';
   return { condition, component, level, value };
+}
+
+/** Clear are those open ones whose component is not named though the heartbeat looked at all of its kind. */
+function unlisted(
+  { open = [], status }: ObserveInput & FreshInput,
+  rows: readonly Condition[],
+): Observation[] {
+  const { heartbeat } = status;
+  return open.flatMap(({ conditionId, component }) => {
+    const condition = rows.find(({ id }) => id === conditionId);
+    const { listed } = condition ?? {};
+    if (!condition || !listed || !heartbeat.checked?.includes(listed.part)) return [];
+    if (listed.names(heartbeat).includes(component)) return [];
+    return [{ condition, component, level: 'clear' as const, value: condition.clearAt }];
+  });
 }
 
 /** One line for people. A component's name comes from the gateway: control characters are taken out, length bounded. */

@@ -1,5 +1,6 @@
 import type { GatewayItem, StatusItem } from '../model.ts';
-import type { VolumeStatus } from '../status.ts';
+import type { Heartbeat } from '../status.ts';
+import { farMs } from './prediction.ts';
 import { compareVersions } from './versions.ts';
 
 /** What the conditions are judged by; set once per deployment. */
@@ -69,6 +70,15 @@ export const isStale = (input: SignalInput): boolean =>
 /** 1 while the gateway cannot be reached, else 0. */
 export const offline = (input: SignalInput): Reading[] => ofGateway(lostAt(input) === undefined ? 0 : 1);
 
+/** A silence that is no outage yet, in beats: one frame is late or lost. */
+const suspectAfterBeats = 1.5;
+
+/** 1 from the loss of the connection, or from a beat that did not come: before that is certain enough to call anybody. */
+export const suspectOffline = (input: SignalInput): Reading[] => {
+  const silentMs = input.now - lastHeardAt(input);
+  return ofGateway(!input.gateway.route || silentMs >= suspectAfterBeats * beatMs(input) ? 1 : 0);
+};
+
 /** Reconnections of the last hour; a planned rollover is not one. */
 export function reconnectsPerHour({ gateway, now }: FreshInput): Reading[] {
   const hellos = gateway.recentHellos;
@@ -85,43 +95,6 @@ const cloneQuietMs = 3 * hourMs;
 /** 1 from the first sign that two hosts have the gateway's key until there was none for a while, or another key came. */
 export const clones = ({ gateway: { cloneSeenAt }, now }: SignalInput): Reading[] =>
   ofGateway(cloneSeenAt !== undefined && now - cloneSeenAt < cloneQuietMs ? 1 : 0);
-
-/**
- * 1 for a volume that cannot be served, 0 for a healthy one; 0.5 says neither: a restore is on its way, or another process
- * has the volume, which is no loss: a restore would replace data that is there.
- */
-export const irrecoverableVolumes = (input: FreshInput): Reading[] =>
-  ofVolumes(input, ({ state, failure }) => {
-    if (state === 'healthy') return 0;
-    return state === 'restoring' || state === 'paused' || failure === 'in-use' ? 0.5 : 1;
-  });
-
-/** ms without progress of a running restore. Both times are the agent's, so its clock does not matter. */
-export const restoreStillMs = (input: FreshInput): Reading[] =>
-  ofVolumes(input, ({ state, restore }) =>
-    state === 'restoring' && restore ? ageMs(input, restore.lastProgressAt) : 0,
-  );
-
-/** ms without progress of a snapshot's upload. */
-export const uploadStillMs = (input: FreshInput): Reading[] =>
-  ofVolumes(input, ({ upload }) => (upload ? ageMs(input, upload.lastProgressAt) : 0));
-
-/** Age of the newest snapshot in ms; of a volume without any, the time that the gateway exists. */
-export const snapshotAgeMs = (input: FreshInput): Reading[] =>
-  ofVolumes(input, ({ lastSnapshotAt }) =>
-    lastSnapshotAt === undefined
-      ? Math.max(0, input.now - input.gateway.createdAt)
-      : ageMs(input, lastSnapshotAt),
-  );
-
-/** Used fraction of each file system. */
-export const filesystemUtilization = ({ status }: FreshInput): Reading[] =>
-  status.heartbeat.filesystems
-    .filter(({ sizeBytes }) => sizeBytes > 0)
-    .map(({ mount, sizeBytes, freeBytes }) => ({
-      component: mount,
-      value: Math.max(0, 1 - freeBytes / sizeBytes),
-    }));
 
 /** One of the heartbeat's metrics; no reading where the gateway does not report it. */
 export const metric =
@@ -140,7 +113,29 @@ export const outdatedAgent = ({ status, limits }: FreshInput): Reading[] =>
     ? []
     : ofGateway(compareVersions(status.heartbeat.agentVersion, limits.latestAgentVersion) < 0 ? 1 : 0);
 
-const ofGateway = (value: number): Reading[] => [{ component: '', value }];
-const ofVolumes = ({ status }: FreshInput, value: (volume: VolumeStatus) => number): Reading[] =>
-  status.heartbeat.volumes.map((volume) => ({ component: volume.volumeId, value: value(volume) }));
-const ageMs = ({ status }: FreshInput, at: number): number => Math.max(0, status.heartbeat.sentAt - at);
+/**
+ * How long a certificate or credentials are still good for, when the heartbeat was sent; what is checked and not named is
+ * far from its end.
+ */
+export const expiresInMs =
+  (which: keyof NonNullable<Heartbeat['expiries']>) =>
+  ({ status: { heartbeat } }: FreshInput): Reading[] => {
+    const at = heartbeat.expiries?.[which];
+    if (at !== undefined) return ofGateway(Math.min(farMs, Math.max(0, at - heartbeat.sentAt)));
+    return heartbeat.checked?.includes('expiries') ? ofGateway(farMs) : [];
+  };
+
+/** Starts of the agent in the last hour. */
+export const agentStarts = ({ status: { heartbeat } }: FreshInput): Reading[] => {
+  const count = heartbeat.starts?.agent ?? (heartbeat.checked?.includes('starts') ? 0 : undefined);
+  return count === undefined ? [] : ofGateway(count);
+};
+
+/** 1 for an hour after the host started without a clean stop before. */
+export const hardReboot = ({ status: { heartbeat } }: FreshInput): Reading[] => {
+  const at = heartbeat.starts?.uncleanBootAt;
+  if (at !== undefined) return ofGateway(heartbeat.sentAt - at < hourMs ? 1 : 0);
+  return heartbeat.checked?.includes('starts') ? ofGateway(0) : [];
+};
+
+export const ofGateway = (value: number): Reading[] => [{ component: '', value }];

@@ -5,6 +5,7 @@ import { planGateway, type AlertStep } from '../../core/alerts/alert-plan.ts';
 import { cellOf, frozenCells } from '../../core/alerts/cell-health.ts';
 import { emitted as withoutEmitted } from '../../core/alerts/lifecycle.ts';
 import { observe } from '../../core/conditions/evaluate.ts';
+import { conditionsByTenant, type ConditionSettingsItem } from '../../core/conditions/settings.ts';
 import type { ConditionLimits } from '../../core/conditions/signals.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
@@ -23,6 +24,8 @@ export interface AlertStore {
 export interface FleetSource {
   statuses(): Promise<StatusItem[]>;
   gateways(): Promise<GatewayItem[]>;
+  /** What tenants want otherwise of conditions. @default nothing */
+  settings?(): Promise<ConditionSettingsItem[]>;
 }
 /** Emits at least once; answers with the ids of the events that were taken. */
 export interface EventSink {
@@ -56,18 +59,20 @@ const writesAtOnce = 16;
  */
 export async function runTick(deps: TickDeps): Promise<TickReport> {
   const now = deps.now();
-  const [open, statuses, gateways] = await Promise.all([
+  const [open, statuses, gateways, settings = []] = await Promise.all([
     deps.alerts.open(),
     deps.fleet.statuses(),
     deps.fleet.gateways(),
+    deps.fleet.settings?.(),
   ]);
+  const rowsOf = conditionsByTenant(settings, deps.limits);
   const statusOf = new Map(statuses.map((status) => [status.gatewayId, status]));
   const fleet = gateways.map((gateway) => ({ gateway, status: statusOf.get(gateway.gatewayId) }));
   const frozen = frozenCells(fleet, now, deps.limits);
   for (const cellId of frozen) deps.log('error', 'cell.frozen', { cellId });
   warnOfSmallWindow(deps, gateways);
 
-  const { current, written, failed } = await judgeFleet(deps, { fleet, frozen, open, now });
+  const { current, written, failed } = await judgeFleet(deps, { fleet, frozen, open, now, rowsOf });
   const withEvents = current.filter(({ outbox }) => outbox.length > 0);
   const emitted = await emit(deps, withEvents);
   if (failed > 0)
@@ -90,18 +95,21 @@ interface Look {
   frozen: Set<string>;
   open: AlertItem[];
   now: number;
+  rowsOf: ReturnType<typeof conditionsByTenant>;
 }
 
 /** Evaluates and writes. `current` holds the newest copy of every alert that was or has become open. */
-async function judgeFleet(deps: TickDeps, { fleet, frozen, open, now }: Look) {
+async function judgeFleet(deps: TickDeps, { fleet, frozen, open, now, rowsOf }: Look) {
   const openOf = Map.groupBy(open, ({ gatewayId }) => gatewayId);
   const current = new Map(open.map((item) => [item.alertKey, item]));
   let written = 0;
   let failed = 0;
   const judge = async ({ gateway, status }: Look['fleet'][number]): Promise<void> => {
     const cellFrozen = frozen.has(cellOf(gateway, status) ?? '');
-    const seen = observe({ gateway, status, now, limits: deps.limits, cellFrozen });
-    for (const step of planGateway(gateway, openOf.get(gateway.gatewayId) ?? [], seen, deps.limits)) {
+    const ours = openOf.get(gateway.gatewayId) ?? [];
+    const rows = rowsOf(gateway.tenantId);
+    const seen = observe({ gateway, status, now, limits: deps.limits, cellFrozen, rows, open: ours });
+    for (const step of planGateway(gateway, ours, seen, deps.limits, rows)) {
       const { item, wrote } = await takeStep(deps, step, now);
       if (item) current.set(item.alertKey, item);
       if (wrote) written += 1;

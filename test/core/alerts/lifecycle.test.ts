@@ -136,7 +136,7 @@ test('a gateway that invents volumes without end gets no alerts without end, and
     const steps = planGateway(gateway, open, [...invented, o('MemoryHigh', 'raised')], limits);
     open = steps.map(({ known, apply }) => apply(known, t0 + beat)).filter((item) => item !== undefined);
   }
-  expect(open.length).toBeLessThan(200);
+  expect(open.length).toBeLessThan(360);
   expect(open.some(({ conditionId }) => conditionId === 'MemoryHigh')).toBe(true);
 });
 

@@ -197,3 +197,29 @@ test('an inventory is written when its hash is another, and acknowledged each ti
     ['h1', 'h1', 'h2'].map((hash) => ({ t: 'inventory.ack', body: { hash } })),
   );
 });
+
+const kills = (seq: number, count: number): Partial<Heartbeat> => ({
+  seq,
+  metrics: { 'gateway.host.oom_kills': count, 'gateway.host.uptime': 1e9 },
+});
+
+test('a report is stored with what rose since the one before, and without where nothing did', async () => {
+  const { send, stored } = await cell();
+  await send({ ...kills(1, 3), sentAt: t0 });
+  expect(await stored()).not.toHaveProperty('history');
+  await send({ ...kills(2, 5), sentAt: t0 + 60_000 });
+  expect((await stored())?.history).toEqual({ rises: { oomKills: [t0 / 60_000 + 1, 2] } });
+  await send({ ...kills(2, 5), sentAt: t0 + 60_000 });
+  await send({ ...kills(1, 3), sentAt: t0 });
+  expect((await stored())?.history).toEqual({ rises: { oomKills: [t0 / 60_000 + 1, 2] } });
+});
+
+test('reports at the same time forget nothing that rose', async () => {
+  const { send, stored } = await cell();
+  await send({ ...kills(1, 3), sentAt: t0 });
+  await Promise.all([2, 3, 4].map((seq) => send({ ...kills(seq, 2 + seq), sentAt: t0 + seq * 1000 })));
+  expect(await stored()).toMatchObject({
+    heartbeat: { seq: 4 },
+    history: { rises: { oomKills: [t0 / 60_000, 3] } },
+  });
+});

@@ -1,4 +1,5 @@
 import type { CommandItem, GatewayItem, HolderItem, StatusItem } from '../../../core/model.ts';
+import { needsHistory } from '../../../core/conditions/history.ts';
 import { audited } from '../../../core/commands/machine.ts';
 import type { AuditTrail } from '../../../lambda/audit/trail.ts';
 import type { CommandStore, GatewayStore, HolderStore } from '../../../lambda/commands/ports.ts';
@@ -177,8 +178,13 @@ export const meteredTrail = (trail: AuditTrail, meter: TableMeter): AuditTrail =
 /** The status table: the newer heartbeat stays. One status per gateway and boot comes in order here. */
 export function meteredStatus(items: Map<string, StatusItem>, meter: TableMeter): StatusStore {
   return {
-    putStatus: (item) => {
+    putStatus: async (item) => {
       const before = items.get(item.gatewayId);
+      if (needsHistory(item.heartbeat))
+        await meter.read(
+          () => itemBytes(before),
+          () => Promise.resolve(),
+        );
       return meter.write(
         () => writeUnitsOf(itemBytes(before), itemBytes(item)),
         () => {

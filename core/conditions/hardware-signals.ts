@@ -1,0 +1,105 @@
+import type { ArrayStatus, DiskStatus, FilesystemStatus, Heartbeat } from '../status.ts';
+import {
+  bufferLevel,
+  filesystemLevel,
+  isCounted,
+  pairs,
+  spacingMinutes,
+  watchedFrom,
+  type CounterName,
+} from './history.ts';
+import { farMs, fullInMs } from './prediction.ts';
+import { ofGateway, type FreshInput, type Reading } from './signals.ts';
+
+/** Readings of the disks that are named, where `valueOf` knows a value. */
+export const ofDisks =
+  (valueOf: (disk: DiskStatus) => number | undefined) =>
+  ({ status }: FreshInput): Reading[] =>
+    (status.heartbeat.disks ?? []).flatMap((disk) => {
+      const value = valueOf(disk);
+      return value === undefined ? [] : [{ component: disk.name, value }];
+    });
+
+export const diskNames = ({ disks = [] }: Heartbeat): string[] => disks.map(({ name }) => name);
+export const arrayNames = ({ arrays = [] }: Heartbeat): string[] => arrays.map(({ name }) => name);
+
+/**
+ * The five counts that tell most of coming failures (Backblaze, “What SMART Stats Tell Us About Hard Drives”, 2016), each
+ * by how many are one too many. Single reallocated sectors are common and harmless, and time-outs come from cables too.
+ */
+const smartLimits = {
+  reallocatedSectors: 10,
+  uncorrectableErrors: 1,
+  commandTimeouts: 100,
+  pendingSectors: 1,
+  offlineUncorrectable: 1,
+} as const;
+
+/** The worst count, in its limits; 1 at least for a disk that says itself that it fails. */
+export function smartScore({ smart }: DiskStatus): number | undefined {
+  if (!smart) return undefined;
+  const scores = Object.entries(smartLimits).flatMap(([name, limit]) => {
+    const count = smart[name as keyof typeof smartLimits];
+    return count === undefined ? [] : [count / limit];
+  });
+  if (smart.isFailing !== undefined) scores.push(smart.isFailing ? 1 : 0);
+  return scores.length === 0 ? undefined : Math.max(...scores);
+}
+
+/** 1 for an array that lacks a member, 0.5 while a new one is filled, 2 for one that does not work any more. */
+const arrayValues: Record<ArrayStatus['state'], number> = { ok: 0, rebuilding: 0.5, degraded: 1, failed: 2 };
+export const degradedArrays = ({ status }: FreshInput): Reading[] =>
+  (status.heartbeat.arrays ?? []).map(({ name, state }) => ({ component: name, value: arrayValues[state] }));
+
+const usedOf = ({ sizeBytes, freeBytes }: FilesystemStatus): number => Math.max(0, 1 - freeBytes / sizeBytes);
+const withSize = ({ status }: FreshInput) =>
+  status.heartbeat.filesystems.filter(({ sizeBytes }) => sizeBytes > 0);
+
+/** Used fraction of each file system. */
+export const filesystemUtilization = (input: FreshInput): Reading[] =>
+  withSize(input).map((fs) => ({ component: fs.mount, value: usedOf(fs) }));
+
+/** Errors of each file system; 1 at least for one that takes no writes any more. */
+export const filesystemErrors = ({ status: { heartbeat } }: FreshInput): Reading[] => {
+  const absent = heartbeat.checked?.includes('errors') ? 0 : undefined;
+  return heartbeat.filesystems.flatMap(({ mount, readOnly, deviceErrors = absent }) => {
+    const value = readOnly ? Math.max(1, deviceErrors ?? 0) : deviceErrors;
+    return value === undefined ? [] : [{ component: mount, value }];
+  });
+};
+
+/** When each file system is full, if it goes on like this; one that is hardly used is far from it. */
+export const filesystemsFullInMs = (input: FreshInput): Reading[] =>
+  withSize(input).flatMap((fs) => {
+    const value = leftMs(input, 'filesystem', filesystemLevel(fs.mount), usedOf(fs));
+    return value === undefined ? [] : [{ component: fs.mount, value }];
+  });
+
+export const uploadBufferFullInMs = (input: FreshInput): Reading[] => {
+  const level = input.status.heartbeat.metrics['gateway.upload_buffer.utilization'];
+  if (level === undefined) return [];
+  const value = leftMs(input, 'buffer', bufferLevel, level);
+  return value === undefined ? [] : ofGateway(value);
+};
+
+/** `farMs` for what is too empty to be watched; undefined while too little is remembered of the rest. */
+function leftMs(
+  { status }: FreshInput,
+  kind: keyof typeof watchedFrom,
+  name: string,
+  level: number,
+): number | undefined {
+  if (level < watchedFrom[kind]) return farMs;
+  const minute = Math.floor(status.heartbeat.sentAt / 60_000);
+  return fullInMs(pairs(status.history?.levels?.[name]), { minute, level }, spacingMinutes[kind]);
+}
+
+/** By how much a counter rose within the time before the heartbeat; no reading where the counter is not known. */
+export const roseWithin =
+  (name: CounterName, windowMs: number) =>
+  ({ status }: FreshInput): Reading[] => {
+    if (!isCounted(status.heartbeat, name)) return [];
+    const since = (status.heartbeat.sentAt - windowMs) / 60_000;
+    const recent = pairs(status.history?.rises?.[name]).filter(([minute]) => minute > since);
+    return ofGateway(recent.reduce((sum, [, by]) => sum + by, 0));
+  };

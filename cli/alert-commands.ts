@@ -3,6 +3,7 @@ import { durationText, timeText } from '../core/readable.ts';
 import type { AlertTrail, AlertView } from '../core/api.ts';
 import { printableLine } from '../core/printable.ts';
 import { shellWord } from '../core/typed.ts';
+import { addConditionCommands } from './condition-commands.ts';
 import { fields, table } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
 
@@ -42,6 +43,7 @@ export function addAlertCommands(program: Command, deps: CliDeps): void {
     const trail = await api.call('alertTrail', { params: { alertKey } });
     show(trail, () => trailText(trail));
   });
+  addConditionCommands(group, deps);
 }
 
 /** Also for the fleet, where the tenant matters. */

@@ -132,6 +132,20 @@ export const apiRoutes = {
     function: 'alerts',
     role: 'tenant-read',
   }),
+  listConditions: route({ method: 'GET', path: '/conditions', function: 'alerts', role: 'tenant-read' }),
+  /** What the body leaves out goes back to its default. */
+  putCondition: route({
+    method: 'PUT',
+    path: '/conditions/{conditionId}',
+    function: 'alerts',
+    role: 'tenant-admin',
+  }),
+  deleteCondition: route({
+    method: 'DELETE',
+    path: '/conditions/{conditionId}',
+    function: 'alerts',
+    role: 'tenant-admin',
+  }),
   listSubscriptions: route({
     method: 'GET',
     path: '/subscriptions',

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { bulkRequests, type BulkAnswers } from './bulk/api.ts';
 import { commandKinds } from './command-kinds.ts';
+import { putConditionSchema, type ConditionView } from './conditions/settings.ts';
 import { putConfigurationSchema } from './configuration/configuration.ts';
 import type { ConfigurationView } from './configuration/configuration-view.ts';
 import { diagnosticsFolder } from './diagnostics.ts';
@@ -43,6 +44,7 @@ export const requests = {
   }),
   renameGateway: z.strictObject({ name: z.string().min(1).max(80) }),
   putConfiguration: putConfigurationSchema,
+  putCondition: putConditionSchema,
   watchGateway: z.strictObject({}),
   drainCell: drainCellSchema,
   submitCommand: z.strictObject({
@@ -120,6 +122,10 @@ export interface Answers extends BulkAnswers {
   getAlert: { alert: AlertView };
   ackAlert: { alert: AlertView };
   alertTrail: AlertTrail;
+  /** `version`: of all the tenant has set; 0: nothing. */
+  listConditions: { version: number; conditions: ConditionView[] };
+  putCondition: { version: number; condition: ConditionView };
+  deleteCondition: { version: number; condition: ConditionView };
   listSubscriptions: { subscriptions: SubscriptionView[] };
   putSubscription: { subscription: SubscriptionView };
   confirmSubscription: { subscription: SubscriptionView };

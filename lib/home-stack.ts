@@ -224,9 +224,11 @@ export class HomeStack extends Stack {
   #alerts(): HoldfastFunction {
     return this.#function('Alerts', {
       handler: 'Alerts',
-      description: 'Shows alerts and takes acknowledgements',
+      description: 'Shows alerts, takes acknowledgements, and what tenants set conditions to',
     })
       .useTable(this.tables.alerts, 'get', 'put', 'query:byTenant', 'query:open')
+      .useTable(this.tables.conditionSettings, 'get', 'put')
+      .setEnv('RECONNECT_WINDOW_MS', this.#deployment.config.reconnectWindowMs)
       .useTable(this.tables.commands, 'query')
       .useTable(this.tables.audit, 'insert');
   }
@@ -262,6 +264,7 @@ export class HomeStack extends Stack {
     })
       .useTable(this.tables.status, 'scan')
       .useTable(this.tables.gateways, 'scan')
+      .useTable(this.tables.conditionSettings, 'scan')
       .useTable(this.tables.alerts, 'get', 'put', 'query:open')
       .setEnv('ALERT_BUS_NAME', alertBus.bus.eventBusName)
       .setEnv('HEARTBEAT_INTERVAL_MS', config.heartbeatIntervalMs)

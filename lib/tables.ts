@@ -24,6 +24,7 @@ import type {
   SubscriptionItem,
   TokenItem,
 } from '../core/model.ts';
+import type { ConditionSettingsItem } from '../core/conditions/settings.ts';
 import type { AuditItem } from '../core/audit/audit-item.ts';
 
 /** `insert` adds items and can overwrite none. */
@@ -95,7 +96,7 @@ export function createTable<Item>(scope: Construct, id: string, props: TableProp
   return { table, envName: props.envName, indexArn: (name) => `${table.tableArn}/index/${name}` };
 }
 
-/** The home's tables; their items are described in core/model.ts and core/bulk/model.ts. */
+/** The home's tables; their items are described in core/model.ts, core/bulk/model.ts and core/conditions/settings.ts. */
 export class HomeTables extends Construct {
   readonly gateways = createTable<GatewayItem>(this, 'Gateways', {
     envName: 'GATEWAYS_TABLE',
@@ -145,6 +146,10 @@ export class HomeTables extends Construct {
       { name: 'open', partitionKey: 'openShard', projection: 'all' },
       { name: 'byTenant', partitionKey: 'tenantId', sortKey: 'changedAt', projection: 'all' },
     ],
+  });
+  readonly conditionSettings = createTable<ConditionSettingsItem>(this, 'ConditionSettings', {
+    envName: 'CONDITION_SETTINGS_TABLE',
+    partitionKey: 'tenantId',
   });
   readonly activationCodes = createTable<ActivationCodeItem>(this, 'ActivationCodes', {
     envName: 'ACTIVATION_CODES_TABLE',

@@ -48,6 +48,12 @@ export const auditedRoutes: { readonly [Name in ApiRouteName]?: AuditedRoute<Ans
       details: { conditionId, component },
     }),
   },
+  putCondition: {
+    action: 'condition.put',
+    body: ['raiseAt', 'clearAt', 'forMs', 'severity', 'isOff', 'ifVersion'],
+    answer: ({ version }) => ({ details: { version } }),
+  },
+  deleteCondition: { action: 'condition.reset', answer: ({ version }) => ({ details: { version } }) },
   putSubscription: {
     action: 'subscription.put',
     body: ['kind', 'queueUrl'],

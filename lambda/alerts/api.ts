@@ -1,17 +1,41 @@
 import { dynamoTrail } from '../audit/trail.ts';
 import { httpHandler } from '../aws/http-handler.ts';
-import { auditTable, alertsTable, commandsTable } from '../aws/tables.ts';
+import { wholeNumber } from '../aws/env.ts';
+import { auditTable, alertsTable, commandsTable, conditionSettingsTable } from '../aws/tables.ts';
+import {
+  deleteCondition,
+  listConditions,
+  putCondition,
+  type ConditionSettingsDeps,
+} from './condition-settings.ts';
 import { ackAlert, alertTrail, fleetAlerts, getAlert, listAlerts, type AlertsDeps } from './show-alerts.ts';
 
-export const env = ['ALERTS_TABLE', 'COMMANDS_TABLE', 'AUDIT_TABLE'] as const;
+export const env = [
+  'ALERTS_TABLE',
+  'COMMANDS_TABLE',
+  'CONDITION_SETTINGS_TABLE',
+  'AUDIT_TABLE',
+  'RECONNECT_WINDOW_MS',
+] as const;
 
-export const handler = httpHandler({
+export const handler = httpHandler<typeof env, AlertsDeps & ConditionSettingsDeps>({
   env,
-  deps: (names): AlertsDeps => ({
+  deps: (names) => ({
     alerts: alertsTable(names.ALERTS_TABLE),
     commands: commandsTable(names.COMMANDS_TABLE),
+    settings: conditionSettingsTable(names.CONDITION_SETTINGS_TABLE),
+    limits: { reconnectWindowMs: wholeNumber('RECONNECT_WINDOW_MS', names.RECONNECT_WINDOW_MS) },
     now: Date.now,
   }),
   audit: ({ AUDIT_TABLE }) => dynamoTrail(auditTable(AUDIT_TABLE)),
-  routes: { listAlerts, getAlert, ackAlert, alertTrail, fleetAlerts },
+  routes: {
+    listAlerts,
+    getAlert,
+    ackAlert,
+    alertTrail,
+    fleetAlerts,
+    listConditions,
+    putCondition,
+    deleteCondition,
+  },
 });

@@ -2,7 +2,7 @@ import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { HoldfastError } from '../../core/errors.ts';
 import { clientOptions } from '../aws/client-options.ts';
 import { eventHandler } from '../aws/event-handler.ts';
-import { alertsTable, gatewaysTable, statusTable } from '../aws/tables.ts';
+import { alertsTable, conditionSettingsTable, gatewaysTable, statusTable } from '../aws/tables.ts';
 import { dynamoAlertStore } from './alert-store.ts';
 import { eventBridgeSink } from './event-sink.ts';
 import { dynamoFleet } from './fleet-source.ts';
@@ -12,6 +12,7 @@ export const env = [
   'ALERTS_TABLE',
   'GATEWAYS_TABLE',
   'STATUS_TABLE',
+  'CONDITION_SETTINGS_TABLE',
   'ALERT_BUS_NAME',
   'HEARTBEAT_INTERVAL_MS',
   'RECONNECT_WINDOW_MS',
@@ -28,7 +29,11 @@ export const handler = eventHandler({
   deps: (names) => ({
     alerts: dynamoAlertStore(alertsTable(names.ALERTS_TABLE)),
     fleet: dynamoFleet(
-      { gateways: gatewaysTable(names.GATEWAYS_TABLE), status: statusTable(names.STATUS_TABLE) },
+      {
+        gateways: gatewaysTable(names.GATEWAYS_TABLE),
+        status: statusTable(names.STATUS_TABLE),
+        settings: conditionSettingsTable(names.CONDITION_SETTINGS_TABLE),
+      },
       scanSegments,
     ),
     bus: { client: new EventBridgeClient(clientOptions), name: names.ALERT_BUS_NAME },

@@ -12,6 +12,7 @@ import type {
   SubscriptionItem,
   TokenItem,
 } from '../../core/model.ts';
+import type { ConditionSettingsItem } from '../../core/conditions/settings.ts';
 import type { AuditItem } from '../../core/audit/audit-item.ts';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { Table } from './table.ts';
@@ -29,6 +30,8 @@ export const inventoryTable = (name: string, client?: Client) =>
   new Table<InventoryItem, 'gatewayId'>(name, ['gatewayId'], client);
 export const alertsTable = (name: string, client?: Client) =>
   new Table<AlertItem, 'alertKey'>(name, ['alertKey'], client);
+export const conditionSettingsTable = (name: string, client?: Client) =>
+  new Table<ConditionSettingsItem, 'tenantId'>(name, ['tenantId'], client);
 export const commandsTable = (name: string, client?: Client) =>
   new Table<CommandItem, 'gatewayId' | 'commandId'>(name, ['gatewayId', 'commandId'], client);
 export const configurationsTable = (name: string, client?: Client) =>

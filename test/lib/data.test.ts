@@ -56,6 +56,7 @@ describe('the tables', () => {
         openByShard: 'global openShard / dueAt:N KEYS_ONLY',
       },
       Configurations: { key: 'gatewayId' },
+      ConditionSettings: { key: 'tenantId' },
       Cells: { key: 'scope' },
       BulkSends: {
         key: 'bulkId',

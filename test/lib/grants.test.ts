@@ -96,6 +96,7 @@ const allowed: Record<string, string[]> = {
     'dynamodb:GetItem PutItem on {home/TablesAlerts.Arn}',
     'dynamodb:Query on {home/TablesAlerts.Arn}/index/byTenant',
     'dynamodb:Query on {home/TablesAlerts.Arn}/index/open',
+    'dynamodb:GetItem PutItem on {home/TablesConditionSettings.Arn}',
     'dynamodb:Query on {home/TablesCommands.Arn}',
   ],
   'home/Access': [
@@ -123,6 +124,7 @@ const allowed: Record<string, string[]> = {
   'home/StatusProxy': [
     'dynamodb:Scan on {home/TablesStatus.Arn}',
     'dynamodb:Scan on {home/TablesGateways.Arn}',
+    'dynamodb:Scan on {home/TablesConditionSettings.Arn}',
     'dynamodb:GetItem PutItem on {home/TablesAlerts.Arn}',
     'dynamodb:Query on {home/TablesAlerts.Arn}/index/open',
     'events:PutEvents on {home/AlertBus.Arn}',

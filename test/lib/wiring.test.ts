@@ -22,6 +22,7 @@ const valueOf: Record<EnvName, string> = {
   STATUS_TABLE: '{home/TablesStatus}',
   INVENTORY_TABLE: '{home/TablesInventory}',
   ALERTS_TABLE: '{home/TablesAlerts}',
+  CONDITION_SETTINGS_TABLE: '{home/TablesConditionSettings}',
   ACTIVATION_CODES_TABLE: '{home/TablesActivationCodes}',
   TOKENS_TABLE: '{home/TablesTokens}',
   SUBSCRIPTIONS_TABLE: '{home/TablesSubscriptions}',

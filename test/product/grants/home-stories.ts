@@ -234,6 +234,9 @@ export const homeStories: Stories = {
       ['dynamodb:GetItem on Alerts', 'dynamodb:PutItem on Alerts', 'dynamodb:PartiQLInsert on Audit'],
       acknowledges,
     ),
+    ...each(['dynamodb:GetItem on ConditionSettings', 'dynamodb:PutItem on ConditionSettings'], (_, it) =>
+      it.asks('putCondition', { conditionId: 'MemoryHigh', body: { severity: 'info' } }),
+    ),
     'dynamodb:Query on Alerts/byTenant': (_, it) => it.asks('listAlerts'),
     'dynamodb:Query on Alerts/open': (_, it) => it.asks('fleetAlerts'),
     'dynamodb:Query on Commands': async (stage, it) => it.asks('alertTrail', await alert(stage)),

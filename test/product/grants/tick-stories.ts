@@ -113,7 +113,15 @@ export const tickStories: Stories = {
     ...deadLetters,
   },
   StatusProxy: {
-    ...each(['dynamodb:Scan on Status', 'dynamodb:Scan on Gateways', 'dynamodb:Query on Alerts/open'], runs),
+    ...each(
+      [
+        'dynamodb:Scan on Status',
+        'dynamodb:Scan on Gateways',
+        'dynamodb:Scan on ConditionSettings',
+        'dynamodb:Query on Alerts/open',
+      ],
+      runs,
+    ),
     ...each(['dynamodb:GetItem on Alerts', 'dynamodb:PutItem on Alerts'], judges),
     'events:PutEvents on AlertBus': emits,
     ...deadLetters,

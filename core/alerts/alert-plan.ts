@@ -32,18 +32,21 @@ export function planGateway(
   limits: ConditionLimits,
   rows: readonly Condition[] = conditions,
 ): AlertStep[] {
-  const rest = new Map(open.map((item) => [item.alertKey, item]));
+  const rest = new Map(open.map((item) => [nameOf(item.conditionId, item.component), item]));
   const steps: AlertStep[] = [];
   let openComponents = open.filter(({ component }) => component !== '').length;
   for (const o of gateway.status === 'active' ? observations : []) {
     if (o.condition.alerts === false) continue;
-    const alertKey = alertKeyOf({ ...gateway, conditionId: o.condition.id, component: o.component });
-    const known = rest.get(alertKey);
-    rest.delete(alertKey);
+    const name = nameOf(o.condition.id, o.component);
+    const known = rest.get(name);
+    rest.delete(name);
     // A closed alert changes only when it is raised: the many quiet ones cost no read.
     if (!known && (o.level !== 'raised' || (o.component !== '' && openComponents >= openComponentsMax)))
       continue;
     if (!known && o.component !== '') openComponents += 1;
+    // Only now: a hash for each of the many that are clear would be most of a tick's work.
+    const alertKey =
+      known?.alertKey ?? alertKeyOf({ ...gateway, conditionId: o.condition.id, component: o.component });
     const apply: AlertStep['apply'] = (stored, now) =>
       observed(stored ?? newAlert(gateway, o), o, now, limits);
     steps.push({ alertKey, known, apply });
@@ -52,6 +55,9 @@ export function planGateway(
     steps.push({ alertKey: known.alertKey, known, apply: unseen(gateway, rows) });
   return steps;
 }
+
+/** No condition's id has a space. */
+const nameOf = (conditionId: string, component: string): string => `${conditionId} ${component}`;
 
 const unseen =
   (gateway: GatewayItem, rows: readonly Condition[]): AlertStep['apply'] =>

@@ -28,12 +28,14 @@ export interface ObserveInput extends SignalInput {
 export function observe(input: ObserveInput): Observation[] {
   const { rows = conditions } = input;
   const fresh = !isStale(input) && input.status ? { ...input, status: input.status } : undefined;
-  const seen = rows.flatMap((condition) => {
+  const seen: Observation[] = [];
+  for (const condition of rows) {
     let readings: Reading[] = [];
     if (!condition.needsStatus) readings = input.cellFrozen ? [] : condition.signal(input);
     else if (fresh) readings = condition.signal(fresh);
-    return readings.filter(({ value }) => Number.isFinite(value)).map((r) => observation(condition, r));
-  });
+    for (const reading of readings)
+      if (Number.isFinite(reading.value)) seen.push(observation(condition, reading));
+  }
   return fresh ? [...seen, ...unlisted(fresh, rows)] : seen;
 }
 

@@ -77,22 +77,23 @@ test('a gateway of which a beat is missing is suspect, and nobody is told', asyn
   expect(told(stage)).toEqual([]);
 });
 
-test('a heartbeat that did not look at the disks resolves nothing, and one that did does', async () => {
+test('a heartbeat that did not look at a disk’s counts resolves nothing, and one that did does', async () => {
   const stage = await stages.gateway('gw-disk');
-  await stage.beat({ disks: [{ name: 'sda', state: 'failed' }] });
+  const pending = { name: 'sda', state: 'ok', smart: { pendingSectors: 3 } } as const;
+  await stage.beat({ disks: [pending] });
   await stage.tick();
   stage.pass(5 * minutes);
-  await stage.beat({ checked: ['smart', 'heat'] });
+  await stage.beat({ checked: ['disks', 'heat'] });
   await stage.tick();
-  // It is named, for its heat: what it does not say of its state is no news, its counts least of all.
+  // All counts were looked at, and this disk is named for its heat: its own could not be read.
   stage.pass(5 * minutes);
-  await stage.beat({ disks: [{ name: 'sda', state: 'failed', temperatureC: 60 }] });
+  await stage.beat({ disks: [{ name: 'sda', state: 'ok', temperatureC: 60 }] });
   await stage.tick();
-  expect(told(stage)).toEqual(['firing DiskFailed sda']);
+  expect(told(stage)).toEqual(['firing SmartPrefail sda']);
   stage.pass(5 * minutes);
   await stage.beat();
   await stage.tick();
-  expect(told(stage)).toEqual(['firing DiskFailed sda', 'resolved DiskFailed sda']);
+  expect(told(stage)).toEqual(['firing SmartPrefail sda', 'resolved SmartPrefail sda']);
 });
 
 test('a process that was killed between two ticks is told of, and a restart of the host forgets none', async () => {

@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { conditionById } from '../core/conditions/conditions.ts';
+import { runbookOf } from '../core/conditions/settings.ts';
 import { durationText, timeText } from '../core/readable.ts';
 import type { AlertTrail, AlertView } from '../core/api.ts';
 import { printableLine } from '../core/printable.ts';
@@ -73,6 +75,7 @@ const alertText = (alert: AlertView, toType: Session['toType']): string =>
     fired: alert.firedAt && timeText(alert.firedAt),
     acknowledged: alert.ackedAt && `${timeText(alert.ackedAt)} by ${alert.ackedBy}`,
     resolved: alert.resolvedAt && timeText(alert.resolvedAt),
+    runbook: conditionById.has(alert.conditionId) ? runbookOf(alert.conditionId) : undefined,
     answer: alert.suggested && alert.state !== 'RESOLVED' ? answerText(alert, toType) : undefined,
   })}\naudit:\n${alert.audit.map((e) => `  ${timeText(e.at)}  ${e.state}${e.note ? `  ${printableLine(e.note)}` : ''}`).join('\n')}`;
 

@@ -22,6 +22,8 @@ export const dayMs = 24 * 60 * minuteMs;
 const risesMax = 6;
 /** Rises that close together are one. */
 const mergeMinutes = 10;
+/** A larger rise is told as this one: what a gateway invents must stay a number that can be stored. */
+const riseMax = 1_000_000_000;
 
 export const bufferLevel = 'buffer';
 export const filesystemLevel = (mount: string): string => `fs ${mount}`;
@@ -71,7 +73,7 @@ function levelsOf({ metrics, filesystems }: Heartbeat): Level[] {
     .sort((a, b) => b.level - a.level)
     .slice(0, filesystemsMax);
   if (buffer !== undefined && buffer >= watchedFrom.buffer)
-    watched.push({ name: bufferLevel, level: buffer, spacing: spacingMinutes.buffer });
+    watched.push({ name: bufferLevel, level: Math.min(1, buffer), spacing: spacingMinutes.buffer });
   return watched;
 }
 
@@ -115,12 +117,15 @@ function nextRises(
 ): number[] {
   const minute = Math.floor(heartbeat.sentAt / minuteMs);
   const kept = pairs(before?.history?.rises?.[name]).filter(([at]) => isWithin(at, minute, dayMs / minuteMs));
-  const by = before ? riseOf(before.heartbeat, heartbeat, name) : 0;
+  const rise = before ? riseOf(before.heartbeat, heartbeat, name) : 0;
+  const by = Math.min(riseMax, Math.floor(rise));
   const last = kept.at(-1);
-  if (by > 0 && last && minute - last[0] < mergeMinutes) kept.splice(-1, 1, [minute, last[1] + by]);
+  if (by > 0 && last && minute - last[0] < mergeMinutes)
+    kept.splice(-1, 1, [minute, Math.min(riseMax, last[1] + by)]);
   else if (by > 0) kept.push([minute, by]);
   // The oldest two become one at the later time: nothing is forgotten before its time.
-  while (kept.length > risesMax) kept.splice(0, 2, [kept[1]![0], kept[0]![1] + kept[1]![1]]);
+  while (kept.length > risesMax)
+    kept.splice(0, 2, [kept[1]![0], Math.min(riseMax, kept[0]![1] + kept[1]![1])]);
   return kept.flat();
 }
 

@@ -180,6 +180,16 @@ test('an option that is mistyped is named before the one that is missing for it'
   expect(run).toMatchObject({ code: 64, err: expect.stringContaining("unknown option '--ot'; ") });
 });
 
+test('an alert is shown with the runbook of its condition, where it is one', async () => {
+  const shown = async (conditionId: string) => {
+    const alert = { alertKey: 'a'.repeat(32), gatewayId: 'gw-1', audit: [], state: 'FIRING', conditionId };
+    api.answer.body = { alert };
+    return (await api.run(['alerts', 'show', alert.alertKey, ...api.asTenant()])).out;
+  };
+  expect(await shown('FsFull')).toMatch(/^runbook +docs\/runbooks\.md#fsfull$/m);
+  expect(await shown('FromAnotherRelease')).not.toContain('runbook');
+});
+
 test('a resolved alert asks for no answer any more', async () => {
   const alert = { alertKey: 'a'.repeat(32), gatewayId: 'gw-1', audit: [], state: 'RESOLVED' };
   api.answer.body = { alert: { ...alert, suggested: { kind: 'restore.start', params: {} } } };

@@ -7,9 +7,19 @@ import {
   spacingMinutes,
   type StatusHistory,
 } from '../../../core/conditions/history.ts';
+import { observe } from '../../../core/conditions/evaluate.ts';
 import { farMs, fullInMs, slopeOf } from '../../../core/conditions/prediction.ts';
 import type { Heartbeat } from '../../../core/status.ts';
-import { heartbeat, hours, minutes, t0 } from '../../support/fleet.ts';
+import { storableJson } from '../../../core/storable.ts';
+import {
+  conditionLimits,
+  gatewayItem,
+  heartbeat,
+  hours,
+  minutes,
+  statusItem,
+  t0,
+} from '../../support/fleet.ts';
 import { seeded } from '../../support/random.ts';
 
 const days = 24 * hours;
@@ -74,6 +84,8 @@ test('rises of the last day are remembered in few numbers, and none is forgotten
   expect(pairs(rises).length).toBeLessThanOrEqual(6);
   const now = (t0 + 199 * 20 * minutes) / minutes;
   expect(pairs(rises).every(([at]) => now - at < 24 * 60)).toBe(true);
+  // 72 of them were within the day.
+  expect(pairs(rises).reduce((sum, [, by]) => sum + by, 0)).toBeGreaterThanOrEqual(72);
   const lastHour = pairs(rises).filter(([at]) => now - at < 60);
   expect(lastHour.reduce((sum, [, by]) => sum + by, 0)).toBe(3);
   const quiet = kills(t0 + 199 * 20 * minutes + days, 200, 20 * days);
@@ -132,4 +144,36 @@ test('nothing is predicted from too few points or too short a time, and nothing 
   expect(fullInMs(at(0.8, 0.81, 0.82, 0.83), now(120, 0.84), 30)).toBeCloseTo(8 * hours, -4);
   expect(fullInMs(at(0.84, 0.83, 0.82, 0.81), now(120, 0.8), 30)).toBe(farMs);
   expect(fullInMs(at(1, 1, 1, 1), now(120, 1), 30)).toBe(farMs);
+});
+
+test('whatever numbers a gateway invents, what is remembered can be stored, in about a kilobyte', () => {
+  const numbers = [0, 1, -1, 0.1, 1e-130, 1.1e-130, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER];
+  const random = seeded(11);
+  const any = () => numbers[Math.floor(random() * numbers.length)]!;
+  const names = ['gateway.host.oom_kills', 'gateway.host.uptime', 'hw.memory.errors.uncorrected'];
+  for (let trial = 0; trial < 300; trial++) {
+    const beats = Array.from({ length: 20 }, (_, i) => ({
+      ...heartbeat({ sentAt: t0 + i * 15 * minutes, droppedHeartbeats: Math.abs(Math.trunc(any())) }),
+      metrics: Object.fromEntries(
+        [...names, 'gateway.upload_buffer.utilization'].map((name) => [name, any()]),
+      ),
+      filesystems: Array.from({ length: 8 }, (__, fs) => ({
+        mount: `/${fs}`.padEnd(128, 'x'),
+        sizeBytes: Math.abs(Math.trunc(any())),
+        freeBytes: Math.abs(Math.trunc(any())),
+      })),
+    }));
+    const history = remembered(beats);
+    expect(storableJson.safeParse(history ?? {}).error).toBeUndefined();
+    expect(JSON.stringify(history ?? {}).length).toBeLessThan(2_000);
+    const last = { heartbeat: beats.at(-1)!, ...(history && { history }) };
+    const status = { ...statusItem({ receivedAt: last.heartbeat.sentAt }), ...last };
+    const seen = observe({
+      gateway: gatewayItem(),
+      status,
+      now: last.heartbeat.sentAt,
+      limits: conditionLimits,
+    });
+    expect(seen.every(({ value }) => Number.isFinite(value))).toBe(true);
+  }
 });

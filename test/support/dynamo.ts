@@ -46,6 +46,8 @@ export async function startDynamo(): Promise<TestDynamo> {
       hand({ method, url, headers, body: Buffer.concat(chunks), raw }, response, store);
     });
   });
+  // On a loaded machine a request may meet the end of a connection that was idle for 5 s, and is not repeated.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const plain = new DynamoDBClient({

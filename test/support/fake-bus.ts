@@ -20,6 +20,8 @@ export async function startFakeBus(): Promise<FakeBus> {
     response.setHeader('content-type', 'application/x-amz-json-1.1');
     response.end(JSON.stringify({ FailedEntryCount: 0, Entries: Entries.map(() => ({ EventId: 'e' })) }));
   });
+  // As in test/support/dynamo.ts: what is not taken would wait for another tick.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const client = new EventBridgeClient({
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

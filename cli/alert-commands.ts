@@ -57,7 +57,9 @@ export function alertTable(alerts: AlertView[], now: number, withTenant = false)
     alerts.map((alert) => {
       const what = alert.component ? `${alert.conditionId} ${alert.component}` : alert.conditionId;
       const since = `${durationText(now - (alert.firedAt ?? alert.changedAt))} ago`;
-      return `${what}, ${since}${withTenant ? `, tenant ${alert.tenantId}` : ''}: ${alert.summary}`;
+      const unsolved = escalationOf(alert);
+      const mark = unsolved ? `; escalated: ${unsolved.reason}` : '';
+      return `${what}, ${since}${withTenant ? `, tenant ${alert.tenantId}` : ''}: ${alert.summary}${mark}`;
     }),
   );
 }
@@ -74,10 +76,20 @@ const alertText = (alert: AlertView, toType: Session['toType']): string =>
     summary: alert.summary,
     fired: alert.firedAt && timeText(alert.firedAt),
     acknowledged: alert.ackedAt && `${timeText(alert.ackedAt)} by ${alert.ackedBy}`,
+    escalated: escalationText(alert),
     resolved: alert.resolvedAt && timeText(alert.resolvedAt),
     runbook: conditionById.has(alert.conditionId) ? runbookOf(alert.conditionId) : undefined,
     answer: alert.suggested && alert.state !== 'RESOLVED' ? answerText(alert, toType) : undefined,
   })}\naudit:\n${alert.audit.map((e) => `  ${timeText(e.at)}  ${e.state}${e.note ? `  ${printableLine(e.note)}` : ''}`).join('\n')}`;
+
+/** The mark of the episode that it is in. */
+const escalationOf = ({ escalation, episode, state }: AlertView): AlertView['escalation'] =>
+  escalation?.episode === episode && state !== 'RESOLVED' ? escalation : undefined;
+
+function escalationText(alert: AlertView): string | undefined {
+  const mark = escalationOf(alert);
+  return mark && `${timeText(mark.at)} by ${mark.by}: ${mark.reason}`;
+}
 
 /** What the provider suggests, to be typed. */
 function answerText({ gatewayId, alertKey, suggested }: AlertView, toType: Session['toType']): string {

@@ -125,6 +125,13 @@ export const apiRoutes = {
     function: 'alerts',
     role: 'tenant-admin',
   }),
+  /** An admin process gave up: a person has to look. */
+  escalateAlert: route({
+    method: 'POST',
+    path: '/alerts/{alertKey}/escalate',
+    function: 'alerts',
+    role: 'tenant-admin',
+  }),
   /** The alert, its commands and their outcomes in order of time. */
   alertTrail: route({
     method: 'GET',

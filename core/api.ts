@@ -55,6 +55,10 @@ export const requests = {
     expiresInMs: z.number().int().min(limits.commandExpiryMinMs).max(limits.commandExpiryMaxMs).optional(),
     cause: z.strictObject({ alertKey: z.string().max(64), episode: z.number().int() }).optional(),
   }),
+  escalateAlert: z.strictObject({
+    episode: z.number().int().nonnegative(),
+    reason: z.string().trim().min(1).max(500),
+  }),
   ...bulkRequests,
   putSubscription: z.strictObject({ kind: z.literal('sqs'), queueUrl: z.url().max(512) }),
   confirmSubscription: z.strictObject({ challenge: z.string().min(1).max(128) }),
@@ -80,7 +84,7 @@ export type CommandView = Omit<
   CommandItem,
   'bodyHash' | 'claimUntil' | 'openSeq' | 'openShard' | 'dueAt' | 'sentEpoch' | 'ackedJournalId' | 'version'
 >;
-/** `getAlert`, `ackAlert` answer `{alert}`; `listAlerts` (`?state=open|all`) `{alerts, next?}`. */
+/** `getAlert`, `ackAlert`, `escalateAlert` answer `{alert}`; `listAlerts` (`?state=open|all`) `{alerts, next?}`. */
 export type AlertView = Omit<AlertItem, 'outbox' | 'openShard' | 'version' | 'frozenState'>;
 export interface AlertTrail {
   alert: AlertView;
@@ -121,6 +125,7 @@ export interface Answers extends BulkAnswers {
   listAlerts: { alerts: AlertView[]; next?: string };
   getAlert: { alert: AlertView };
   ackAlert: { alert: AlertView };
+  escalateAlert: { alert: AlertView };
   alertTrail: AlertTrail;
   /** `version`: of all the tenant has set; 0: nothing. */
   listConditions: { version: number; conditions: ConditionView[] };

@@ -222,6 +222,8 @@ export interface AlertItem {
   firedAt?: number;
   ackedAt?: number;
   ackedBy?: string;
+  /** An admin process gave up on this episode: a person has to look. */
+  escalation?: { episode: number; at: number; by: string; reason: string };
   /** When the signal first read clear while firing (down-delay). */
   clearSince?: number;
   resolvedAt?: number;

@@ -48,6 +48,14 @@ export const auditedRoutes: { readonly [Name in ApiRouteName]?: AuditedRoute<Ans
       details: { conditionId, component },
     }),
   },
+  escalateAlert: {
+    action: 'alert.escalate',
+    body: ['episode', 'reason'],
+    answer: ({ alert: { gatewayId, conditionId, component } }) => ({
+      gatewayId,
+      details: { conditionId, component },
+    }),
+  },
   putCondition: {
     action: 'condition.put',
     body: ['raiseAt', 'clearAt', 'forMs', 'severity', 'isOff', 'ifVersion'],

@@ -8,7 +8,15 @@ import {
   putCondition,
   type ConditionSettingsDeps,
 } from './condition-settings.ts';
-import { ackAlert, alertTrail, fleetAlerts, getAlert, listAlerts, type AlertsDeps } from './show-alerts.ts';
+import {
+  ackAlert,
+  alertTrail,
+  escalateAlert,
+  fleetAlerts,
+  getAlert,
+  listAlerts,
+  type AlertsDeps,
+} from './show-alerts.ts';
 
 export const env = [
   'ALERTS_TABLE',
@@ -32,6 +40,7 @@ export const handler = httpHandler<typeof env, AlertsDeps & ConditionSettingsDep
     listAlerts,
     getAlert,
     ackAlert,
+    escalateAlert,
     alertTrail,
     fleetAlerts,
     listConditions,

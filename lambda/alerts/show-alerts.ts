@@ -1,3 +1,4 @@
+import { escalated } from '../../core/alerts/escalate.ts';
 import { acknowledged } from '../../core/alerts/lifecycle.ts';
 import { openShards } from '../../core/alerts/alert-key.ts';
 import { alertTrail as trailOf, alertView } from '../../core/alerts/alert-view.ts';
@@ -81,13 +82,39 @@ export async function ackAlert(
   deps: AlertsDeps,
   request: ApiRequest<'ackAlert'>,
 ): Promise<{ alert: AlertView }> {
+  return changeAlert(deps, request, (item) => {
+    const next = acknowledged(item, request.principal.id, deps.now());
+    if (next) return next;
+    throw new HoldfastError('CONFLICT', `alert ${item.alertKey} is ${item.state}`, {
+      hint: 'only a firing alert can be acknowledged',
+    });
+  });
+}
+
+/** CONFLICT when that episode of the alert does not fire; the first mark of an episode stays. */
+export async function escalateAlert(
+  deps: AlertsDeps,
+  request: ApiRequest<'escalateAlert'>,
+): Promise<{ alert: AlertView }> {
+  return changeAlert(deps, request, (item) => {
+    const next = escalated(item, { ...request.body, by: request.principal.id }, deps.now());
+    if (next) return next;
+    throw new HoldfastError(
+      'CONFLICT',
+      `alert ${item.alertKey} is ${item.state}, in episode ${item.episode}`,
+      { hint: 'only a firing alert can be escalated, in its own episode' },
+    );
+  });
+}
+
+async function changeAlert(
+  deps: AlertsDeps,
+  request: ApiRequest<'ackAlert' | 'escalateAlert'>,
+  change: (item: AlertItem) => AlertItem,
+): Promise<{ alert: AlertView }> {
   for (let conflict = 0; conflict < conflictsMax; conflict++) {
     const item = await requireAlert(deps, request);
-    const next = acknowledged(item, request.principal.id, deps.now());
-    if (!next)
-      throw new HoldfastError('CONFLICT', `alert ${item.alertKey} is ${item.state}`, {
-        hint: 'only a firing alert can be acknowledged',
-      });
+    const next = change(item);
     if (next === item || (await putNext(deps.alerts, next))) return { alert: alertView(next) };
   }
   throw new HoldfastError('UNAVAILABLE', 'the alert is changing too often just now', { hint: 'try again' });
@@ -107,7 +134,7 @@ export async function alertTrail(deps: AlertsDeps, request: ApiRequest<'alertTra
 /** NOT_FOUND also for another tenant's: who may not see it learns nothing of it. */
 async function requireAlert(
   { alerts }: AlertsDeps,
-  { tenantId, params }: ApiRequest<'getAlert' | 'ackAlert' | 'alertTrail'>,
+  { tenantId, params }: ApiRequest<'getAlert' | 'ackAlert' | 'escalateAlert' | 'alertTrail'>,
 ): Promise<AlertItem> {
   const alertKey = params['alertKey'] ?? '';
   const item = /^[0-9a-f]{32}$/.test(alertKey) ? await alerts.get({ alertKey }) : undefined;

@@ -210,6 +210,7 @@ const bodies: Record<string, () => object> = {
   renameGateway: () => ({ name: 'taken over' }),
   putConfiguration: () => ({ configuration: { logLevel: 'debug' } }),
   watchGateway: () => ({}),
+  escalateAlert: () => ({ episode: 1, reason: 'guessed' }),
   submitCommand: () => ({
     kind: 'probe',
     idempotencyKey: 'the-same-key',

@@ -8,6 +8,7 @@ import { Table } from '../../../lambda/aws/table.ts';
 import { dynamoAlertStore } from '../../../lambda/alerts/alert-store.ts';
 import {
   ackAlert,
+  escalateAlert,
   alertTrail,
   fleetAlerts,
   getAlert,
@@ -100,7 +101,7 @@ test('pages through alerts of one moment without losing or repeating any', async
 
 test('another tenant’s alert is not found, neither is nonsense', async () => {
   const { alertKey } = await put(alert({ tenantId: 'other' }));
-  for (const ask of [getAlert, ackAlert, alertTrail])
+  for (const ask of [getAlert, ackAlert, escalateAlert, alertTrail])
     await expect(ask(deps, request('acme', alertKey) as never)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   await expect(getAlert(deps, request('acme', '../x'))).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });
@@ -123,6 +124,39 @@ test('acknowledging says who did, is repeatable, and needs a firing alert', asyn
   await expect(ackAlert(deps, request('acme', closed.alertKey) as never)).rejects.toMatchObject({
     code: 'CONFLICT',
   });
+});
+
+const escalation = (alertKey: string, episode: number, reason: string) =>
+  ({ ...request('acme', alertKey), body: { episode, reason } }) as never;
+
+test('an escalation marks the episode once, says who gave up and why, and changes nothing else', async () => {
+  const item = await put(alert());
+  const { alertKey, episode } = item;
+  const { alert: marked } = await escalateAlert(
+    deps,
+    escalation(alertKey, episode, 'two tries did not help'),
+  );
+  const mark = { episode, at: t0 + 5000, by: 'tok-1', reason: 'two tries did not help' };
+  expect(marked).toMatchObject({ state: 'FIRING', escalation: mark });
+  expect(marked.audit.at(-1)).toEqual({
+    at: t0 + 5000,
+    state: 'FIRING',
+    note: 'escalated by tok-1: two tries did not help',
+  });
+  await escalateAlert(deps, escalation(alertKey, episode, 'again'));
+  expect(await deps.alerts.get({ alertKey })).toMatchObject({ escalation: mark, version: item.version + 1 });
+});
+
+test('only the episode that fires can be escalated', async () => {
+  const fires = await put(alert());
+  const over = await put(alert({ state: 'RESOLVED' }, 'vol-9'));
+  for (const [key, episode] of [
+    [fires.alertKey, fires.episode + 1],
+    [over.alertKey, over.episode],
+  ] as const)
+    await expect(escalateAlert(deps, escalation(key, episode, 'x'))).rejects.toMatchObject({
+      code: 'CONFLICT',
+    });
 });
 
 test('an acknowledgement and the proxy do not overwrite each other', async () => {

@@ -1,10 +1,17 @@
 import type { z } from 'zod';
 import type { AlertView, CommandView, requests, SubscriptionView } from '../core/api.ts';
+import type { ConfigurationView } from '../core/configuration/configuration-view.ts';
 import { HoldfastError, type ErrorCode } from '../core/errors.ts';
+import type { GatewayView } from '../core/identity/gateway-view.ts';
 
 /** What the admin process asks of the HTTP API. Failures are HoldfastErrors with the API's own codes. */
 export interface AdminApi {
+  /** Every open alert of the tenant. */
+  listOpenAlerts(): Promise<AlertView[]>;
   getAlert(alertKey: string): Promise<AlertView>;
+  escalateAlert(alertKey: string, body: z.input<typeof requests.escalateAlert>): Promise<AlertView>;
+  getGateway(gatewayId: string): Promise<GatewayView>;
+  getConfiguration(gatewayId: string): Promise<ConfigurationView>;
   submitCommand(gatewayId: string, body: z.input<typeof requests.submitCommand>): Promise<CommandView>;
   getCommand(gatewayId: string, commandId: string): Promise<CommandView>;
   putSubscription(

@@ -3,7 +3,8 @@ import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { HoldfastError } from '../core/errors.ts';
 import { refuseProcPath } from '../core/file-path.ts';
-import { caseKey, caseSchema, type Case } from './decide.ts';
+import type { CommandKind } from '../core/command-kinds.ts';
+import { caseKey, caseSchema, isUnderWay, type Case } from './decide.ts';
 import { plainIssues } from '../core/plain-issues.ts';
 
 const fileName = 'cases.json';
@@ -12,7 +13,7 @@ const keepClosedMs = 30 * 24 * 3_600_000;
 const bookSchema = z.object({ version: z.literal(1), cases: z.array(caseSchema) });
 
 /** What a case's work needs of the book. */
-export type CaseStore = Pick<CaseBook, 'get' | 'open' | 'lastTryAt' | 'put'>;
+export type CaseStore = Pick<CaseBook, 'get' | 'open' | 'lastTryAt' | 'gatewaysAtWork' | 'put'>;
 
 /** The admin process's memory: one file, replaced as a whole and on the disk before `put` resolves. */
 export class CaseBook {
@@ -25,13 +26,23 @@ export class CaseBook {
     this.#cases = new Map(cases.map((one) => [caseKey(one), one]));
   }
 
-  /** Throws CORRUPT for a damaged file, IO where the directory cannot be used. */
+  /** Makes the directory if needed. Throws CORRUPT for a damaged file, IO where the directory cannot be used. */
   static async open(dir: string): Promise<CaseBook> {
     refuseProcPath(resolve(dir), '--state-dir');
+    await mkdir(dir, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+      throw new HoldfastError('IO', `the state directory ${dir} cannot be made`, {
+        hint: 'check --state-dir',
+        cause,
+      });
+    });
+    return CaseBook.look(dir);
+  }
+
+  /** What is written there, if there is anything; makes nothing. */
+  static async look(dir: string): Promise<CaseBook> {
     const file = join(dir, fileName);
     let text: string;
     try {
-      await mkdir(dir, { recursive: true, mode: 0o700 });
       text = await readFile(file, 'utf8');
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return new CaseBook(dir, []);
@@ -67,6 +78,14 @@ export class CaseBook {
       (one) => one.alertKey === alertKey && one.episode !== exceptEpisode,
     );
     return Math.max(-Infinity, ...others.flatMap(({ tries }) => tries.map(({ decidedAt }) => decidedAt)));
+  }
+
+  /** Gateways on which a command of this kind was sent for this condition, or is about to be, and awaits its effect. */
+  gatewaysAtWork(conditionId: string, kind: CommandKind): Set<string> {
+    const atWork = this.open().filter(
+      (one) => one.conditionId === conditionId && one.tries.at(-1)?.kind === kind && isUnderWay(one),
+    );
+    return new Set(atWork.map(({ gatewayId }) => gatewayId));
   }
 
   /** Resolves when it is on the disk. */

@@ -15,10 +15,13 @@ export interface AdminDeps extends Omit<CaseDeps, 'sleep'> {
 export interface AdminReport {
   /** Cases that were given up since the start: a person has to look. */
   escalated: number;
+  /** Cases that could not be worked on, `once`: the next process goes on with them. */
+  failed: number;
 }
 
 /**
- * The customer's admin process: takes alerts from its queue and answers them by its playbook until `signal` aborts.
+ * The customer's admin process: takes alerts from its queue and answers them by its playbook until `signal` aborts,
+ * or `once` until the queue is empty and every case is closed or has to wait.
  * A message is deleted only when its case needs it no more; what was begun before a crash goes on from the case book.
  * Throws what the queue throws where trying again is of no use: NOT_FOUND, FORBIDDEN.
  */
@@ -29,6 +32,7 @@ export async function runAdmin(deps: AdminDeps, signal: AbortSignal): Promise<Ad
   deps.log('info', 'admin.started', { openCases: deps.book.open().length });
   try {
     await admin.takeMessages();
+    if (deps.once) await admin.ended();
   } finally {
     failing.abort(new Error('the queue failed'));
     await admin.ended();
@@ -37,7 +41,7 @@ export async function runAdmin(deps: AdminDeps, signal: AbortSignal): Promise<Ad
 }
 
 class AdminProcess {
-  readonly report: AdminReport = { escalated: 0 };
+  readonly report: AdminReport = { escalated: 0, failed: 0 };
   readonly #deps: AdminDeps;
   readonly #signal: AbortSignal;
   /** Case key → the work on it. */
@@ -51,14 +55,17 @@ class AdminProcess {
   }
 
   async takeMessages(): Promise<void> {
-    const { queue, log, messagesMax = 50, pollMs } = this.#deps;
-    while (!this.#signal.aborted) {
+    const { queue, log, messagesMax = 50, pollMs, once } = this.#deps;
+    // What could not be worked on comes again and again: once, that is for the next process.
+    while (!this.#signal.aborted && !(once && this.report.failed > 0)) {
       if (this.#messages.size >= messagesMax) await Promise.race([...this.#messages, this.#stopped()]);
       try {
-        for (const message of await queue.receive(this.#signal)) this.#take(message);
+        const messages = await queue.receive(this.#signal);
+        if (once && messages.length === 0) break;
+        for (const message of messages) this.#take(message);
       } catch (thrown) {
         if (this.#signal.aborted) break;
-        if (isDefinite(thrown)) throw thrown;
+        if (isDefinite(thrown) || once) throw thrown;
         log('warn', 'admin.queue_failed', failureOf(thrown));
         await this.#deps.sleep(pollMs.retry, this.#signal);
       }
@@ -83,8 +90,10 @@ class AdminProcess {
         settled.resolve();
       })
       .catch((thrown: unknown) => {
-        if (!this.#signal.aborted)
+        if (!this.#signal.aborted) {
+          this.report.failed += 1;
           this.#deps.log('error', 'admin.case_failed', { case: key, ...failureOf(thrown) });
+        }
         settled.reject(thrown);
       })
       .finally(() => {

@@ -1,11 +1,24 @@
 import type { AlertView, CommandView } from '../core/api.ts';
 import { asHoldfastError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import type { Log } from '../core/log.ts';
 import { finalCommandStates } from '../core/model.ts';
+import { durationText } from '../core/readable.ts';
 import { isDefinite, type AdminApi } from './admin-api.ts';
 import type { CaseStore } from './case-book.ts';
-import { caseKey, decide, idempotencyKeyOf, type Case, type Decision, type Try } from './decide.ts';
-import { commandFor, playFor, type Playbook } from './playbook.ts';
+import {
+  caseKey,
+  decide,
+  idempotencyKeyOf,
+  isUnderWay,
+  type Case,
+  type Decision,
+  type Try,
+} from './decide.ts';
+import { commandFor, type PlannedCommand } from './playbook.ts';
+import type { Play, Playbook } from './playbook-schema.ts';
+import { unmetOf } from './preconditions.ts';
+import { persistently, readAlert, readFacts, readPlay } from './read-facts.ts';
 
 export interface CaseDeps {
   api: AdminApi;
@@ -16,6 +29,8 @@ export interface CaseDeps {
   sleep: (ms: number) => Promise<void>;
   log: Log;
   pollMs: PollIntervals;
+  /** True: a case that has to wait is left as it is, for the next process. */
+  once?: boolean;
 }
 export interface PollIntervals {
   /** Between two looks at a command that runs. */
@@ -26,128 +41,195 @@ export interface PollIntervals {
   retry: number;
 }
 export const defaultPollMs: PollIntervals = { command: 2_000, alert: 15_000, retry: 5_000 };
+/** What the API keeps of a reason. */
+const reasonCharsMax = 500;
 
-/** True once the case no longer needs its message: it is closed, or its newest command ended and awaits its effect. */
-export function isSettled({ phase, tries }: Case): boolean {
-  const last = tries.at(-1);
-  return phase !== 'open' || (last?.outcome !== undefined && last.confirmedAt === undefined);
+/** True once the case no longer needs its message: it is closed, or waits, and the book has what it waits for. */
+export function isSettled(one: Case): boolean {
+  const last = one.tries.at(-1);
+  return (
+    one.phase !== 'open' || one.waiting !== undefined || (isUnderWay(one) && last?.outcome !== undefined)
+  );
 }
 
 /**
- * Works on a case until it is closed. Each decision is written down before its effect, so that this can be stopped
- * anywhere and begun again: a try that was sent is sent again under the same key, which the API answers with the same
- * command. `onChange` is called after each change that was written.
+ * Works on a case until it is closed, or `once` until it has to wait. Each decision is written down before its effect,
+ * so that this can be stopped anywhere and begun again: a try that was sent is sent again under the same key, which the
+ * API answers with the same command. `onChange` is called after each change that was written.
  */
-export async function workCase(deps: CaseDeps, start: Case, onChange: (one: Case) => void): Promise<Case> {
-  let current = start;
-  const change = async (to: Partial<Case>): Promise<void> => {
-    current = { ...current, ...to, updatedAt: deps.now() };
-    await deps.book.put(current);
-    onChange(current);
-  };
-  const changeTry = (to: Partial<Try>): Promise<void> =>
-    change({ tries: current.tries.map((one, i, all) => (i === all.length - 1 ? { ...one, ...to } : one)) });
+export function workCase(deps: CaseDeps, start: Case, onChange: (one: Case) => void): Promise<Case> {
+  return new CaseWork(deps, start, onChange).run();
+}
 
-  while (current.phase === 'open') {
-    const alert = await readAlert(deps, current.alertKey);
-    const play = alert && playFor(deps.playbook, alert);
-    const lastTryAt = deps.book.lastTryAt(current.alertKey, current.episode);
-    const decision = decide(current, alert, play, deps.now(), lastTryAt);
-    if (decision.do === 'wait') await deps.sleep(waitMs(deps, decision));
-    else if (decision.do === 'close') await close(decision);
-    else if (decision.do === 'follow') await follow(decision.attempt);
-    else if (alert && play) await act(alert, decision.number, () => commandFor(play, alert));
+class CaseWork {
+  readonly #deps: CaseDeps;
+  readonly #onChange: (one: Case) => void;
+  #case: Case;
+
+  constructor(deps: CaseDeps, start: Case, onChange: (one: Case) => void) {
+    this.#deps = deps;
+    this.#case = start;
+    this.#onChange = onChange;
   }
-  return current;
 
-  async function act(
-    alert: AlertView,
-    number: number,
-    plan: () => ReturnType<typeof commandFor>,
-  ): Promise<void> {
-    let planned: ReturnType<typeof commandFor>;
-    try {
-      planned = plan();
-    } catch (thrown) {
-      return close({ do: 'close', phase: 'escalated', reason: asHoldfastError(thrown).message });
+  async run(): Promise<Case> {
+    const { book, now, once } = this.#deps;
+    let isResting = false;
+    while (this.#case.phase === 'open' && !isResting) {
+      const { alertKey, episode } = this.#case;
+      const alert = await readAlert(this.#deps, alertKey);
+      const play = alert && (await readPlay(this.#deps, alert));
+      const decided = decide(this.#case, alert, play, now(), book.lastTryAt(alertKey, episode));
+      const next =
+        decided.do === 'act' && alert && play ? await this.#act(alert, play, decided.number) : decided;
+      if (next?.do === 'close') await this.#close(next);
+      else if (next?.do === 'follow') await this.#follow(next.attempt);
+      else if (next?.do === 'wait') {
+        await this.#wait(next);
+        if (once) isResting = true;
+        else await this.#deps.sleep(this.#waitMs(next));
+      }
     }
+    return this.#case;
+  }
+
+  async #change(to: Partial<Case>): Promise<void> {
+    this.#case = { ...this.#case, ...to, updatedAt: this.#deps.now() };
+    await this.#deps.book.put(this.#case);
+    this.#onChange(this.#case);
+  }
+
+  #changeTry(to: Partial<Try>): Promise<void> {
+    const { tries } = this.#case;
+    return this.#change({ tries: tries.map((one, i) => (i === tries.length - 1 ? { ...one, ...to } : one)) });
+  }
+
+  /** Decides on the next try, and writes it down; or says why there is none. */
+  async #act(alert: AlertView, play: Play, number: number): Promise<Decision | undefined> {
+    const { book, now, log } = this.#deps;
+    let planned: PlannedCommand;
+    let unmet: string | undefined;
+    try {
+      planned = commandFor(play, alert);
+      unmet = unmetOf(play, alert, await readFacts(this.#deps, alert), now());
+    } catch (thrown) {
+      if (!isDefinite(thrown)) throw thrown;
+      return { do: 'close', phase: 'escalated', reason: thrown.message };
+    }
+    // Nothing is awaited from here to the book: no other case can take the same place.
+    unmet ??= unmetPlaces(play, book.gatewaysAtWork(alert.conditionId, planned.kind), alert);
+    if (unmet) return this.#blocked(play, unmet);
     const idempotencyKey = idempotencyKeyOf(alert.alertKey, alert.episode, number);
-    const attempt: Try = { number, idempotencyKey, ...planned, decidedAt: deps.now() };
+    const expiresInMs = Math.max(limits.commandExpiryMinMs, play.confirmWithinMs);
+    const attempt: Try = { number, idempotencyKey, ...planned, expiresInMs, decidedAt: now() };
     // The gateway that the API names, not the message.
     const { gatewayId, conditionId, component } = alert;
-    await change({ gatewayId, conditionId, component, tries: [...current.tries, attempt] });
-    deps.log('info', 'admin.decided', { ...idsOf(current), number, kind: planned.kind });
+    const tries = [...this.#case.tries, attempt];
+    await this.#change({ gatewayId, conditionId, component, tries, waiting: undefined });
+    log('info', 'admin.decided', { ...this.#ids(), number, kind: planned.kind });
+    return undefined;
   }
 
-  async function follow(attempt: Try): Promise<void> {
+  #blocked({ giveUpAfterMs }: Play, reason: string): Decision {
+    const now = this.#deps.now();
+    const until = (this.#case.waiting?.blockedSince ?? now) + giveUpAfterMs;
+    if (now < until) return { do: 'wait', until, reason, isBlocked: true };
+    return {
+      do: 'close',
+      phase: 'escalated',
+      reason: `not tried in ${durationText(giveUpAfterMs)}: ${reason}`,
+    };
+  }
+
+  /** What it waits for is in the book before its message may go. */
+  async #wait({ reason, isBlocked }: Extract<Decision, { do: 'wait' }>): Promise<void> {
+    const { waiting } = this.#case;
+    if (reason === undefined || (waiting?.reason === reason && (waiting.blockedSince || !isBlocked))) return;
+    const blockedSince = waiting?.blockedSince ?? (isBlocked ? this.#deps.now() : undefined);
+    await this.#change({ waiting: { reason, blockedSince } });
+    this.#deps.log('info', 'admin.waiting', { ...this.#ids(), reason });
+  }
+
+  async #follow(attempt: Try): Promise<void> {
+    const { api, log, now, sleep, pollMs } = this.#deps;
     try {
-      const command = attempt.commandId
-        ? await deps.api.getCommand(current.gatewayId, attempt.commandId)
-        : await submit(attempt);
+      const { gatewayId } = this.#case;
+      const command = await persistently(this.#deps, this.#case.alertKey, () =>
+        attempt.commandId ? api.getCommand(gatewayId, attempt.commandId) : this.#submit(attempt),
+      );
       const { commandId, state } = command;
       const ended = finalCommandStates.find((final) => final === state);
-      if (!ended) return await deps.sleep(deps.pollMs.command);
+      if (!ended) return await sleep(pollMs.command);
+      // Sent before, by another process or one whose memory is lost: it ended when it ended.
+      const endedAt = Math.min(now(), (attempt.commandId ? undefined : command.endedAt) ?? now());
       const error =
         command.outcome?.error && `${command.outcome.error.code}: ${command.outcome.error.message}`;
-      await changeTry({ outcome: ended, error, endedAt: deps.now() });
-      deps.log('info', 'admin.command_ended', { ...idsOf(current), commandId, state, error });
+      await this.#changeTry({ outcome: ended, error, endedAt });
+      log('info', 'admin.command_ended', { ...this.#ids(), commandId, state, error });
     } catch (thrown) {
-      if (!isDefinite(thrown)) return retryLater(deps, thrown, current);
-      await changeTry({
-        outcome: 'REFUSED',
-        error: `${thrown.code}: ${thrown.message}`,
-        endedAt: deps.now(),
-      });
-      deps.log('warn', 'admin.refused', { ...idsOf(current), code: thrown.code, message: thrown.message });
+      if (!isDefinite(thrown)) throw thrown;
+      const { code, message } = thrown;
+      await this.#changeTry({ outcome: 'REFUSED', error: `${code}: ${message}`, endedAt: now() });
+      log('warn', 'admin.refused', { ...this.#ids(), code, message });
     }
   }
 
-  async function submit({ kind, params, idempotencyKey }: Try): Promise<CommandView> {
-    const { gatewayId, alertKey, episode } = current;
-    const body = { kind, params, idempotencyKey, cause: { alertKey, episode } };
-    const command = await deps.api.submitCommand(gatewayId, body);
-    await changeTry({ commandId: command.commandId });
-    deps.log('info', 'admin.submitted', { ...idsOf(current), commandId: command.commandId, kind });
+  async #submit({ kind, params, idempotencyKey, expiresInMs }: Try): Promise<CommandView> {
+    const { gatewayId, alertKey, episode } = this.#case;
+    const body = { kind, params, idempotencyKey, expiresInMs, cause: { alertKey, episode } };
+    const command = await this.#deps.api.submitCommand(gatewayId, body);
+    await this.#changeTry({ commandId: command.commandId });
+    this.#deps.log('info', 'admin.submitted', { ...this.#ids(), commandId: command.commandId, kind });
     return command;
   }
 
-  async function close({ phase, reason }: Extract<Decision, { do: 'close' }>): Promise<void> {
-    const tries = current.tries.map((one) =>
-      phase === 'confirmed' ? { confirmedAt: deps.now(), ...one } : one,
+  async #close({ phase, reason }: Extract<Decision, { do: 'close' }>): Promise<void> {
+    const { log, now } = this.#deps;
+    if (phase === 'escalated') await this.#escalate(reason);
+    const tries = this.#case.tries.map((one) =>
+      phase === 'confirmed' ? { confirmedAt: now(), ...one } : one,
     );
     // Where nothing was done there is nothing to remember: forged messages leave no trace in the book.
-    if (phase === 'moot' && tries.length === 0) current = { ...current, phase, reason };
-    else await change({ phase, reason, tries });
-    deps.log(phase === 'escalated' ? 'error' : 'info', `admin.${phase}`, { ...idsOf(current), reason });
+    if (phase === 'moot' && tries.length === 0 && !this.#case.waiting)
+      this.#case = { ...this.#case, phase, reason };
+    else await this.#change({ phase, reason, tries, waiting: undefined });
+    log(phase === 'escalated' ? 'error' : 'info', `admin.${phase}`, { ...this.#ids(), reason });
   }
-}
 
-/** The alert as the API has it: what a message says is only a reason to look. Undefined: there is none. */
-async function readAlert(deps: CaseDeps, alertKey: string): Promise<AlertView | undefined> {
-  for (;;) {
+  /** Marks the alert, before the case is closed: a crash in between marks it again, which changes nothing. */
+  async #escalate(reason: string): Promise<void> {
+    const { alertKey, episode } = this.#case;
+    const body = { episode, reason: reason.slice(0, reasonCharsMax) };
     try {
-      return await deps.api.getAlert(alertKey);
+      await persistently(this.#deps, alertKey, () => this.#deps.api.escalateAlert(alertKey, body));
     } catch (thrown) {
-      if (isDefinite(thrown) && thrown.code === 'NOT_FOUND') return undefined;
-      await retryLater(deps, thrown, { alertKey });
+      // It is over by now, or this token may not: the log and the exit code say it all the same.
+      if (!isDefinite(thrown)) throw thrown;
+      this.#deps.log('warn', 'admin.not_marked', { ...this.#ids(), ...codeOf(thrown) });
     }
   }
+
+  #waitMs({ until }: { until: number }): number {
+    const left = until - this.#deps.now();
+    return left > 0 ? Math.min(left, this.#deps.pollMs.alert) : this.#deps.pollMs.alert;
+  }
+
+  #ids() {
+    const { gatewayId, conditionId, component } = this.#case;
+    return { case: caseKey(this.#case), gatewayId, conditionId, component };
+  }
 }
 
-function retryLater(deps: CaseDeps, thrown: unknown, ids: { alertKey: string }): Promise<void> {
+const unmetPlaces = (
+  { gatewaysAtOnce = Infinity }: Play,
+  atWork: ReadonlySet<string>,
+  { gatewayId }: AlertView,
+): string | undefined =>
+  !atWork.has(gatewayId) && atWork.size >= gatewaysAtOnce
+    ? `it is at work on ${gatewaysAtOnce} gateways, which is as many as it may`
+    : undefined;
+
+function codeOf(thrown: unknown): { code: string; message: string } {
   const { code, message } = asHoldfastError(thrown);
-  deps.log('warn', 'admin.api_failed', { alertKey: ids.alertKey, code, message });
-  return deps.sleep(deps.pollMs.retry);
+  return { code, message };
 }
-
-const waitMs = (deps: CaseDeps, { until }: { until: number }): number => {
-  const left = until - deps.now();
-  return left > 0 ? Math.min(left, deps.pollMs.alert) : deps.pollMs.alert;
-};
-
-const idsOf = ({ alertKey, episode, gatewayId, conditionId, component }: Case) => ({
-  case: caseKey({ alertKey, episode }),
-  gatewayId,
-  conditionId,
-  component,
-});

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addAdminCommands, type AdminCommandDeps } from '../admin/admin-command.ts';
+import { lockProcess } from '../agent/state/process-lock.ts';
 import { agentVersion } from '../agent/version.ts';
 import { addAccessCommands } from '../cli/access-commands.ts';
 import { addActivationCommands } from '../cli/activation-commands.ts';
@@ -45,10 +46,16 @@ export function holdfastProgram(deps: HoldfastDeps): Command {
   addFleetCommands(program, deps);
   const admin = commandGroup(program, 'admin', 'the customer’s side: admin process, subscriptions, tokens', [
     'admin subscribe --queue-name holdfast-alerts-main',
-    'admin run --queue $QUEUE_URL --playbook playbook.json',
+    'admin run --queue $QUEUE_URL --playbook playbook.yaml',
+    'admin check playbook.yaml',
     'admin token create --role tenant-admin --out admin.token',
   ]);
   addAccessCommands(admin, deps);
-  addAdminCommands(admin, { ...deps, connect: (flags) => adminConnection(flags, deps.env) });
+  addAdminCommands(admin, {
+    ...deps,
+    connect: (flags) => adminConnection(flags, deps.env),
+    columns: () => process.stdout.columns ?? 80,
+    lock: lockProcess,
+  });
   return program;
 }

@@ -1,7 +1,9 @@
+import http from 'node:http';
+import https from 'node:https';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { z } from 'zod';
-import type { requests } from '../core/api.ts';
-import { createApiClient } from './api-client.ts';
+import type { AlertView, requests } from '../core/api.ts';
+import { createApiClient, type ApiClient } from './api-client.ts';
 import { resolveContext, type ContextFlags } from './context.ts';
 
 /**
@@ -21,19 +23,44 @@ export function adminConnection(flags: ContextFlags, env: Record<string, string 
       ? { endpoint: sqsEndpoint, credentials: owner.identity.keys }
       : {};
   return {
-    sqs: new SQSClient({ region, ...local }),
+    // The agents that know the proxies: the client's own would not.
+    sqs: new SQSClient({
+      region,
+      requestHandler: { httpAgent: http.globalAgent, httpsAgent: https.globalAgent },
+      ...local,
+    }),
     sqsEndpoint,
-    api: {
-      getAlert: async (alertKey: string) => (await api.call('getAlert', { params: { alertKey } })).alert,
-      submitCommand: async (gatewayId: string, body: z.input<typeof requests.submitCommand>) =>
-        (await api.call('submitCommand', { params: { gatewayId }, body })).command,
-      getCommand: async (gatewayId: string, commandId: string) =>
-        (await api.call('getCommand', { params: { gatewayId, commandId } })).command,
-      putSubscription: async (subscriptionId: string, body: z.input<typeof requests.putSubscription>) =>
-        (await api.call('putSubscription', { params: { subscriptionId }, body })).subscription,
-      confirmSubscription: async (subscriptionId: string, challenge: string) =>
-        (await api.call('confirmSubscription', { params: { subscriptionId }, body: { challenge } }))
-          .subscription,
-    },
+    api: adminApi(api),
   };
 }
+
+/** The process may run for weeks: what it asks for is bounded, pages included. */
+const alertPagesMax = 1_000;
+
+export const adminApi = (api: ApiClient) => ({
+  listOpenAlerts: async () => {
+    const alerts: AlertView[] = [];
+    let next: string | undefined;
+    for (let page = 0; page < alertPagesMax; page++) {
+      const answer = await api.call('listAlerts', { query: { state: 'open', next } });
+      alerts.push(...answer.alerts);
+      next = answer.next;
+      if (next === undefined) break;
+    }
+    return alerts;
+  },
+  getAlert: async (alertKey: string) => (await api.call('getAlert', { params: { alertKey } })).alert,
+  escalateAlert: async (alertKey: string, body: z.input<typeof requests.escalateAlert>) =>
+    (await api.call('escalateAlert', { params: { alertKey }, body })).alert,
+  getGateway: async (gatewayId: string) => (await api.call('getGateway', { params: { gatewayId } })).gateway,
+  getConfiguration: async (gatewayId: string) =>
+    (await api.call('getConfiguration', { params: { gatewayId } })).configuration,
+  submitCommand: async (gatewayId: string, body: z.input<typeof requests.submitCommand>) =>
+    (await api.call('submitCommand', { params: { gatewayId }, body })).command,
+  getCommand: async (gatewayId: string, commandId: string) =>
+    (await api.call('getCommand', { params: { gatewayId, commandId } })).command,
+  putSubscription: async (subscriptionId: string, body: z.input<typeof requests.putSubscription>) =>
+    (await api.call('putSubscription', { params: { subscriptionId }, body })).subscription,
+  confirmSubscription: async (subscriptionId: string, challenge: string) =>
+    (await api.call('confirmSubscription', { params: { subscriptionId }, body: { challenge } })).subscription,
+});

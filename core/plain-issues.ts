@@ -39,6 +39,8 @@ function sentence(issue: Issue, input: unknown, field: string): string {
       return `${field} ${measure(issue.origin, given)}, ${issue.inclusive ? 'at most' : 'less than'} ${String(issue.maximum)} is allowed`;
     case 'invalid_union':
       return `${field} is ${shown(given)}${ofUnion(issue.errors)}`;
+    case 'invalid_key':
+      return `${field}: ${issue.issues[0]?.message ?? issue.message}`;
     case 'invalid_format':
       return `${field} is ${shown(given)}, not ${formatOf(issue)}`;
     default:

@@ -29,10 +29,14 @@ const windowFields = {
 };
 const isLong = ({ from, to }: { from: string; to: string }): boolean => from !== to;
 const tooShort = { message: 'it begins when it ends; a whole day is 00:00 to 24:00', path: ['to'] };
+/** A window of the week. */
+export const timeWindowSchema = z.strictObject(windowFields).refine(isLong, tooShort);
+/** An IANA name. */
+export const timeZoneSchema = z.string().max(64).refine(isTimeZone, 'a time zone such as Europe/Oslo');
 
 export const configurationSchema = z.strictObject({
-  /** In which the windows are meant, an IANA name. @default UTC */
-  timeZone: z.string().max(64).refine(isTimeZone, 'a time zone such as Europe/Oslo').optional(),
+  /** In which the windows are meant. @default UTC */
+  timeZone: timeZoneSchema.optional(),
   /** The longest time between two statuses. @default - the deployment's */
   heartbeatIntervalMs: z
     .number()
@@ -56,11 +60,7 @@ export const configurationSchema = z.strictObject({
     .max(configurationLimits.bandwidthWindowsMax)
     .optional(),
   /** When work on the gateway is expected. @default - never */
-  maintenance: z
-    .array(z.strictObject(windowFields).refine(isLong, tooShort))
-    .min(1)
-    .max(configurationLimits.maintenanceWindowsMax)
-    .optional(),
+  maintenance: z.array(timeWindowSchema).min(1).max(configurationLimits.maintenanceWindowsMax).optional(),
 });
 export type Configuration = z.infer<typeof configurationSchema>;
 export type BandwidthWindow = NonNullable<Configuration['restoreBandwidth']>[number];

@@ -36,7 +36,14 @@ export const bandwidthAt = (
 
 /** Whether work on the gateway is expected at this time. */
 export const isMaintenance = ({ maintenance = [], timeZone }: Configuration, unixMs: number): boolean =>
-  holding(maintenance, timeZone, unixMs) !== undefined;
+  isWithin(maintenance, timeZone, unixMs);
+
+/** Whether one of the windows holds at this time. */
+export const isWithin = (
+  windows: readonly TimeWindow[],
+  timeZone: string | undefined,
+  unixMs: number,
+): boolean => holding(windows, timeZone, unixMs) !== undefined;
 
 /** The first window that holds at this time. */
 function holding<W extends TimeWindow>(

@@ -1,20 +1,59 @@
 import type { AdminApi } from '../../admin/admin-api.ts';
-import { playbookSchema } from '../../admin/playbook.ts';
+import { playbookSchema, type Play } from '../../admin/playbook-schema.ts';
 import type { AlertEvent } from '../../core/alert-event.ts';
 import type { AlertView, CommandView } from '../../core/api.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import type { GatewayView } from '../../core/identity/gateway-view.ts';
+import type { Heartbeat, VolumeStatus } from '../../core/status.ts';
 import { t0 } from '../support/fleet.ts';
 
 export const alertKey = 'a'.repeat(32);
-export const playbook = playbookSchema.parse({
+export const playbookSource = {
   version: 1,
   plays: [
     {
       condition: 'VolumeIrrecoverable',
       command: { kind: 'restore.start', params: { volumeId: '$component', bandwidthBytesPerSec: 1000 } },
-      cooldownMs: 0,
+      cooldown: '0s',
     },
   ],
+};
+export const playbook = playbookSchema.parse(playbookSource);
+
+export const volume = (over: Partial<VolumeStatus> = {}): VolumeStatus => ({
+  volumeId: 'vol-1',
+  state: 'failed',
+  failure: 'truncated',
+  sizeBytes: 1024,
+  lastSnapshotId: '01J',
+  lastSnapshotAt: t0,
+  ...over,
+});
+
+export const gatewayView = (
+  over: Partial<GatewayView> = {},
+  heartbeat: Partial<Heartbeat> = {},
+): GatewayView => ({
+  gatewayId: 'gw-1',
+  tenantId: 'acme',
+  name: 'Oslo 1',
+  status: 'active',
+  createdAt: t0,
+  connection: { state: 'connected', cellId: 'cell-1', since: t0 },
+  key: { generation: 1, fingerprint: '', since: t0 },
+  lastSeenAt: t0,
+  heartbeat: {
+    bootId: 'b',
+    seq: 1,
+    sentAt: t0,
+    agentVersion: '0.1.0',
+    agentStartedAt: t0,
+    metrics: { 'system.memory.utilization': 0.5 },
+    filesystems: [],
+    volumes: [volume()],
+    ...heartbeat,
+  },
+  ...over,
 });
 
 export const alertView = (over: Partial<AlertView> = {}): AlertView => ({
@@ -64,9 +103,30 @@ export class ControlPlane {
   endings: CommandView['state'][] = ['SUCCEEDED'];
   /** After the last command's success the alert resolves. */
   heals = true;
+  gateway: GatewayView = gatewayView();
+  isMaintenance = false;
+  readonly escalations: { alertKey: string; reason: string }[] = [];
+  /** A command runs until it was looked at so often. */
+  looksToEnd = 3;
   #looks = new Map<string, number>();
 
   readonly api: AdminApi = {
+    listOpenAlerts: async () => (this.alert && this.alert.state !== 'RESOLVED' ? [this.alert] : []),
+    escalateAlert: async (key, { episode, reason }) => {
+      if (key !== this.alert?.alertKey) throw new HoldfastError('NOT_FOUND', `no alert ${key}`);
+      if (this.alert.state === 'RESOLVED') throw new HoldfastError('CONFLICT', `alert ${key} is RESOLVED`);
+      this.escalations.push({ alertKey: key, reason });
+      this.alert = { ...this.alert, escalation: { episode, at: t0, by: 'admin', reason } };
+      return this.alert;
+    },
+    getGateway: async (gatewayId) => ({ ...this.gateway, gatewayId }),
+    getConfiguration: async (gatewayId) => ({
+      gatewayId,
+      state: 'in-sync',
+      desired: { version: 0, configuration: {} },
+      changes: [],
+      isMaintenance: this.isMaintenance,
+    }),
     getAlert: async (key) => {
       if (key !== this.alert?.alertKey) throw new HoldfastError('NOT_FOUND', `no alert ${key}`);
       return this.alert;
@@ -93,7 +153,7 @@ export class ControlPlane {
       if (!command) throw new HoldfastError('NOT_FOUND', `no command ${commandId}`);
       const looks = (this.#looks.get(commandId) ?? 0) + 1;
       this.#looks.set(commandId, looks);
-      if (looks < 3) return { ...command, state: 'RUNNING' };
+      if (looks < this.looksToEnd) return { ...command, state: 'RUNNING' };
       const state = this.endings[index] ?? this.endings.at(-1)!;
       if (state === 'SUCCEEDED' && this.heals && this.alert)
         this.alert = { ...this.alert, state: 'RESOLVED' };
@@ -121,3 +181,16 @@ export class ControlPlane {
     },
   };
 }
+
+/** One play with what a test is about. */
+export const playOf = (over: object = {}): Play =>
+  playbookSchema.parse({
+    version: 1,
+    plays: [
+      {
+        condition: 'VolumeIrrecoverable',
+        command: { kind: 'restore.start', params: { volumeId: '$component' } },
+        ...over,
+      },
+    ],
+  }).plays[0]!;

@@ -1,164 +1,178 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { caseSchema, decide, idempotencyKeyOf, type Case, type Try } from '../../admin/decide.ts';
-import { commandFor, playbookSchema, playFor, readPlaybook } from '../../admin/playbook.ts';
+import { commandFor, playFor } from '../../admin/playbook.ts';
+import { parsePlaybook, readPlaybook } from '../../admin/playbook-file.ts';
+import { playbookSchema } from '../../admin/playbook-schema.ts';
 import { conditions } from '../../core/conditions/conditions.ts';
-import { minutes, t0 } from '../support/fleet.ts';
-import { alertKey, alertView } from './admin-world.ts';
+import { alertView, playOf } from './admin-world.ts';
 
-const restore = { kind: 'restore.start', params: { volumeId: '$component' } };
-const one = (over: object = {}) => ({
-  version: 1,
-  plays: [{ condition: 'VolumeIrrecoverable', command: restore, ...over }],
-});
-const play = playbookSchema.parse(one()).plays[0]!;
+const restore = `{ kind: restore.start, params: { volumeId: $component } }`;
+/** A playbook of one play; each line that a test adds is its sixth. */
+const withLine = (line: string): string => `version: 1
+plays:
+  - condition: VolumeIrrecoverable
+    command:
+      ${restore}
+    ${line}
+`;
+const faultsOf = (text: string): string[] => {
+  const parsed = parsePlaybook(text);
+  return 'problems' in parsed
+    ? parsed.problems.map(({ line, column, message }) => `${line}:${column}: ${message}`)
+    : [];
+};
 
-describe('a playbook', () => {
-  test('the one that comes with Holdfast is sound and suggests what the conditions do', async () => {
-    const playbook = await readPlaybook('admin/playbooks/default.json');
-    for (const { condition, command } of playbook.plays)
+describe('the playbook that comes with Holdfast', () => {
+  test('answers every condition, or says why it is left to people', async () => {
+    const { plays, none } = await readPlaybook('admin/playbooks/default.yaml');
+    const named = [...new Set(plays.map(({ condition }) => condition)), ...Object.keys(none)];
+    expect(named.sort()).toEqual(conditions.map(({ id }) => id).sort());
+  });
+
+  test('heals by what the conditions suggest, and nothing else', async () => {
+    const { plays } = await readPlaybook('admin/playbooks/default.yaml');
+    const heals = plays.filter(({ purpose }) => purpose === 'heal');
+    for (const { condition, command } of heals)
       expect(conditions.find(({ id }) => id === condition)?.suggested?.kind).toBe(command.kind);
+    expect(heals.length).toBeGreaterThan(0);
+  });
+});
+
+describe('a fault is told with the line and column where it stands:', () => {
+  test.each([
+    ['maxTries: 3', /^6:15: plays\[0\]\.maxTries is 3, at most 2 is allowed$/],
+    ['cooldwn: 5m', /^6:5: there is no "cooldwn" in plays\[0\]$/],
+    ['cooldown: soon', /^6:15: .*a duration such as 90s, 15m, 24h or 7d$/],
+    ['giveUpAfter: 90d', /^6:18: .*60s to 30d are allowed$/],
+    ['when: { maintenance: never }', /^6:26: .*"never", not one of outside, inside, any$/],
+    [
+      "when: { during: { timeZone: Oslo, windows: [{ days: [mon], from: '01:00', to: '02:00' }] } }",
+      /^6:33: .*a time zone such as Europe\/Oslo$/,
+    ],
+    ['when: { volume: { states: [broken] } }', /^6:32: .*"broken", not one of healthy/],
+    ['match: { severities: [] }', /^6:26: .*has 0 entries, at least 1/],
+    ['gatewaysAtOnce: 0', /^6:21: .*at least 1/],
+  ])('%s', (line, fault) => {
+    expect(faultsOf(withLine(line))).toEqual([expect.stringMatching(fault)]);
   });
 
   test.each([
-    ['an unknown condition', one({ condition: 'DiskOnFire' }), 'no condition "DiskOnFire"'],
-    ['an unknown command', one({ command: { kind: 'rm', params: {} } }), 'kind'],
+    [
+      'a condition that is none',
+      '  - condition: DiskOnFire\n    command: { kind: probe }',
+      /^3:16: .*"DiskOnFire"; there are Offline/,
+    ],
+    [
+      'a command that is none',
+      '  - condition: FsFull\n    command: { kind: rm }',
+      /^4:22: .*"rm", not one of/,
+    ],
     [
       'a parameter that the command has not',
-      one({ command: { ...restore, params: { force: true } } }),
-      'force',
+      `  - condition: VolumeIrrecoverable\n    command: { kind: restore.start, params: { volumeId: a, force: true } }`,
+      /^4:45: .*"force" in restore.start/,
     ],
-    ['a missing parameter', one({ command: { ...restore, params: {} } }), 'volumeId'],
-    ['another placeholder', one({ command: { ...restore, params: { volumeId: '$summary' } } }), '$component'],
-    ['more than two tries', one({ maxTries: 3 }), 'maxTries'],
-    ['a word that it does not know', one({ cooldown: 5 }), 'cooldown'],
-  ])('with %s is refused by name', async (_, playbook, named) => {
+    [
+      'a missing parameter',
+      '  - condition: VolumeIrrecoverable\n    command: { kind: restore.start }',
+      /^4:14: .*volumeId is missing/,
+    ],
+    [
+      'another placeholder',
+      '  - condition: FsFull\n    command: { kind: probe, params: { echo: $summary } }',
+      /^4:45: .*only \$component/,
+    ],
+    [
+      'a component that is no volume',
+      `  - condition: FsFull\n    command: ${restore}`,
+      /^4:57: .*FsFull is about a filesystem/,
+    ],
+    [
+      'a volume of what has none',
+      '  - condition: ClockSkew\n    command: { kind: probe }\n    when: { volume: { hasSnapshot: true } }',
+      /^5:21: .*ClockSkew is about a gateway/,
+    ],
+    [
+      'a play below one that takes everything',
+      '  - condition: FsFull\n    command: { kind: probe }\n  - condition: FsFull\n    command: { kind: probe }',
+      /^5:5: .*never reached: plays\[0\] takes every FsFull/,
+    ],
+    [
+      'an answered condition that is left to people',
+      '  - condition: FsFull\n    command: { kind: probe }\nnone: { FsFull: no }',
+      /^5:17: .*plays\[0\] is for FsFull/,
+    ],
+  ])('%s', (_, plays, fault) => {
+    expect(faultsOf(`version: 1\nplays:\n${plays}\n`)).toEqual([expect.stringMatching(fault)]);
+  });
+
+  test.each([
+    ['nothing', '', /^1:1: the playbook is null/],
+    ['what is no YAML', 'version: 1\nplays: [\n', /^3:1: Flow sequence/],
+    ['the same word twice', 'version: 1\nversion: 1\nplays: []', /^2:1: Map keys must be unique/],
+    ['a tag that makes something of it', 'version: 1\nplays: !!js/function "x"', /^2:8: Unresolved tag/],
+    ['two documents', 'version: 1\nplays: []\n---\nversion: 1\n', /^3:1: .*multiple documents/],
+    [
+      'aliases that stand for more than a machine has',
+      `a: &a [${'x,'.repeat(20)}]\nb: &b [${'*a,'.repeat(20)}]\nc: &c [${'*b,'.repeat(20)}]\nd: [${'*c,'.repeat(20)}]`,
+      /^1:1: Excessive alias count/,
+    ],
+  ])('%s', (_, text, fault) => {
+    expect(faultsOf(text)[0]).toMatch(fault);
+  });
+
+  test('all of them are told, in the order of the file, and the first one where a playbook is read', async () => {
+    const text = `version: 2\n${withLine('maxTries: 3').slice('version: 1\n'.length)}none: { Oflline: x }\n`;
+    expect(faultsOf(text).map((fault) => fault.split(':')[0])).toEqual(['1', '6', '7']);
     const dir = await mkdtemp(join(tmpdir(), 'holdfast-playbook-'));
-    const file = join(dir, 'p.json');
-    await writeFile(file, JSON.stringify(playbook));
+    const file = join(dir, 'p.yaml');
+    await writeFile(file, text);
     const failure = await readPlaybook(file).catch((thrown: unknown) => thrown);
     await rm(dir, { recursive: true });
-    expect(failure).toMatchObject({ code: 'CONFIG', message: expect.stringContaining(named) });
-    expect((failure as Error).message).toContain(file);
-  });
-
-  test('its first play whose conditions all hold is taken', () => {
-    const playbook = playbookSchema.parse({
-      version: 1,
-      plays: [
-        { ...one().plays[0], when: { gatewayIds: ['gw-9'] } },
-        { ...one().plays[0], when: { severities: ['critical'], components: ['vol-1'] }, maxTries: 1 },
-        one().plays[0],
-      ],
+    expect(failure).toMatchObject({
+      code: 'CONFIG',
+      message: `${file}:1:10: version is 2, not "1" (and 2 more)`,
     });
-    expect(playFor(playbook, alertView())?.maxTries).toBe(1);
-    expect(playFor(playbook, alertView({ component: 'vol-2' }))).toBe(playbook.plays[2]);
-    expect(playFor(playbook, alertView({ conditionId: 'FsFull' }))).toBeUndefined();
-  });
-
-  test('takes a whole field of the alert as a parameter, and nothing that is no such parameter', () => {
-    expect(commandFor(play, alertView())).toEqual({ kind: 'restore.start', params: { volumeId: 'vol-1' } });
-    const suggested = playbookSchema.parse(
-      one({ command: { kind: 'restore.start', params: { volumeId: '$suggested.volumeId' } } }),
-    ).plays[0]!;
-    expect(commandFor(suggested, alertView()).params).toEqual({ volumeId: 'vol-1' });
-    for (const [plan, alert] of [
-      [play, alertView({ component: 'x"; rm -rf /' })],
-      [play, alertView({ component: '' })],
-      [suggested, alertView({ suggested: undefined })],
-    ] as const)
-      expect(() => commandFor(plan, alert)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }));
   });
 });
 
-describe('what to do next', () => {
-  const attempt = (over: Partial<Try> = {}): Try => ({
-    number: 1,
-    idempotencyKey: idempotencyKeyOf(alertKey, 1, 1),
-    kind: 'restore.start',
-    params: {},
-    decidedAt: t0,
-    commandId: 'c1',
-    outcome: 'SUCCEEDED',
-    endedAt: t0 + minutes,
-    ...over,
-  });
-  const caseOf = (...tries: Try[]): Case => ({
-    alertKey,
-    episode: 1,
-    gatewayId: 'gw-1',
-    conditionId: 'VolumeIrrecoverable',
-    component: 'vol-1',
-    phase: 'open',
-    updatedAt: t0,
-    tries,
-  });
-  const firing = alertView();
-  const now = t0 + 2 * minutes;
-  const next = (
-    one: Case,
-    alert = firing as ReturnType<typeof alertView> | undefined,
-    at = now,
-    lastTryAt?: number,
-  ) => decide(one, alert, play, at, lastTryAt);
+test('JSON is a playbook too', () => {
+  const play = { condition: 'FsFull', command: { kind: 'diagnostics.collect' } };
+  expect(faultsOf(JSON.stringify({ version: 1, plays: [play] }, null, '\t'))).toEqual([]);
+});
 
-  test('a new firing alert is acted on', () => {
-    expect(next(caseOf())).toEqual({ do: 'act', number: 1 });
+test('the first play that is for the alert is taken', () => {
+  const one = { condition: 'VolumeIrrecoverable', command: { kind: 'probe' } };
+  const playbook = playbookSchema.parse({
+    version: 1,
+    plays: [
+      { ...one, match: { gatewayIds: ['gw-9'] } },
+      { ...one, match: { gatewayNames: ['Bergen*'] } },
+      { ...one, match: { severities: ['critical'], components: ['vol-1'] } },
+      one,
+    ],
   });
-  test('a try without an outcome is followed first, whatever became of the alert', () => {
-    const open = attempt({ outcome: undefined, endedAt: undefined });
-    for (const alert of [firing, undefined, alertView({ state: 'RESOLVED' })])
-      expect(next(caseOf(open), alert)).toEqual({ do: 'follow', attempt: open });
+  const indexFor = (over: object, name?: string) =>
+    playbook.plays.indexOf(playFor(playbook, alertView(over), name)!);
+  expect(indexFor({ gatewayId: 'gw-9' })).toBe(0);
+  expect(indexFor({}, 'Bergen 3')).toBe(1);
+  expect(indexFor({}, 'Oslo 1')).toBe(2);
+  expect(indexFor({ severity: 'info' })).toBe(3);
+  expect(indexFor({ component: 'vol-2' })).toBe(3);
+  expect(indexFor({ conditionId: 'FsFull' })).toBe(-1);
+});
+
+test('a parameter takes a whole field of the alert, and nothing that is no such parameter', () => {
+  expect(commandFor(playOf(), alertView())).toEqual({ kind: 'restore.start', params: { volumeId: 'vol-1' } });
+  const suggested = playOf({
+    command: { kind: 'restore.start', params: { volumeId: '$suggested.volumeId' } },
   });
-  test.each([
-    ['resolved', alertView({ state: 'RESOLVED' })],
-    ['in a later episode', alertView({ episode: 2 })],
-  ])('an alert that is %s needs nothing, or confirms what was done', (_, alert) => {
-    expect(next(caseOf(), alert)).toMatchObject({ do: 'close', phase: 'moot' });
-    expect(next(caseOf(attempt()), alert)).toMatchObject({ do: 'close', phase: 'confirmed' });
-  });
-  test('a success waits for its confirmation, then counts as failed', () => {
-    expect(next(caseOf(attempt()))).toMatchObject({
-      do: 'wait',
-      forConfirmation: true,
-      until: t0 + 61 * minutes,
-    });
-    expect(next(caseOf(attempt()), firing, t0 + 61 * minutes)).toEqual({ do: 'act', number: 2 });
-  });
-  test('a failed try waits for the cooldown before the second, and a second is the last', () => {
-    const failed = attempt({ outcome: 'FAILED' });
-    expect(next(caseOf(failed))).toMatchObject({ do: 'wait', until: t0 + 11 * minutes });
-    expect(next(caseOf(failed), firing, t0 + 11 * minutes)).toEqual({ do: 'act', number: 2 });
-    expect(next(caseOf(failed, attempt({ number: 2, outcome: 'FAILED' })))).toMatchObject({
-      phase: 'escalated',
-    });
-  });
-  test('the cooldown reaches over episodes', () => {
-    expect(next(caseOf(), firing, now, now - minutes)).toMatchObject({
-      do: 'wait',
-      until: now + 9 * minutes,
-    });
-  });
-  test('an outcome that nobody knows is never repeated', () => {
-    expect(next(caseOf(attempt({ outcome: 'INDETERMINATE' })), firing, now + 60 * minutes)).toMatchObject({
-      do: 'close',
-      phase: 'escalated',
-    });
-  });
-  test('nothing is done while the alert is frozen, or once a person has it', () => {
-    expect(next(caseOf(), alertView({ state: 'UNKNOWN' }))).toMatchObject({
-      do: 'wait',
-      forConfirmation: false,
-    });
-    expect(next(caseOf(), alertView({ state: 'ACKED' }))).toMatchObject({ do: 'close', phase: 'moot' });
-  });
-  test('without a play nothing is done', () => {
-    expect(decide(caseOf(), firing, undefined, now)).toMatchObject({ do: 'close', phase: 'moot' });
-  });
-  test('the key of a try is a hash of alert, episode and number', () => {
-    const keys = [1, 2].flatMap((episode) => [1, 2].map((n) => idempotencyKeyOf(alertKey, episode, n)));
-    expect(new Set(keys).size).toBe(4);
-    expect(caseSchema.parse(caseOf(attempt()))).toEqual(caseOf(attempt()));
-  });
+  expect(commandFor(suggested, alertView()).params).toEqual({ volumeId: 'vol-1' });
+  for (const [play, alert] of [
+    [playOf(), alertView({ component: 'x"; rm -rf /' })],
+    [playOf(), alertView({ component: '' })],
+    [suggested, alertView({ suggested: undefined })],
+  ] as const)
+    expect(() => commandFor(play, alert)).toThrow(expect.objectContaining({ code: 'INVALID_INPUT' }));
 });

@@ -1,15 +1,13 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
-import { CaseBook, type CaseStore } from '../../admin/case-book.ts';
-import type { Case } from '../../admin/decide.ts';
-import { sqsQueue, type AlertQueue } from '../../admin/queue.ts';
-import { runAdmin, type AdminReport } from '../../admin/run-admin.ts';
+import { CaseBook } from '../../admin/case-book.ts';
+import { idempotencyKeyOf } from '../../admin/decide.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import type { LogFields } from '../../core/log.ts';
+import { hours } from '../support/fleet.ts';
 import { startSqs, type TestSqs } from '../support/sqs.ts';
-import { alertKey, alertView, ControlPlane, firing, playbook } from './admin-world.ts';
+import { Run, someCase, until, type Mortal } from './admin-run.ts';
+import { alertKey, alertView, ControlPlane, firing } from './admin-world.ts';
 
 let sqs: TestSqs;
 let dir: string;
@@ -22,87 +20,22 @@ afterAll(async () => {
   await rm(dir, { recursive: true });
 });
 
-type Mortal = <T extends object>(port: T) => T;
-const immortal: Mortal = (port) => port;
-
-/** One admin process: its end, its log, and a wait for a line of the log. */
-class Run {
-  readonly lines: { event: string; fields: LogFields }[] = [];
-  readonly stopping = new AbortController();
-  readonly ended: Promise<AdminReport>;
-  #waiting: (() => void)[] = [];
-
-  constructor(cloud: ControlPlane, queueUrl: string, book: CaseBook, mortal: Mortal = immortal) {
-    this.ended = runAdmin(
-      {
-        api: mortal(cloud.api),
-        queue: mortal<AlertQueue>(sqsQueue(sqs.client, queueUrl, { hiddenSec: 1, waitSec: 1 })),
-        book: mortal<CaseStore>({
-          get: (key) => book.get(key),
-          open: () => book.open(),
-          lastTryAt: (key, episode) => book.lastTryAt(key, episode),
-          put: (one) => book.put(one),
-        }),
-        playbook,
-        now: Date.now,
-        sleep: (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined),
-        log: (_level, event, fields = {}) => {
-          this.lines.push({ event, fields });
-          this.#waiting.splice(0).forEach((wake) => wake());
-        },
-        pollMs: { command: 10, alert: 10, retry: 10 },
-      },
-      this.stopping.signal,
-    );
-  }
-
-  async until(event: string): Promise<LogFields> {
-    for (;;) {
-      const line = this.lines.find((one) => one.event === event);
-      if (line) return line.fields;
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
-  }
-  async stop(): Promise<AdminReport> {
-    this.stopping.abort(new Error('stopped'));
-    return this.ended;
-  }
-}
-
 async function place() {
   const name = `holdfast-alerts-${++counter}`;
   const stateDir = join(dir, name);
   const [queueUrl, book] = await Promise.all([sqs.createQueue(name), CaseBook.open(stateDir)]);
-  return { queueUrl, book, stateDir, cloud: new ControlPlane() };
-}
-/** Looks again until it holds; a test that waits in vain fails instead of hanging. */
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  for (let look = 0; look < 400; look++) {
-    if (await holds()) return;
-    await delay(50);
-  }
-  throw new Error('waited in vain');
+  return { sqs, queueUrl, book, stateDir, cloud: new ControlPlane() };
 }
 const untilEmpty = (queueUrl: string): Promise<void> => until(async () => (await sqs.count(queueUrl)) === 0);
 
-const someCase: Case = {
-  alertKey,
-  episode: 1,
-  gatewayId: 'gw-1',
-  conditionId: 'VolumeIrrecoverable',
-  component: 'vol-1',
-  phase: 'open',
-  updatedAt: 1,
-  tries: [],
-};
-
 test('answers an alert by its play, follows the command and sees the alert resolved', async () => {
-  const { queueUrl, book, stateDir, cloud } = await place();
-  const run = new Run(cloud, queueUrl, book);
+  const at = await place();
+  const { queueUrl, stateDir, cloud } = at;
+  const run = new Run(at);
   await sqs.send(queueUrl, firing());
   await run.until('admin.confirmed');
   await untilEmpty(queueUrl);
-  expect(await run.stop()).toEqual({ escalated: 0 });
+  expect(await run.stop()).toEqual({ escalated: 0, failed: 0 });
   expect(cloud.submissions).toHaveLength(1);
   expect(cloud.submissions[0]).toMatchObject({
     gatewayId: 'gw-1',
@@ -117,9 +50,10 @@ test('answers an alert by its play, follows the command and sees the alert resol
 });
 
 test('the message stays in the queue until the command has an outcome', async () => {
-  const { queueUrl, book, cloud } = await place();
+  const at = await place();
+  const { queueUrl, cloud } = at;
   cloud.endings = ['RUNNING'];
-  const run = new Run(cloud, queueUrl, book);
+  const run = new Run(at);
   await sqs.send(queueUrl, firing());
   await run.until('admin.submitted');
   expect(await sqs.count(queueUrl)).toBe(1);
@@ -129,8 +63,9 @@ test('the message stays in the queue until the command has an outcome', async ()
 });
 
 test('answers the challenge of its subscription, and only the right one', async () => {
-  const { queueUrl, book, cloud } = await place();
-  const run = new Run(cloud, queueUrl, book);
+  const at = await place();
+  const { queueUrl, cloud } = at;
+  const run = new Run(at);
   const challenge = { type: 'challenge', tenantId: 'acme', subscriptionId: 'main' };
   await sqs.send(queueUrl, { ...challenge, challenge: 'wrong' });
   await run.until('admin.challenge_refused');
@@ -142,9 +77,9 @@ test('answers the challenge of its subscription, and only the right one', async 
 });
 
 test('a queue that does not exist ends it at once, with an error that says so', async () => {
-  const { queueUrl, book, cloud } = await place();
-  await book.put({ ...someCase, tries: [] });
-  const run = new Run(cloud, `${queueUrl}-not`, book);
+  const at = await place();
+  await at.book.put(someCase);
+  const run = new Run({ ...at, queueUrl: `${at.queueUrl}-not` });
   await expect(run.ended).rejects.toMatchObject({
     code: 'NOT_FOUND',
     message: expect.stringContaining('-not'),
@@ -152,8 +87,9 @@ test('a queue that does not exist ends it at once, with an error that says so', 
 });
 
 test('forged and broken messages lead to nothing and leave the queue', async () => {
-  const { queueUrl, book, cloud } = await place();
-  const run = new Run(cloud, queueUrl, book);
+  const at = await place();
+  const { queueUrl, cloud } = at;
+  const run = new Run(at);
   await sqs.send(queueUrl, 'not json {');
   await sqs.send(queueUrl, { type: 'alert', event: { eventId: 1 } });
   await sqs.send(queueUrl, firing({ alertKey: 'b'.repeat(32) }));
@@ -161,12 +97,13 @@ test('forged and broken messages lead to nothing and leave the queue', async () 
   await untilEmpty(queueUrl);
   await run.stop();
   expect(cloud.submissions).toEqual([]);
-  expect(book.get(`${'b'.repeat(32)}#1`)).toBeUndefined();
+  expect(at.book.get(`${'b'.repeat(32)}#1`)).toBeUndefined();
 });
 
 test('the gateway, condition and parameters come from the API, whatever the message says', async () => {
-  const { queueUrl, book, cloud } = await place();
-  const run = new Run(cloud, queueUrl, book);
+  const at = await place();
+  const { queueUrl, cloud } = at;
+  const run = new Run(at);
   await sqs.send(queueUrl, firing({ gatewayId: 'gw-666', component: 'vol-666', conditionId: 'FsFull' }));
   await run.until('admin.confirmed');
   await run.stop();
@@ -174,20 +111,25 @@ test('the gateway, condition and parameters come from the API, whatever the mess
 });
 
 test('tries twice at most, each under its own key, then escalates', async () => {
-  const { queueUrl, book, cloud } = await place();
+  const at = await place();
+  const { queueUrl, cloud } = at;
   cloud.endings = ['FAILED'];
-  const run = new Run(cloud, queueUrl, book);
+  const run = new Run(at);
   await sqs.send(queueUrl, firing());
   await run.until('admin.escalated');
+  expect(cloud.escalations).toEqual([
+    { alertKey, reason: 'restore.start did not solve it: FAILED, then FAILED' },
+  ]);
   await sqs.send(queueUrl, firing({ eventId: `${alertKey}#1#3`, seq: 3 }));
   await untilEmpty(queueUrl);
-  expect(await run.stop()).toEqual({ escalated: 1 });
+  expect(await run.stop()).toEqual({ escalated: 1, failed: 0 });
   expect(new Set(cloud.submissions.map(({ body }) => body.idempotencyKey)).size).toBe(2);
   expect(cloud.commands.size).toBe(2);
 });
 
 test('an outage of the API only delays', async () => {
-  const { queueUrl, book, cloud } = await place();
+  const at = await place();
+  const { queueUrl, cloud } = at;
   let calls = 0;
   const flaky: Mortal = (port) =>
     new Proxy(port, {
@@ -205,7 +147,7 @@ test('an outage of the API only delays', async () => {
         };
       },
     });
-  const run = new Run(cloud, queueUrl, book, flaky);
+  const run = new Run(at, { mortal: flaky });
   await sqs.send(queueUrl, firing());
   await run.until('admin.confirmed');
   await run.stop();
@@ -238,7 +180,11 @@ function mortalUntil(effect: number, performs: boolean): { mortal: Mortal; died:
     new Proxy(port, {
       get: (target, name, receiver) => {
         const value: unknown = Reflect.get(target, name, receiver);
-        if (typeof value !== 'function' || ['get', 'open', 'lastTryAt'].includes(String(name))) return value;
+        if (
+          typeof value !== 'function' ||
+          ['get', 'open', 'lastTryAt', 'gatewaysAtWork'].includes(String(name))
+        )
+          return value;
         return async (...args: unknown[]) => {
           left -= 1;
           if (left > 0) return value.apply(target, args) as unknown;
@@ -254,20 +200,21 @@ function mortalUntil(effect: number, performs: boolean): { mortal: Mortal; died:
   return { mortal, died };
 }
 
-const killPoints = Array.from({ length: 14 }, (_, i) => [i + 1, false] as const).flatMap(([effect]) => [
+const killPoints = Array.from({ length: 18 }, (_, i) => [i + 1, false] as const).flatMap(([effect]) => [
   { effect, performs: false },
   { effect, performs: true },
 ]);
 
 test('killed at any point and started again, it sends one command and loses no alert', async () => {
   const killedAndStarted = async ({ effect, performs }: { effect: number; performs: boolean }) => {
-    const { queueUrl, book, stateDir, cloud } = await place();
+    const at = await place();
+    const { queueUrl, stateDir, cloud } = at;
     await sqs.send(queueUrl, firing());
     const { mortal, died } = mortalUntil(effect, performs);
-    const first = new Run(cloud, queueUrl, book, mortal);
+    const first = new Run(at, { mortal });
     await died;
     first.stopping.abort();
-    const second = new Run(cloud, queueUrl, await CaseBook.open(stateDir));
+    const second = new Run({ ...at, book: await CaseBook.open(stateDir) });
     await untilEmpty(queueUrl);
     await until(async () => (await CaseBook.open(stateDir)).open().length === 0);
     await second.stop();
@@ -279,8 +226,9 @@ test('killed at any point and started again, it sends one command and loses no a
 });
 
 test('an alert that fires again in its episode gets the second try, and no third', async () => {
-  const { queueUrl, book, cloud } = await place();
-  const run = new Run(cloud, queueUrl, book);
+  const at = await place();
+  const { queueUrl, cloud } = at;
+  const run = new Run(at);
   await sqs.send(queueUrl, firing());
   await run.until('admin.confirmed');
   cloud.heals = false;
@@ -291,4 +239,31 @@ test('an alert that fires again in its episode gets the second try, and no third
   await untilEmpty(queueUrl);
   await run.stop();
   expect(cloud.commands.size).toBe(2);
+});
+
+test('two of them on one queue send one command, also where each has the message', async () => {
+  const one = await place();
+  const other = { ...one, book: (await place()).book };
+  const runs = [new Run(one), new Run(other)];
+  await sqs.send(one.queueUrl, firing());
+  await sqs.send(one.queueUrl, firing());
+  await untilEmpty(one.queueUrl);
+  await until(async () => one.cloud.alert?.state === 'RESOLVED');
+  for (const run of runs) expect(await run.stop()).toEqual({ escalated: 0, failed: 0 });
+  expect(one.cloud.commands.size).toBe(1);
+});
+
+test('one that lost its memory does not count the time again that a command had to take effect', async () => {
+  const at = await place();
+  const { queueUrl, cloud } = at;
+  cloud.heals = false;
+  const body = { kind: 'restore.start', idempotencyKey: idempotencyKeyOf(alertKey, 1, 1) } as const;
+  const before = await cloud.api.submitCommand('gw-1', body);
+  const longAgo = Date.now() - 2 * hours;
+  cloud.commands.set(body.idempotencyKey, { ...before, state: 'SUCCEEDED', endedAt: longAgo });
+  const run = new Run(at);
+  await sqs.send(queueUrl, firing());
+  await until(async () => cloud.commands.size === 2);
+  await run.stop();
+  expect(at.book.get(`${alertKey}#1`)?.tries[0]).toMatchObject({ outcome: 'SUCCEEDED', endedAt: longAgo });
 });

@@ -25,6 +25,10 @@ const passing = new Set(['UNAVAILABLE', 'THROTTLED', 'TIMEOUT', 'INTERNAL', 'IO'
 
 interface Pending {
   purpose: CredentialPurpose;
+  /** Server's clock, Unix ms. */
+  since: number;
+  /** Of those that are to be replaced; undefined: there were none. */
+  endsAt: number | undefined;
   requestId: string;
   promise: Promise<StorageCredentials>;
   resolve: (credentials: StorageCredentials) => void;
@@ -53,7 +57,7 @@ export class CredentialBroker {
     const known = this.known.get(key);
     if (known && known.expiresAt - this.deps.serverTime() > freshMs) return Promise.resolve(known);
     this.known.delete(key);
-    return (this.pending.get(key) ?? this.open(key, purpose)).promise;
+    return (this.pending.get(key) ?? this.open(key, purpose, known?.expiresAt)).promise;
   }
 
   /** What must stand in no text that leaves this host. */
@@ -62,6 +66,18 @@ export class CredentialBroker {
       secretAccessKey,
       sessionToken,
     ]);
+  }
+
+  /**
+   * When credentials end, or ended, that somebody uses and that the control plane does not renew; Unix ms of its clock.
+   * Those that were answered at the first asking are none: they are renewed every quarter of an hour.
+   */
+  get endsAt(): number | undefined {
+    const overdue = [...this.pending.values()].filter(
+      ({ since }) => this.deps.serverTime() - since > answerMs,
+    );
+    const ends = overdue.map(({ endsAt }) => endsAt).filter((end) => end !== undefined);
+    return ends.length === 0 ? undefined : Math.min(...ends);
   }
 
   connected(): void {
@@ -95,9 +111,11 @@ export class CredentialBroker {
     this.pending.clear();
   }
 
-  private open(key: string, purpose: CredentialPurpose): Pending {
+  private open(key: string, purpose: CredentialPurpose, endsAt: number | undefined): Pending {
     const { promise, resolve, reject } = Promise.withResolvers<StorageCredentials>();
-    const pending = { purpose, requestId: '', promise, resolve, reject, cancelTimer: () => {} };
+    const since = this.deps.serverTime();
+    const asked = { purpose, since, endsAt, requestId: '' };
+    const pending = { ...asked, promise, resolve, reject, cancelTimer: () => {} };
     this.pending.set(key, pending);
     this.ask(pending);
     return pending;

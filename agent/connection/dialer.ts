@@ -7,6 +7,8 @@ export interface DialEvents {
   /** A text frame; a binary one arrives as undefined. */
   frame(text: string | undefined): void;
   pong(): void;
+  /** Before `opened`, with TLS: when the first certificate of the other side's chain ends, Unix ms. */
+  certificate?(endsAt: number): void;
 }
 
 export interface DialedSocket {

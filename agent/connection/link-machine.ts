@@ -69,8 +69,10 @@ class Rules extends LinkKeys {
     if (state.attempt && now >= state.attempt.giveUpAt) this.failAttempt('no welcome in time');
     if (state.attempt && now >= state.attempt.helloAt) this.greet(state.attempt);
     if (state.live?.pongBy !== undefined && now >= state.live.pongBy) {
-      if (state.live.answersPings) this.loseLive('half-open: no answer to a ping');
-      else this.setLive({ pongBy: undefined });
+      if (state.live.answersPings) {
+        this.effects.push({ do: 'ping-lost' });
+        this.loseLive('half-open: no answer to a ping');
+      } else this.setLive({ pongBy: undefined });
     }
     if (state.live && now >= state.live.silentAt) this.loseLive('half-open: no answer to a status');
     if (state.live && now >= state.live.pingAt) {

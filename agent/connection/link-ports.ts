@@ -41,7 +41,12 @@ export interface LinkView {
   connects: number;
   /** Connections that were lost since the start. */
   losses: number;
+  /** The middle one of the last pings' round trips. */
   rttMs?: number;
+  /** Share of the last pings that had no answer. */
+  pingLoss?: number;
+  /** When the first certificate of the server's chain ends, Unix ms; absent: no TLS, or not seen yet. */
+  certificateAt?: number;
   clockOffsetMs: number;
   /** Why there is no connection. */
   trouble?: string;

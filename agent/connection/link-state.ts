@@ -176,6 +176,8 @@ export type LinkEffect =
   | { do: 'dial'; dialId: number; cellIndex: number; seq: number; issuedAt: number; key: DialKey }
   | { do: 'hello'; dialId: number }
   | { do: 'ping'; dialId: number }
+  /** The last ping had no answer, of a peer that has answered others. */
+  | { do: 'ping-lost' }
   | { do: 'probe.ok'; dialId: number; probeId: string }
   | { do: 'bye'; dialId: number; reason: string }
   /** Sends what is buffered, closes, and cuts after `graceMs`. No event of this dialId follows. */

@@ -19,6 +19,7 @@ import {
   type NextKey,
 } from './link-state.ts';
 import { OpenSocket } from './open-socket.ts';
+import { PingRecord } from './ping-record.ts';
 
 /** Replaced connections that may finish what they were sent; an older one is cut. */
 const closingMax = 2;
@@ -36,7 +37,8 @@ export class Link {
   private connects = 0;
   private losses = 0;
   private lastEpoch: number | undefined;
-  private rttMs: number | undefined;
+  private readonly pings = new PingRecord();
+  private certificateAt: number | undefined;
   /** Events that arrive while one is being handled wait, so that effects happen in order. */
   private readonly waiting: LinkEvent[] = [];
   private handling = false;
@@ -89,7 +91,9 @@ export class Link {
       epoch: live?.epoch,
       connects: this.connects,
       losses: this.losses,
-      rttMs: this.rttMs,
+      rttMs: this.pings.rttMs,
+      pingLoss: this.pings.loss,
+      certificateAt: this.certificateAt,
       clockOffsetMs,
       ...(trouble === undefined ? {} : { trouble }),
       ...(retryAt === undefined ? {} : { retryInMs: Math.max(0, Math.round(retryAt - this.deps.now())) }),
@@ -148,6 +152,8 @@ export class Link {
         if (open) open.pingedAt = this.deps.now();
         return open?.socket?.ping();
       }
+      case 'ping-lost':
+        return this.pings.add(undefined);
       case 'probe.ok':
         this.sendOn(effect.dialId, 'probe.ok', { probeId: effect.probeId });
         return;
@@ -230,8 +236,10 @@ export class Link {
           this.handle({ type: 'closed', dialId, reason });
         },
         frame: (text) => this.received(dialId, open, text),
+        certificate: (endsAt) => (this.certificateAt = endsAt),
         pong: () => {
-          if (open.pingedAt !== undefined) this.rttMs = this.deps.now() - open.pingedAt;
+          if (open.pingedAt !== undefined) this.pings.add(this.deps.now() - open.pingedAt);
+          open.pingedAt = undefined;
           this.handle({ type: 'pong', dialId });
         },
       });

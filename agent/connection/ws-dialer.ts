@@ -1,5 +1,6 @@
 import type { Agent } from 'node:http';
 import { WebSocket } from 'ws';
+import { chainEndsAt } from './chain-end.ts';
 import type { Dialer } from './dialer.ts';
 
 const handshakeMs = 20_000;
@@ -26,6 +27,10 @@ export function wsDialer(agent: Agent | undefined): Dialer {
       ended = true;
       report();
     };
+    socket.on('upgrade', (response) => {
+      const endsAt = chainEndsAt(response.socket);
+      if (endsAt !== undefined) events.certificate?.(endsAt);
+    });
     socket.on('open', () => events.opened());
     socket.on('unexpected-response', (request, response) => {
       const serverTime = Date.parse(response.headers.date ?? '');

@@ -293,6 +293,7 @@ describe('the connection in use', () => {
     bench.wake();
     expect(bench.has('ping')).toBe(true);
     bench.wake();
+    expect(bench.has('ping-lost')).toBe(true);
     expect(bench.only('down').reason).toMatch(/half-open/);
     expect(bench.has('close')).toBe(true);
   });
@@ -301,7 +302,7 @@ describe('the connection in use', () => {
     const { bench, dialId, epoch } = connected();
     for (let i = 0; i < 60; i++) {
       bench.wake();
-      expect(bench.has('down')).toBe(false);
+      expect(bench.has('down') || bench.has('ping-lost')).toBe(false);
       if (i % 10 === 0) bench.frame('status.ack', { bootId: 'b', seq: i, receivedAt: t0 }, dialId, epoch);
     }
   });

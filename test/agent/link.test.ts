@@ -282,6 +282,15 @@ it('notices a connection whose other end is gone without a word', async () => {
   expect(seen.downs[0]).toMatch(/half-open/);
 });
 
+it('counts the pings that had no answer among the last ones', async () => {
+  const { link, seen } = newLink({ times: { pingEveryMs: 20, pongWithinMs: 200 } });
+  await c1().until(() => link.view().pingLoss !== undefined, 'enough pongs');
+  expect(link.view().pingLoss).toBe(0);
+  (c1().newest.socket as unknown as { _socket: { pause(): void } })._socket.pause();
+  await c1().until(() => seen.downs.length > 0, 'down');
+  expect(link.view().pingLoss).toBeGreaterThan(0);
+});
+
 it('says goodbye when it is stopped', async () => {
   const { link } = newLink();
   await c1().until(() => link.view().connected, 'up');

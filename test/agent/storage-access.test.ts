@@ -70,6 +70,25 @@ describe('credentials for S3', () => {
     bench.grant();
   });
 
+  it('that are not renewed are told of by their end, once a first asking had no answer', async () => {
+    const bench = new Bench();
+    void bench.broker.get(snapshot);
+    bench.grant();
+    const { expiresAt } = await bench.broker.get(snapshot);
+    bench.now = expiresAt - freshMs;
+    const renewed = bench.broker.get(snapshot);
+    void bench.broker.get(restore); // new ones: nothing of them can end
+    expect(bench.broker.endsAt).toBeUndefined();
+    bench.pass(16_000);
+    expect(bench.broker.endsAt).toBe(expiresAt);
+    bench.pass(freshMs);
+    expect(bench.broker.endsAt).toBe(expiresAt);
+    const { requestId } = bench.asked.findLast(({ purpose }) => purpose === snapshot)!;
+    bench.broker.answered({ requestId, credentials: bench.credentials() });
+    await renewed;
+    expect(bench.broker.endsAt).toBeUndefined();
+  });
+
   it('are not shared between purposes', () => {
     const bench = new Bench();
     void bench.broker.get(restore);

@@ -81,6 +81,8 @@ export interface VolumeInfo {
   /** The last check's finding; a restore that runs or is done makes it `{ok: true}` again. */
   health: VolumeHealth;
   lastSnapshot?: { snapshotId: string; at: number; sizeBytes: number };
+  /** Attempts at a snapshot that failed since one succeeded; absent: none. */
+  failedSnapshots?: number;
   restore?: RestoreProgress;
   /** A snapshot that is being uploaded. */
   upload?: { fraction: number; lastProgressAt: number };

@@ -3,7 +3,7 @@ import type { VolumeInfo } from '../ports.ts';
 
 /** A volume as the heartbeat reports it. */
 export function volumeStatusOf(info: VolumeInfo): VolumeStatus {
-  const { volumeId, state, sizeBytes, lastSnapshot, restore, upload, health } = info;
+  const { volumeId, state, sizeBytes, lastSnapshot, restore, upload, health, failedSnapshots } = info;
   return {
     volumeId,
     state,
@@ -19,6 +19,8 @@ export function volumeStatusOf(info: VolumeInfo): VolumeStatus {
         fraction: fraction(restore.fraction),
         lastProgressAt: Math.round(restore.lastProgressAt),
         bytesPerSec: Math.round(Math.max(0, restore.bytesPerSec)),
+        ...(restore.promise && { lateMs: duration(restore.promise.lateMs) }),
+        ...(isKnown(restore.etaMs) && { remainingMs: duration(restore.etaMs) }),
       },
     }),
     ...(upload && {
@@ -27,8 +29,12 @@ export function volumeStatusOf(info: VolumeInfo): VolumeStatus {
         lastProgressAt: Math.round(upload.lastProgressAt),
       },
     }),
+    ...(failedSnapshots && { failedSnapshots }),
   };
 }
+
+const duration = (ms: number): number => Math.max(0, Math.round(ms));
+const isKnown = (ms: number | undefined): ms is number => ms !== undefined && Number.isFinite(ms);
 
 /** Rounded down: nothing is reported as complete before it is. */
 function fraction(value: number): number {

@@ -30,6 +30,8 @@ const schema = z.object({
   lastSnapshot: z
     .object({ snapshotId: z.string(), at: count, sizeBytes: count, chunkBytes: count.min(4096) })
     .optional(),
+  /** Attempts at a snapshot that failed since one succeeded. */
+  failedSnapshots: count.optional(),
   /** Names what stood at the front when it was last looked at: ext4, xfs, lvm, gpt. */
   signature: z.string().max(20).optional(),
   /**

@@ -43,7 +43,7 @@ export function healthOf(facts: VolumeFacts): VolumeHealth {
 }
 
 export function infoOf(facts: VolumeFacts): VolumeInfo {
-  const { volumeId, path, sizeBytes, lastSnapshot } = facts.record;
+  const { volumeId, path, sizeBytes, lastSnapshot, failedSnapshots } = facts.record;
   const state = stateOf(facts);
   const engine = facts.opened?.restore?.engine;
   const isRestoring = state === 'restoring' || state === 'paused';
@@ -60,6 +60,7 @@ export function infoOf(facts: VolumeFacts): VolumeInfo {
         sizeBytes: lastSnapshot.sizeBytes,
       },
     }),
+    ...(failedSnapshots && { failedSnapshots }),
     ...(engine &&
       isRestoring && {
         restore: {

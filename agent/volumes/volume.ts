@@ -88,8 +88,12 @@ export class Volume {
         journal,
         bucket: await this.#deps.snapshots.bucket({ kind: 'snapshot', volumeId }),
       });
-      await this.#mutex.run(() => this.#save({ lastSnapshot }));
+      await this.#mutex.run(() => this.#save({ lastSnapshot, failedSnapshots: undefined }));
       return result;
+    } catch (thrown) {
+      const failedSnapshots = (this.#record.failedSnapshots ?? 0) + 1;
+      if (!p.signal?.aborted) await this.#run(() => this.#save({ failedSnapshots })).catch(() => undefined);
+      throw thrown;
     } finally {
       await journal?.close();
       this.#upload = undefined;

@@ -37,6 +37,32 @@ describe('a volume in the heartbeat', () => {
     });
   });
 
+  it('carries how late a restore is by what it was promised, and how long it still takes', () => {
+    const restore = {
+      ...{
+        snapshotId: 's1',
+        fraction: 0.5,
+        restoredBytes: 1,
+        totalBytes: 2,
+        bytesPerSec: 1,
+        lastProgressAt: 7,
+      },
+      promise: { bytesPerSec: 2, dueAtMs: 100, lateMs: 1_500.4 },
+      etaMs: 30_000.6,
+    };
+    const status = volumeStatusSchema.parse(volumeStatusOf({ ...info, state: 'restoring', restore }));
+    expect(status.restore).toMatchObject({ lateMs: 1_500, remainingMs: 30_001 });
+    const unknown = volumeStatusOf({ ...info, restore: { ...restore, promise: undefined, etaMs: Infinity } });
+    expect(volumeStatusSchema.parse(unknown).restore).toEqual({
+      ...{ snapshotId: 's1', fraction: 0.5, lastProgressAt: 7, bytesPerSec: 1 },
+    });
+  });
+
+  it('carries attempts at a snapshot that failed', () => {
+    expect(volumeStatusOf({ ...info, failedSnapshots: 2 })).toMatchObject({ failedSnapshots: 2 });
+    expect(volumeStatusOf(info)).not.toHaveProperty('failedSnapshots');
+  });
+
   it('says how far a snapshot’s upload is', () => {
     const upload = { fraction: 0.33389, lastProgressAt: 9.4 };
     expect(volumeStatusOf({ ...info, upload }).upload).toEqual({ fraction: 0.333, lastProgressAt: 9 });

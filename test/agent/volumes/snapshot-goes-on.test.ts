@@ -27,6 +27,10 @@ test('the snapshot behind one that failed takes over what has arrived, as it is 
   proxy.faultFor = (label) =>
     isPack(label) && packCount() > 5 ? { kind: 'answer', status: 403, code: 'AccessDenied' } : undefined;
   await expect(volumes.snapshot({ volumeId: 'v' })).rejects.toMatchObject({ code: 'FORBIDDEN' });
+  expect(volumes.get('v')).toMatchObject({ failedSnapshots: 1 });
+  const canceled = volumes.snapshot({ volumeId: 'v', signal: AbortSignal.abort() });
+  await expect(canceled).rejects.toBeDefined();
+  expect(volumes.get('v')).toMatchObject({ failedSnapshots: 1 });
   await volumes.close();
 
   proxy.faultFor = () => undefined;
@@ -35,7 +39,9 @@ test('the snapshot behind one that failed takes over what has arrived, as it is 
   await nbd.write(MiB, Buffer.alloc(4096, 7));
   nbd.close();
   const before = packCount();
+  expect(again.get('v')).toMatchObject({ failedSnapshots: 1 });
   const made = await again.snapshot({ volumeId: 'v' });
+  expect(again.get('v')).not.toHaveProperty('failedSnapshots');
   expect(packCount() - before).toBeLessThanOrEqual(2);
 
   const bucket = openBucket({ client: world.s3.client, bucket: world.s3.bucket, prefix: 'v/' });

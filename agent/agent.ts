@@ -25,6 +25,7 @@ import { KeyRotation } from './identity/key-rotation.ts';
 import { loadWhoWeAre } from './identity/who-we-are.ts';
 import { controlSocketPath, stateDirectories, type StateDirectory } from './state/state-directory.ts';
 import type { VolumeInfo } from './ports.ts';
+import { noteStart } from './status/kept-facts.ts';
 import { openSpool } from './status/spool.ts';
 import { makeStatusSource } from './connection/status-source.ts';
 import { agentVersion } from './version.ts';
@@ -40,6 +41,8 @@ export interface AgentOptions {
   checkIntervalMs: number;
   /** Port of the Prometheus endpoint on 127.0.0.1; none without it. */
   metricsPort?: number;
+  /** Where the gateway's own data path writes its metrics. */
+  metricsDir?: string;
   /** Of all restores' backgrounds together. */
   restoreBytesPerSec?: number;
   /** The configuration's; undefined: it names none. */
@@ -78,7 +81,7 @@ export async function startAgent(options: AgentOptions): Promise<RunningAgent> {
 
 /** `open`: what has to be closed again, in the opposite order. */
 async function assemble(options: AgentOptions, open: AsyncDisposableStack): Promise<RunningAgent> {
-  const { state, env } = options;
+  const { state, env, checkIntervalMs, metricsPort, metricsDir, restoreBytesPerSec } = options;
   const { identity, ring } = await loadWhoWeAre(state);
   const bootId = randomUUID();
   const clocks = { now: () => performance.now(), unixMs: Date.now };
@@ -93,6 +96,8 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
     setTimer,
     log,
   });
+  const kept = await noteStart(state, startedAt, log);
+  open.defer(() => kept.stop());
   const outbound = outboundAgent(env);
   const journal = await CommandJournal.open(state.file(journalFileName), { now: clocks.unixMs, log });
   open.defer(() => journal.close());
@@ -150,15 +155,13 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
     stateDirectories: [state.path, ...stateDirectories(options.env)],
     nbdSocket: join(state.path, 'nbd.sock'),
     bucketFor: storage.bucketFor,
-    bandwidthBytesPerSec: options.restoreBytesPerSec,
+    bandwidthBytesPerSec: restoreBytesPerSec,
     log,
   });
-  const source = makeStatusSource({
-    bootId,
-    volumes,
-    spool,
-    link,
-    startedAt,
+  const source = await makeStatusSource({
+    ...{ bootId, startedAt, state, volumes, spool, link, broker, log },
+    starts: kept.starts,
+    metricsDir,
     intervalMs: () => uplink.intervalMs,
   });
   const uplink = new StatusUplink({
@@ -189,11 +192,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
             keyGeneration: ring.generation,
             versions: { agentVersion, bootId },
             stateDir: state.path,
-            settings: {
-              checkIntervalMs: options.checkIntervalMs,
-              metricsPort: options.metricsPort,
-              restoreBytesPerSec: options.restoreBytesPerSec,
-            },
+            settings: { checkIntervalMs, metricsPort, metricsDir, restoreBytesPerSec },
             runningIds: () => runner.runningIds,
             bucketFor: storage.bucketFor,
           },
@@ -255,15 +254,14 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
     volumes,
     watch: source.watch,
     changed: () => uplink.changed(),
-    checkIntervalMs: options.checkIntervalMs,
+    checkIntervalMs,
     setTimer,
     log,
   });
   open.defer(() => watch.stop());
   ready.resolve();
   uplink.start();
-  const metrics =
-    options.metricsPort === undefined ? undefined : await source.serveMetrics(options.metricsPort);
+  const metrics = metricsPort === undefined ? undefined : await source.serveMetrics(metricsPort);
   open.defer(() => metrics?.close());
   if (metrics) log('info', 'metrics.served', { url: metrics.url });
   const view = (): AgentView => ({

@@ -51,6 +51,7 @@ const configurationSection = z.object({
   cells: z.array(z.object({ cellId: text, webSocketUrl: text })).max(64),
   checkIntervalMs: ms,
   metricsPort: count.optional(),
+  metricsDir: text.optional(),
   restoreBytesPerSec: z.number().optional(),
   /** Variables of the allow-list alone; of a proxy's URL scheme, host and port. */
   environment: z.record(text, text),

@@ -131,7 +131,7 @@ export const judgedMetrics = [
   'gateway.cache.dirty.utilization',
   /** Reads that the cache served of all since the last heartbeat, 0…1. */
   'gateway.cache.hit_ratio',
-  /** Pings without an answer of the last ones, 0…1. */
+  /** Pings without an answer of the last ones or TCP segments sent again, whichever share is greater, 0…1. */
   'gateway.connection.loss',
   /** Round trip over the connection, ms. */
   'gateway.connection.rtt',
@@ -198,7 +198,36 @@ export const inventorySchema = z.object({
   memoryBytes: count,
   agentVersion: z.string().max(32),
   nodeVersion: z.string().max(32),
-  disks: z.array(z.object({ name: z.string().max(32), model: z.string().max(64), sizeBytes: count })).max(64),
-  interfaces: z.array(z.object({ name: z.string().max(32), mac: z.string().max(32) })).max(32),
+  disks: z
+    .array(
+      z.object({
+        name: z.string().max(32),
+        model: z.string().max(64),
+        sizeBytes: count,
+        firmware: z.string().max(32).optional(),
+        /** Of its serial number: whether it is the same disk as before. */
+        serialHash: z.string().max(32).optional(),
+      }),
+    )
+    .max(64),
+  interfaces: z
+    .array(
+      z.object({
+        name: z.string().max(32),
+        mac: z.string().max(32),
+        /** The kernel's: `virtio_net`, `ixgbe`. */
+        driver: z.string().max(32).optional(),
+      }),
+    )
+    .max(32),
+  /** Maker and model, as the firmware names them. */
+  machine: z.string().max(128).optional(),
+  /** As systemd-detect-virt names it; `none`, and `other` for one that does not say its name. */
+  hypervisor: z.string().max(32).optional(),
+  /** Memory modules, where an ECC driver lists them. */
+  dimms: z
+    .array(z.object({ label: z.string().max(64), type: z.string().max(32), sizeBytes: count }))
+    .max(64)
+    .optional(),
 });
 export type Inventory = z.infer<typeof inventorySchema>;

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { Option } from 'commander';
 import { HoldfastError } from '../../core/errors.ts';
 import type { LogLevel } from '../../core/log.ts';
@@ -15,6 +16,7 @@ interface RunOptions {
   log?: (typeof logFormats)[number];
   logLevel: (typeof logLevels)[number];
   metricsPort?: string;
+  metricsDir?: string;
   restoreBandwidth?: string;
 }
 
@@ -30,18 +32,27 @@ export const addRunCommand: AddCommands = (program, cli) => {
     .option('--check-interval <duration>', 'how often each volume’s backing file is looked at', '60s')
     .option('--restore-bandwidth <size>', 'bytes per second of all restores’ background, e.g. 50MiB')
     .option('--metrics-port <port>', 'serve Prometheus metrics on this port of 127.0.0.1')
+    .option('--metrics-dir <dir>', 'report what the data path writes there as Prometheus text (*.prom)')
     .addOption(new Option('--log <format>', 'default: pretty on a terminal, else json').choices(logFormats))
     .addOption(
       new Option('--log-level <level>', 'least level, until the gateway’s configuration names one')
         .choices(logLevels)
         .default('info'),
     )
-    .addHelpText('after', outboundText + exampleText('run', 'run --check-interval 10s --log json'))
+    .addHelpText(
+      'after',
+      outboundText +
+        exampleText(
+          'run',
+          'run --check-interval 10s --log json',
+          'run --metrics-port 9101 --metrics-dir /run/gateway-metrics',
+        ),
+    )
     .action((options: RunOptions) => run(options, cli));
 };
 
 async function run(options: RunOptions, cli: CliContext): Promise<void> {
-  const { checkIntervalMs, metricsPort, restoreBytesPerSec } = parsed(options);
+  const { checkIntervalMs, metricsPort, metricsDir, restoreBytesPerSec } = parsed(options);
   let configuredLevel: LogLevel | undefined;
   const log = logTo((line) => cli.stderr(`${line}\n`), cli.now, {
     format: options.log ?? (cli.interactive ? 'pretty' : 'json'),
@@ -60,6 +71,7 @@ async function run(options: RunOptions, cli: CliContext): Promise<void> {
         log,
         checkIntervalMs,
         metricsPort,
+        metricsDir,
         restoreBytesPerSec,
         setLogLevel: (level) => (configuredLevel = level),
         requestRestart: () => restart.resolve('restart'),
@@ -76,7 +88,7 @@ async function run(options: RunOptions, cli: CliContext): Promise<void> {
 
 function parsed(
   options: RunOptions,
-): Pick<AgentOptions, 'checkIntervalMs' | 'metricsPort' | 'restoreBytesPerSec'> {
+): Pick<AgentOptions, 'checkIntervalMs' | 'metricsPort' | 'metricsDir' | 'restoreBytesPerSec'> {
   const checkIntervalMs = parseDurationMs(options.checkInterval);
   if (checkIntervalMs < 1_000)
     throw new HoldfastError('USAGE', '--check-interval is at least 1s', { hint: 'write 10s, 1m' });
@@ -90,7 +102,8 @@ function parsed(
     });
   const { restoreBandwidth } = options;
   const restoreBytesPerSec = restoreBandwidth === undefined ? undefined : parseBandwidth(restoreBandwidth);
-  return { checkIntervalMs, metricsPort, restoreBytesPerSec };
+  const metricsDir = options.metricsDir === undefined ? undefined : resolve(options.metricsDir);
+  return { checkIntervalMs, metricsPort, metricsDir, restoreBytesPerSec };
 }
 
 const aborted = (signal: AbortSignal): Promise<'stop'> =>

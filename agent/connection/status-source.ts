@@ -1,12 +1,19 @@
+import type { Log } from '../../core/log.ts';
 import type { Heartbeat, Inventory, VolumeStatus } from '../../core/status.ts';
 import type { VolumeService } from '../ports.ts';
+import type { StateDirectory } from '../state/state-directory.ts';
 import { createStatusCollector } from '../status/collector.ts';
 import type { Watched } from '../status/crossings.ts';
 import { linuxHost } from '../status/host.ts';
+import { startsToTell, type HostStarts } from '../status/host-starts.ts';
+import { keepDiskRoll, loadDiskRoll } from '../status/kept-facts.ts';
+import { createMetricsFolder } from '../status/metrics-folder.ts';
 import { servePrometheus, type PrometheusEndpoint } from '../status/prometheus.ts';
+import { createSmartReader, smartctl } from '../status/smart-reader.ts';
 import type { Spool } from '../status/spool.ts';
 import { volumeStatusOf } from '../status/volume-status.ts';
 import { agentVersion } from '../version.ts';
+import type { CredentialBroker } from './credential-broker.ts';
 import type { Link } from './link.ts';
 
 export interface StatusSource {
@@ -18,27 +25,41 @@ export interface StatusSource {
 }
 
 /** Status of this host and of the agent's own parts. */
-export function makeStatusSource(parts: {
+export async function makeStatusSource(parts: {
   bootId: string;
   startedAt: number;
+  starts: HostStarts;
+  state: StateDirectory;
   volumes: VolumeService;
   spool: Spool;
   link: Link;
+  broker: Pick<CredentialBroker, 'endsAt'>;
+  /** Where the gateway's own data path writes its metrics. */
+  metricsDir: string | undefined;
   /** The longest time between two heartbeats. */
   intervalMs: () => number;
-}): StatusSource {
-  const { bootId, startedAt, volumes, spool, link } = parts;
+  log: Log;
+}): Promise<StatusSource> {
+  const { bootId, startedAt, starts, state, volumes, spool, link, broker, metricsDir, log } = parts;
+  const host = linuxHost();
+  const readFolder =
+    metricsDir === undefined ? undefined : createMetricsFolder({ path: metricsDir, now: host.now, log });
   const collector = createStatusCollector({
-    host: linuxHost(),
+    host,
+    smart: createSmartReader({ ask: smartctl({ log }), now: () => performance.now() }),
+    roll: await loadDiskRoll(state, log),
+    keepRoll: keepDiskRoll(state, log),
     versions: { agentVersion, nodeVersion: process.version, arch: process.arch },
     bootId,
     agentStartedAt: startedAt,
   });
   return {
-    heartbeat: () =>
+    heartbeat: async () =>
       collector.heartbeat({
         volumes: volumeStatuses(volumes),
-        metrics: connectionMetrics(link),
+        metrics: { ...(await readFolder?.()), ...connectionMetrics(link) },
+        expiries: expiriesOf(link, broker),
+        starts: startsToTell(starts, host.now()),
         droppedHeartbeats: spool.dropped,
         intervalMs: parts.intervalMs(),
       }),
@@ -53,10 +74,22 @@ const volumeStatuses = (volumes: VolumeService): VolumeStatus[] =>
 
 /** How good the connection is; planned rollovers are no losses. */
 function connectionMetrics(link: Link): Record<string, number> {
-  const { rttMs, losses, clockOffsetMs } = link.view();
+  const { rttMs, pingLoss, losses, clockOffsetMs } = link.view();
   return {
+    ...(pingLoss === undefined ? {} : { 'gateway.connection.loss': pingLoss }),
     ...(rttMs === undefined ? {} : { 'gateway.connection.rtt': rttMs }),
     'gateway.connection.reconnects': losses,
     'gateway.clock.offset': clockOffsetMs,
+  };
+}
+
+/** Before the first connection nobody has shown a certificate. */
+function expiriesOf(link: Link, broker: Pick<CredentialBroker, 'endsAt'>): Heartbeat['expiries'] {
+  const { connects, certificateAt } = link.view();
+  if (connects === 0) return undefined;
+  const credentialsAt = broker.endsAt;
+  return {
+    ...(certificateAt !== undefined && { certificateAt }),
+    ...(credentialsAt !== undefined && { credentialsAt: Math.round(credentialsAt) }),
   };
 }

@@ -24,7 +24,10 @@ export interface DiagnosticsParts {
   versions: { agentVersion: string; bootId: string };
   startedAt: number;
   stateDir: string;
-  settings: Pick<Section<'configuration'>, 'checkIntervalMs' | 'metricsPort' | 'restoreBytesPerSec'>;
+  settings: Pick<
+    Section<'configuration'>,
+    'checkIntervalMs' | 'metricsPort' | 'metricsDir' | 'restoreBytesPerSec'
+  >;
   env: Record<string, string | undefined>;
   link: Pick<Link, 'view'>;
   status: Pick<StatusSource, 'heartbeat' | 'inventory'>;

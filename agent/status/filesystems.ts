@@ -1,4 +1,5 @@
 import type { FilesystemStatus } from '../../core/status.ts';
+import { isForcedReadOnly, readDeviceErrors } from './filesystem-errors.ts';
 import { parseMounts, type Mount } from './proc.ts';
 import type { Host } from './host.ts';
 
@@ -44,23 +45,38 @@ export function parseDeviceTypes(text: string): Set<string> {
   );
 }
 
+export interface FilesystemsRead {
+  /** The most telling ones, with an error first, then the fullest. */
+  filesystems: FilesystemStatus[];
+  /** Whether every file system answered, so that those that are not named are well. */
+  isWhole: boolean;
+}
+
+/** Errors are rare, and who looks each second need not know at once. */
+const errorsEveryMs = 10_000;
+
 /**
  * Sizes as `df` reckons them: what is reserved for root counts as neither size nor free, so 0 bytes free is 100 %.
  * A file system that does not answer within `waitMs` (a dead disk) is left out, and not asked again before it has
  * answered: each such call holds one of the few threads that all file I/O shares.
  */
-export function createFilesystemReader(host: Host, waitMs: number): () => Promise<FilesystemStatus[]> {
+export function createFilesystemReader(host: Host, waitMs: number): () => Promise<FilesystemsRead> {
   const asked = new Map<string, ReturnType<Host['statfs']>>();
-  const ask = async ({ path, device }: Mount): Promise<FilesystemStatus | undefined> => {
+  const errorsOf = createErrorReader(host);
+  const ask = async (mount: Mount): Promise<FilesystemStatus | undefined> => {
+    const { path, device } = mount;
     const answer = asked.get(device) ?? host.statfs(path).finally(() => asked.delete(device));
     asked.set(device, answer);
     const found = await within(waitMs, answer).catch(() => undefined);
-    if (!found || found.blocks <= 0) return undefined;
+    if (!found) return undefined;
     const { bsize, blocks, bfree, bavail } = found;
+    const deviceErrors = await errorsOf(mount);
     return {
       mount: path.slice(0, mountCharsMax),
       sizeBytes: (blocks - bfree + bavail) * bsize,
       freeBytes: bavail * bsize,
+      ...(isForcedReadOnly(mount) && { readOnly: true }),
+      ...(deviceErrors && { deviceErrors }),
     };
   };
   return async () => {
@@ -69,8 +85,30 @@ export function createFilesystemReader(host: Host, waitMs: number): () => Promis
       host.readText('/proc/filesystems'),
     ]);
     const mounts = realMounts(parseMounts(mountinfo), parseDeviceTypes(types));
-    const found = (await Promise.all(mounts.map(ask))).filter((fs) => fs !== undefined);
-    return found.sort((a, b) => usedOf(b) - usedOf(a)).slice(0, filesystemsMax);
+    const answers = await Promise.all(mounts.map(ask));
+    const found = answers.filter((fs) => fs !== undefined);
+    const filesystems = found
+      .filter(({ sizeBytes }) => sizeBytes > 0)
+      .sort((a, b) => Number(hasError(b)) - Number(hasError(a)) || usedOf(b) - usedOf(a))
+      .slice(0, filesystemsMax);
+    return { filesystems, isWhole: found.length === mounts.length };
+  };
+}
+
+/** Whether something is wrong with it beside that it fills up. */
+export const hasError = ({ readOnly, deviceErrors }: FilesystemStatus): boolean =>
+  readOnly === true || deviceErrors !== undefined;
+
+function createErrorReader(host: Host): (mount: Mount) => Promise<number | undefined> {
+  const known = new Map<string, { at: number; errors: Promise<number | undefined> }>();
+  return (mount) => {
+    const last = known.get(mount.device);
+    const age = host.now() - (last?.at ?? -Infinity);
+    if (last && age >= 0 && age < errorsEveryMs) return last.errors;
+    if (known.size > mountsAskedMax) known.clear();
+    const errors = readDeviceErrors(host, mount);
+    known.set(mount.device, { at: host.now(), errors });
+    return errors;
   };
 }
 

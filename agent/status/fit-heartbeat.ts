@@ -1,4 +1,6 @@
 import type { Heartbeat, VolumeStatus } from '../../core/status.ts';
+import { hasError } from './filesystems.ts';
+import { isJudged } from './metrics.ts';
 
 /**
  * One write unit of the status table is 1,024 bytes of the whole item; beside the heartbeat the item has ids, times
@@ -6,30 +8,41 @@ import type { Heartbeat, VolumeStatus } from '../../core/status.ts';
  */
 export const heartbeatBytesMax = 850;
 const volumesMax = 16;
-/** Never left out for size: conditions live on it. */
-const keptMetrics = new Set(['system.memory.utilization']);
+const filesystemsLeft = 2;
+/** The one word of a heartbeat that looked at everything says that a counter which is not named stands at 0. */
+const silentAtZero = new Set(['gateway.host.oom_kills', 'hw.memory.errors.uncorrected']);
 
 /**
- * A heartbeat that costs one write unit: the least important metrics go first, then snapshot ids, then all but the two
- * fullest file systems. Volumes and their states are never left out, so a gateway with many of them costs more: what
- * is not reported could neither raise an alert nor resolve one. Above 16 volumes the healthiest are not named.
+ * A heartbeat that costs one write unit where all is well: metrics that no condition is judged by go first, then
+ * snapshot ids, then all but the two fullest file systems. Volumes and whatever is unwell are never left out, so a gateway
+ * with many of them costs more: what is not reported could neither raise an alert nor resolve one. Above 16 volumes the
+ * healthiest are not named.
  */
 export function fitHeartbeat(heartbeat: Heartbeat): Heartbeat {
   let fitted = { ...heartbeat, volumes: mostUrgent(heartbeat.volumes) };
   const tooLarge = () => storedBytes(fitted) > heartbeatBytesMax;
-  const dropMetrics = (keep: number): void => {
-    const names = Object.keys(fitted.metrics).filter((name) => !keptMetrics.has(name));
-    while (tooLarge() && names.length > keep) {
-      const { [names.pop()!]: _dropped, ...metrics } = fitted.metrics;
-      fitted = { ...fitted, metrics };
+  const keepMetrics = (isKept: (name: string, value: number) => boolean): void => {
+    const metrics = Object.entries(fitted.metrics).filter(([name, value]) => isKept(name, value));
+    fitted = { ...fitted, metrics: Object.fromEntries(metrics) };
+  };
+  const dropMetrics = (leave: number): void => {
+    const names = Object.keys(fitted.metrics).filter((name) => !isJudged(name));
+    while (tooLarge() && names.length > leave) {
+      const last = names.pop();
+      keepMetrics((name) => name !== last);
     }
   };
-  dropMetrics(8);
+  if (fitted.checked?.includes('errors'))
+    keepMetrics((name, value) => value !== 0 || !silentAtZero.has(name));
+  dropMetrics(4);
   if (tooLarge()) {
     const volumes = fitted.volumes.map(({ lastSnapshotId: _id, ...volume }) => volume);
     fitted = { ...fitted, volumes };
   }
-  if (tooLarge()) fitted = { ...fitted, filesystems: fitted.filesystems.slice(0, 2) };
+  if (tooLarge()) {
+    const left = Math.max(filesystemsLeft, fitted.filesystems.filter(hasError).length);
+    fitted = { ...fitted, filesystems: fitted.filesystems.slice(0, left) };
+  }
   dropMetrics(0);
   return fitted;
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Inventory } from '../../core/status.ts';
 import type { Host } from './host.ts';
+import { readDimms, readMachine, serialHash } from './inventory-host.ts';
 import { parseCpuInfo, parseMemory, parseOsName } from './proc.ts';
 
 /** The schema's limits; a host has fewer, a hostile one is cut. */
@@ -25,6 +26,7 @@ export async function readInventory(host: Host, versions: InventoryVersions): Pr
     readInterfaces(host, text),
   ]);
   const cpu = parseCpuInfo(cpuInfo);
+  const [machine, dimms] = await Promise.all([readMachine(text, cpuInfo), readDimms(host, text)]);
   const found = {
     hostname: host.hostname().slice(0, 255),
     os: (parseOsName(osRelease) ?? 'unknown').slice(0, 128),
@@ -37,6 +39,8 @@ export async function readInventory(host: Host, versions: InventoryVersions): Pr
     nodeVersion: versions.nodeVersion.slice(0, 32),
     disks,
     interfaces,
+    ...machine,
+    ...(dimms.length > 0 && { dimms }),
   };
   const hash = createHash('sha256').update(JSON.stringify(found)).digest('hex').slice(0, 16);
   return { hash, ...found };
@@ -52,8 +56,20 @@ async function readDisks(host: Host, text: ReadText): Promise<Inventory['disks']
     if (!entries.includes('device')) return undefined;
     const sectors = Number(await text(`/sys/block/${name}/size`));
     if (!(sectors > 0)) return undefined;
-    const model = (await text(`/sys/block/${name}/device/model`)) || 'unknown';
-    return { name: name.slice(0, 32), model: model.slice(0, 64), sizeBytes: sectors * 512 };
+    const first = async (...files: string[]): Promise<string> =>
+      (await Promise.all(files.map((file) => text(`/sys/block/${name}/${file}`)))).find(Boolean) ?? '';
+    const [model, firmware, serial] = await Promise.all([
+      first('device/model'),
+      first('device/firmware_rev', 'device/rev'), // NVMe, SCSI
+      first('device/serial', 'serial', 'device/wwid', 'wwid'),
+    ]);
+    return {
+      name: name.slice(0, 32),
+      model: (model || 'unknown').slice(0, 64),
+      sizeBytes: sectors * 512,
+      ...(firmware && { firmware: firmware.slice(0, 32) }),
+      ...(serial && { serialHash: serialHash(serial) }),
+    };
   });
   return (await Promise.all(disks)).filter((disk) => disk !== undefined).slice(0, disksMax);
 }
@@ -64,7 +80,10 @@ async function readInterfaces(host: Host, text: ReadText): Promise<Inventory['in
   const interfaces = names.map(async (name) => {
     const entries = await host.list(`/sys/class/net/${name}`).catch((): string[] => []);
     if (!entries.includes('device')) return undefined;
-    return { name: name.slice(0, 32), mac: (await text(`/sys/class/net/${name}/address`)).slice(0, 32) };
+    const uevent = await text(`/sys/class/net/${name}/device/uevent`);
+    const driver = /^DRIVER=([\w-]{1,32})$/m.exec(uevent)?.[1];
+    const mac = (await text(`/sys/class/net/${name}/address`)).slice(0, 32);
+    return { name: name.slice(0, 32), mac, ...(driver && { driver }) };
   });
   return (await Promise.all(interfaces)).filter((one) => one !== undefined).slice(0, interfacesMax);
 }

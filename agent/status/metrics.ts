@@ -1,15 +1,21 @@
+import { judgedMetrics } from '../../core/status.ts';
 import type { HostSample } from './sample.ts';
 
+/** For Prometheus, which wants base units and says so in names. */
+export interface MetricAbout {
+  help: string;
+  /** Absent: a share, or a number of things. */
+  unit?: 'ms' | 'bytes' | 'bytes/s' | 'counter';
+}
+
 /**
- * The heartbeat's metrics, most important first: where a heartbeat becomes too large, the last ones are left out.
+ * The heartbeat's metrics: where it becomes too large, the last ones that no condition is judged by are left out.
  * OpenTelemetry's names where it has one with this unit (its times are seconds, ours ms), else `gateway.*`.
  */
-const metrics: readonly {
+const metrics: readonly (MetricAbout & {
   name: string;
-  /** For Prometheus. */
-  help: string;
   of: (now: HostSample, before: HostSample | undefined) => number | undefined;
-}[] = [
+})[] = [
   {
     name: 'system.memory.utilization',
     help: 'Memory that cannot be given to a new process without swapping, 0 to 1',
@@ -27,33 +33,48 @@ const metrics: readonly {
   },
   {
     name: 'gateway.host.uptime',
-    help: 'Time since the host started, ms',
+    help: 'Time since the host started',
+    unit: 'ms',
     of: ({ uptimeMs }) => uptimeMs,
   },
   {
     name: 'gateway.host.oom_kills',
     help: 'Processes that the kernel killed for want of memory since boot',
+    unit: 'counter',
     of: ({ oomKills }) => oomKills,
+  },
+  {
+    name: 'hw.memory.errors.uncorrected',
+    help: 'Memory errors that ECC could not put right since boot',
+    unit: 'counter',
+    of: ({ hardware }) => hardware.memoryErrors?.uncorrected,
+  },
+  {
+    name: 'gateway.network.error_rate',
+    help: 'Errors of all real network interfaces a second since the last heartbeat',
+    of: (now, before) => rate(now, before, ({ errors }) => errors),
   },
   {
     name: 'gateway.disk.utilization.max',
     help: 'Busy time of the busiest disk since the last heartbeat, 0 to 1',
-    of: (now, before) => worstDisk(now, before, (d, elapsedMs) => Math.min(1, d.busyMs / elapsedMs)),
+    of: (now, before) => worst(diskLoads(now, before), ({ utilization }) => utilization),
   },
   {
     name: 'gateway.disk.latency.max',
-    help: 'Mean time of a request on the slowest disk since the last heartbeat, ms',
-    of: (now, before) =>
-      worstDisk(now, before, (d) => (d.readMs + d.writeMs) / Math.max(1, d.reads + d.writes)),
+    help: 'Mean time of a request on the slowest disk since the last heartbeat',
+    unit: 'ms',
+    of: (now, before) => worst(diskLoads(now, before), ({ latencyMs }) => latencyMs),
   },
   {
     name: 'gateway.agent.memory',
-    help: 'Resident memory of the agent, bytes',
+    help: 'Resident memory of the agent',
+    unit: 'bytes',
     of: ({ process }) => process.residentBytes,
   },
   {
     name: 'gateway.agent.loop_delay.p99',
-    help: '99th percentile of the delay of the agent’s event loop since the last heartbeat, ms',
+    help: '99th percentile of the delay of the agent’s event loop since the last heartbeat',
+    unit: 'ms',
     of: ({ process }) => process.eventLoopDelayP99Ms,
   },
   {
@@ -62,13 +83,21 @@ const metrics: readonly {
     of: ({ network }) => sum(network.map(({ errors }) => errors)),
   },
   {
+    name: 'hw.memory.errors.corrected',
+    help: 'Memory errors that ECC put right since boot',
+    unit: 'counter',
+    of: ({ hardware }) => hardware.memoryErrors?.corrected,
+  },
+  {
     name: 'gateway.network.receive_rate',
     help: 'Bytes a second that all real interfaces received since the last heartbeat',
+    unit: 'bytes/s',
     of: (now, before) => rate(now, before, ({ receivedBytes }) => receivedBytes),
   },
   {
     name: 'gateway.network.transmit_rate',
     help: 'Bytes a second that all real interfaces sent since the last heartbeat',
+    unit: 'bytes/s',
     of: (now, before) => rate(now, before, ({ sentBytes }) => sentBytes),
   },
   {
@@ -93,7 +122,12 @@ const metrics: readonly {
   },
 ];
 
-export const metricHelp: ReadonlyMap<string, string> = new Map(metrics.map(({ name, help }) => [name, help]));
+export const metricAbout: ReadonlyMap<string, MetricAbout> = new Map(
+  metrics.map((metric) => [metric.name, metric]),
+);
+
+const judged: ReadonlySet<string> = new Set(judgedMetrics);
+export const isJudged = (name: string): boolean => judged.has(name);
 
 /** Metrics by name, in order of importance. Rates need the sample before; without it they are absent. */
 export function metricsOf(now: HostSample, before: HostSample | undefined): Record<string, number> {
@@ -121,41 +155,49 @@ function share(
   return Math.min(1, Math.max(0, (ticksOf(now.cpu) - ticksOf(before.cpu)) / elapsed));
 }
 
-/** The largest value over the disks that were there before, of what they did in between. */
-function worstDisk(
-  now: HostSample,
-  before: HostSample | undefined,
-  valueOf: (done: Omit<HostSample['disks'][number], 'name'>, elapsedMs: number) => number,
-): number | undefined {
+/** What a disk did since the sample before. */
+export interface DiskLoad {
+  name: string;
+  /** Share of the time in which it had a request to do. */
+  utilization: number;
+  /** Mean time of a request, ms; 0 where there was none. */
+  latencyMs: number;
+}
+
+/** Of the disks that were there before; none without a sample before. */
+export function diskLoads(now: HostSample, before: HostSample | undefined): DiskLoad[] {
   const elapsedMs = now.at - (before?.at ?? now.at);
-  if (!before || elapsedMs <= 0) return undefined;
-  const values = now.disks.flatMap((disk) => {
+  if (!before || elapsedMs <= 0) return [];
+  return now.disks.flatMap((disk) => {
     const old = before.disks.find(({ name }) => name === disk.name);
     if (!old || disk.reads < old.reads) return []; // it was taken out and put in again
-    const done = {
-      reads: disk.reads - old.reads,
-      writes: disk.writes - old.writes,
-      readMs: disk.readMs - old.readMs,
-      writeMs: disk.writeMs - old.writeMs,
-      busyMs: disk.busyMs - old.busyMs,
-    };
-    return [valueOf(done, elapsedMs)];
+    const requests = disk.reads - old.reads + (disk.writes - old.writes);
+    const requestMs = disk.readMs - old.readMs + (disk.writeMs - old.writeMs);
+    return [
+      {
+        name: disk.name,
+        utilization: Math.min(1, Math.max(0, disk.busyMs - old.busyMs) / elapsedMs),
+        latencyMs: Math.max(0, requestMs) / Math.max(1, requests),
+      },
+    ];
   });
-  return values.length === 0 ? undefined : Math.max(...values);
 }
+
+const worst = (loads: readonly DiskLoad[], valueOf: (load: DiskLoad) => number): number | undefined =>
+  loads.length === 0 ? undefined : Math.max(...loads.map(valueOf));
 
 function rate(
   now: HostSample,
   before: HostSample | undefined,
-  bytesOf: (counters: HostSample['network'][number]) => number,
+  countOf: (counters: HostSample['network'][number]) => number,
 ): number | undefined {
   const elapsedMs = now.at - (before?.at ?? now.at);
   if (!before || elapsedMs <= 0) return undefined;
-  const bytes = now.network.map((counters) => {
+  const counts = now.network.map((counters) => {
     const old = before.network.find(({ name }) => name === counters.name);
-    return old ? Math.max(0, bytesOf(counters) - bytesOf(old)) : 0;
+    return old ? Math.max(0, countOf(counters) - countOf(old)) : 0;
   });
-  return (sum(bytes) * 1000) / elapsedMs;
+  return (sum(counts) * 1000) / elapsedMs;
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);

@@ -56,16 +56,32 @@ export interface Mount {
   type: string;
   /** True where the file system's own root is mounted, false for a part of it (a bind mount). */
   whole: boolean;
+  /** What is mounted: `/dev/sda1`, the name of a pool. */
+  source: string;
+  /** Of this mount. */
+  options: string[];
+  /** Of the file system, for all its mounts. */
+  superOptions: string[];
 }
 
 /** /proc/self/mountinfo. */
 export function parseMounts(text: string): Mount[] {
   return text.split('\n').flatMap((line) => {
     const [head, tail] = line.split(' - ', 2);
-    const [, , device, root, path] = head!.split(' ');
-    const type = tail?.split(' ')[0];
+    const [, , device, root, path, options] = head!.split(' ');
+    const [type, source = '', superOptions = ''] = tail?.split(' ') ?? [];
     if (!device || !root || !path || !type) return [];
-    return [{ path: unescapeOctal(path), device, type, whole: root === '/' }];
+    return [
+      {
+        path: unescapeOctal(path),
+        device,
+        type,
+        whole: root === '/',
+        source: unescapeOctal(source),
+        options: options?.split(',') ?? [],
+        superOptions: superOptions.split(','),
+      },
+    ];
   });
 }
 
@@ -98,6 +114,7 @@ export interface NetCounters {
   name: string;
   receivedBytes: number;
   sentBytes: number;
+  /** In either direction, as dropped. */
   errors: number;
   dropped: number;
 }
@@ -111,6 +128,21 @@ export function parseNetwork(text: string): NetCounters[] {
     const [receivedBytes, sentBytes] = [n[0]!, n[8]!];
     return [{ name, receivedBytes, sentBytes, errors: n[2]! + n[10]!, dropped: n[3]! + n[11]! }];
   });
+}
+
+export interface TcpCounters {
+  /** Segments that were sent, without those sent again. */
+  sent: number;
+  /** Those that were sent again, because no answer came. */
+  sentAgain: number;
+}
+
+/** /proc/net/snmp: a line of names, then one of values, for each protocol. */
+export function parseTcp(text: string): TcpCounters | undefined {
+  const [names, values] = [...text.matchAll(/^Tcp: (.*)$/gm)].map(([, line]) => line!.split(' '));
+  const valueOf = (name: string): number | undefined => finite(values?.[names?.indexOf(name) ?? -1]);
+  const [sent, sentAgain] = [valueOf('OutSegs'), valueOf('RetransSegs')];
+  return sent === undefined || sentAgain === undefined ? undefined : { sent, sentAgain };
 }
 
 /** /proc/cpuinfo. ARM kernels name no model there. */

@@ -1,4 +1,5 @@
-import type { FilesystemStatus } from '../../core/status.ts';
+import type { FilesystemsRead } from './filesystems.ts';
+import type { HardwareFacts } from './hardware.ts';
 import type { Host } from './host.ts';
 import {
   parseCpuTicks,
@@ -8,10 +9,12 @@ import {
   parseNetwork,
   parseOomKills,
   parsePressure,
+  parseTcp,
   parseUptimeMs,
   type CpuTicks,
   type DiskCounters,
   type NetCounters,
+  type TcpCounters,
 } from './proc.ts';
 
 /** Everything that was read at one moment. Counters count from boot; what the kernel does not tell is undefined. */
@@ -24,9 +27,11 @@ export interface HostSample {
   oomKills: number | undefined;
   /** Share of the last minute in which some task waited for it. */
   pressure: { cpu: number | undefined; memory: number | undefined; io: number | undefined };
-  filesystems: FilesystemStatus[];
+  filesystems: FilesystemsRead;
   disks: DiskCounters[];
+  hardware: HardwareFacts;
   network: NetCounters[];
+  tcp: TcpCounters | undefined;
   process: { residentBytes: number; eventLoopDelayP99Ms: number };
 }
 
@@ -36,7 +41,7 @@ const virtualInterfaces = /^(lo|ifb\d+|veth.*|docker\d+|br-.*|virbr\d+)$/;
 
 export function createSampler(
   host: Host,
-  filesystems: () => Promise<FilesystemStatus[]>,
+  readers: { filesystems: () => Promise<FilesystemsRead>; hardware: () => Promise<HardwareFacts> },
 ): () => Promise<HostSample> {
   const read = async <T>(path: string, parse: (text: string) => T): Promise<T | undefined> => {
     const text = await host.readText(path).catch(() => undefined);
@@ -54,11 +59,13 @@ export function createSampler(
         read('/proc/pressure/memory', parsePressure),
         read('/proc/pressure/io', parsePressure),
       ]);
-    const [disks, wholeDisks, network, mounted] = await Promise.all([
+    const [disks, wholeDisks, network, tcp, filesystems, hardware] = await Promise.all([
       read('/proc/diskstats', parseDisks),
       host.list('/sys/block').catch(() => undefined),
       read('/proc/net/dev', parseNetwork),
-      filesystems().catch(() => []),
+      read('/proc/net/snmp', parseTcp),
+      readers.filesystems().catch(() => ({ filesystems: [], isWhole: false })),
+      readers.hardware(),
     ]);
     return {
       at: host.now(),
@@ -68,11 +75,13 @@ export function createSampler(
       uptimeMs,
       oomKills,
       pressure: { cpu: cpuPressure, memory: memoryPressure, io: ioPressure },
-      filesystems: mounted,
+      filesystems,
       disks: (disks ?? []).filter(
         ({ name }) => !memoryDisks.test(name) && (wholeDisks === undefined || wholeDisks.includes(name)),
       ),
+      hardware,
       network: (network ?? []).filter(({ name }) => !virtualInterfaces.test(name)),
+      tcp,
       process: { residentBytes: host.residentBytes(), eventLoopDelayP99Ms: host.eventLoopDelayP99Ms() },
     };
   };

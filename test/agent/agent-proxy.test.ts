@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
@@ -79,5 +80,12 @@ describeWithClients(['openssl'], 'an agent behind a proxy', () => {
     const agent = start({ NODE_EXTRA_CA_CERTS: certificate });
     await cell.untilFrame('hello');
     await agent.until('link.up');
+  });
+
+  it('reports when the first certificate ends of the chain that it was shown', async () => {
+    const { body } = await cell.untilFrame('status');
+    const { validTo } = new X509Certificate(readFileSync(certificate));
+    expect(body.heartbeat.checked).toContain('expiries');
+    expect(body.heartbeat.expiries).toEqual({ certificateAt: Date.parse(validTo) });
   });
 });

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { saveIdentity } from '../../agent/identity/gateway-identity.ts';
 import { loadOrCreateGatewayKey } from '../../agent/identity/gateway-key.ts';
 import { controlLineBytesMax } from '../../agent/control/control-protocol.ts';
+import { missingClients, runClient } from '../support/clients.ts';
 import { AgentProcess } from './agent-process.ts';
 import { runCli } from './cli-runner.ts';
 import { FakeCell } from './fake-cell.ts';
@@ -13,6 +14,7 @@ import { temporaryDirectory } from './temporary-directory.ts';
 const directory = temporaryDirectory();
 const state = join(directory, 'state');
 const image = join(directory, 'vol1.img');
+const metricsDir = join(directory, 'metrics');
 let cell: FakeCell;
 let agent: AgentProcess;
 
@@ -60,7 +62,11 @@ it('says what to do where no agent runs', async () => {
 });
 
 it('runs, answers its CLI alone, and shares its state with nobody', async () => {
-  agent = new AgentProcess(state, ['--check-interval', '1s', '--metrics-port', '0']);
+  mkdirSync(metricsDir);
+  writeFileSync(join(metricsDir, 'cache.prom'), 'gateway_cache_hit_ratio 0.75\n');
+  agent = new AgentProcess(state, [
+    ...['--check-interval', '1s', '--metrics-port', '0', '--metrics-dir', metricsDir],
+  ]);
   await agent.until('agent.started');
   await cell.untilFrame('status');
   expect(statSync(join(state, 'control.sock')).mode & 0o777).toBe(0o600);
@@ -162,5 +168,59 @@ it('offers its metrics on loopback', async () => {
   const { url } = (await agent.until('metrics.served')) as unknown as { url: string };
   const text = await (await fetch(url)).text();
   expect(text).toMatch(/^system_memory_utilization [0-9.]+$/m);
-  expect(text).toMatch(/^gateway_connection_reconnects 1$/m);
+  expect(text).toMatch(/^gateway_connection_reconnects_total 1$/m);
+  expect(text).toMatch(/^gateway_cache_hit_ratio 0.75$/m);
+  if (missingClients(['promtool']).length > 0) return;
+  expect(await runClient('promtool', ['check', 'metrics'], { input: text })).toMatchObject({
+    ...{ code: 0, stderr: '' },
+  });
+});
+
+it('reports what its data path measures, and what it looked at', async () => {
+  const { body } = await cell.untilFrame('status');
+  expect(body.heartbeat.metrics).toMatchObject({ 'gateway.cache.hit_ratio': 0.75 });
+  expect(body.heartbeat.checked).toEqual(expect.arrayContaining(['arrays', 'errors', 'expiries', 'starts']));
+  expect(body.heartbeat).not.toHaveProperty('starts');
+});
+
+describe('an agent that was torn down', () => {
+  const startsFile = join(state, 'starts.json');
+  const starts = () => JSON.parse(readFileSync(startsFile, 'utf8')) as Record<string, unknown>;
+  const restarted = async () => {
+    const before = cell.frames('status').length;
+    agent = new AgentProcess(state);
+    await agent.until('agent.started');
+    const { body } = await cell.until(() => cell.frames('status')[before], 'a status of the next agent');
+    return body.heartbeat;
+  };
+
+  it('reports its starts of the last hour', async () => {
+    await agent.kill('SIGKILL');
+    expect(starts()).toMatchObject({ isRunning: true });
+    expect((await restarted()).starts).toEqual({ agent: 2 });
+  });
+
+  it('reports that its host went down under it', async () => {
+    await agent.kill('SIGKILL');
+    writeFileSync(startsFile, JSON.stringify({ ...starts(), hostBootId: 'of the boot before' }));
+    const { starts: told, metrics, sentAt } = await restarted();
+    expect(told).toMatchObject({ agent: 3 });
+    const bootedAt = sentAt - metrics['gateway.host.uptime']!;
+    expect(Math.abs(told!.uncleanBootAt! - bootedAt)).toBeLessThan(120_000);
+  });
+
+  it('was not, where it was stopped before the host started anew', async () => {
+    await agent.kill('SIGTERM');
+    const { uncleanBootAt: _, ...kept } = starts();
+    expect(kept).toMatchObject({ isRunning: false });
+    writeFileSync(startsFile, JSON.stringify({ ...kept, hostBootId: 'of the boot before' }));
+    expect((await restarted()).starts).toEqual({ agent: 4 });
+  });
+
+  it('starts all the same where what it remembers of that is damaged', async () => {
+    await agent.kill('SIGTERM');
+    writeFileSync(startsFile, '{');
+    expect(await restarted()).not.toHaveProperty('starts');
+    expect(agent.lines.some(({ event }) => event === 'status.forgotten')).toBe(true);
+  });
 });

@@ -9,6 +9,8 @@ const watched = (volumes: Watched['volumes'] = []): Watched => ({
   memoryUtilization: 0.5,
   filesystems: [],
   volumes,
+  disks: [],
+  arrays: [],
 });
 
 /** A watch whose timers run when the test says so, and whose looks see what the test puts there. */

@@ -21,6 +21,8 @@ const clients = {
   debugfs: { command: ['debugfs'] },
   strace: { command: ['strace'] },
   openssl: { command: ['openssl'] },
+  smartctl: { command: ['smartctl'] },
+  promtool: { command: ['promtool'] },
 } as const satisfies Record<string, { command: readonly string[]; probe?: readonly string[] }>;
 
 export type Client = keyof typeof clients;

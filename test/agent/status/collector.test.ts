@@ -1,8 +1,15 @@
-import { heartbeatSchema, inventorySchema, type VolumeStatus } from '../../../core/status.ts';
+import {
+  checkedParts,
+  heartbeatSchema,
+  inventorySchema,
+  judgedMetrics,
+  type VolumeStatus,
+} from '../../../core/status.ts';
 import { createStatusCollector } from '../../../agent/status/collector.ts';
-import { heartbeatBytesMax, storedBytes } from '../../../agent/status/fit-heartbeat.ts';
+import { fitHeartbeat, heartbeatBytesMax, storedBytes } from '../../../agent/status/fit-heartbeat.ts';
 import { linuxHost } from '../../../agent/status/host.ts';
-import { recordedHost, versions, type RecordedHost } from './recorded-host.ts';
+import { isJudged } from '../../../agent/status/metrics.ts';
+import { recordedHost, recordedText, versions, type RecordedHost } from './recorded-host.ts';
 
 const collectorOf = (host: RecordedHost) =>
   createStatusCollector({
@@ -113,6 +120,62 @@ describe('heartbeat', () => {
     expect(watched.filesystems).toEqual(heartbeat.filesystems);
     expect(watched.memoryUtilization).toBe(0.25);
   });
+
+  it('says in which respects it looked at everything, and nothing of what is well', async () => {
+    const host = recordedHost();
+    const collector = collectorOf(host);
+    await collector.heartbeat(none);
+    host.at += 300_000;
+    const heartbeat = await collector.heartbeat({ volumes: [], expiries: {}, starts: {} });
+    expect(heartbeat.checked).toEqual(['disks', 'heat', 'arrays', 'errors', 'expiries', 'starts']);
+    for (const part of ['disks', 'arrays', 'expiries', 'starts']) expect(heartbeat).not.toHaveProperty(part);
+    expect((await collector.heartbeat(none)).checked).not.toContain('expiries');
+  });
+
+  it('names what is unwell, and looks for it between heartbeats', async () => {
+    const host = recordedHost();
+    const collector = collectorOf(host);
+    host.texts['/sys/block/sda/device/state'] = 'offline\n';
+    host.texts['/proc/mdstat'] = recordedText('mdstat');
+    const { disks, arrays } = await collector.watch([]);
+    expect(disks.find(({ name }) => name === 'sda')).toMatchObject({ state: 'failed' });
+    expect(arrays.find(({ name }) => name === 'md7')).toMatchObject({ state: 'degraded' });
+    const heartbeat = await collector.heartbeat(none);
+    expect(heartbeatSchema.parse(heartbeat)).toMatchObject({
+      disks: [{ name: 'sda', state: 'failed', temperatureC: 31 }],
+      arrays: [
+        { name: 'md4', state: 'failed' },
+        { name: 'md7', state: 'degraded', missing: 1 },
+        { name: 'md6', state: 'rebuilding', missing: 1 },
+      ],
+    });
+  });
+
+  it('tells of a certificate in its last month, and of credentials whenever they end', async () => {
+    const host = recordedHost();
+    const days = (count: number) => host.at + count * 86_400_000;
+    const told = async (certificateAt: number, credentialsAt?: number) =>
+      (await collectorOf(host).heartbeat({ volumes: [], expiries: { certificateAt, credentialsAt } }))
+        .expiries;
+    expect(await told(days(90))).toBeUndefined();
+    expect(await told(days(30))).toMatchObject({ certificateAt: days(30) });
+    expect(await told(days(90), days(0))).toEqual({ credentialsAt: days(0) });
+  });
+
+  it('takes as loss what is greater, pings without an answer or segments sent again', async () => {
+    const host = recordedHost();
+    const collector = collectorOf(host);
+    const lossWith = async (pings: number | undefined) => {
+      const metrics: Record<string, number> = pings === undefined ? {} : { 'gateway.connection.loss': pings };
+      return (await collector.heartbeat({ volumes: [], metrics })).metrics['gateway.connection.loss'];
+    };
+    expect(await lossWith(undefined)).toBeUndefined();
+    expect(await lossWith(0)).toBe(0);
+    host.at += 300_000;
+    host.texts['/proc/net/snmp'] = 'Tcp: OutSegs RetransSegs\nTcp: 35502819 162972\n'; // 1,000 and 50 more
+    expect(await lossWith(0)).toBe(0.05);
+    expect(await lossWith(0.2)).toBe(0.2);
+  });
 });
 
 describe('heartbeat within one write unit', () => {
@@ -157,6 +220,53 @@ describe('heartbeat within one write unit', () => {
     },
   );
 
+  it('holds where all is well and everything is known, with every metric that a condition is judged by', async () => {
+    const host = recordedHost();
+    const collector = createStatusCollector({
+      ...{ host, versions, bootId: '448fa373-865c-4ca7-a3cb-7fbdde48562d', agentStartedAt: host.at - 1000 },
+      smart: { refresh: () => undefined, of: () => ({ smart: { isFailing: false } }), isAnswered: true },
+    });
+    host.texts['/proc/vmstat'] = 'oom_kill 0\n';
+    host.folders['/sys/devices/system/edac/mc'] = ['mc0'];
+    host.texts['/sys/devices/system/edac/mc/mc0/ce_count'] = '0\n';
+    host.texts['/sys/devices/system/edac/mc/mc0/ue_count'] = '0\n';
+    await collector.inventory();
+    const measured = judgedMetrics.filter((name) => /^gateway\.(upload|cache|connection)/.test(name));
+    const parts = {
+      volumes: [volume(1), volume(2)],
+      metrics: Object.fromEntries(measured.map((name) => [name, 0.12345])),
+      expiries: { certificateAt: host.at + 10 ** 10 },
+      ...{ starts: {}, intervalMs: 300_000, droppedHeartbeats: 0 },
+    };
+    await collector.heartbeat(parts);
+    host.at += 300_000;
+    host.texts['/proc/stat'] = 'cpu  1333 10 590 8412 500 0 200 0 50 0\n';
+    const heartbeat = await collector.heartbeat(parts);
+    expect(heartbeat.checked).toEqual(checkedParts);
+    expect(storedBytes(heartbeat)).toBeLessThanOrEqual(heartbeatBytesMax);
+    // Counters that stand at 0 need not be said, by a heartbeat that looked.
+    const said = judgedMetrics.filter((name) => !/oom_kills|hw\.memory/.test(name));
+    expect(Object.keys(heartbeat.metrics)).toEqual(expect.arrayContaining(said));
+    expect(heartbeat.metrics).not.toHaveProperty('gateway.host.oom_kills');
+    expect(collector.latest()?.heartbeat.metrics).toMatchObject({ 'gateway.host.oom_kills': 0 });
+  });
+
+  it('never leaves out what is unwell, nor a metric that a condition is judged by', async () => {
+    const host = recordedHost();
+    const heartbeat = await collectorOf(host).heartbeat(none);
+    const disks = Array.from({ length: 16 }, (_, i) => ({ name: `sd${i}`, state: 'failed' as const }));
+    const wrong = { sizeBytes: 1000, freeBytes: 1000, readOnly: true };
+    const filesystems = ['/a', '/b', '/c', '/d'].map((mount) => ({ mount, ...wrong }));
+    const fitted = fitHeartbeat({
+      ...heartbeat,
+      disks,
+      filesystems: [...filesystems, ...heartbeat.filesystems],
+    });
+    expect(fitted.disks).toEqual(disks);
+    expect(fitted.filesystems).toEqual(filesystems);
+    expect(Object.keys(fitted.metrics)).toEqual(Object.keys(heartbeat.metrics).filter(isJudged));
+  });
+
   it('never leaves out a volume for size, and of more than 16 the healthy ones', async () => {
     const volumes = Array.from({ length: 20 }, (_, i) => volume(i, i === 19 ? { state: 'failed' } : {}));
     const heartbeat = await collectorOf(recordedHost()).heartbeat({ volumes });
@@ -190,11 +300,64 @@ describe('inventory', () => {
       agentVersion: '1.2.3',
       nodeVersion: 'v24.21.0',
       disks: [
-        { name: 'nvme0n1', model: 'SAMSUNG MZVL2512HCJQ', sizeBytes: 1000215216 * 512 },
-        { name: 'sda', model: 'unknown', sizeBytes: 7814037168 * 512 },
+        {
+          name: 'nvme0n1',
+          model: 'SAMSUNG MZVL2512HCJQ',
+          sizeBytes: 1000215216 * 512,
+          firmware: 'GXA7301Q',
+          serialHash: expect.stringMatching(/^[0-9a-f]{16}$/),
+        },
+        {
+          name: 'sda',
+          model: 'unknown',
+          sizeBytes: 7814037168 * 512,
+          firmware: 'C232',
+          serialHash: expect.stringMatching(/^[0-9a-f]{16}$/),
+        },
       ],
-      interfaces: [{ name: 'eth0', mac: '52:54:00:12:34:56' }],
+      interfaces: [{ name: 'eth0', mac: '52:54:00:12:34:56', driver: 'ixgbe' }],
+      hypervisor: 'none',
     });
+  });
+
+  it('never has a serial number as it stands on the disk', async () => {
+    expect(JSON.stringify(await collectorOf(recordedHost()).inventory())).not.toContain('S64KNX0T123456');
+  });
+
+  const flags = (...names: string[]) => `processor\t: 0\nflags\t\t: fpu ${names.join(' ')} sse2\n`;
+  it.each([
+    ['kvm', 'QEMU', 'Standard PC (Q35 + ICH9, 2009) KVM', flags('hypervisor')],
+    ['vmware', 'VMware, Inc.', 'VMware7,1', flags('hypervisor')],
+    ['microsoft', 'Microsoft Corporation', 'Virtual Machine', flags('hypervisor')],
+    ['amazon', 'Amazon EC2', 'm7i.large', flags('hypervisor')],
+    ['none', 'Amazon EC2', 'm7i.metal-24xl', flags()],
+    ['none', 'Dell Inc.', 'PowerEdge R740', flags()],
+    ['other', '', '', flags('hypervisor')],
+    ['none', '', '', 'processor\t: 0\nBogoMIPS\t: 50.00\n'],
+  ])('knows %s by the firmware of %s %s', async (hypervisor, vendor, product, cpuInfo) => {
+    const host = recordedHost();
+    host.texts['/sys/class/dmi/id/sys_vendor'] = `${vendor}\n`;
+    host.texts['/sys/class/dmi/id/product_name'] = `${product}\n`;
+    host.texts['/proc/cpuinfo'] = cpuInfo;
+    const inventory = await collectorOf(host).inventory();
+    expect(inventory.hypervisor).toBe(hypervisor);
+    expect(inventory.machine).toBe([vendor, product].filter(Boolean).join(' ') || undefined);
+  });
+
+  it('lists memory modules where an ECC driver does', async () => {
+    const host = recordedHost();
+    const root = '/sys/devices/system/edac/mc/mc0';
+    host.folders['/sys/devices/system/edac/mc'] = ['mc0', 'power'];
+    host.folders[root] = ['ce_count', 'dimm0', 'dimm1', 'size_mb'];
+    Object.assign(host.texts, {
+      [`${root}/dimm0/size`]: '32768\n',
+      [`${root}/dimm0/dimm_label`]: 'CPU_SrcID#0_MC#0_Chan#0_DIMM#0\n',
+      [`${root}/dimm0/dimm_mem_type`]: 'Registered-DDR4\n',
+      [`${root}/dimm1/size`]: '0\n',
+    });
+    expect((await collectorOf(host).inventory()).dimms).toEqual([
+      { label: 'CPU_SrcID#0_MC#0_Chan#0_DIMM#0', type: 'Registered-DDR4', sizeBytes: 32 * 2 ** 30 },
+    ]);
   });
 
   it('changes its hash with the host and with nothing else, and heartbeats name it', async () => {

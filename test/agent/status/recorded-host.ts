@@ -1,4 +1,9 @@
+import { readFileSync } from 'node:fs';
 import type { Host } from '../../../agent/status/host.ts';
+
+/** A file beside this one; its README says where each is from. */
+export const recordedText = (name: string): string =>
+  readFileSync(new URL(`recorded/${name}`, import.meta.url), 'utf8');
 
 /** Texts of /proc and /sys as a Debian 12 server had them, shortened. Tests replace what they are about. */
 const recorded: Record<string, string> = {
@@ -41,12 +46,31 @@ const recorded: Record<string, string> = {
   '/sys/block/nvme0n1/device/model': 'SAMSUNG MZVL2512HCJQ\n',
   '/sys/block/sda/size': '7814037168\n',
   '/sys/class/net/eth0/address': '52:54:00:12:34:56\n',
+  '/sys/class/net/eth0/device/uevent': 'DRIVER=ixgbe\nPCI_CLASS=20000\n',
+  '/proc/net/snmp': recordedText('snmp'),
+  '/proc/sys/kernel/random/boot_id': 'b0da5f0f-f60f-453f-9dc6-3d484b182b25\n',
+  '/sys/dev/block/259:1/uevent': 'MAJOR=259\nMINOR=1\nDEVNAME=nvme0n1p1\nDEVTYPE=partition\n',
+  '/sys/fs/ext4/nvme0n1p1/errors_count': '0\n',
+  '/sys/block/nvme0n1/removable': '0\n',
+  '/sys/block/nvme0n1/device/state': 'live\n',
+  '/sys/block/nvme0n1/device/firmware_rev': 'GXA7301Q\n',
+  '/sys/block/nvme0n1/device/serial': 'S64KNX0T123456\n',
+  '/sys/block/nvme0n1/device/hwmon1/temp1_input': '38850\n',
+  '/sys/block/sda/removable': '0\n',
+  '/sys/block/sda/device/state': 'running\n',
+  '/sys/block/sda/device/rev': 'C232\n',
+  '/sys/block/sda/device/wwid': 'naa.5000c500a1b2c3d4\n',
+  '/sys/block/sda/device/hwmon/hwmon2/temp1_input': '31000\n',
 };
-const folders: Record<string, string[]> = {
+const recordedFolders: Record<string, string[]> = {
   '/sys/block': ['loop0', 'nvme0n1', 'sda'],
   '/sys/block/loop0': ['size', 'queue'],
-  '/sys/block/nvme0n1': ['size', 'device'],
-  '/sys/block/sda': ['size', 'device'],
+  '/sys/block/nvme0n1': ['size', 'device', 'nvme0n1p1', 'removable'],
+  '/sys/block/nvme0n1/device': ['hwmon1', 'model', 'nvme0n1', 'state'],
+  '/sys/block/sda': ['size', 'device', 'sda1', 'sda2', 'removable'],
+  '/sys/block/sda/device': ['block', 'hwmon', 'state'],
+  '/sys/block/sda/device/hwmon': ['hwmon2'],
+  '/sys/block/sda/sda2/holders': ['md0'],
   '/sys/class/net': ['lo', 'eth0'],
   '/sys/class/net/lo': ['address'],
   '/sys/class/net/eth0': ['address', 'device'],
@@ -55,6 +79,7 @@ const folders: Record<string, string[]> = {
 export interface RecordedHost extends Host {
   /** Change them to let the host change; a text set to undefined is not there. */
   texts: Record<string, string | undefined>;
+  folders: Record<string, string[] | undefined>;
   sizes: Record<string, { bsize: number; blocks: number; bfree: number; bavail: number }>;
   at: number;
 }
@@ -62,6 +87,7 @@ export interface RecordedHost extends Host {
 export function recordedHost(): RecordedHost {
   const host: RecordedHost = {
     texts: { ...recorded },
+    folders: { ...recordedFolders },
     sizes: {
       '/': { bsize: 4096, blocks: 1000, bfree: 500, bavail: 450 },
       '/srv/with blank': { bsize: 4096, blocks: 2000, bfree: 100, bavail: 100 },
@@ -73,7 +99,7 @@ export function recordedHost(): RecordedHost {
       return text;
     },
     list: async (path) => {
-      const names = folders[path];
+      const names = host.folders[path];
       if (!names) throw new Error(`ENOENT: ${path}`);
       return [...names];
     },

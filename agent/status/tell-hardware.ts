@@ -1,0 +1,81 @@
+import type { ArrayStatus, CheckedPart, DiskStatus } from '../../core/status.ts';
+import type { ArrayFacts } from './arrays.ts';
+import { isVirtual, type DiskFacts } from './hardware.ts';
+import { diskLoads, shortened, type DiskLoad } from './metrics.ts';
+import type { HostSample } from './sample.ts';
+
+/** The schema's. */
+const disksMax = 16;
+const arraysMax = 8;
+
+/**
+ * From here on a disk has something to tell. Below what any condition clears at, so that a disk that is not named is
+ * clear; not far below, because each disk that is named costs.
+ */
+export const toldFrom = { utilization: 0.7, latencyMs: 40, temperatureC: 48, wear: 0.7 } as const;
+
+export interface ToldHardware {
+  disks: DiskStatus[];
+  arrays: ArrayStatus[];
+  /** In these respects whatever is not named is well. */
+  checked: CheckedPart[];
+}
+
+/** What a heartbeat says of disks and arrays: those with something to tell, all that is known of each. Pure. */
+export function tellHardware(now: HostSample, before: HostSample | undefined): ToldHardware {
+  const { disks: known, arrays, isSmartAnswered } = now.hardware;
+  const loads = new Map(diskLoads(now, before).map((load) => [load.name, load]));
+  const told = (known ?? [])
+    .map((disk) => ({ disk, load: loads.get(disk.name), weight: 0 }))
+    .map((one) => ({ ...one, weight: weightOf(one.disk, one.load, isSmartAnswered) }))
+    .filter(({ weight }) => weight > 0)
+    .sort((a, b) => b.weight - a.weight);
+  const unwell = arrays.filter(({ state }) => state !== 'ok').sort((a, b) => arrayWeight(b) - arrayWeight(a));
+  const isTold = known !== undefined && told.length <= disksMax;
+  const checked: Record<'disks' | 'smart' | 'heat' | 'arrays' | 'errors', boolean> = {
+    disks: isTold && before !== undefined,
+    smart: isTold && isSmartAnswered,
+    heat: isTold && isHeatKnown(known),
+    arrays: unwell.length <= arraysMax,
+    errors: now.filesystems.isWhole && now.oomKills !== undefined,
+  };
+  return {
+    disks: told.slice(0, disksMax).map(({ disk, load }) => statusOf(disk, load)),
+    arrays: unwell.slice(0, arraysMax),
+    checked: (Object.keys(checked) as (keyof typeof checked)[]).filter((part) => checked[part]),
+  };
+}
+
+/** The greater, the worse; 0: nothing to tell. */
+function weightOf(disk: DiskFacts, load: DiskLoad | undefined, isSmartAnswered: boolean): number {
+  const { state, temperatureC = 0, smart } = disk;
+  if (state !== 'ok') return state === 'missing' ? 7 : 6;
+  if (smart?.smart?.isFailing) return 5;
+  if (Object.values(smart?.smart ?? {}).some((count) => Number(count) > 0)) return 4;
+  if (temperatureC >= toldFrom.temperatureC || (smart?.wear ?? 0) >= toldFrom.wear) return 3;
+  if (load && (load.utilization >= toldFrom.utilization || load.latencyMs >= toldFrom.latencyMs)) return 2;
+  // It was not to be read: named, so that its silence is not taken for health.
+  return isSmartAnswered && smart === undefined ? 1 : 0;
+}
+
+const arrayWeight = ({ state }: ArrayFacts): number =>
+  ['ok', 'rebuilding', 'degraded', 'failed'].indexOf(state);
+
+/** A hypervisor's disks have no sensor; where no disk has one, nothing is known. */
+function isHeatKnown(disks: readonly DiskFacts[]): boolean {
+  const here = disks.filter(({ state }) => state !== 'missing');
+  const isKnown = ({ name, temperatureC, smart }: DiskFacts): boolean =>
+    temperatureC !== undefined || isVirtual(name) || smart !== undefined;
+  return here.every(isKnown) && here.some(({ temperatureC }) => temperatureC !== undefined);
+}
+
+function statusOf({ name, state, smart, temperatureC }: DiskFacts, load: DiskLoad | undefined): DiskStatus {
+  return {
+    name,
+    state,
+    ...(smart?.smart && { smart: smart.smart }),
+    ...(smart?.wear !== undefined && { wear: smart.wear }),
+    ...(temperatureC !== undefined && { temperatureC: Math.round(temperatureC) }),
+    ...(load && { utilization: shortened(load.utilization), latencyMs: shortened(load.latencyMs) }),
+  };
+}

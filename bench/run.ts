@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { callsTable } from './connections/calls.ts';
 import { loadSuite } from './connections/suite.ts';
+import { statusSuite } from './status/suite.ts';
 import { restoreSuite, type RestoreFlags } from './restore/suite.ts';
 
 interface LoadFlags {
@@ -70,6 +71,19 @@ program
     if (calls) return console.log(await callsTable());
     const settings = { ...flags, gatewayCount: gateways, cellCount: cells, until: { seconds } };
     await loadSuite({ ...settings, say: (line) => console.log(line) }, json);
+  });
+
+program
+  .command('status')
+  .description('what it costs a gateway to collect its status, in processor time')
+  .option('--rounds <count>', 'beats of five minutes, in as little time as they take', wholeNumber, 5)
+  .option('--json', 'print the figures as JSON')
+  .addHelpText('after', '\nExample:\n  $ npm run bench -- status --rounds 20')
+  .action(async ({ rounds, json }: { rounds: number; json?: boolean }) => {
+    const costs = await statusSuite({ rounds }, (line) => json || console.log(line));
+    if (json) console.log(JSON.stringify(costs));
+    // The meter of the event loop's delay would keep this process.
+    process.exit();
   });
 
 await program.parseAsync();

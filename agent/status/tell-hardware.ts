@@ -1,3 +1,5 @@
+import { conditionById } from '../../core/conditions/conditions.ts';
+import { smartScore } from '../../core/conditions/hardware-signals.ts';
 import type { ArrayStatus, CheckedPart, DiskStatus } from '../../core/status.ts';
 import type { ArrayFacts } from './arrays.ts';
 import { isVirtual, type DiskFacts } from './hardware.ts';
@@ -8,11 +10,15 @@ import type { HostSample } from './sample.ts';
 const disksMax = 16;
 const arraysMax = 8;
 
-/**
- * From here on a disk has something to tell. Below what any condition clears at, so that a disk that is not named is
- * clear; not far below, because each disk that is named costs.
- */
-export const toldFrom = { utilization: 0.7, latencyMs: 40, temperatureC: 48, wear: 0.7 } as const;
+/** A disk beyond it is not clear of the condition that the cloud judges it by, and is named. */
+const clearAt = (conditionId: string): number => conditionById.get(conditionId)!.clearAt;
+export const clearUntil = {
+  smartScore: clearAt('SmartPrefail'),
+  wear: clearAt('NvmeWear'),
+  temperatureC: clearAt('DiskHot'),
+  utilization: clearAt('DiskSaturated'),
+  latencyMs: clearAt('BlockLatency'),
+} as const;
 
 export interface ToldHardware {
   disks: DiskStatus[];
@@ -48,14 +54,15 @@ export function tellHardware(now: HostSample, before: HostSample | undefined): T
 
 /** The greater, the worse; 0: nothing to tell. */
 function weightOf(disk: DiskFacts, load: DiskLoad | undefined, isSmartAnswered: boolean): number {
-  const { state, temperatureC = 0, smart } = disk;
+  const status = statusOf(disk, load);
+  const { state, smart, temperatureC = 0, wear = 0, utilization = 0, latencyMs = 0 } = status;
   if (state !== 'ok') return state === 'missing' ? 7 : 6;
-  if (smart?.smart?.isFailing) return 5;
-  if (Object.values(smart?.smart ?? {}).some((count) => Number(count) > 0)) return 4;
-  if (temperatureC >= toldFrom.temperatureC || (smart?.wear ?? 0) >= toldFrom.wear) return 3;
-  if (load && (load.utilization >= toldFrom.utilization || load.latencyMs >= toldFrom.latencyMs)) return 2;
+  if (smart?.isFailing) return 5;
+  if ((smartScore(status) ?? 0) > clearUntil.smartScore) return 4;
+  if (temperatureC > clearUntil.temperatureC || wear > clearUntil.wear) return 3;
+  if (utilization > clearUntil.utilization || latencyMs > clearUntil.latencyMs) return 2;
   // It was not to be read: named, so that its silence is not taken for health.
-  return isSmartAnswered && smart === undefined ? 1 : 0;
+  return isSmartAnswered && disk.smart === undefined ? 1 : 0;
 }
 
 const arrayWeight = ({ state }: ArrayFacts): number =>

@@ -13,8 +13,8 @@ export function createLossMeter(): (tcp: TcpCounters | undefined, at: number) =>
   let seen: (TcpCounters & { at: number })[] = [];
   return (tcp, at) => {
     if (!tcp) return undefined;
-    // A clock that was set back, or counters that began anew.
-    seen = seen.filter((old) => old.at <= at && at - old.at <= windowMs && old.sent <= tcp.sent);
+    // One of the future is from before the clock was set back.
+    seen = seen.filter((old) => old.at <= at && at - old.at <= windowMs);
     const since = seen.findLast(({ sent }) => tcp.sent - sent >= segmentsMin);
     if (at - (seen.at(-1)?.at ?? -Infinity) >= everyMs) seen.push({ ...tcp, at });
     return since && Math.min(1, Math.max(0, tcp.sentAgain - since.sentAgain) / (tcp.sent - since.sent));

@@ -105,12 +105,16 @@ describe('heartbeat', () => {
     };
     const collector = collectorOf(host);
     for (let i = 0; i < 3; i++) {
-      expect((await collector.heartbeat(none)).filesystems.map((fs) => fs.mount)).toEqual(['/']);
+      const { filesystems, checked } = await collector.heartbeat(none);
+      expect(filesystems.map((fs) => fs.mount)).toEqual(['/']);
+      expect(checked).not.toContain('errors');
     }
     expect(asked).toBe(1);
     hang.resolve(host.sizes['/srv/with blank']!);
     await hang.promise;
-    expect((await collector.heartbeat(none)).filesystems).toHaveLength(2);
+    const { filesystems, checked } = await collector.heartbeat(none);
+    expect(filesystems).toHaveLength(2);
+    expect(checked).toContain('errors');
   });
 
   it('gives two who ask at the same time the same file systems', async () => {

@@ -1,4 +1,4 @@
-import { readdir, readFile, statfs } from 'node:fs/promises';
+import { open, readdir, statfs } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
@@ -20,13 +20,15 @@ export interface Host {
 }
 
 /** A file of /proc has no size to look up before; longer ones are cut and the parsers skip the cut line. */
-const textCharsMax = 1024 * 1024;
+const textBytesMax = 1024 * 1024;
+/** Most files of /sys have a line. */
+const firstBytes = 4 * 1024;
 
 export function linuxHost(): Host {
   const delay = monitorEventLoopDelay({ resolution: 20 });
   delay.enable();
   return {
-    readText: async (path) => (await readFile(path, 'utf8')).slice(0, textCharsMax),
+    readText,
     list: (path) => readdir(path),
     statfs: (path) => statfs(path),
     hostname,
@@ -38,4 +40,18 @@ export function linuxHost(): Host {
     },
     now: Date.now,
   };
+}
+
+async function readText(path: string): Promise<string> {
+  await using file = await open(path);
+  const parts: Buffer[] = [];
+  let length = 0;
+  while (length < textBytesMax) {
+    const size = Math.min(Math.max(firstBytes, 4 * length), textBytesMax - length);
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(size));
+    if (bytesRead === 0) break;
+    parts.push(buffer.subarray(0, bytesRead));
+    length += bytesRead;
+  }
+  return Buffer.concat(parts).toString();
 }

@@ -12,6 +12,7 @@ import { decodeMark, describeMark, encodeMark, markBytes, makeMarkContext } from
 import { sha256 } from '../../core/snapshot/format.ts';
 import { decodeIndex, decodeLeaf, encodeIndex, encodeLeaf } from '../../core/snapshot/page-codec.ts';
 import { decodeRoot, encodeRoot } from '../../core/snapshot/root-codec.ts';
+import { statusTargets } from './status-targets.ts';
 import { memoryDevice } from '../agent/nbd/memory-device.ts';
 
 /** Something that reads bytes which anybody may have written. */
@@ -285,4 +286,5 @@ export const targets: readonly FuzzTarget[] = [
   hotList,
   mark,
   descriptor,
+  ...statusTargets,
 ];

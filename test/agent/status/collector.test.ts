@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import {
   checkedParts,
   heartbeatSchema,
@@ -379,6 +380,13 @@ describe('inventory', () => {
 });
 
 describe('on this host', () => {
+  it('reads files whole, and of one without an end the first mebibyte', async () => {
+    const { readText } = linuxHost();
+    expect(await readText('/proc/self/mountinfo')).toBe(readFileSync('/proc/self/mountinfo', 'utf8'));
+    expect(await readText('/dev/zero')).toHaveLength(2 ** 20);
+    await expect(readText('/proc/none')).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
   it('reports real numbers', async () => {
     const collector = createStatusCollector({
       host: linuxHost(),
@@ -389,6 +397,7 @@ describe('on this host', () => {
     const inventory = inventorySchema.parse(await collector.inventory());
     expect(inventory.memoryBytes).toBeGreaterThan(2 ** 28);
     expect(inventory.cpuCount).toBeGreaterThan(0);
+    expect(inventory.hypervisor).toMatch(/^[a-z]+$/);
     await collector.heartbeat(none);
     for (const end = performance.now() + 60; performance.now() < end;); // let ticks pass
     const heartbeat = heartbeatSchema.parse(await collector.heartbeat(none));
@@ -397,6 +406,7 @@ describe('on this host', () => {
     expect(heartbeat.metrics['gateway.host.uptime']).toBeGreaterThan(0);
     expect(heartbeat.metrics['gateway.agent.memory']).toBeGreaterThan(2 ** 20);
     expect(heartbeat.filesystems.length).toBeGreaterThan(0);
+    expect(heartbeat.checked).toEqual(expect.arrayContaining(['arrays', 'errors']));
     expect(storedBytes(heartbeat)).toBeLessThanOrEqual(heartbeatBytesMax);
   });
 });

@@ -13,7 +13,7 @@ export interface SmartReader {
   refresh(names: readonly string[]): void;
   /** The last answer of a disk, empty where it has nothing to say; undefined: none yet. */
   of(name: string): SmartFacts | undefined;
-  /** Whether there is somebody who can ask. */
+  /** Whether any disk has ever answered: without rights, or smartctl, none does. */
   readonly isAnswered: boolean;
 }
 
@@ -32,11 +32,11 @@ export function createSmartReader(deps: { ask: AskSmart; now: () => number }): S
   const askOne = async (name: string): Promise<void> => {
     const answer = await deps.ask(name);
     askedAt.set(name, deps.now());
-    if (answer === undefined) return;
-    isAnswered = true;
-    const found = parseSmartctl(answer);
+    const found = answer === undefined ? undefined : parseSmartctl(answer);
     // A disk that sleeps says nothing: what it said last still holds.
-    if (found) facts.set(name, found);
+    if (!found) return;
+    facts.set(name, found);
+    isAnswered = true;
   };
   const isDue = (name: string): boolean => deps.now() - (askedAt.get(name) ?? -Infinity) >= everyMs;
   return {

@@ -72,10 +72,16 @@ describe('disks are asked for their health', () => {
     expect(reader.of('sda')).toMatchObject({ smart: { reallocatedSectors: 1975 } });
   });
 
-  it('by nobody where there is no smartctl', async () => {
-    const { reader, look } = world({});
+  it.each([
+    ['there is no smartctl', undefined],
+    ['nobody has the right to', '{"smartctl":{"messages":[{"string":"Permission denied"}],"exit_status":2}}'],
+  ])('in vain where %s', async (_what, answer) => {
+    const { reader, look, answers } = world({ sda: answer });
     await look('sda');
-    expect(reader).toMatchObject({ isAnswered: false });
+    expect(reader.isAnswered).toBe(false);
+    answers['sdb'] = failing;
+    await look('sdb');
+    expect(reader.isAnswered).toBe(true);
   });
 });
 

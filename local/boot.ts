@@ -59,8 +59,10 @@ const accountId = '000000000000';
 const standalonePrefix = 'standalone';
 const regionWhenOpen = 'us-east-1';
 
-/** What an operator may do on one machine: call the HTTP APIs, and read the queues on which alerts arrive. */
+/** What an operator may do on one machine: call the HTTP APIs, and make and use what alerts are sent to. */
 function operatorPolicy(region: string): PolicyDocument {
+  const alerts = (service: string, resource = '') =>
+    `arn:aws:${service}:${region}:${accountId}:${resource}holdfast-alerts-*`;
   return {
     Statement: [
       {
@@ -70,8 +72,8 @@ function operatorPolicy(region: string): PolicyDocument {
       },
       {
         Effect: 'Allow',
-        Action: ['sqs:*'],
-        Resource: [`arn:aws:sqs:${region}:${accountId}:holdfast-alerts-*`],
+        Action: ['sqs:*', 'sns:*', 'events:*'],
+        Resource: [alerts('sqs'), alerts('sns'), alerts('events', 'event-bus/'), alerts('events', 'rule/')],
       },
     ],
   };

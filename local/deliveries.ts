@@ -53,6 +53,11 @@ export class Deliveries {
     await this.#sendMessage(queueArn, body, attributes, this.#keys.userKey(rootUser));
   }
 
+  /** What a customer's rule leads to: policies that are set at run time are not looked at. */
+  toCustomersQueue(queueArn: string, body: string): Promise<void> {
+    return this.#sendMessage(queueArn, body, {}, this.#keys.userKey(rootUser));
+  }
+
   async #sendMessage(
     queueArn: string,
     body: string,

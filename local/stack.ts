@@ -7,6 +7,7 @@ import { portInUse } from './data/ports.ts';
 import { checkStores, rememberStores, storePaths } from './data/stores.ts';
 import { checkDestinations, Deliveries } from './deliveries.ts';
 import { EventRules } from './events/bus.ts';
+import { CustomerBuses } from './events/customer-buses.ts';
 import { AsyncInvocations } from './functions/async-invocations.ts';
 import { AsyncQueue } from './functions/async-queue.ts';
 import { ServiceCaller } from './functions/callers.ts';
@@ -25,6 +26,7 @@ import { eventsService } from './services/events.ts';
 import { MessageStores } from './services/fauxqs.ts';
 import { createFront } from './services/front.ts';
 import { Identities, rootUser } from './services/identities.ts';
+import { kmsService } from './services/kms.ts';
 import { lambdaService } from './services/lambda.ts';
 import { Parameters, ssmService } from './services/parameters.ts';
 import { snsService, sqsService } from './services/queues.ts';
@@ -155,6 +157,8 @@ interface Compute {
   readonly later: AsyncInvocations;
   readonly caller: ServiceCaller;
   readonly rules: EventRules;
+  /** Of the region, kept by its first stack. */
+  readonly customerBuses?: CustomerBuses;
 }
 
 function createCompute({ scheduleScale }: StackBoot, context: Context, { state }: Stores): Compute {
@@ -181,13 +185,15 @@ function createCompute({ scheduleScale }: StackBoot, context: Context, { state }
     log,
     now,
   });
-  return { functions, later, caller, rules };
+  const toQueue = (queueArn: string, body: string) => deliveries.toCustomersQueue(queueArn, body);
+  const customerBuses = region.hostStack === plan.name ? new CustomerBuses(state, toQueue) : undefined;
+  return { functions, later, caller, rules, customerBuses };
 }
 
 function servicesOf(
-  { region, keys }: Context,
+  { region, keys, fault }: Context,
   stores: Stores,
-  { functions, later, rules }: Compute,
+  { functions, later, rules, customerBuses: customers }: Compute,
 ): Service[] {
   return [
     dynamodbService(region, stores.tables),
@@ -196,8 +202,9 @@ function servicesOf(
     snsService(region, stores.messages),
     stsService(region, keys, now),
     ssmService(region, stores.parameters, now),
+    kmsService(region, keys),
     lambdaService(region, functions, later),
-    eventsService(region, rules, now),
+    eventsService({ region, rules, customers, now, onFault: fault('events') }),
   ];
 }
 

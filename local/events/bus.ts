@@ -66,7 +66,7 @@ export class EventRules {
             resources: [this.#arn(rule)],
             time,
           };
-          this.#send(rule, this.#envelope(event, randomUUID()));
+          this.#send(rule, this.envelope(event, randomUUID()));
         }),
       );
     }
@@ -80,7 +80,7 @@ export class EventRules {
   /** Hands an event to every rule of `busName` that it matches. Returns its id. */
   publish(busName: string, event: BusEvent): string {
     const id = randomUUID();
-    const envelope = this.#envelope(event, id);
+    const envelope = this.envelope(event, id);
     for (const rule of this.#rules) {
       const { EventPattern: pattern, EventBusName } = rule.properties;
       if (pattern && busNameOf(EventBusName) === busName && matchesPattern(pattern, envelope))
@@ -116,7 +116,8 @@ export class EventRules {
       );
   }
 
-  #envelope({ source, detailType, detail, resources, time }: BusEvent, id: string): object {
+  /** As a target gets it. */
+  envelope({ source, detailType, detail, resources, time }: BusEvent, id: string): object {
     const { accountId, region } = this.#deps.region.settings;
     const iso = time.toISOString().replace(/\.\d+Z$/, 'Z');
     return {

@@ -62,6 +62,11 @@ export class KeyRing {
     return session.accessKeyId === accessKeyId ? keep(this.#sessions, sessionToken, session) : undefined;
   }
 
+  /** 256 bits for the KMS key of this ARN. */
+  sealingKey(keyArn: string): Buffer {
+    return this.#mac(`kms/${keyArn}`);
+  }
+
   #mac(text: string): Buffer {
     return createHmac('sha256', this.#master).update(text).digest();
   }

@@ -1,17 +1,35 @@
+import { randomUUID } from 'node:crypto';
 import { busNameOf, type EventRules } from '../events/bus.ts';
+import type { CustomerBuses } from '../events/customer-buses.ts';
 import type { Region } from '../region.ts';
+import { customerCall, customerOperations } from './customer-events.ts';
 import { jsonBody, sendJson, ServiceError, targetOperation, text, type Service } from './service.ts';
 
 const entriesMax = 10;
 const entryBytesMax = 256 * 1024;
 
-/** EventBridge's PutEvents. Entries that cannot be taken are answered one by one, as EventBridge does. */
-export function eventsService(region: Region, rules: EventRules, now: () => Date): Service {
+export interface EventsDeps {
+  readonly region: Region;
+  readonly rules: EventRules;
+  /** Where customers' own buses are kept. */
+  readonly customers: CustomerBuses | undefined;
+  readonly now: () => Date;
+  readonly onFault: (error: unknown) => void;
+}
+
+/**
+ * EventBridge's PutEvents, and what a customer needs for a bus of its own. Entries that cannot be taken are answered one
+ * by one, as EventBridge does.
+ */
+export function eventsService(deps: EventsDeps): Service {
+  const { region, customers } = deps;
   return {
     signingName: 'events',
     protocol: 'json',
     parse: (request) => {
       const operation = targetOperation(request);
+      const made = customerOperations.find((name) => name === operation);
+      if (made) return customerCall(made, jsonBody(request), region, customers);
       if (operation !== 'PutEvents')
         throw new ServiceError('UnknownOperationException', `the local mode has no events:${operation}`);
       const entries = (jsonBody(request).Entries as Record<string, unknown>[] | undefined) ?? [];
@@ -24,7 +42,8 @@ export function eventsService(region: Region, rules: EventRules, now: () => Date
           413,
         );
       const buses = [...new Set(entries.map((entry) => busNameOf(text(entry.EventBusName) || 'default')))];
-      const owners = new Set(buses.map((bus) => region.ownerOf('AWS::Events::EventBus', bus)));
+      const ownerOf = (bus: string) => region.ownerOf('AWS::Events::EventBus', bus) ?? region.hostStack;
+      const owners = new Set(buses.map((bus) => (bus === 'default' ? undefined : ownerOf(bus))));
       if (owners.size > 1)
         throw new ServiceError('ValidationException', 'the local mode takes one stack’s buses per request');
       return {
@@ -34,7 +53,7 @@ export function eventsService(region: Region, rules: EventRules, now: () => Date
           resource: region.arn('events', `event-bus/${bus}`),
         })),
         serve: (response) => {
-          const answers = entries.map((entry) => put(entry, region, rules, now));
+          const answers = entries.map((entry) => put(entry, deps));
           const failed = answers.filter((answer) => 'ErrorCode' in answer).length;
           sendJson(response, { FailedEntryCount: failed, Entries: answers });
         },
@@ -43,7 +62,7 @@ export function eventsService(region: Region, rules: EventRules, now: () => Date
   };
 }
 
-function put(entry: Record<string, unknown>, region: Region, rules: EventRules, now: () => Date): object {
+function put(entry: Record<string, unknown>, { region, rules, customers, now, onFault }: EventsDeps): object {
   const bus = busNameOf(text(entry.EventBusName) || 'default');
   const source = text(entry.Source);
   const detailType = text(entry.DetailType);
@@ -52,7 +71,8 @@ function put(entry: Record<string, unknown>, region: Region, rules: EventRules, 
     return refuse('InvalidArgument', 'Parameter Source and DetailType are required.');
   if (source.startsWith('aws.'))
     return refuse('NotAuthorizedForSourceException', 'Not authorized for the source.');
-  if (bus !== 'default' && !region.ownerOf('AWS::Events::EventBus', bus))
+  const isCustomers = customers?.has(bus) ?? false;
+  if (bus !== 'default' && !isCustomers && !region.ownerOf('AWS::Events::EventBus', bus))
     return refuse('ResourceNotFoundException', `Event bus ${bus} does not exist.`);
   let detail: unknown;
   try {
@@ -64,7 +84,11 @@ function put(entry: Record<string, unknown>, region: Region, rules: EventRules, 
     return refuse('MalformedDetail', 'Detail is malformed.');
   const time = typeof entry.Time === 'number' ? new Date(entry.Time * 1000) : now();
   const resources = Array.isArray(entry.Resources) ? entry.Resources.map(text) : [];
-  return { EventId: rules.publish(bus, { source, detailType, detail, resources, time }) };
+  const event = { source, detailType, detail, resources, time };
+  if (!isCustomers) return { EventId: rules.publish(bus, event) };
+  const EventId = randomUUID();
+  void customers?.publish(bus, rules.envelope(event, EventId)).catch(onFault);
+  return { EventId };
 }
 
 function entryBytes(entry: Record<string, unknown>): number {

@@ -72,7 +72,13 @@ export function sqsService(region: Region, stores: MessageStores): Service {
 }
 
 export function snsService(region: Region, stores: MessageStores): Service {
-  const actions: Record<string, string> = { Publish: 'Publish', PublishBatch: 'Publish' };
+  // Customers bring topics of their own; those live where their queues do.
+  const actions: Record<string, string> = {
+    Publish: 'Publish',
+    PublishBatch: 'Publish',
+    CreateTopic: 'CreateTopic',
+    Subscribe: 'Subscribe',
+  };
   return {
     signingName: 'sns',
     protocol: 'query',
@@ -83,10 +89,10 @@ export function snsService(region: Region, stores: MessageStores): Service {
       const operation = form.get('Action') ?? '';
       const action = actions[operation];
       if (!action) throw new ServiceError('InvalidAction', `the local mode has no sns:${operation}`);
-      const resource = form.get('TopicArn') ?? '';
+      const resource = form.get('TopicArn') ?? region.arn('sns', form.get('Name') ?? '');
       const canonical = rewritten(request, 'application/x-www-form-urlencoded', form.toString());
       return {
-        owner: region.ownerOf('AWS::SNS::Topic', resource.split(':').at(-1) ?? ''),
+        owner: region.ownerOf('AWS::SNS::Topic', resource.split(':').at(-1) ?? '') ?? region.hostStack,
         questions: [
           { action: `sns:${action}`, resource, resourcePolicy: region.resourcePolicies.get(resource) },
         ],

@@ -96,7 +96,7 @@ export const parameter = resourceType({
   withoutEffect: ['Description', 'Tier', 'AllowedPattern'],
 });
 
-/** Data at rest is not encrypted on one machine, so a key is a name and nothing more. */
+/** Stores do not encrypt on one machine; only who asks KMS itself has something encrypted. */
 export const kmsKey = resourceType({
   idLength: 32,
   used: {},

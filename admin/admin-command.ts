@@ -37,7 +37,7 @@ export function addAdminCommands(admin: Command, deps: AdminCommandDeps): void {
   addCheckCommand(admin, deps);
   const subscription = withConnection(admin.command('subscribe'))
     .description('have a tenant’s alerts sent to a queue; makes the queue if there is none')
-    .requiredOption('--queue-name <name>', 'holdfast-alerts-NAME')
+    .requiredOption('--queue-name <name>', 'holdfast-alerts-NAME; the tenant is put before the name')
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
@@ -51,7 +51,7 @@ export function addAdminCommands(admin: Command, deps: AdminCommandDeps): void {
         flags.json
           ? JSON.stringify(answer, null, 2)
           : `subscription ${answer.subscriptionId}: ${answer.state}\nqueue: ${answer.queueUrl}\n` +
-              `\`${typedNext(`holdfast admin run --queue ${answer.queueUrl} --playbook FILE`, flags)}\` confirms it`,
+              `\`${typedNext(`holdfast admin run --queue ${answer.queueUrl ?? ''} --playbook FILE`, flags)}\` confirms it`,
       );
     });
 }

@@ -117,6 +117,7 @@ class AdminProcess {
     const message = parseMessage(body);
     if (!message) this.#deps.log('warn', 'admin.bad_message', { bytes: body.length });
     else if (message.type === 'challenge') await this.#confirm(message);
+    else if (message.type === 'test') this.#deps.log('info', 'admin.tested', { testId: message.testId });
     else if (message.event.type === 'firing') await this.#whileHidden(receipt, this.#answer(message.event));
     if (!this.#signal.aborted) await this.#deps.queue.remove(receipt);
   }

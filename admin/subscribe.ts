@@ -1,7 +1,7 @@
 import { CreateQueueCommand, GetQueueUrlCommand, type SQSClient } from '@aws-sdk/client-sqs';
-import type { SubscriptionView } from '../core/api.ts';
 import { HoldfastError } from '../core/errors.ts';
-import { subscriberQueuePrefix } from '../core/identity/subscriptions.ts';
+import type { SubscriptionView } from '../core/subscriptions/api.ts';
+import { targetNamePrefix } from '../core/subscriptions/targets.ts';
 import type { AdminApi } from './admin-api.ts';
 import { isMissingQueue } from './queue.ts';
 
@@ -10,22 +10,27 @@ const retentionSec = 14 * 86_400;
 
 /**
  * Makes the queue if there is none and puts the subscription that is named after it. The control plane then sends a
- * challenge, which the admin process answers. Throws INVALID_INPUT for the name, IO when SQS refuses.
+ * challenge, which the admin process answers. `queueName` is `holdfast-alerts-NAME`, with or without `TENANT_` before
+ * the name: the queue itself is named after its tenant. Throws INVALID_INPUT for the name, IO when SQS refuses.
  */
 export async function subscribe(
   { api, sqs, sqsEndpoint }: { api: AdminApi; sqs: SQSClient; sqsEndpoint?: string },
   queueName: string,
 ): Promise<SubscriptionView> {
-  const name = /^[a-z0-9-]{1,40}$/.test(queueName.slice(subscriberQueuePrefix.length)) && queueName;
-  if (!name || !name.startsWith(subscriberQueuePrefix))
-    throw new HoldfastError('INVALID_INPUT', `"${queueName}" is not ${subscriberQueuePrefix}NAME`, {
+  const given = /^holdfast-alerts-((?:[a-z0-9-]{1,40}_)?([a-z0-9][a-z0-9-]{0,39}))$/.exec(queueName);
+  if (!given)
+    throw new HoldfastError('INVALID_INPUT', `"${queueName}" is not ${targetNamePrefix}NAME`, {
       hint: 'NAME: a-z, 0-9 and -, at most 40; alerts go to queues of that prefix alone',
     });
+  const [, rest = '', subscriptionId = ''] = given;
+  const prefix = await api.queueNamePrefix();
+  // Another tenant's name is the API's to refuse.
+  const name = rest.includes('_') || queueName === prefix ? queueName : `${prefix}_${subscriptionId}`;
   const queueUrl = await queueUrlOf(sqs, name);
   // On one machine SQS may name itself by an address that is not the one to call.
   const reachable =
     sqsEndpoint === undefined ? queueUrl : new URL(new URL(queueUrl).pathname, sqsEndpoint).href;
-  return api.putSubscription(name.slice(subscriberQueuePrefix.length), { kind: 'sqs', queueUrl: reachable });
+  return api.putSubscription(subscriptionId, { kind: 'sqs', queueUrl: reachable });
 }
 
 async function queueUrlOf(sqs: SQSClient, QueueName: string): Promise<string> {

@@ -5,6 +5,7 @@ import { parseDurationMs } from './duration.ts';
 import { fields, table } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps } from './program.ts';
 import { askIntoNewFile } from './secret-file.ts';
+import { addDeleteSubscription, addListSubscriptions } from './subscription-commands.ts';
 import { tenantRoles } from '../core/model.ts';
 
 const ttlRange = { minMs: limits.ttlMinMs, maxMs: limits.tokenTtlMaxMs };
@@ -56,25 +57,10 @@ export function addAccessCommands(admin: Command, deps: CliDeps): void {
     },
   );
 
-  const subscriptions = commandGroup(admin, 'subscription', 'queues that a tenant’s alerts go to', [
+  const subscriptions = commandGroup(admin, 'subscription', 'where a tenant’s alerts go', [
     'admin subscription list',
     'admin subscription delete main',
   ]);
-  apiCommand(subscriptions, 'list', 'list a tenant’s subscriptions', deps, ['admin subscription list']).run(
-    async ({ api, show, toType }) => {
-      const { subscriptions } = await api.call('listSubscriptions');
-      const rows = subscriptions.map((s) => [s.subscriptionId, s.state, s.queueUrl]);
-      show({ subscriptions }, () =>
-        rows.length > 0
-          ? table(['SUBSCRIPTION', 'STATE', 'QUEUE'], rows)
-          : `no subscriptions; \`${toType('holdfast admin subscribe --queue-name holdfast-alerts-main')}\` makes one`,
-      );
-    },
-  );
-  apiCommand(subscriptions, 'delete <subscription>', 'end a subscription', deps, [
-    'admin subscription delete main',
-  ]).run(async ({ api, show }, subscriptionId = '') => {
-    await api.call('deleteSubscription', { params: { subscriptionId } });
-    show({ deleted: subscriptionId }, () => `${subscriptionId} is deleted`);
-  });
+  addListSubscriptions(subscriptions, 'list', deps, ['admin subscription list']);
+  addDeleteSubscription(subscriptions, 'delete', deps, ['admin subscription delete main']);
 }

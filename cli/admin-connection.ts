@@ -2,7 +2,8 @@ import http from 'node:http';
 import https from 'node:https';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { z } from 'zod';
-import type { AlertView, requests } from '../core/api.ts';
+import type { requests } from '../core/api.ts';
+import { allAlerts } from './alert-commands.ts';
 import { createApiClient, type ApiClient } from './api-client.ts';
 import { resolveContext, type ContextFlags } from './context.ts';
 
@@ -34,21 +35,9 @@ export function adminConnection(flags: ContextFlags, env: Record<string, string 
   };
 }
 
-/** The process may run for weeks: what it asks for is bounded, pages included. */
-const alertPagesMax = 1_000;
-
 export const adminApi = (api: ApiClient) => ({
-  listOpenAlerts: async () => {
-    const alerts: AlertView[] = [];
-    let next: string | undefined;
-    for (let page = 0; page < alertPagesMax; page++) {
-      const answer = await api.call('listAlerts', { query: { state: 'open', next } });
-      alerts.push(...answer.alerts);
-      next = answer.next;
-      if (next === undefined) break;
-    }
-    return alerts;
-  },
+  listOpenAlerts: () => allAlerts(api, 'open'),
+  queueNamePrefix: async () => (await api.call('listSubscriptions')).namePrefix,
   getAlert: async (alertKey: string) => (await api.call('getAlert', { params: { alertKey } })).alert,
   escalateAlert: async (alertKey: string, body: z.input<typeof requests.escalateAlert>) =>
     (await api.call('escalateAlert', { params: { alertKey }, body })).alert,

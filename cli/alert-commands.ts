@@ -6,24 +6,24 @@ import type { AlertTrail, AlertView } from '../core/api.ts';
 import { printableLine } from '../core/printable.ts';
 import { shellWord } from '../core/typed.ts';
 import { addConditionCommands } from './condition-commands.ts';
+import type { ApiClient } from './api-client.ts';
 import { fields, table } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
+import { addSubscriptionCommands } from './subscription-commands.ts';
 
 export function addAlertCommands(program: Command, deps: CliDeps): void {
-  const group = commandGroup(program, 'alerts', 'alerts of a tenant', ['alerts list', 'alerts trail 3f9a…']);
+  const group = commandGroup(program, 'alerts', 'alerts of a tenant, and where they go', [
+    'alerts list',
+    'alerts trail 3f9a…',
+    'alerts subscriptions',
+  ]);
   const list = apiCommand(group, 'list', 'list open alerts', deps, [
     'alerts list',
     'alerts list --all --json',
   ]);
   list.option('--all', 'resolved ones too').run(async ({ api, deps, show }) => {
     const state = list.opts<{ all?: boolean }>().all ? 'all' : 'open';
-    const alerts: AlertView[] = [];
-    let next: string | undefined;
-    do {
-      const page = await api.call('listAlerts', { query: { state, next } });
-      alerts.push(...page.alerts);
-      next = page.next;
-    } while (next);
+    const alerts = await allAlerts(api, state);
     show({ alerts }, () => alertTable(alerts, deps.now()));
   });
 
@@ -46,6 +46,19 @@ export function addAlertCommands(program: Command, deps: CliDeps): void {
     show(trail, () => trailText(trail));
   });
   addConditionCommands(group, deps);
+  addSubscriptionCommands(group, deps);
+}
+
+/** Every page of them. */
+export async function allAlerts(api: ApiClient, state: 'open' | 'all'): Promise<AlertView[]> {
+  const alerts: AlertView[] = [];
+  let next: string | undefined;
+  do {
+    const page = await api.call('listAlerts', { query: { state, next } });
+    alerts.push(...page.alerts);
+    next = page.next;
+  } while (next);
+  return alerts;
 }
 
 /** Also for the fleet, where the tenant matters. */

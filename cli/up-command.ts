@@ -47,6 +47,7 @@ interface UpFlags {
   activationCode: boolean;
   log?: string;
   verbose?: boolean;
+  loopbackWebhooks?: boolean;
 }
 
 const homeStack = 'holdfast-home';
@@ -70,6 +71,7 @@ export function addUpCommand(program: Command, deps: UpDeps): void {
       'run schedules so many times as fast (only here, never in the template)',
       '1',
     )
+    .option('--loopback-webhooks', 'let alerts go to webhooks on this machine, also over plain http')
     .option('--no-synth', 'boot what was synthesized last time')
     .option('--no-activation-code', 'do not make an activation code to begin with')
     .option('--log <format>', 'json or pretty (default: pretty on a terminal)')
@@ -84,7 +86,10 @@ async function up(flags: UpFlags, deps: UpDeps): Promise<void> {
   const port = flags.port === '0' ? undefined : wholeNumber('--port', flags.port, 1024, 65_000);
   const cloud = await deps.start({
     dataDir: flags.dataDir,
-    context: { cells: Array.from({ length: cells }, (_, index) => `cell-${index + 1}`) },
+    context: {
+      cells: Array.from({ length: cells }, (_, index) => `cell-${index + 1}`),
+      ...(flags.loopbackWebhooks ? { loopbackWebhooks: 'allowed' } : {}),
+    },
     synth: flags.synth,
     ...(port === undefined ? {} : { portBase: port }),
     scheduleScale,

@@ -27,7 +27,10 @@ export const alertEventSchema = z.object({
 });
 export type AlertEvent = z.infer<typeof alertEventSchema>;
 
-/** The body of a message in a subscriber's queue. */
+/** Fields and types may be added to it; what is there keeps its meaning, or the number changes. */
+export const subscriptionMessageVersion = 1;
+
+/** What a subscriber gets, whatever its target is: docs/alert-events.md describes it. */
 export const subscriptionMessageSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('challenge'),
@@ -35,6 +38,17 @@ export const subscriptionMessageSchema = z.discriminatedUnion('type', [
     subscriptionId: z.string().max(64),
     challenge: z.string().max(128),
   }),
-  z.object({ type: z.literal('alert'), event: alertEventSchema }),
+  z.object({
+    type: z.literal('alert'),
+    version: z.literal(subscriptionMessageVersion).optional(),
+    event: alertEventSchema,
+  }),
+  /** Sent because somebody asked for it. */
+  z.object({
+    type: z.literal('test'),
+    tenantId: z.string().max(64),
+    subscriptionId: z.string().max(64),
+    testId: z.string().max(64),
+  }),
 ]);
 export type SubscriptionMessage = z.infer<typeof subscriptionMessageSchema>;

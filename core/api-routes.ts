@@ -1,5 +1,6 @@
 import { bulkRoutes } from './bulk/routes.ts';
 import type { tenantRoles } from './model.ts';
+import { subscriptionRoutes } from './subscriptions/routes.ts';
 
 /**
  * The HTTP API. Each route exists twice: for tenants under `/v1` (bearer token; the tenant is the token's) and for
@@ -19,6 +20,7 @@ export type ApiFunction =
   | 'diagnostics'
   | 'bulk'
   | 'alerts'
+  | 'subscriptions'
   | 'access'
   | 'audit';
 export interface ApiRoute {
@@ -153,30 +155,7 @@ export const apiRoutes = {
     function: 'alerts',
     role: 'tenant-admin',
   }),
-  listSubscriptions: route({
-    method: 'GET',
-    path: '/subscriptions',
-    function: 'access',
-    role: 'tenant-read',
-  }),
-  putSubscription: route({
-    method: 'PUT',
-    path: '/subscriptions/{subscriptionId}',
-    function: 'access',
-    role: 'tenant-admin',
-  }),
-  confirmSubscription: route({
-    method: 'POST',
-    path: '/subscriptions/{subscriptionId}/confirm',
-    function: 'access',
-    role: 'tenant-admin',
-  }),
-  deleteSubscription: route({
-    method: 'DELETE',
-    path: '/subscriptions/{subscriptionId}',
-    function: 'access',
-    role: 'tenant-admin',
-  }),
+  ...subscriptionRoutes,
   listTokens: route({ method: 'GET', path: '/tokens', function: 'access', role: 'tenant-admin' }),
   createToken: route({ method: 'POST', path: '/tokens', function: 'access', role: 'tenant-admin' }),
   deleteToken: route({

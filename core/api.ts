@@ -7,15 +7,10 @@ import type { ConfigurationView } from './configuration/configuration-view.ts';
 import { diagnosticsFolder } from './diagnostics.ts';
 import type { GatewayView } from './identity/gateway-view.ts';
 import { limits } from './limits.ts';
-import {
-  tenantRoles,
-  type AlertItem,
-  type CommandItem,
-  type SubscriptionItem,
-  type TokenItem,
-} from './model.ts';
+import { tenantRoles, type AlertItem, type CommandItem, type TokenItem } from './model.ts';
 import type { AuditItem } from './audit/audit-item.ts';
 import { drainCellSchema } from './routes/drain-rules.ts';
+import { subscriptionRequests, type SubscriptionAnswers } from './subscriptions/api.ts';
 
 const reservedTenantIds = ['standalone', diagnosticsFolder];
 export const tenantIdSchema = z
@@ -60,8 +55,7 @@ export const requests = {
     reason: z.string().trim().min(1).max(500),
   }),
   ...bulkRequests,
-  putSubscription: z.strictObject({ kind: z.literal('sqs'), queueUrl: z.url().max(512) }),
-  confirmSubscription: z.strictObject({ challenge: z.string().min(1).max(128) }),
+  ...subscriptionRequests,
   createToken: z.strictObject({
     role: z.enum(tenantRoles),
     description: z.string().max(200).optional(),
@@ -103,7 +97,7 @@ export interface AlertTrail {
 export type AuditView = Omit<AuditItem, 'entryKey' | 'gatewayKey' | 'step'> &
   Required<Pick<AuditItem, 'outcome'>> & { entryId: string };
 /** Answers, by route. Lists carry `next` where there is more: pass it back as `?next=`. */
-export interface Answers extends BulkAnswers {
+export interface Answers extends BulkAnswers, SubscriptionAnswers {
   activate: ActivateResponse;
   createActivationCode: { code: string; tenantId: string; expiresAt: number };
   /** `?status=current` (the default) leaves revoked ones out, and says in `hiddenCount` how many; or `all`. */
@@ -131,16 +125,11 @@ export interface Answers extends BulkAnswers {
   listConditions: { version: number; conditions: ConditionView[] };
   putCondition: { version: number; condition: ConditionView };
   deleteCondition: { version: number; condition: ConditionView };
-  listSubscriptions: { subscriptions: SubscriptionView[] };
-  putSubscription: { subscription: SubscriptionView };
-  confirmSubscription: { subscription: SubscriptionView };
-  deleteSubscription: Record<string, never>;
   listTokens: { tokens: Omit<TokenItem, 'tokenHash'>[] };
   createToken: Omit<TokenItem, 'tokenHash'> & { token: string };
   deleteToken: Record<string, never>;
   listAudit: { entries: AuditView[]; next?: string };
 }
-export type SubscriptionView = Omit<SubscriptionItem, 'challengeHash'>;
 
 /** The text whose signature proves that the agent holds the key it activates with. */
 export const activationProofText = (code: string, publicKey: string): string =>

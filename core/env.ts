@@ -13,6 +13,15 @@ export const envNames = [
   'ACTIVATION_CODES_TABLE',
   'TOKENS_TABLE',
   'SUBSCRIPTIONS_TABLE',
+  'ALERT_LANES_TABLE',
+  'DEAD_LETTERS_TABLE',
+  'SEND_BUDGETS_TABLE',
+  /** The function that sends alerts to their targets. */
+  'ALERT_DELIVERY_FUNCTION',
+  /** KMS key that webhooks' secrets are sealed with. */
+  'WEBHOOK_KEY_ARN',
+  /** allowed | refused: webhooks on this machine over plain http; only the local mode heeds it. */
+  'LOOPBACK_WEBHOOKS',
   'CONFIGURATIONS_TABLE',
   'CELLS_TABLE',
   'AUDIT_TABLE',

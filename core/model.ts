@@ -273,15 +273,3 @@ export interface TokenItem {
   expiresAt: number;
   description?: string;
 }
-
-/** Subscriptions table: pk `tenantId`, sk `subscriptionId`. */
-export interface SubscriptionItem {
-  tenantId: string;
-  subscriptionId: string;
-  kind: 'sqs';
-  queueUrl: string;
-  /** No alert goes out before the tenant echoed the challenge that was sent to the queue. */
-  state: 'pending' | 'confirmed';
-  challengeHash: string;
-  createdAt: number;
-}

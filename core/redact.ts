@@ -12,6 +12,8 @@ const forms: readonly [RegExp, string][] = [
   [/\b(Bearer|Basic)\s+[\w.~+/=-]{8,}/gi, `$1 ${redacted}`],
   // Activation codes, tenants' tokens, challenges.
   [/\bhf[act]_[0-9a-f]{8,}/g, redacted],
+  // Webhooks' secrets.
+  [/\bwhsec_[A-Za-z0-9+/=]{8,}/g, redacted],
   [/\b(AKIA|ASIA)[A-Z0-9]{8,}/g, redacted],
   [/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/"'<>]+@/gi, `$1${redacted}@`],
   [/([?&][\w-]*(?:signature|credential|token|secret|password|key)[\w-]*=)[^&\s"']+/gi, `$1${redacted}`],

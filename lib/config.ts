@@ -49,6 +49,7 @@ const schema = z.object({
       sweeper: rate.default('rate(1 minute)'),
       bulkRunner: rate.default('rate(1 minute)'),
       statusProxy: rate.default('rate(1 minute)'),
+      alertRetries: rate.default('rate(1 minute)'),
     }),
   ).prefault({}),
   heartbeatIntervalMs: json(
@@ -86,7 +87,12 @@ const schema = z.object({
     Sweeper: 1,
     BulkRunner: 1,
     StatusProxy: 1,
+    AlertRetries: 1,
+    // Targets that hang take this much and no more.
+    AlertDelivery: 40,
   }),
+  /** Webhooks on this machine over plain http: for the local mode, which alone heeds it. */
+  loopbackWebhooks: z.enum(['refused', 'allowed']).default('refused'),
   /**
    * Of the account's concurrency, what the functions that connections drive may have, all cells together; each gets an
    * equal part. A storm of dials or disconnects then leaves the rest to the API. 0: no bound.

@@ -4,6 +4,7 @@ import { diagnosticsFolder } from '../core/diagnostics.ts';
 import { ApiLoggingAccount } from './access-log.ts';
 import { Alarms } from './alarms.ts';
 import { AlertBus } from './alert-bus.ts';
+import { AlertSubscriptions } from './alert-subscriptions.ts';
 import { useCellDirectory, useDeliver } from './cell-directory.ts';
 import { createDeadLetterQueue } from './dead-letters.ts';
 import { HoldfastFunction, type Deployment, type HoldfastFunctionProps } from './function.ts';
@@ -11,7 +12,6 @@ import { HoldfastHttpApi } from './http-api.ts';
 import { acknowledgeWildcard } from './nag.ts';
 import { periodOf, scheduleTick } from './schedules.ts';
 import { SnapshotBucket } from './snapshot-bucket.ts';
-import { allowSubscriberQueues } from './subscriber-queues.ts';
 import { HomeTables } from './tables.ts';
 
 /** A tick that failed or came late is not repeated: the next one does its work. */
@@ -36,6 +36,7 @@ export class HomeStack extends Stack {
     this.#alarms = new Alarms(this, 'Alarms', { email: config.alarmEmail });
     this.#alarms.watchDeadLetters(this.#deadLetters);
     new ApiLoggingAccount(this, 'ApiLogging');
+    const subscriptions = this.#subscriptions();
 
     const http = new HoldfastHttpApi(this, 'Http', {
       config,
@@ -50,6 +51,7 @@ export class HomeStack extends Stack {
         diagnostics: this.#bundleLinks(),
         bulk: this.#bulkSends(),
         alerts: this.#alerts(),
+        subscriptions: subscriptions.api,
         access: this.#access(),
         audit: this.#audit(),
       },
@@ -57,7 +59,7 @@ export class HomeStack extends Stack {
     this.#alarms.watchServerErrors(http.api.metricServerError({ period: Duration.minutes(5) }));
     this.#sweeper();
     this.#bulkRunner();
-    this.#alerting();
+    this.#alerting(subscriptions);
     new CfnOutput(this, 'ApiUrl', {
       value: http.url,
       description: 'The HTTP API, for tenants and operators',
@@ -234,15 +236,9 @@ export class HomeStack extends Stack {
   }
 
   #access(): HoldfastFunction {
-    const fn = this.#function('Access', {
-      handler: 'Access',
-      description: 'Tokens and alert subscriptions of tenants',
-    })
+    return this.#function('Access', { handler: 'Access', description: 'Tokens of tenants' })
       .useTable(this.tables.tokens, 'get', 'put', 'delete', 'query:byTenant')
-      .useTable(this.tables.subscriptions, 'get', 'put', 'update', 'delete', 'query')
       .useTable(this.tables.audit, 'insert');
-    allowSubscriberQueues(fn);
-    return fn;
   }
 
   #audit(): HoldfastFunction {
@@ -252,7 +248,19 @@ export class HomeStack extends Stack {
     }).useTable(this.tables.audit, 'query', 'query:byGateway');
   }
 
-  #alerting(): void {
+  #subscriptions(): AlertSubscriptions {
+    const { config } = this.#deployment;
+    const subscriptions = new AlertSubscriptions(this, {
+      tables: this.tables,
+      loopbackWebhooks: config.loopbackWebhooks,
+      tick,
+      create: (id, props) => this.#function(id, props),
+    });
+    this.#tick('AlertRetriesTick', subscriptions.retries, config.schedules.alertRetries);
+    return subscriptions;
+  }
+
+  #alerting({ router }: AlertSubscriptions): void {
     const { config } = this.#deployment;
     const alertBus = new AlertBus(this, 'AlertBus');
     const proxy = this.#function('StatusProxy', {
@@ -273,12 +281,6 @@ export class HomeStack extends Stack {
       .allow(['events:PutEvents'], [alertBus.bus.eventBusArn]);
     this.#tick('StatusProxyTick', proxy, config.schedules.statusProxy);
 
-    const router = this.#function('SubscriptionRouter', {
-      handler: 'SubscriptionRouter',
-      description: 'Sends alert events to the queues that the tenant confirmed',
-      asynchronous: true,
-    }).useTable(this.tables.subscriptions, 'query');
-    allowSubscriberQueues(router);
     alertBus.routeTo(router.lambda, this.#deadLetters);
   }
 

@@ -21,10 +21,15 @@ import type {
   HolderItem,
   InventoryItem,
   StatusItem,
-  SubscriptionItem,
   TokenItem,
 } from '../core/model.ts';
 import type { ConditionSettingsItem } from '../core/conditions/settings.ts';
+import type {
+  DeadLetterItem,
+  LaneItem,
+  SendBudgetItem,
+  SubscriptionItem,
+} from '../core/subscriptions/model.ts';
 import type { AuditItem } from '../core/audit/audit-item.ts';
 
 /** `insert` adds items and can overwrite none. */
@@ -96,7 +101,7 @@ export function createTable<Item>(scope: Construct, id: string, props: TableProp
   return { table, envName: props.envName, indexArn: (name) => `${table.tableArn}/index/${name}` };
 }
 
-/** The home's tables; their items are described in core/model.ts, core/bulk/model.ts and core/conditions/settings.ts. */
+/** The home's tables; their items are described in core/model.ts and in the model.ts and settings.ts of its folders. */
 export class HomeTables extends Construct {
   readonly gateways = createTable<GatewayItem>(this, 'Gateways', {
     envName: 'GATEWAYS_TABLE',
@@ -164,6 +169,24 @@ export class HomeTables extends Construct {
     envName: 'SUBSCRIPTIONS_TABLE',
     partitionKey: 'tenantId',
     sortKey: 'subscriptionId',
+    indexes: [{ name: 'due', partitionKey: 'openShard', sortKey: 'dueAt', projection: 'keys' }],
+  });
+  readonly alertLanes = createTable<LaneItem>(this, 'AlertLanes', {
+    envName: 'ALERT_LANES_TABLE',
+    partitionKey: 'deliveryKey',
+    sortKey: 'alertKey',
+    indexes: [{ name: 'due', sortKey: 'dueAt', projection: 'all' }],
+    timeToLive: 'expiresAtSec',
+  });
+  readonly deadLetters = createTable<DeadLetterItem>(this, 'DeadLetters', {
+    envName: 'DEAD_LETTERS_TABLE',
+    partitionKey: 'deliveryKey',
+    sortKey: 'letterId',
+    timeToLive: 'expiresAtSec',
+  });
+  readonly sendBudgets = createTable<SendBudgetItem>(this, 'SendBudgets', {
+    envName: 'SEND_BUDGETS_TABLE',
+    partitionKey: 'tenantId',
   });
   readonly audit = createTable<AuditItem>(this, 'Audit', {
     envName: 'AUDIT_TABLE',

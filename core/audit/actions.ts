@@ -64,11 +64,21 @@ export const auditedRoutes: { readonly [Name in ApiRouteName]?: AuditedRoute<Ans
   deleteCondition: { action: 'condition.reset', answer: ({ version }) => ({ details: { version } }) },
   putSubscription: {
     action: 'subscription.put',
-    body: ['kind', 'queueUrl'],
+    // Not a webhook's URL, which often holds a secret.
+    body: ['kind', 'queueUrl', 'topicArn', 'busArn', 'filter'],
     answer: ({ subscription }) => ({ details: { state: subscription.state } }),
   },
   confirmSubscription: { action: 'subscription.confirm' },
   deleteSubscription: { action: 'subscription.delete' },
+  testSubscription: {
+    action: 'subscription.test',
+    answer: ({ isTaken }) => ({ details: { isTaken } }),
+  },
+  rotateSecret: { action: 'subscription.rotate' },
+  redeliver: {
+    action: 'subscription.redeliver',
+    answer: ({ redelivered }) => ({ details: { redelivered } }),
+  },
   createToken: {
     action: 'token.create',
     body: ['role', 'description', 'ttlMs'],

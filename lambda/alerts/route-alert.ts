@@ -1,49 +1,39 @@
-import { alertEventSchema, type AlertEvent, type SubscriptionMessage } from '../../core/alert-event.ts';
+import { alertEventSchema, type AlertEvent } from '../../core/alert-event.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import type { Log } from '../../core/log.ts';
-import type { SubscriptionItem } from '../../core/model.ts';
+import { passesFilter } from '../../core/subscriptions/filter.ts';
 import { errorFields } from '../aws/invocation.ts';
-
-export interface RouterDeps {
-  /** Every subscription of the tenant, pending ones too. */
-  subscriptions: (tenantId: string) => Promise<SubscriptionItem[]>;
-  send: (queueUrl: string, message: SubscriptionMessage) => Promise<void>;
-  log: Log;
-}
+import { enlistEvent, type EnlistDeps } from '../subscriptions/enlist-event.ts';
 
 /**
- * Sends one alert event to every queue that its tenant confirmed. All are tried before UNAVAILABLE is thrown for those
- * that failed: the retry repeats the others too, and subscribers tell repetitions by the event's id.
- * An event that is not one of ours is dropped: repeating it would not help.
+ * Puts one alert event into the lane of every confirmed subscription of its tenant that is for such alerts. All are
+ * tried before UNAVAILABLE is thrown for those that failed: the retry repeats the others too, and a lane takes an event
+ * once. An event that is not one of ours is dropped: repeating it would not help.
  */
-export async function routeAlert(deps: RouterDeps, detail: unknown): Promise<void> {
+export async function routeAlert(deps: EnlistDeps, detail: unknown): Promise<void> {
   const parsed = alertEventSchema.safeParse(detail);
   if (!parsed.success)
     return deps.log('error', 'router.bad_event', { message: parsed.error.message.slice(0, 500) });
   const event: AlertEvent = parsed.data;
   const { eventId, tenantId } = event;
-  const confirmed = (await deps.subscriptions(tenantId)).filter(({ state }) => state === 'confirmed');
-  const sent = await Promise.allSettled(
-    confirmed.map(({ queueUrl }) => deps.send(queueUrl, { type: 'alert', event })),
+  const meant = (await deps.subscriptions.ofTenant(tenantId)).filter(
+    ({ state, filter }) => state === 'confirmed' && passesFilter(filter, event),
   );
-  const failed = confirmed.filter((_, i) => sent[i]?.status === 'rejected');
-  sent.forEach((result, i) => {
+  const enlisted = await Promise.allSettled(
+    meant.map((subscription) => enlistEvent(deps, subscription, event)),
+  );
+  enlisted.forEach((result, i) => {
     if (result.status === 'rejected')
-      deps.log('error', 'router.send_failed', {
+      deps.log('error', 'router.enlist_failed', {
         eventId,
         tenantId,
-        subscriptionId: confirmed[i]?.subscriptionId,
+        subscriptionId: meant[i]?.subscriptionId,
         ...errorFields(result.reason),
       });
   });
-  deps.log('info', 'router.routed', {
-    eventId,
-    tenantId,
-    sent: sent.length - failed.length,
-    failed: failed.length,
-  });
-  if (failed.length > 0)
-    throw new HoldfastError('UNAVAILABLE', `${eventId}: ${failed.length} of ${sent.length} queues failed`, {
-      hint: 'the event is retried; see the router.send_failed lines',
+  const failed = enlisted.filter(({ status }) => status === 'rejected').length;
+  deps.log('info', 'router.routed', { eventId, tenantId, enlisted: enlisted.length - failed, failed });
+  if (failed > 0)
+    throw new HoldfastError('UNAVAILABLE', `${eventId}: ${failed} of ${enlisted.length} lanes failed`, {
+      hint: 'the event is retried; see the router.enlist_failed lines',
     });
 }

@@ -1,22 +1,18 @@
 import { eventHandler } from '../aws/event-handler.ts';
-import { sendToQueue } from '../aws/queues.ts';
-import { subscriptionsTable } from '../aws/tables.ts';
-import { collect } from '../aws/collect.ts';
+import { enlistDeps } from '../subscriptions/aws-deps.ts';
 import { routeAlert } from './route-alert.ts';
 
-export const env = ['SUBSCRIPTIONS_TABLE'] as const;
+export const env = [
+  'SUBSCRIPTIONS_TABLE',
+  'ALERT_LANES_TABLE',
+  'DEAD_LETTERS_TABLE',
+  'ALERT_DELIVERY_FUNCTION',
+] as const;
 
 /** Target of the alert bus's rule. */
 export const handler = eventHandler({
   event: 'router.event',
   env,
-  deps: (names) => {
-    const table = subscriptionsTable(names.SUBSCRIPTIONS_TABLE);
-    return {
-      subscriptions: (tenantId: string) =>
-        collect(table.query({ key: '#tenantId = :tenant', values: { ':tenant': tenantId } })),
-      send: sendToQueue,
-    };
-  },
+  deps: enlistDeps,
   handle: (deps, event: { detail?: unknown }, { log }) => routeAlert({ ...deps, log }, event.detail),
 });

@@ -25,3 +25,16 @@ export async function invokeFunction(functionName: string, payload: unknown): Pr
   if (answer.FunctionError) throw fail(`${answer.FunctionError}: ${text.slice(0, 200)}`);
   return JSON.parse(text) as unknown;
 }
+
+/** Has another function run, and does not wait for it. UNAVAILABLE when that cannot be asked for. */
+export async function startFunction(functionName: string, payload: unknown): Promise<void> {
+  const Payload = Buffer.from(JSON.stringify(payload));
+  await client()
+    .send(new InvokeCommand({ FunctionName: functionName, InvocationType: 'Event', Payload }))
+    .catch((cause: unknown) => {
+      const reason = cause instanceof Error ? cause.name : 'unknown';
+      throw new HoldfastError('UNAVAILABLE', `function ${functionName} cannot be started: ${reason}`, {
+        cause,
+      });
+    });
+}

@@ -9,10 +9,15 @@ import type {
   HolderItem,
   InventoryItem,
   StatusItem,
-  SubscriptionItem,
   TokenItem,
 } from '../../core/model.ts';
 import type { ConditionSettingsItem } from '../../core/conditions/settings.ts';
+import type {
+  DeadLetterItem,
+  LaneItem,
+  SendBudgetItem,
+  SubscriptionItem,
+} from '../../core/subscriptions/model.ts';
 import type { AuditItem } from '../../core/audit/audit-item.ts';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { Table } from './table.ts';
@@ -48,5 +53,11 @@ export const tokensTable = (name: string, client?: Client) =>
   new Table<TokenItem, 'tokenHash'>(name, ['tokenHash'], client);
 export const subscriptionsTable = (name: string, client?: Client) =>
   new Table<SubscriptionItem, 'tenantId' | 'subscriptionId'>(name, ['tenantId', 'subscriptionId'], client);
+export const alertLanesTable = (name: string, client?: Client) =>
+  new Table<LaneItem, 'deliveryKey' | 'alertKey'>(name, ['deliveryKey', 'alertKey'], client);
+export const deadLettersTable = (name: string, client?: Client) =>
+  new Table<DeadLetterItem, 'deliveryKey' | 'letterId'>(name, ['deliveryKey', 'letterId'], client);
+export const sendBudgetsTable = (name: string, client?: Client) =>
+  new Table<SendBudgetItem, 'tenantId'>(name, ['tenantId'], client);
 export const auditTable = (name: string, client?: Client) =>
   new Table<AuditItem, 'tenantId' | 'entryKey'>(name, ['tenantId', 'entryKey'], client);

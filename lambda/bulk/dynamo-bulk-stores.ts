@@ -1,11 +1,10 @@
 import type { BulkJobItem, BulkTargetItem } from '../../core/bulk/model.ts';
 import { openShard } from '../../core/bulk/rules.ts';
-import type { GuardedUpdate } from '../../core/routes/guarded-update.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { cursorOf } from '../api/cursor.ts';
 import { collect } from '../aws/collect.ts';
 import type { Table } from '../aws/table.ts';
-import { updateWords } from '../commands/dynamo-update.ts';
+import { guarded } from '../commands/guarded.ts';
 import type { BulkJobStore, BulkTargetStore } from './ports.ts';
 
 type Jobs = Table<BulkJobItem, 'bulkId'>;
@@ -62,13 +61,3 @@ export const dynamoBulkTargets = (table: Targets): BulkTargetStore => ({
       countMax,
     ),
 });
-
-async function guarded<Item extends object, KeyName extends keyof Item & string>(
-  table: Table<Item, KeyName>,
-  key: Pick<Item, KeyName>,
-  update: GuardedUpdate,
-): Promise<Item | undefined> {
-  const { change, ...expression } = updateWords(update);
-  const written = await table.update(key, change, expression);
-  return written.ok ? written.item : undefined;
-}

@@ -40,12 +40,13 @@ async function holdfast(...argv: string[]): Promise<string[]> {
   return lines;
 }
 
-test('subscribe makes the queue once and names the subscription after it', async () => {
-  for (let time = 0; time < 2; time++) {
-    const [line = ''] = await holdfast('subscribe', '--queue-name', 'holdfast-alerts-main', '--json');
+test('subscribe makes the tenant’s queue once and names the subscription after it', async () => {
+  for (const name of ['holdfast-alerts-main', 'holdfast-alerts-main', 'holdfast-alerts-acme_main']) {
+    const [line = ''] = await holdfast('subscribe', '--queue-name', name, '--json');
     const answer = JSON.parse(line) as { subscriptionId: string; queueUrl: string };
     expect(answer.subscriptionId).toBe('main');
     expect(new URL(answer.queueUrl).origin).toBe(sqs.endpoint);
+    expect(answer.queueUrl).toMatch(/\/holdfast-alerts-acme_main$/);
     expect(await sqs.count(answer.queueUrl)).toBe(0);
   }
 });

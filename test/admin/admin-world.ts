@@ -101,6 +101,8 @@ export class ControlPlane {
   readonly confirmed: string[] = [];
   /** How each command ends, by the order of submission; the last goes on. */
   endings: CommandView['state'][] = ['SUCCEEDED'];
+  /** Whether its list of open alerts has the alert: where not, only messages tell of it. */
+  lists = false;
   /** After the last command's success the alert resolves. */
   heals = true;
   gateway: GatewayView = gatewayView();
@@ -111,7 +113,8 @@ export class ControlPlane {
   #looks = new Map<string, number>();
 
   readonly api: AdminApi = {
-    listOpenAlerts: async () => (this.alert && this.alert.state !== 'RESOLVED' ? [this.alert] : []),
+    listOpenAlerts: async () =>
+      this.lists && this.alert && this.alert.state !== 'RESOLVED' ? [this.alert] : [],
     escalateAlert: async (key, { episode, reason }) => {
       if (key !== this.alert?.alertKey) throw new HoldfastError('NOT_FOUND', `no alert ${key}`);
       if (this.alert.state === 'RESOLVED') throw new HoldfastError('CONFLICT', `alert ${key} is RESOLVED`);
@@ -159,11 +162,11 @@ export class ControlPlane {
         this.alert = { ...this.alert, state: 'RESOLVED' };
       return { ...command, state };
     },
-    putSubscription: async (subscriptionId, { kind, queueUrl }) => ({
+    queueNamePrefix: async () => 'holdfast-alerts-acme',
+    putSubscription: async (subscriptionId, target) => ({
       tenantId: 'acme',
       subscriptionId,
-      kind,
-      queueUrl,
+      ...target,
       state: 'pending',
       createdAt: t0,
     }),

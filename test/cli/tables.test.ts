@@ -166,11 +166,27 @@ test('what a gateway is set to, and where alerts go, fit', async () => {
   );
   const queueUrl = 'https://sqs.eu-north-1.amazonaws.com/123456789012/holdfast-alerts-main';
   api.answer.body = {
-    subscriptions: [{ subscriptionId: 'the-second-cellar-in-oslo', state: 'pending', queueUrl }],
+    subscriptions: [
+      { subscriptionId: 'the-second-cellar-in-oslo', kind: 'sqs', state: 'pending', queueUrl },
+      {
+        ...{ subscriptionId: 'hook', kind: 'webhook', url: 'https://ops.example.com/', state: 'confirmed' },
+        ...{ failures: 3, failingSince: 0, givenUpAt: 0, filter: { severities: ['critical'] } },
+        lastError: {
+          at: 0,
+          reason: 'the webhook at a-long-name.of-operations.example.com did not answer in time',
+        },
+      },
+    ],
+    namePrefix: 'holdfast-alerts-acme',
   };
   const list = await api.run(['admin', 'subscription', 'list', ...api.asTenant()]);
-  expect(longest(list.out)).toBeLessThanOrEqual(80);
+  // A command line is there to be copied: it stays whole.
+  const lines = list.out.split('\n').filter((line) => !line.includes('`'));
+  expect(longest(lines.join('\n'))).toBeLessThanOrEqual(80);
   expect(list.out).toContain(queueUrl);
+  expect(list.out).toMatch(/hook +webhook +confirmed +failing/);
+  expect(list.out).toContain('hook: failing since 1970-01-01 00:00:00Z: the webhook at');
+  expect(list.out).toMatch(/hook: given up; `npx holdfast alerts dead-letters hook/);
 });
 
 test('the audit trail names who, what and where from below each line', () => {

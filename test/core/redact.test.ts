@@ -11,6 +11,7 @@ it.each([
   ],
   ['an Authorization header', 'got Bearer abc.def~ghi+jkl=', `got Bearer ${redacted}`],
   ['an activation code', 'code hfa_2570eed2ff651cbb4a8ebaa8327873ae', `code ${redacted}`],
+  ['a webhook’s secret', 'sign with whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', `sign with ${redacted}`],
   ['a tenant’s token', 'hft_2570eed2ff651cbb4a8e', redacted],
   ['an access key', 'AKIAIOSFODNN7EXAMPLE and ASIAIOSFODNN7EXAMPLE', `${redacted} and ${redacted}`],
   ['credentials in a URL', 'http://carol:p@ss:word@proxy:3128/x', `http://${redacted}@proxy:3128/x`],

@@ -39,6 +39,7 @@ test('takes values as the text that cdk -c gives', () => {
     sweeper: 'rate(2 minutes)',
     bulkRunner: 'rate(1 minute)',
     statusProxy: 'rate(1 minute)',
+    alertRetries: 'rate(1 minute)',
   });
   expect(config.operatorAuth).toEqual({ issuer: 'https://id.example.com', audience: ['holdfast'] });
 });

@@ -73,7 +73,13 @@ describe('the tables', () => {
       },
       ActivationCodes: { key: 'codeHash' },
       Tokens: { key: 'tokenHash', byTenant: 'global tenantId / tokenId ALL' },
-      Subscriptions: { key: 'tenantId / subscriptionId' },
+      Subscriptions: {
+        key: 'tenantId / subscriptionId',
+        due: 'global openShard / dueAt:N KEYS_ONLY',
+      },
+      AlertLanes: { key: 'deliveryKey / alertKey', due: 'local deliveryKey / dueAt:N ALL' },
+      DeadLetters: { key: 'deliveryKey / letterId' },
+      SendBudgets: { key: 'tenantId' },
       Audit: { key: 'tenantId / entryKey', byGateway: 'global gatewayKey / entryKey ALL' },
     });
   });

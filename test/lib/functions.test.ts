@@ -93,7 +93,7 @@ describe('every scheduled function', () => {
     );
 
   it('is missed by an alarm when it is not started', () => {
-    expect(scheduled()).toHaveLength(3);
+    expect(scheduled()).toHaveLength(4);
     for (const { stack, target } of scheduled())
       expect(alarmsOf(stack, target.Arn['Fn::GetAtt'][0])).toContainEqual(
         expect.objectContaining({

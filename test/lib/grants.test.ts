@@ -14,7 +14,7 @@ const here = (service: string, rest: string): string =>
 const cellDirectory = here('ssm', 'parameter/holdfast/cells');
 const deliver1 = here('lambda', 'function:holdfast-cell-1-deliver');
 const deliver2 = here('lambda', 'function:holdfast-cell-2-deliver');
-const subscribersQueues = 'arn:aws:sqs:*:*:holdfast-alerts-*';
+const delivery = '{home/AlertDeliveryFunction.Arn}';
 const connections = (method: string): string =>
   here('execute-api', `{cell-1/WebSocketApi}/v1/${method}/@connections/*`);
 
@@ -103,8 +103,15 @@ const allowed: Record<string, string[]> = {
     'dynamodb:PartiQLInsert on {home/TablesAudit.Arn}',
     'dynamodb:DeleteItem GetItem PutItem on {home/TablesTokens.Arn}',
     'dynamodb:Query on {home/TablesTokens.Arn}/index/byTenant',
+  ],
+  'home/Subscriptions': [
+    'dynamodb:PartiQLInsert on {home/TablesAudit.Arn}',
     'dynamodb:DeleteItem GetItem PutItem Query UpdateItem on {home/TablesSubscriptions.Arn}',
-    `sqs:SendMessage on ${subscribersQueues}`,
+    'dynamodb:GetItem PutItem on {home/TablesAlertLanes.Arn}',
+    'dynamodb:BatchGetItem DeleteItem PutItem Query on {home/TablesDeadLetters.Arn}',
+    'dynamodb:GetItem UpdateItem on {home/TablesSendBudgets.Arn}',
+    'kms:Encrypt on {home/WebhookKey.Arn}',
+    `lambda:InvokeFunction on ${delivery}`,
   ],
   'home/Audit': [
     'dynamodb:Query on {home/TablesAudit.Arn}',
@@ -131,8 +138,26 @@ const allowed: Record<string, string[]> = {
     'sqs:SendMessage on {home/DeadLetters.Arn}',
   ],
   'home/SubscriptionRouter': [
-    'dynamodb:Query on {home/TablesSubscriptions.Arn}',
-    `sqs:SendMessage on ${subscribersQueues}`,
+    'dynamodb:GetItem Query UpdateItem on {home/TablesSubscriptions.Arn}',
+    'dynamodb:GetItem PutItem on {home/TablesAlertLanes.Arn}',
+    'dynamodb:PutItem on {home/TablesDeadLetters.Arn}',
+    `lambda:InvokeFunction on ${delivery}`,
+    'sqs:SendMessage on {home/DeadLetters.Arn}',
+  ],
+  'home/AlertRetries': [
+    'dynamodb:Query on {home/TablesSubscriptions.Arn}/index/due',
+    `lambda:InvokeFunction on ${delivery}`,
+    'sqs:SendMessage on {home/DeadLetters.Arn}',
+  ],
+  'home/AlertDelivery': [
+    'dynamodb:GetItem UpdateItem on {home/TablesSubscriptions.Arn}',
+    'dynamodb:GetItem PutItem on {home/TablesAlertLanes.Arn}',
+    'dynamodb:Query on {home/TablesAlertLanes.Arn}/index/due',
+    'dynamodb:PutItem on {home/TablesDeadLetters.Arn}',
+    'kms:Decrypt on {home/WebhookKey.Arn}',
+    'sqs:SendMessage on arn:aws:sqs:*:*:holdfast-alerts-*',
+    'sns:Publish on arn:aws:sns:*:*:holdfast-alerts-*',
+    'events:PutEvents on arn:aws:events:*:*:event-bus/holdfast-alerts-*',
     'sqs:SendMessage on {home/DeadLetters.Arn}',
   ],
   'home/ApiLogging': [

@@ -13,8 +13,9 @@ const grants = () => grantsOf(stacks);
 /** Who may name more than one resource at once, and what. Their reasons stand beside the grants in lib/. */
 const allowedWildcards = [
   ['home/ApiLogging', /^logs:/, /^\*$/],
-  ['home/Access', /^sqs:SendMessage$/, /^arn:aws:sqs:\*:\*:holdfast-alerts-\*$/],
-  ['home/SubscriptionRouter', /^sqs:SendMessage$/, /^arn:aws:sqs:\*:\*:holdfast-alerts-\*$/],
+  ['home/AlertDelivery', /^sqs:SendMessage$/, /^arn:aws:sqs:\*:\*:holdfast-alerts-\*$/],
+  ['home/AlertDelivery', /^sns:Publish$/, /^arn:aws:sns:\*:\*:holdfast-alerts-\*$/],
+  ['home/AlertDelivery', /^events:PutEvents$/, /^arn:aws:events:\*:\*:event-bus\/holdfast-alerts-\*$/],
   ['home/BundleLinks', /^s3:GetObject$/, /^\{home\/SnapshotsBucket\.Arn\}\/diagnostics\/\*$/],
   ['cell-1/AgentStorage', /^s3:/, /^\{home\/SnapshotsBucket\.Arn\}\/\*$/],
   [
@@ -58,6 +59,14 @@ test('no role has a managed or an inline policy, and each function has a role of
 test('only the function that issues credentials may assume the agents’ storage role', () => {
   const holders = grants().filter(({ action }) => action === 'sts:AssumeRole');
   expect(holders.map(({ of }) => of)).toEqual(['cell-1/Credentials']);
+});
+
+test('only the function that sends opens webhooks’ secrets, and only who makes them seals them', () => {
+  const holders = grants().filter(({ action }) => action.startsWith('kms:'));
+  expect(holders.map(({ of, action, resource }) => `${of} ${action} ${resource}`).toSorted()).toEqual([
+    'home/AlertDelivery kms:Decrypt {home/WebhookKey.Arn}',
+    'home/Subscriptions kms:Encrypt {home/WebhookKey.Arn}',
+  ]);
 });
 
 test('only the authorizer and the access API touch tokens', () => {

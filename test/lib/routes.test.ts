@@ -50,6 +50,7 @@ const functionNames: Record<ApiRoute['function'], string> = {
   diagnostics: 'BundleLinks',
   bulk: 'BulkSends',
   alerts: 'Alerts',
+  subscriptions: 'Subscriptions',
   access: 'Access',
   audit: 'Audit',
 };

@@ -26,6 +26,12 @@ const valueOf: Record<EnvName, string> = {
   ACTIVATION_CODES_TABLE: '{home/TablesActivationCodes}',
   TOKENS_TABLE: '{home/TablesTokens}',
   SUBSCRIPTIONS_TABLE: '{home/TablesSubscriptions}',
+  ALERT_LANES_TABLE: '{home/TablesAlertLanes}',
+  DEAD_LETTERS_TABLE: '{home/TablesDeadLetters}',
+  SEND_BUDGETS_TABLE: '{home/TablesSendBudgets}',
+  ALERT_DELIVERY_FUNCTION: '{home/AlertDeliveryFunction}',
+  WEBHOOK_KEY_ARN: '{home/WebhookKey.Arn}',
+  LOOPBACK_WEBHOOKS: 'refused',
   CONFIGURATIONS_TABLE: '{home/TablesConfigurations}',
   CELLS_TABLE: '{home/TablesCells}',
   AUDIT_TABLE: '{home/TablesAudit}',
@@ -111,6 +117,7 @@ describe('a rule', () => {
   it('starts the function of its row, which lets it in', () => {
     expect(rules(home).toSorted((a, b) => (String(a.rule) < String(b.rule) ? -1 : 1))).toEqual([
       row('AlertBusToRouter', { source: [alertEventSource] }, 'SubscriptionRouter', 'AlertBus'),
+      row('AlertRetriesTick', config.schedules.alertRetries, 'AlertRetries'),
       row('BulkRunnerTick', config.schedules.bulkRunner, 'BulkRunner'),
       row('StatusProxyTick', config.schedules.statusProxy, 'StatusProxy'),
       row('SweeperTick', config.schedules.sweeper, 'Sweeper'),

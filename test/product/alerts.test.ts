@@ -80,7 +80,9 @@ type Inbox = () => Promise<SubscriptionMessage[]>;
 
 /** A queue of the tenant's own and its subscription, which waits to be confirmed. */
 async function subscribe(subscriptionId: string): Promise<Inbox> {
-  const made = await sqs.send(new CreateQueueCommand({ QueueName: `holdfast-alerts-${subscriptionId}` }));
+  const made = await sqs.send(
+    new CreateQueueCommand({ QueueName: `holdfast-alerts-acme_${subscriptionId}` }),
+  );
   // A queue made at run time is named by the emulator's own default address.
   const queueUrl = new URL(new URL(made.QueueUrl ?? '').pathname, cloud.endpoints['holdfast-home']).href;
   const body = { kind: 'sqs', queueUrl };

@@ -103,12 +103,26 @@ const first: Removed[] = [
   {
     stack: 'home',
     of: 'Access',
-    action: 'sqs:SendMessage',
-    on: /holdfast-alerts-of-acme/,
-    need: async (world) => {
-      const body = { kind: 'sqs', queueUrl: await world.queue('holdfast-alerts-of-acme') };
+    action: 'dynamodb:Query',
+    on: /tablestokens.*index\/byTenant/i,
+    need: (world) => world.asOperator('listTokens'),
+  },
+  {
+    stack: 'home',
+    of: 'Subscriptions',
+    action: 'kms:Encrypt',
+    on: /key\//,
+    need: (world) => {
+      const body = { kind: 'webhook', url: 'https://ops.example.com/' };
       return world.asOperator('putSubscription', { subscriptionId: 'main' }, body);
     },
+  },
+  {
+    stack: 'home',
+    of: 'AlertRetries',
+    action: 'dynamodb:Query',
+    on: /tablessubscriptions.*index\/due/i,
+    need: () => nobodyAsks(),
   },
   {
     stack: 'home',
@@ -179,9 +193,19 @@ const second: Removed[] = [
   },
   {
     stack: 'home',
-    of: 'SubscriptionRouter',
+    of: 'AlertDelivery',
     action: 'sqs:SendMessage',
-    on: /holdfast-alerts-of-routed/,
+    on: /holdfast-alerts-acme_asked/,
+    need: async (world) => {
+      const body = { kind: 'sqs', queueUrl: await world.queue('holdfast-alerts-acme_asked') };
+      return world.asOperator('putSubscription', { subscriptionId: 'asked' }, body);
+    },
+  },
+  {
+    stack: 'home',
+    of: 'SubscriptionRouter',
+    action: 'dynamodb:PutItem',
+    on: /tablesalertlanes/i,
     need: async (world) => {
       await world.routeAlert();
       return undefined;

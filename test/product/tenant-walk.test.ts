@@ -14,7 +14,7 @@ import { tokenItem } from '../../core/identity/access-tokens.ts';
 import { newToken, newTokenId } from '../../core/identity/secrets.ts';
 import type { AuditItem } from '../../core/audit/audit-item.ts';
 import type { AwsKeys } from '../../core/sigv4.ts';
-import { alertsTable, tokensTable } from '../../lambda/aws/tables.ts';
+import { alertsTable, deadLettersTable, subscriptionsTable, tokensTable } from '../../lambda/aws/tables.ts';
 import { randomBytes } from 'node:crypto';
 import { knock, signedHeaders, type Heard, type Knock } from '../support/door.ts';
 import { firingAlert } from '../support/firing-alert.ts';
@@ -65,7 +65,7 @@ beforeAll(async () => {
   // The schedules would change what is compared.
   cloud = await startLocalCloud({ scheduleScale: 0.01 });
   tables = localTables(cloud);
-  queueUrl = await alertQueue('holdfast-alerts-of-the-first');
+  queueUrl = await alertQueue('holdfast-alerts-acme_of-the-first');
   const first = await furnish(theirs, { name: 'Strongroom', echo: 'whispered', subscriptionId: 'sub-first' });
   const second = await furnish('other', { name: 'Shed', echo: 'shouted', subscriptionId: 'sub-second' });
   ids = Object.fromEntries(
@@ -151,7 +151,7 @@ async function furnish(tenantId: string, named: { name: string; echo: string; su
   const { bulk } = await api.call('createBulkSend', { body: { ...body, gatewayIds: [gatewayId] } });
   const params = { subscriptionId };
   if (tenantId === theirs) {
-    await api.call('putSubscription', { params, body: { kind: 'sqs', queueUrl } });
+    await subscribe(api, params);
     await api.call('putCondition', { params: { conditionId: 'MemoryHigh' }, body: { raiseAt: 0.98765 } });
   }
   const [admin, reader, deleted] = await Promise.all(
@@ -175,6 +175,25 @@ async function furnish(tenantId: string, named: { name: string; echo: string; su
       tokenId: admin!.tokenId,
     } as Record<string, string>,
   };
+}
+
+/** With a webhook’s secret and a dead letter, which only its own tenant may see anything of. */
+async function subscribe(api: ApiClient, params: { subscriptionId: string }): Promise<void> {
+  await api.call('putSubscription', { params, body: { kind: 'sqs', queueUrl } });
+  const items = subscriptionsTable(tables.named('Subscriptions'), tables.client);
+  const item = (await items.get({ tenantId: theirs, ...params }))!;
+  await items.put({ ...item, state: 'confirmed', secrets: [{ sealed: 'of-the-first', createdAt: 1 }] });
+  const { alertKey, ...alert } = firingAlert({ tenantId: theirs, gatewayId: 'gw-1', summary: 'Strongroom' });
+  const { conditionId, component, severity, summary } = alert;
+  const event = { eventId: `${alertKey}#1#1`, type: 'firing' as const, alertKey, episode: 1, seq: 1, at: 1 };
+  await deadLettersTable(tables.named('DeadLetters'), tables.client).put({
+    deliveryKey: item.deliveryKey!,
+    letterId: `${'1'.padStart(15, '0')}.${event.eventId}`,
+    event: { ...event, tenantId: theirs, gatewayId: 'gw-1', conditionId, component, severity, summary },
+    givenUpAt: 1,
+    reason: 'of-the-first',
+    expiresAtSec: 2_000_000_000,
+  });
 }
 
 async function alertOf(tenantId: string, gatewayId: string, summary: string): Promise<string> {
@@ -221,6 +240,9 @@ const bodies: Record<string, () => object> = {
   putCondition: () => ({ severity: 'info' }),
   putSubscription: () => ({ kind: 'sqs', queueUrl }),
   confirmSubscription: () => ({ challenge: 'hfc_guessed' }),
+  testSubscription: () => ({}),
+  rotateSecret: () => ({}),
+  redeliver: () => ({}),
   createToken: () => ({ role: 'tenant-admin' }),
 };
 /** What lists of acme could have answered as `next`, and the like of what nobody's could. */
@@ -235,6 +257,7 @@ const cursors = (side: Side): string[] => {
     `${at}.${key}`,
     `${at}.${bulkId![side]}`,
     `${openShardOf(alertKey!.theirs)}.${key}`,
+    `${'0'.repeat(15)}.${key}#1#1`,
   ];
 };
 

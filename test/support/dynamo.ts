@@ -30,6 +30,9 @@ export type TableVariable =
   | 'ACTIVATION_CODES_TABLE'
   | 'TOKENS_TABLE'
   | 'SUBSCRIPTIONS_TABLE'
+  | 'ALERT_LANES_TABLE'
+  | 'DEAD_LETTERS_TABLE'
+  | 'SEND_BUDGETS_TABLE'
   | 'AUDIT_TABLE';
 
 const dynalite = createRequire(import.meta.url)('dynalite') as (options: object) => Server;

@@ -9,7 +9,6 @@ import { Table } from '../../../lambda/aws/table.ts';
 import { dynamoAlertStore } from '../../../lambda/alerts/alert-store.ts';
 import { batches, eventBridgeSink } from '../../../lambda/alerts/event-sink.ts';
 import { dynamoFleet } from '../../../lambda/alerts/fleet-source.ts';
-import { routeAlert } from '../../../lambda/alerts/route-alert.ts';
 import { runTick } from '../../../lambda/alerts/tick.ts';
 import { startDynamo, type TestDynamo } from '../../support/dynamo.ts';
 import { conditionLimits, gatewayItem, statusItem, t0, volume } from '../../support/fleet.ts';
@@ -114,41 +113,4 @@ test('the proxy over real tables: fires, repeats what was refused, resolves', as
     ['#1#1', 'firing'],
     ['#1#2', 'resolved'],
   ]);
-});
-
-const subscription = (subscriptionId: string, state: 'pending' | 'confirmed') => ({
-  tenantId: 'acme',
-  subscriptionId,
-  kind: 'sqs' as const,
-  queueUrl: `q-${subscriptionId}`,
-  state,
-  challengeHash: '',
-  createdAt: t0,
-});
-
-test('an event goes to every confirmed queue; one that fails has it sent again', async () => {
-  const sent: string[] = [];
-  const deps = {
-    subscriptions: async () => [
-      subscription('a', 'confirmed'),
-      subscription('b', 'pending'),
-      subscription('c', 'confirmed'),
-    ],
-    send: async (queueUrl: string) => {
-      if (queueUrl === 'q-a') throw new Error('no such queue');
-      sent.push(queueUrl);
-    },
-    log: silentLog,
-  };
-  await expect(routeAlert(deps, event(1))).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-  expect(sent).toEqual(['q-c']);
-});
-
-test('an event that is none of ours is dropped', async () => {
-  const deps = {
-    subscriptions: () => Promise.reject(new Error('asked')),
-    send: async () => undefined,
-    log: silentLog,
-  };
-  await expect(routeAlert(deps, { type: 'firing' })).resolves.toBeUndefined();
 });

@@ -5,7 +5,6 @@ import type { LogFields } from '../../../core/log.ts';
 import type { Principal } from '../../../core/model.ts';
 import type { ActivationDeps } from '../../../lambda/api/activate-gateway.ts';
 import type { GatewaysDeps } from '../../../lambda/api/change-gateways.ts';
-import type { SubscriptionDeps } from '../../../lambda/api/subscriptions.ts';
 import type { TokenDeps } from '../../../lambda/api/tokens.ts';
 import { dynamoTrail } from '../../../lambda/audit/trail.ts';
 import {
@@ -15,7 +14,6 @@ import {
   gatewaysTable,
   inventoryTable,
   statusTable,
-  subscriptionsTable,
   tokensTable,
 } from '../../../lambda/aws/tables.ts';
 import { dynamoCommands } from '../../../lambda/commands/dynamo-stores.ts';
@@ -31,15 +29,13 @@ export const cells: CellEntry[] = ['cell-1', 'cell-2'].map((cellId) => ({
 /** Where every request of these tests comes from. */
 export const from = { requestId: 'r-1', sourceIp: '192.0.2.7', userAgent: 'test/1' };
 
-type Deps = ActivationDeps & GatewaysDeps & TokenDeps & SubscriptionDeps;
+type Deps = ActivationDeps & GatewaysDeps & TokenDeps;
 export interface ApiFixture extends Deps {
   /** The clock's time; tests move it. */
   at: number;
   /** What was handed to other functions, in order. */
   readonly invoked: { functionName: string; payload: unknown }[];
   readonly entries: ReturnType<typeof auditTable>;
-  /** What was sent to queues, in order. */
-  readonly sent: { queueUrl: string; message: Parameters<Deps['send']>[1] }[];
 }
 
 /** New, empty tables in DynamoDB, a clock that stands, and records of what leaves for other services. */
@@ -49,14 +45,12 @@ export async function apiFixture(dynamo: TestDynamo): Promise<ApiFixture> {
   const fixture: ApiFixture = {
     at: Date.UTC(2026, 0, 1),
     invoked: [],
-    sent: [],
     codes: activationCodesTable(names.ACTIVATION_CODES_TABLE, dynamo.client),
     gateways: gatewaysTable(names.GATEWAYS_TABLE, dynamo.client),
     commands: dynamoCommands(commandsTable(names.COMMANDS_TABLE, dynamo.client)),
     status: statusTable(names.STATUS_TABLE, dynamo.client),
     inventory: inventoryTable(names.INVENTORY_TABLE, dynamo.client),
     tokens: tokensTable(names.TOKENS_TABLE, dynamo.client),
-    subscriptions: subscriptionsTable(names.SUBSCRIPTIONS_TABLE, dynamo.client),
     entries,
     audit: dynamoTrail(entries),
     cells: { list: () => Promise.resolve(cells) },
@@ -64,11 +58,6 @@ export async function apiFixture(dynamo: TestDynamo): Promise<ApiFixture> {
       fixture.invoked.push({ functionName, payload });
       return Promise.resolve({ outcome: 'delivered' });
     },
-    send: (queueUrl, message) => {
-      fixture.sent.push({ queueUrl, message });
-      return Promise.resolve();
-    },
-    localQueueOrigin: undefined,
     random: randomBytes,
     heartbeatIntervalMs: 300_000,
     now: () => fixture.at,

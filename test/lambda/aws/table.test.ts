@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { SubscriptionItem, TokenItem } from '../../../core/model.ts';
+import type { TokenItem } from '../../../core/model.ts';
+import type { SubscriptionItem } from '../../../core/subscriptions/model.ts';
 import { subscriptionsTable, tokensTable } from '../../../lambda/aws/tables.ts';
 import { countUsage } from '../../../lambda/aws/usage.ts';
 import { startDynamo, type TestDynamo } from '../../support/dynamo.ts';

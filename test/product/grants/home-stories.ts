@@ -8,6 +8,7 @@ import { activationBody, newAgentKey } from '../../lambda/api/api-fixture.ts';
 import { firingAlert } from '../../support/firing-alert.ts';
 import { each, type Stories, type Story } from './stories.ts';
 import type { Stage } from './stage.ts';
+import { subscriptionStories } from './subscription-stories.ts';
 
 export const cellDirectory = 'ssm:GetParametersByPath on parameter/holdfast/cells';
 export const deliver = (cellId: string): string => `lambda:InvokeFunction on holdfast-${cellId}-deliver`;
@@ -145,12 +146,6 @@ const endsToken: Story = async (stage, it) => {
   await stage.table('tokensTable').put(item);
   return it.asks('deleteToken', { tokenId });
 };
-const subscribes: Story = async (stage, it) => {
-  const queueUrl = await stage.world.queue('holdfast-alerts-of-acme');
-  return it.asks('putSubscription', { subscriptionId: 'main', body: { kind: 'sqs', queueUrl } });
-};
-const confirms: Story = (_, it) =>
-  it.asks('confirmSubscription', { subscriptionId: 'none', body: { challenge: `hfc_${'0'.repeat(32)}` } });
 
 /** The functions behind home’s API. */
 export const homeStories: Stories = {
@@ -245,17 +240,8 @@ export const homeStories: Stories = {
     ...each(['dynamodb:PutItem on Tokens', 'dynamodb:PartiQLInsert on Audit'], makesToken),
     'dynamodb:Query on Tokens/byTenant': (_, it) => it.asks('listTokens'),
     'dynamodb:DeleteItem on Tokens': endsToken,
-    ...each(
-      [
-        'dynamodb:Query on Subscriptions',
-        'dynamodb:PutItem on Subscriptions',
-        'sqs:SendMessage on holdfast-alerts-*',
-      ],
-      subscribes,
-    ),
-    ...each(['dynamodb:UpdateItem on Subscriptions', 'dynamodb:GetItem on Subscriptions'], confirms),
-    'dynamodb:DeleteItem on Subscriptions': (_, it) => it.asks('deleteSubscription', { subscriptionId: 'x' }),
   },
+  ...subscriptionStories,
   Audit: {
     'dynamodb:Query on Audit': (_, it) => it.asks('listAudit'),
     'dynamodb:Query on Audit/byGateway': (_, it) => it.asks('listAudit', { query: { gateway: 'gw-1' } }),

@@ -1,9 +1,8 @@
-import type { Stage } from './stage.ts';
 import type { BulkJobItem } from '../../../core/bulk/model.ts';
 import type { CommandItem } from '../../../core/model.ts';
-import { firingAlert } from '../../support/firing-alert.ts';
 import { bulkJob, cellDirectory, deliver } from './home-stories.ts';
 import { each, type Stories, type Story } from './stories.ts';
+import { deliveryStories } from './subscription-stories.ts';
 
 const runs: Story = (_, it) => it.runs();
 /** Of a function that fails: its event is to end among the dead letters. */
@@ -47,24 +46,6 @@ const judges: Story = async (stage, it) => {
 const emits: Story = async (stage, it) => {
   await stage.world.alertToEmit();
   return it.runs();
-};
-
-const event = (tenantId: string): object => {
-  const { alertKey } = firingAlert({ tenantId, gatewayId: 'gw-1', summary: 's' });
-  const of = { alertKey, episode: 1, seq: 1, tenantId, gatewayId: 'gw-1', conditionId: 'HighMemory' };
-  const what = { eventId: `${alertKey}#1#1`, type: 'firing', component: '', severity: 'warning' };
-  return { detail: { ...of, ...what, summary: 's', at: 1 } };
-};
-const routes: Story = async (stage, it) => {
-  await subscribed(stage);
-  return it.runs(event('acme'));
-};
-const subscribed = async (stage: Stage): Promise<void> => {
-  const queueUrl = await stage.world.queue('holdfast-alerts-of-routed');
-  const of = { tenantId: 'acme', subscriptionId: 'main', kind: 'sqs', queueUrl } as const;
-  await stage
-    .table('subscriptionsTable')
-    .put({ ...of, state: 'confirmed', challengeHash: 'h', createdAt: 1 });
 };
 
 /** The functions of home that a schedule or the alert bus runs. */
@@ -126,8 +107,5 @@ export const tickStories: Stories = {
     'events:PutEvents on AlertBus': emits,
     ...deadLetters,
   },
-  SubscriptionRouter: {
-    ...each(['dynamodb:Query on Subscriptions', 'sqs:SendMessage on holdfast-alerts-*'], routes),
-    ...deadLetters,
-  },
+  ...deliveryStories,
 };

@@ -4,6 +4,10 @@ export const unshown: Record<string, Record<string, string>> = {
     'dynamodb:GetItem on Tokens':
       'reads what is in the way of a new token, whose hash is random: its own first try, sent again after a time-out',
   },
+  'home/AlertDelivery': {
+    'dynamodb:GetItem on AlertLanes':
+      'reads what is in the way of a lane: the lease keeps other turns out, so an event that the router adds meanwhile',
+  },
   'home/BulkRunner': {
     'dynamodb:GetItem on BulkTargets':
       'reads what is in the way of a row: the lease keeps other runs out, so its own first try after a time-out',

@@ -6,7 +6,7 @@ import { apiRoutes, fillPath, operatorBase, tenantBase } from '../../../core/api
 import type { AlertEvent } from '../../../core/alert-event.ts';
 import { newGateway } from '../../../core/identity/activation.ts';
 import { newToken } from '../../../core/identity/secrets.ts';
-import type { SubscriptionItem } from '../../../core/model.ts';
+import type { SubscriptionItem } from '../../../core/subscriptions/model.ts';
 import { alertsTable, gatewaysTable, subscriptionsTable } from '../../../lambda/aws/tables.ts';
 import { knock, signedHeaders, type Heard, type Knock } from '../../support/door.ts';
 import { firingAlert } from '../../support/firing-alert.ts';
@@ -134,8 +134,9 @@ export class World {
       tenantId: 'acme',
       subscriptionId: 'main',
       kind: 'sqs',
-      queueUrl: await this.queue('holdfast-alerts-of-routed'),
+      queueUrl: await this.queue('holdfast-alerts-acme_routed'),
       state: 'confirmed',
+      deliveryKey: 'acme/main/1',
       challengeHash: 'h',
       createdAt: 1,
     };

@@ -1,0 +1,3 @@
+import { messageJsonSchemaText } from '../core/subscriptions/json-schema.ts';
+
+process.stdout.write(messageJsonSchemaText());

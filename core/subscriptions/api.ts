@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import type { AlertEvent } from '../alert-event.ts';
+import { subscriptionFilterSchema } from './filter.ts';
+import type { DeadLetterItem, SubscriptionItem } from './model.ts';
+import { targetSchemas } from './targets.ts';
+
+const filter = { filter: subscriptionFilterSchema.optional() };
+
+/** Request bodies, by route of core/subscriptions/routes.ts. */
+export const subscriptionRequests = {
+  putSubscription: z.discriminatedUnion('kind', [
+    targetSchemas.sqs.extend(filter),
+    targetSchemas.sns.extend(filter),
+    targetSchemas.webhook.extend(filter),
+    targetSchemas.eventbridge.extend(filter),
+  ]),
+  confirmSubscription: z.strictObject({ challenge: z.string().min(1).max(128) }),
+  testSubscription: z.strictObject({}),
+  rotateSecret: z.strictObject({}),
+  redeliver: z.strictObject({ letterIds: z.array(z.string().min(1).max(160)).min(1).max(100).optional() }),
+} as const;
+
+export type SubscriptionView = Omit<
+  SubscriptionItem,
+  'challengeHash' | 'deliveryKey' | 'secrets' | 'openShard' | 'dueAt' | 'wake' | 'lease'
+> & {
+  /** When what waits is tried again, while it fails. */
+  nextTryAt?: number;
+  /** Of a webhook: when each secret that signs began to; the older one ends at `endsAt`. */
+  secrets?: { createdAt: number; endsAt?: number }[];
+};
+export type DeadLetterView = Pick<DeadLetterItem, 'letterId' | 'givenUpAt' | 'reason'> & {
+  event: AlertEvent;
+};
+
+export interface SubscriptionAnswers {
+  /** `namePrefix`: what the tenant's queues, topics and buses are named, alone or with `_` and more behind it. */
+  listSubscriptions: { subscriptions: SubscriptionView[]; namePrefix: string };
+  /** `secret`: what signs a new webhook's messages, shown this once. */
+  putSubscription: { subscription: SubscriptionView; secret?: string };
+  confirmSubscription: { subscription: SubscriptionView };
+  deleteSubscription: Record<string, never>;
+  /** Whether the target took a message, and else why not. */
+  testSubscription: { isTaken: boolean; durationMs: number; reason?: string };
+  /** `secret`: shown this once; the one before signs beside it for a day. */
+  rotateSecret: { subscription: SubscriptionView; secret: string };
+  /** Oldest first. */
+  listDeadLetters: { deadLetters: DeadLetterView[]; next?: string };
+  /** How many wait to be sent again, and whether there are more dead letters. */
+  redeliver: { redelivered: number; hasMore: boolean };
+}
+
+export function subscriptionView(item: SubscriptionItem): SubscriptionView {
+  const { challengeHash: _hash, deliveryKey: _key, openShard: _shard, wake: _wake, ...rest } = item;
+  const { lease: _lease, dueAt, secrets, ...shown } = rest;
+  return {
+    ...shown,
+    ...(item.failures !== undefined && dueAt !== undefined ? { nextTryAt: dueAt } : {}),
+    ...(secrets ? { secrets: secrets.map(({ sealed: _sealed, ...times }) => times) } : {}),
+  };
+}

@@ -1,0 +1,104 @@
+import type { AlertEvent } from '../alert-event.ts';
+import type { LaneEntry, LaneItem } from './model.ts';
+
+/**
+ * One subscription's way to hear of one alert: its events by `seq`, one after the other. Every function is
+ * (lane, facts) → lane: the same object when nothing changes, else a new one with `version` + 1, to be written on
+ * condition that the stored version is still the old one.
+ */
+
+/** The bus brings events in any order: how long one waits for those before it. Longer than Lambda tries an event. */
+export const gapWaitMs = 20 * 60_000;
+/** Tried for so long, an event becomes a dead letter. */
+export const giveUpAfterMs = 72 * 3_600_000;
+/** Events of one alert that wait at most; the oldest becomes a dead letter. */
+export const pendingMax = 64;
+const keepIdleMs = 30 * 24 * 3_600_000;
+
+const firstWaitMs = 10_000;
+const laneWaitMaxMs = 15 * 60_000;
+const turnWaitMaxMs = 5 * 60_000;
+
+/** Doubled with each failure, spread by half so that what failed together is not tried together. */
+const waitMs = (failures: number, maxMs: number, random: number): number =>
+  Math.min(maxMs, firstWaitMs * 2 ** Math.min(failures - 1, 20)) * (0.5 + random / 2);
+
+/** How long after its nth failed try in a row an event rests. `random`: in [0, 1). */
+export const laneWaitMs = (failures: number, random: number): number =>
+  waitMs(failures, laneWaitMaxMs, random);
+/** How long after its nth turn in vain a subscription rests. */
+export const turnWaitMs = (failures: number, random: number): number =>
+  waitMs(failures, turnWaitMaxMs, random);
+
+export interface Enlisted {
+  lane: LaneItem;
+  /** What had to make room. */
+  overflow?: LaneEntry;
+}
+
+/**
+ * Takes an event in, at its place. One that is known (it waits, or it or a later one was passed) changes nothing.
+ * `again`: a person asked for it once more, though it was passed.
+ */
+export function enlist(
+  stored: LaneItem | undefined,
+  of: { deliveryKey: string; event: AlertEvent },
+  { now, again = false }: { now: number; again?: boolean },
+): Enlisted | undefined {
+  const { deliveryKey, event } = of;
+  const lane = stored ?? newLane(deliveryKey, event.alertKey);
+  const isPassed = event.seq <= (lane.passedSeq ?? -Infinity) && !again;
+  if (isPassed || lane.pending.some((each) => each.event.eventId === event.eventId)) return undefined;
+  const pending = [...lane.pending, { event, at: now }].sort((a, b) => a.event.seq - b.event.seq);
+  const overflow = pending.length > pendingMax ? pending.shift() : undefined;
+  return {
+    lane: next(lane, { pending, passedSeq: overflow ? passed(lane, overflow) : lane.passedSeq }, now),
+    overflow,
+  };
+}
+
+/** The entry is out: delivered, or a dead letter. */
+export function without(lane: LaneItem, { event }: LaneEntry, now: number): LaneItem {
+  const pending = lane.pending.filter((each) => each.event.eventId !== event.eventId);
+  if (pending.length === lane.pending.length) return lane;
+  const passedSeq = Math.max(event.seq, lane.passedSeq ?? -Infinity);
+  return next(lane, { pending, passedSeq, attempts: 0, retryAt: undefined }, now);
+}
+
+/** The first entry did not get through. */
+export function failed(lane: LaneItem, now: number, random: number): LaneItem {
+  const attempts = lane.attempts + 1;
+  return next(lane, { attempts, retryAt: now + laneWaitMs(attempts, random) }, now);
+}
+
+/** What is to be sent now, if anything is. */
+export function headOf({ pending, dueAt }: LaneItem, now: number): LaneEntry | undefined {
+  return dueAt !== undefined && dueAt <= now ? pending[0] : undefined;
+}
+
+export const isTooOld = ({ at }: LaneEntry, now: number): boolean => now - at >= giveUpAfterMs;
+
+const newLane = (deliveryKey: string, alertKey: string): LaneItem => ({
+  deliveryKey,
+  alertKey,
+  pending: [],
+  attempts: 0,
+  version: 0,
+  expiresAtSec: 0,
+});
+
+const passed = (lane: LaneItem, { event }: LaneEntry): number =>
+  Math.max(event.seq, lane.passedSeq ?? -Infinity);
+
+function next(lane: LaneItem, change: Partial<LaneItem>, now: number): LaneItem {
+  const changed = { ...lane, ...change, version: lane.version + 1 };
+  return { ...changed, dueAt: dueOf(changed), expiresAtSec: Math.ceil((now + keepIdleMs) / 1_000) };
+}
+
+/** One whose predecessor may still be under way waits for it. Of an alert that is new here a firing waits for nothing. */
+function dueOf({ pending: [head], passedSeq, retryAt = 0 }: LaneItem): number | undefined {
+  if (!head) return undefined;
+  const { seq, type } = head.event;
+  const isNext = passedSeq === undefined ? seq === 1 || type === 'firing' : seq <= passedSeq + 1;
+  return Math.max(isNext ? head.at : head.at + gapWaitMs, retryAt);
+}

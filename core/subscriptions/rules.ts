@@ -1,0 +1,142 @@
+import {
+  absent,
+  all,
+  any,
+  equal,
+  less,
+  present,
+  type Condition,
+  type GuardedUpdate,
+} from '../routes/guarded-update.ts';
+import { HoldfastError } from '../errors.ts';
+import { turnWaitMs } from './lane.ts';
+import type { SendBudgetItem, SubscriptionItem } from './model.ts';
+
+/**
+ * The writes on a subscription. Each is one conditional write on its item. Only the turn that holds the lease sends, so
+ * that no two send one alert's events at once; a lease ends after the turn that took it.
+ */
+
+/** One shard: what goes well is open for moments only. */
+export const openShard = '0';
+const reasonLengthMax = 200;
+
+/** Functions run on clocks of their own: what is due within this time is due. */
+export const clockSlackMs = 1_000;
+
+type Named = Pick<SubscriptionItem, 'tenantId' | 'subscriptionId' | 'deliveryKey'>;
+
+/** Subscriptions that are older than lanes have no key of their own yet. */
+export const deliveryKeyOf = ({ tenantId, subscriptionId, deliveryKey }: Named): string =>
+  deliveryKey ?? `${tenantId}/${subscriptionId}/first`;
+const sameTarget = ({ deliveryKey }: Named): Condition =>
+  deliveryKey === undefined ? absent('deliveryKey') : equal('deliveryKey', deliveryKey);
+
+/** The tenant echoed the challenge. */
+export const confirm = (challengeHash: string, at: number): GuardedUpdate => ({
+  when: equal('challengeHash', challengeHash),
+  set: { state: 'confirmed', confirmedAt: at },
+});
+
+/** Something came: a turn may begin at once. Not while it rests after a turn in vain. */
+export const wakeNow = (of: Named, wake: string, at: number): GuardedUpdate => ({
+  when: all(equal('state', 'confirmed'), sameTarget(of), any(absent('failures'), absent('openShard'))),
+  set: { openShard, dueAt: at, wake },
+});
+/** Something came while it rests. */
+export const wakeLater = (of: Named, wake: string): GuardedUpdate => ({
+  when: all(equal('state', 'confirmed'), sameTarget(of), present('failures'), present('openShard')),
+  set: { wake },
+});
+
+export const takeLease = (owner: string, now: { at: number; untilMs: number }): GuardedUpdate => ({
+  when: all(
+    equal('state', 'confirmed'),
+    equal('openShard', openShard),
+    less('dueAt', now.at + clockSlackMs),
+    any(absent('lease'), less('lease.until', now.at), equal('lease.owner', owner)),
+  ),
+  set: { lease: { owner, until: now.untilMs } },
+});
+
+/** How a turn went. */
+export interface TurnOutcome {
+  delivered: number;
+  /** Tries in vain, and what the last one said. */
+  failed: number;
+  reason?: string;
+  /** Became dead letters. */
+  givenUp: number;
+}
+
+/**
+ * Gives the lease back. `wake`: what it was before the turn looked for the last time, so that nothing that came since
+ * is passed over. `dueAt`: when its lanes have something again; undefined: they are empty.
+ */
+export function endTurn(
+  { lease, wake, failures }: Pick<SubscriptionItem, 'lease' | 'wake' | 'failures'>,
+  outcome: TurnOutcome,
+  { at, dueAt: nextAt, random }: { at: number; dueAt: number | undefined; random: number },
+): GuardedUpdate {
+  const isWell = failures === undefined || outcome.delivered > 0;
+  // While it fails it is looked at as often as after a turn in vain: what comes meanwhile does not wake it.
+  const dueAt = nextAt === undefined || isWell ? nextAt : Math.min(nextAt, at + turnWaitMs(failures, random));
+  return {
+    when: all(
+      equal('lease.owner', lease?.owner ?? ''),
+      wake === undefined ? absent('wake') : equal('wake', wake),
+    ),
+    set: {
+      ...(dueAt === undefined ? {} : { dueAt }),
+      ...(outcome.delivered > 0 ? { deliveredAt: at } : {}),
+      ...marksOf(outcome, at),
+    },
+    remove: [
+      'lease',
+      ...(dueAt === undefined ? ['openShard', 'dueAt'] : []),
+      ...(outcome.delivered > 0 ? ['failures', 'failingSince'] : []),
+    ],
+  };
+}
+
+/** Nothing got through: it rests for longer each time. What came since is found then. */
+export function endInVain(
+  { lease, failures = 0, failingSince }: SubscriptionItem,
+  outcome: TurnOutcome,
+  { at, random }: { at: number; random: number },
+): GuardedUpdate {
+  return {
+    when: equal('lease.owner', lease?.owner ?? ''),
+    set: {
+      dueAt: at + turnWaitMs(failures + 1, random),
+      failures: failures + 1,
+      failingSince: failingSince ?? at,
+      ...marksOf(outcome, at),
+    },
+    remove: ['lease'],
+  };
+}
+
+export const isInVain = ({ delivered, failed }: TurnOutcome): boolean => failed > 0 && delivered === 0;
+
+const marksOf = ({ failed, reason = '', givenUp }: TurnOutcome, at: number): Record<string, unknown> => ({
+  ...(failed > 0 ? { lastError: { at, reason: reason.slice(0, reasonLengthMax) } } : {}),
+  ...(givenUp > 0 ? { givenUpAt: at } : {}),
+});
+
+/** Challenges and tests go where a tenant says: so many an hour for each tenant, whatever its subscriptions are. */
+const sendsMax = 30;
+const sendWindowMs = 3_600_000;
+
+/** One more send at a tenant's request. Throws THROTTLED. */
+export function spend(budget: SendBudgetItem | undefined, at: number): GuardedUpdate {
+  const sentAt = (budget?.sentAt ?? []).filter((time) => at - time < sendWindowMs);
+  if (sentAt.length >= sendsMax)
+    throw new HoldfastError('THROTTLED', `a tenant has ${sendsMax} challenges and tests sent in an hour`, {
+      hint: `the next one may go in ${Math.ceil(((sentAt[0] ?? at) + sendWindowMs - at) / 60_000)} min`,
+    });
+  return {
+    when: budget ? equal('version', budget.version) : absent('version'),
+    set: { sentAt: [...sentAt, at], version: (budget?.version ?? 0) + 1 },
+  };
+}

@@ -1,0 +1,71 @@
+import type { AlertEvent } from '../../core/alert-event.ts';
+import type { Log } from '../../core/log.ts';
+import { enlist } from '../../core/subscriptions/lane.ts';
+import type { DeadLetterItem, LaneEntry, SubscriptionItem } from '../../core/subscriptions/model.ts';
+import { deliveryKeyOf, wakeLater, wakeNow } from '../../core/subscriptions/rules.ts';
+import { errorFields } from '../aws/invocation.ts';
+import type { Clock } from '../commands/ports.ts';
+import { changeLane } from './change-lane.ts';
+import type { DeadLetterStore, LaneStore, SubscriptionKey, SubscriptionStore } from './ports.ts';
+
+export interface EnlistDeps {
+  readonly subscriptions: SubscriptionStore;
+  readonly lanes: LaneStore;
+  readonly letters: DeadLetterStore;
+  readonly clock: Clock;
+  /** Has a turn of the subscription begin soon. A tick begins it where this fails. */
+  readonly start: (key: SubscriptionKey) => Promise<void>;
+  readonly log: Log;
+}
+
+/**
+ * Puts an event into the lane of its alert, then wakes the subscription. A crash in between is healed by doing it again:
+ * the lane takes an event once, and waking is harmless.
+ */
+export async function enlistEvent(
+  deps: EnlistDeps,
+  subscription: SubscriptionItem,
+  event: AlertEvent,
+  { again = false }: { again?: boolean } = {},
+): Promise<void> {
+  const { clock, lanes, letters } = deps;
+  const deliveryKey = deliveryKeyOf(subscription);
+  const now = clock.now();
+  await changeLane(lanes, { deliveryKey, alertKey: event.alertKey }, async (stored) => {
+    const enlisted = enlist(stored, { deliveryKey, event }, { now, again });
+    if (enlisted?.overflow)
+      await letters.put(deadLetter(deliveryKey, enlisted.overflow, 'too many of its alert wait', now));
+    return enlisted?.lane ?? stored;
+  });
+  await wake(deps, subscription);
+}
+
+/** A turn begins now, unless the subscription rests after one in vain. */
+export async function wake(deps: EnlistDeps, subscription: SubscriptionItem): Promise<void> {
+  const { subscriptions, clock, start, log } = deps;
+  const { tenantId, subscriptionId } = subscription;
+  const awake = clock.newId();
+  if (await subscriptions.update(subscription, wakeNow(subscription, awake, clock.now())))
+    await start({ tenantId, subscriptionId }).catch((thrown: unknown) =>
+      log('warn', 'delivery.not_started', { tenantId, subscriptionId, ...errorFields(thrown) }),
+    );
+  // Where neither holds, the tenant has changed it or taken it away.
+  else await subscriptions.update(subscription, wakeLater(subscription, awake));
+}
+
+const keepLettersMs = 30 * 24 * 3_600_000;
+
+export const deadLetter = (
+  deliveryKey: string,
+  { event, at }: LaneEntry,
+  reason: string,
+  now: number,
+): DeadLetterItem => ({
+  deliveryKey,
+  // By when it came, so that giving it up twice makes one letter.
+  letterId: `${String(at).padStart(15, '0')}.${event.eventId}`,
+  event,
+  givenUpAt: now,
+  reason,
+  expiresAtSec: Math.ceil((now + keepLettersMs) / 1_000),
+});

@@ -1,0 +1,203 @@
+import { HoldfastError } from '../../core/errors.ts';
+import { newChallenge, secretHash, type RandomBytes } from '../../core/identity/secrets.ts';
+import { subscriptionView, type SubscriptionAnswers } from '../../core/subscriptions/api.ts';
+import type { SendBudgetItem, SubscriptionItem } from '../../core/subscriptions/model.ts';
+import { confirm, spend } from '../../core/subscriptions/rules.ts';
+import {
+  addressOf,
+  namePrefixOf,
+  parseTarget,
+  requireSubscriptionId,
+  shownTarget,
+  subscriptionCountMax,
+  type LocalTargets,
+} from '../../core/subscriptions/targets.ts';
+import { newWebhookSecret, rotated } from '../../core/subscriptions/webhook-signature.ts';
+import { typed } from '../../core/typed.ts';
+import type { ApiRequest } from '../aws/http-handler.ts';
+import type { Table } from '../aws/table.ts';
+import type { subscriptionsTable } from '../aws/tables.ts';
+import { guarded } from '../commands/guarded.ts';
+import type { Clock } from '../commands/ports.ts';
+import { dynamoSubscriptions } from './dynamo-stores.ts';
+import type { SubscriptionKey } from './ports.ts';
+import type { Seal } from './sealing.ts';
+import { sentSchema, type Sent } from './send-now.ts';
+
+export interface ManageDeps {
+  readonly subscriptionItems: ReturnType<typeof subscriptionsTable>;
+  readonly budgets: Table<SendBudgetItem, 'tenantId'>;
+  /** Calls the function that sends, and waits for its answer. */
+  readonly askDelivery: (request: object) => Promise<unknown>;
+  readonly local: LocalTargets;
+  readonly seal: Seal;
+  readonly random: RandomBytes;
+  readonly clock: Clock;
+}
+
+export async function listSubscriptions(
+  { subscriptionItems }: ManageDeps,
+  { tenantId }: ApiRequest<'listSubscriptions'>,
+): Promise<SubscriptionAnswers['listSubscriptions']> {
+  const items = await dynamoSubscriptions(subscriptionItems).ofTenant(tenantId);
+  return { subscriptions: items.map(subscriptionView), namePrefix: namePrefixOf(tenantId) };
+}
+
+/**
+ * Names a target for the tenant's alerts. No alert goes there before the tenant has echoed the challenge that this sends
+ * to it. For a target that is confirmed it changes the filter alone; for another one it starts again.
+ */
+export async function putSubscription(
+  deps: ManageDeps,
+  { tenantId, params, body, log }: ApiRequest<'putSubscription'>,
+): Promise<SubscriptionAnswers['putSubscription']> {
+  const subscriptionId = requireSubscriptionId(params['subscriptionId']);
+  parseTarget(body, tenantId, deps.local);
+  const key = { tenantId, subscriptionId };
+  const existing = await dynamoSubscriptions(deps.subscriptionItems).ofTenant(tenantId);
+  const current = existing.find((item) => item.subscriptionId === subscriptionId);
+  const isSame = current?.kind === body.kind && addressOf(current) === addressOf(body);
+  if (isSame && current.state === 'confirmed')
+    return { subscription: subscriptionView(await filtered(deps, current, body.filter)) };
+  if (!current && existing.length >= subscriptionCountMax)
+    throw new HoldfastError('CONFLICT', `a tenant has at most ${subscriptionCountMax} subscriptions`, {
+      hint: 'delete one that is not needed',
+    });
+  await spendOne(deps, tenantId);
+  const challenge = newChallenge(deps.random);
+  const secret = body.kind === 'webhook' ? newWebhookSecret(deps.random) : undefined;
+  const now = deps.clock.now();
+  const item: SubscriptionItem = {
+    ...body,
+    ...key,
+    state: 'pending',
+    challengeHash: secretHash(challenge),
+    createdAt: now,
+    deliveryKey: `${tenantId}/${subscriptionId}/${deps.clock.newId()}`,
+    ...(secret ? { secrets: [{ sealed: await deps.seal(secret, key), createdAt: now }] } : {}),
+  };
+  await deps.subscriptionItems.put(item);
+  const { isTaken, reason } = await ask(deps, key, { type: 'challenge', ...key, challenge });
+  if (!isTaken)
+    throw new HoldfastError('UNAVAILABLE', `the challenge was not taken: ${reason}`, {
+      hint: 'let Holdfast’s account send to it, or correct the address, and put the subscription again',
+    });
+  log('info', 'subscription.challenged', { ...key, target: shownTarget(item) });
+  return { subscription: subscriptionView(item), ...(secret ? { secret } : {}) };
+}
+
+async function filtered(
+  { subscriptionItems }: ManageDeps,
+  current: SubscriptionItem,
+  filter: SubscriptionItem['filter'],
+): Promise<SubscriptionItem> {
+  const written = await guarded(subscriptionItems, keyOf(current), {
+    when: { is: 'equal', path: 'challengeHash', value: current.challengeHash },
+    ...(filter ? { set: { filter } } : { remove: ['filter'] }),
+  });
+  return written ?? changedMeanwhile();
+}
+
+/** The tenant echoes what it found at its target. */
+export async function confirmSubscription(
+  { subscriptionItems, clock }: ManageDeps,
+  { tenantId, params, body, log }: ApiRequest<'confirmSubscription'>,
+): Promise<SubscriptionAnswers['confirmSubscription']> {
+  const key = { tenantId, subscriptionId: requireSubscriptionId(params['subscriptionId']) };
+  const update = confirm(secretHash(body.challenge), clock.now());
+  const written = await guarded(subscriptionItems, key, update);
+  if (written) {
+    log('info', 'subscription.confirmed', key);
+    return { subscription: subscriptionView(written) };
+  }
+  await requireSubscription(subscriptionItems, key);
+  throw new HoldfastError('FORBIDDEN', 'that is not the newest challenge of this subscription', {
+    hint: 'each `put` sends a new challenge to the target; echo the last one',
+  });
+}
+
+export async function deleteSubscription(
+  { subscriptionItems }: ManageDeps,
+  { tenantId, params, log }: ApiRequest<'deleteSubscription'>,
+): Promise<SubscriptionAnswers['deleteSubscription']> {
+  const key = { tenantId, subscriptionId: requireSubscriptionId(params['subscriptionId']) };
+  const written = await subscriptionItems.delete(key);
+  if (!written.ok || !written.item) throw noSuchSubscription(key);
+  log('info', 'subscription.deleted', key);
+  return {};
+}
+
+/** Sends a message that says that it is a test, and answers with what came of it. CONFLICT, THROTTLED. */
+export async function testSubscription(
+  deps: ManageDeps,
+  { tenantId, params }: ApiRequest<'testSubscription'>,
+): Promise<SubscriptionAnswers['testSubscription']> {
+  const key = { tenantId, subscriptionId: requireSubscriptionId(params['subscriptionId']) };
+  const { state } = await requireSubscription(deps.subscriptionItems, key);
+  if (state !== 'confirmed')
+    throw new HoldfastError('CONFLICT', `the subscription ${key.subscriptionId} is not confirmed`, {
+      hint: 'echo the challenge that was sent to its target first',
+    });
+  await spendOne(deps, tenantId);
+  return ask(deps, key, { type: 'test', ...key, testId: deps.clock.newId() });
+}
+
+/** A new secret for a webhook; the one in force signs beside it for a day more. CONFLICT. */
+export async function rotateSecret(
+  { subscriptionItems, seal, random, clock }: ManageDeps,
+  { tenantId, params, log }: ApiRequest<'rotateSecret'>,
+): Promise<SubscriptionAnswers['rotateSecret']> {
+  const key = { tenantId, subscriptionId: requireSubscriptionId(params['subscriptionId']) };
+  const current = await requireSubscription(subscriptionItems, key);
+  const [newest] = current.secrets ?? [];
+  if (!newest)
+    throw new HoldfastError('CONFLICT', `the subscription ${key.subscriptionId} has no secret`, {
+      hint: 'only what is sent to webhooks is signed',
+    });
+  const secret = newWebhookSecret(random);
+  const secrets = rotated(current.secrets ?? [], await seal(secret, key), clock.now());
+  const written = await subscriptionItems.update(key, 'SET #secrets = :secrets', {
+    condition: '#secrets[0].#sealed = :newest',
+    values: { ':secrets': secrets, ':newest': newest.sealed },
+  });
+  if (!written.ok) return changedMeanwhile();
+  log('info', 'subscription.secret_rotated', key);
+  return { subscription: subscriptionView(written.item), secret };
+}
+
+export async function requireSubscription(
+  subscriptionItems: ManageDeps['subscriptionItems'],
+  key: SubscriptionKey,
+): Promise<SubscriptionItem> {
+  const item = await subscriptionItems.get(keyOf(key));
+  if (item) return item;
+  throw noSuchSubscription(key);
+}
+
+const keyOf = ({ tenantId, subscriptionId }: SubscriptionKey): SubscriptionKey => ({
+  tenantId,
+  subscriptionId,
+});
+
+async function ask(deps: ManageDeps, key: SubscriptionKey, message: object): Promise<Sent> {
+  const answer = sentSchema.safeParse(await deps.askDelivery({ ...key, message }));
+  if (answer.success) return answer.data;
+  throw new HoldfastError(
+    'INTERNAL',
+    `the delivery function answered what is no answer: ${answer.error.message}`,
+  );
+}
+
+async function spendOne({ budgets, clock }: ManageDeps, tenantId: string): Promise<void> {
+  const update = spend(await budgets.get({ tenantId }), clock.now());
+  if (!(await guarded(budgets, { tenantId }, update))) changedMeanwhile();
+}
+
+function changedMeanwhile(): never {
+  throw new HoldfastError('BUSY', 'somebody else changed it in the same moment', { hint: 'try again' });
+}
+
+const noSuchSubscription = ({ subscriptionId }: SubscriptionKey): HoldfastError =>
+  new HoldfastError('NOT_FOUND', `there is no subscription ${subscriptionId}`, {
+    hint: `\`${typed('holdfast alerts subscriptions')}\` shows those there are`,
+  });

@@ -30,6 +30,7 @@ export async function runAdmin(deps: AdminDeps, signal: AbortSignal): Promise<Ad
   const admin = new AdminProcess(deps, AbortSignal.any([signal, failing.signal]));
   for (const one of deps.book.open()) admin.begin(one);
   deps.log('info', 'admin.started', { openCases: deps.book.open().length });
+  admin.takeOpenAlerts();
   try {
     await admin.takeMessages();
     if (deps.once) await admin.ended();
@@ -55,10 +56,10 @@ class AdminProcess {
   }
 
   async takeMessages(): Promise<void> {
-    const { queue, log, messagesMax = 50, pollMs, once } = this.#deps;
+    const { queue, log, pollMs, once } = this.#deps;
     // What could not be worked on comes again and again: once, that is for the next process.
     while (!this.#signal.aborted && !(once && this.report.failed > 0)) {
-      if (this.#messages.size >= messagesMax) await Promise.race([...this.#messages, this.#stopped()]);
+      await this.#hasRoom();
       try {
         const messages = await queue.receive(this.#signal);
         if (once && messages.length === 0) break;
@@ -70,6 +71,52 @@ class AdminProcess {
         await this.#deps.sleep(pollMs.retry, this.#signal);
       }
     }
+  }
+
+  /**
+   * Answers what fired before a message of it could come: before the subscription was confirmed. What it finds at work
+   * already goes on as it is.
+   */
+  takeOpenAlerts(): void {
+    this.#track(
+      this.#openAlerts().catch((thrown: unknown) => {
+        if (!this.#signal.aborted) this.#deps.log('warn', 'admin.api_failed', failureOf(thrown));
+      }),
+    );
+  }
+
+  async #openAlerts(): Promise<void> {
+    const alerts = await this.#untilAnswered(() => this.#deps.api.listOpenAlerts());
+    for (const alert of alerts) {
+      const isPlayed = this.#deps.playbook.plays.some(({ condition }) => condition === alert.conditionId);
+      if (alert.state !== 'FIRING' || !isPlayed) continue;
+      await this.#hasRoom();
+      if (this.#signal.aborted) return;
+      this.#track(this.#answer({ ...alert, at: alert.firedAt ?? alert.changedAt }).catch(() => undefined));
+    }
+  }
+
+  /** Asked again while the API cannot say; what is definite is thrown. */
+  async #untilAnswered<T>(ask: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await ask();
+      } catch (thrown) {
+        if (isDefinite(thrown)) throw thrown;
+        this.#deps.log('warn', 'admin.api_failed', failureOf(thrown));
+        await this.#sleepOrStop(this.#deps.pollMs.retry);
+      }
+    }
+  }
+
+  async #hasRoom(): Promise<void> {
+    const { messagesMax = 50 } = this.#deps;
+    if (this.#messages.size >= messagesMax) await Promise.race([...this.#messages, this.#stopped()]);
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.#messages.delete(tracked));
+    this.#messages.add(tracked);
   }
 
   /** Resolves when nothing is at work any more, which an aborted signal brings about. */
@@ -104,13 +151,12 @@ class AdminProcess {
   }
 
   #take(message: QueueMessage): void {
-    const handled = this.#handle(message)
-      .catch((thrown: unknown) => {
+    this.#track(
+      this.#handle(message).catch((thrown: unknown) => {
         // It stays in the queue and comes again.
         if (!this.#signal.aborted) this.#deps.log('warn', 'admin.message_kept', failureOf(thrown));
-      })
-      .finally(() => this.#messages.delete(handled));
-    this.#messages.add(handled);
+      }),
+    );
   }
 
   async #handle({ receipt, body }: QueueMessage): Promise<void> {
@@ -129,6 +175,7 @@ class AdminProcess {
     try {
       await this.#deps.api.confirmSubscription(subscriptionId, challenge);
       this.#deps.log('info', 'admin.subscribed', { subscriptionId });
+      this.takeOpenAlerts();
     } catch (thrown) {
       if (!isDefinite(thrown)) throw thrown;
       this.#deps.log('warn', 'admin.challenge_refused', { subscriptionId, ...failureOf(thrown) });
@@ -136,7 +183,7 @@ class AdminProcess {
   }
 
   /** Opens the event's case, or opens it again, and waits until it is settled. */
-  async #answer(event: AlertEvent): Promise<void> {
+  async #answer(event: CaseOf): Promise<void> {
     const key = caseKey(event);
     if (this.#work.has(key)) {
       await this.#settledOf(key).promise;
@@ -189,7 +236,10 @@ class AdminProcess {
   }
 }
 
-const newCase = ({ alertKey, episode, gatewayId, conditionId, component, at }: AlertEvent): Case => ({
+/** What a case is opened for. */
+type CaseOf = Pick<AlertEvent, 'alertKey' | 'episode' | 'gatewayId' | 'conditionId' | 'component' | 'at'>;
+
+const newCase = ({ alertKey, episode, gatewayId, conditionId, component, at }: CaseOf): Case => ({
   alertKey,
   episode,
   gatewayId,

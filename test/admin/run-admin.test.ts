@@ -62,6 +62,51 @@ test('the message stays in the queue until the command has an outcome', async ()
   await run.stop();
 });
 
+test('answers what fired before its subscription was confirmed, at the start and after the confirmation', async () => {
+  const { queueUrl, book, stateDir, cloud } = await place();
+  cloud.lists = true;
+  const run = new Run(cloud, queueUrl, book);
+  await run.until('admin.confirmed');
+  expect(cloud.submissions).toHaveLength(1);
+  // Another episode, of which no message comes.
+  cloud.alert = alertView({ episode: 2 });
+  await sqs.send(queueUrl, {
+    type: 'challenge',
+    tenantId: 'acme',
+    subscriptionId: 'main',
+    challenge: 'right',
+  });
+  await until(async () => run.lines.filter(({ event }) => event === 'admin.confirmed').length === 2);
+  await run.stop();
+  expect(cloud.submissions.map(({ body }) => body.cause?.episode)).toEqual([1, 2]);
+  const again = await CaseBook.open(stateDir);
+  expect(again.get(`${alertKey}#2`)).toMatchObject({ phase: 'confirmed' });
+});
+
+test('asks again for the open alerts while the API cannot say', async () => {
+  const { queueUrl, book, cloud } = await place();
+  cloud.lists = true;
+  const list = cloud.api.listOpenAlerts;
+  let asked = 0;
+  cloud.api.listOpenAlerts = async () => {
+    if ((asked += 1) < 3) throw new HoldfastError('UNAVAILABLE', 'down');
+    return list();
+  };
+  const run = new Run(cloud, queueUrl, book);
+  await run.until('admin.confirmed');
+  await run.stop();
+  expect(asked).toBe(3);
+});
+
+test('takes a test message for what it is', async () => {
+  const { queueUrl, book, cloud } = await place();
+  const run = new Run(cloud, queueUrl, book);
+  await sqs.send(queueUrl, { type: 'test', tenantId: 'acme', subscriptionId: 'main', testId: 't1' });
+  expect(await run.until('admin.tested')).toEqual({ testId: 't1' });
+  await untilEmpty(queueUrl);
+  await run.stop();
+});
+
 test('answers the challenge of its subscription, and only the right one', async () => {
   const at = await place();
   const { queueUrl, cloud } = at;

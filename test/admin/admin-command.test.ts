@@ -109,6 +109,9 @@ describe('a dry run', () => {
     const [line = ''] = await holdfast('run', ...flags);
     return (JSON.parse(line) as { alerts: object[] }).alerts;
   };
+  beforeEach(() => {
+    cloud.lists = true;
+  });
   afterEach(() => {
     expect([cloud.submissions, cloud.escalations]).toEqual([[], []]);
     cloud = new ControlPlane();

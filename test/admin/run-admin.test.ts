@@ -63,9 +63,10 @@ test('the message stays in the queue until the command has an outcome', async ()
 });
 
 test('answers what fired before its subscription was confirmed, at the start and after the confirmation', async () => {
-  const { queueUrl, book, stateDir, cloud } = await place();
+  const at = await place();
+  const { queueUrl, stateDir, cloud } = at;
   cloud.lists = true;
-  const run = new Run(cloud, queueUrl, book);
+  const run = new Run(at);
   await run.until('admin.confirmed');
   expect(cloud.submissions).toHaveLength(1);
   // Another episode, of which no message comes.
@@ -84,7 +85,8 @@ test('answers what fired before its subscription was confirmed, at the start and
 });
 
 test('asks again for the open alerts while the API cannot say', async () => {
-  const { queueUrl, book, cloud } = await place();
+  const at = await place();
+  const { cloud } = at;
   cloud.lists = true;
   const list = cloud.api.listOpenAlerts;
   let asked = 0;
@@ -92,15 +94,16 @@ test('asks again for the open alerts while the API cannot say', async () => {
     if ((asked += 1) < 3) throw new HoldfastError('UNAVAILABLE', 'down');
     return list();
   };
-  const run = new Run(cloud, queueUrl, book);
+  const run = new Run(at);
   await run.until('admin.confirmed');
   await run.stop();
   expect(asked).toBe(3);
 });
 
 test('takes a test message for what it is', async () => {
-  const { queueUrl, book, cloud } = await place();
-  const run = new Run(cloud, queueUrl, book);
+  const at = await place();
+  const { queueUrl } = at;
+  const run = new Run(at);
   await sqs.send(queueUrl, { type: 'test', tenantId: 'acme', subscriptionId: 'main', testId: 't1' });
   expect(await run.until('admin.tested')).toEqual({ testId: 't1' });
   await untilEmpty(queueUrl);

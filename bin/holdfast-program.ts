@@ -13,6 +13,7 @@ import { printFirstSteps } from '../cli/first-steps.ts';
 import { addFleetCommands } from '../cli/fleet-commands.ts';
 import { addGatewayCommands } from '../cli/gateway-commands.ts';
 import { commandGroup, exampleText, type CliDeps } from '../cli/program.ts';
+import { addPatternCommands } from '../cli/pattern-commands.ts';
 import { addUpCommand, type UpDeps } from '../cli/up-command.ts';
 
 /** What only the process itself can give. */
@@ -44,6 +45,7 @@ export function holdfastProgram(deps: HoldfastDeps): Command {
   addAlertCommands(program, deps);
   addAuditCommand(program, deps);
   addFleetCommands(program, deps);
+  addPatternCommands(program, deps);
   const admin = commandGroup(program, 'admin', 'the customer’s side: admin process, subscriptions, tokens', [
     'admin subscribe --queue-name holdfast-alerts-main',
     'admin run --queue $QUEUE_URL --playbook playbook.yaml',

@@ -66,7 +66,7 @@ export function alertTable(alerts: AlertView[], now: number, withTenant = false)
   if (alerts.length === 0) return 'no alerts';
   return table(
     ['ALERT', 'SEVERITY', 'STATE', 'GATEWAY'],
-    alerts.map(({ alertKey, severity, state, gatewayId }) => [alertKey, severity, state, gatewayId]),
+    alerts.map(({ alertKey, severity, state, gatewayId }) => [alertKey, severity, state, gatewayId || '-']),
     alerts.map((alert) => {
       const what = alert.component ? `${alert.conditionId} ${alert.component}` : alert.conditionId;
       const since = `${durationText(now - (alert.firedAt ?? alert.changedAt))} ago`;
@@ -82,7 +82,8 @@ const alertText = (alert: AlertView, toType: Session['toType']): string =>
     alert: alert.alertKey,
     condition: alert.conditionId,
     component: alert.component || undefined,
-    gateway: alert.gatewayId,
+    gateway: alert.gatewayId || undefined,
+    told: alert.inhibitedBy && `by another alert, ${alert.inhibitedBy}`,
     severity: alert.severity,
     state: alert.state,
     episode: alert.episode,

@@ -6,18 +6,19 @@ import { timeText } from '../core/readable.ts';
 import { drainLimits, type CellsView, type DrainCellAnswer } from '../core/routes/drain-rules.ts';
 import { auditTable, sinceTime } from './audit-command.ts';
 import { alertTable } from './alert-commands.ts';
+import { below, fleetPages, requireOperator } from './fleet-pages.ts';
+import { addBreakdownCommand } from './pattern-commands.ts';
 import { parseDurationMs } from './duration.ts';
 import { everyGateway, gatewayTable, withRevokedOption } from './gateway-commands.ts';
 import { table } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
-
-const below = (path: string): string => path.replace('/operator/v1', '');
 
 /** Every tenant's gateways and alerts, for the provider's operator. */
 export function addFleetCommands(program: Command, deps: CliDeps): void {
   const group = commandGroup(program, 'fleet', 'all tenants at once, for the provider’s operators', [
     'fleet gateways',
     'fleet alerts --json',
+    'fleet breakdown --by agentVersion --condition Offline',
     'fleet drain cell-1',
   ]);
   const list = apiCommand(
@@ -39,7 +40,7 @@ export function addFleetCommands(program: Command, deps: CliDeps): void {
   });
   apiCommand(group, 'alerts', 'list the open alerts of every tenant', deps, ['fleet alerts'], false).run(
     async (session) => {
-      const alerts = await pages<AlertView>(session, below(operatorRoutes.fleetAlerts.path), 'alerts');
+      const alerts = await fleetPages<AlertView>(session, below(operatorRoutes.fleetAlerts.path), 'alerts');
       session.show({ alerts }, () => alertTable(alerts, session.deps.now(), true));
     },
   );
@@ -54,9 +55,10 @@ export function addFleetCommands(program: Command, deps: CliDeps): void {
   audit.option('--since <duration>', 'how far back', '24h').run(async (session) => {
     const from = sinceTime(audit.opts<{ since: string }>().since, deps);
     const path = below(operatorRoutes.fleetAudit.path);
-    const entries = await pages<AuditView>(session, path, 'entries', { from });
+    const entries = await fleetPages<AuditView>(session, path, 'entries', { from });
     session.show({ entries }, () => auditTable(entries));
   });
+  addBreakdownCommand(group, deps);
   addCellCommands(group, deps);
 }
 
@@ -140,28 +142,3 @@ const drainText = ({ cellId, told, gone }: DrainCellAnswer): string =>
   told === 0
     ? `${cellId} lets nobody in, and holds no connection any more`
     : `${cellId} lets nobody in; ${told} connections were told to go elsewhere${gone ? `, ${gone} had left already` : ''}`;
-
-function requireOperator({ context }: Session): void {
-  if (context.identity.kind === 'tenant')
-    throw new HoldfastError('FORBIDDEN', 'the fleet is for operators', {
-      hint: 'leave --token-file and HOLDFAST_TOKEN_FILE away',
-    });
-}
-
-async function pages<T>(
-  session: Session,
-  path: string,
-  list: string,
-  query: Record<string, string> = {},
-): Promise<T[]> {
-  requireOperator(session);
-  const { api } = session;
-  const all: T[] = [];
-  let next: string | undefined;
-  do {
-    const page: Record<string, unknown> = await api.operator(path, { ...query, next });
-    all.push(...(page[list] as T[]));
-    next = page['next'] as string | undefined;
-  } while (next);
-  return all;
-}

@@ -2,6 +2,9 @@ import type { Command } from 'commander';
 import type { Answers } from '../core/api.ts';
 import { bytesText, durationText, percentText, timeText } from '../core/readable.ts';
 import type { GatewayView } from '../core/identity/gateway-view.ts';
+import { HoldfastError } from '../core/errors.ts';
+import { labelNames, labelsSchema, type GatewayLabels } from '../core/identity/labels.ts';
+import { plainIssues } from '../core/plain-issues.ts';
 import { addDiagnoseCommand } from './diagnose-command.ts';
 import { printableLine } from '../core/printable.ts';
 import { fields, table } from './output.ts';
@@ -54,6 +57,18 @@ export function addGatewayCommands(program: Command, deps: WatchDeps): void {
       body: { name },
     });
     show(answer, () => `${gatewayId} is now "${name}"`);
+  });
+
+  apiCommand(
+    group,
+    'label <gateway> [labels...]',
+    `say where a gateway is (${labelNames.join(', ')}); what is left away is not known any more`,
+    deps,
+    ['gateways label gw-7x2k "site=Oslo 1" region=north', 'gateways label gw-7x2k'],
+  ).run(async ({ api, show }, gatewayId, labels) => {
+    const body = parseLabels(labels);
+    const answer = await api.call('labelGateway', { params: { gatewayId: gatewayId ?? '' }, body });
+    show(answer, () => printableLine(`${gatewayId}: ${labelText(answer.gateway) ?? 'no labels'}`));
   });
 
   apiCommand(
@@ -154,6 +169,27 @@ const connection = (gateway: GatewayView): string => {
     : 'disconnected';
 };
 
+/** Commander hands a list over as one text, with commas between. */
+function parseLabels(text = ''): GatewayLabels {
+  const words = text === '' ? [] : text.split(/,(?=\w+=)/);
+  const labels = words.map((word): [string, string] => {
+    const at = word.indexOf('=');
+    if (at > 0) return [word.slice(0, at), word.slice(at + 1)];
+    throw new HoldfastError('USAGE', `"${word}" is no label`, { hint: 'write name=value' });
+  });
+  const parsed = labelsSchema.safeParse(Object.fromEntries(labels));
+  if (parsed.success) return parsed.data;
+  throw new HoldfastError('USAGE', plainIssues(parsed.error, Object.fromEntries(labels), 'the labels'), {
+    hint: `the names are ${labelNames.join(', ')}`,
+  });
+}
+
+/** `site Oslo 1, region north`; undefined where there are none. */
+const labelText = ({ labels = {} }: GatewayView): string | undefined =>
+  Object.entries(labels)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ') || undefined;
+
 const origin = ({ activatedFrom }: GatewayView): string =>
   `${activatedFrom?.hostname ?? 'an unnamed host'}, from ${activatedFrom?.address ?? 'an unknown address'}`;
 
@@ -169,12 +205,20 @@ function illVolumes({ heartbeat }: GatewayView): string | undefined {
   return ill.length ? ill.map(({ volumeId, state }) => `${volumeId} ${state}`).join(', ') : undefined;
 }
 
+/** What stands below it is as old as that: a gateway that is down is shown as it was. */
+function lastSeen({ lastSeenAt, connection: { state } }: GatewayView, now: number): string {
+  if (lastSeenAt === undefined) return 'never';
+  const ago = `${durationText(now - lastSeenAt)} ago`;
+  return state === 'connected' ? ago : `${ago}; what stands here is as of then`;
+}
+
 function gatewayText(gateway: GatewayView, now: number): string {
   const { heartbeat, inventory } = gateway;
   const head = fields({
     gateway: gateway.gatewayId,
     name: gateway.name,
     tenant: gateway.tenantId,
+    labels: labelText(gateway),
     created: timeText(gateway.createdAt),
     activated: `by ${origin(gateway)}`,
     key: `generation ${gateway.key.generation}, since ${timeText(gateway.key.since)}`,
@@ -182,7 +226,7 @@ function gatewayText(gateway: GatewayView, now: number): string {
     'two hosts':
       gateway.cloneSeenAt && `use this key, last seen ${durationText(now - gateway.cloneSeenAt)} ago`,
     connection: connection(gateway),
-    'last seen': gateway.lastSeenAt ? `${durationText(now - gateway.lastSeenAt)} ago` : 'never',
+    'last seen': lastSeen(gateway, now),
     'clock skew': gateway.clockSkewMs === undefined ? undefined : `${gateway.clockSkewMs} ms`,
     agent: heartbeat?.agentVersion,
     host:

@@ -52,6 +52,13 @@ export const apiRoutes = {
     function: 'gateways',
     role: 'tenant-admin',
   }),
+  /** What its owner says of where it is; what is left away is not known any more. */
+  labelGateway: route({
+    method: 'PUT',
+    path: `${gateway}/labels`,
+    function: 'gateways',
+    role: 'tenant-admin',
+  }),
   confirmGateway: route({
     method: 'POST',
     path: `${gateway}/confirm`,
@@ -173,6 +180,11 @@ export type ApiRouteName = keyof typeof apiRoutes;
 export const operatorRoutes = {
   fleetGateways: { method: 'GET', path: '/operator/v1/gateways', function: 'gateways' },
   fleetAlerts: { method: 'GET', path: '/operator/v1/alerts', function: 'alerts' },
+  /** What failing gateways have in common: `?state=open` (the default) or `all`. */
+  fleetPatterns: { method: 'GET', path: '/operator/v1/patterns', function: 'alerts' },
+  fleetPattern: { method: 'GET', path: '/operator/v1/patterns/{alertKey}', function: 'alerts' },
+  /** `?by=ATTRIBUTE&condition=ID` */
+  fleetBreakdown: { method: 'GET', path: '/operator/v1/breakdown', function: 'alerts' },
   fleetCells: { method: 'GET', path: '/operator/v1/cells', function: 'cells' },
   drainCell: { method: 'POST', path: '/operator/v1/cells/{cellId}/drain', function: 'cells' },
   /** What was done to the fleet; what was done to a tenant's is in the tenant's. */

@@ -6,6 +6,7 @@ import { putConfigurationSchema } from './configuration/configuration.ts';
 import type { ConfigurationView } from './configuration/configuration-view.ts';
 import { diagnosticsFolder } from './diagnostics.ts';
 import type { GatewayView } from './identity/gateway-view.ts';
+import { labelsSchema } from './identity/labels.ts';
 import { limits } from './limits.ts';
 import { tenantRoles, type AlertItem, type CommandItem, type TokenItem } from './model.ts';
 import type { AuditItem } from './audit/audit-item.ts';
@@ -38,6 +39,7 @@ export const requests = {
     requireConfirmation: z.boolean().optional(),
   }),
   renameGateway: z.strictObject({ name: z.string().min(1).max(80) }),
+  labelGateway: labelsSchema,
   putConfiguration: putConfigurationSchema,
   putCondition: putConditionSchema,
   watchGateway: z.strictObject({}),
@@ -79,7 +81,10 @@ export type CommandView = Omit<
   'bodyHash' | 'claimUntil' | 'openSeq' | 'openShard' | 'dueAt' | 'sentEpoch' | 'ackedJournalId' | 'version'
 >;
 /** `getAlert`, `ackAlert`, `escalateAlert` answer `{alert}`; `listAlerts` (`?state=open|all`) `{alerts, next?}`. */
-export type AlertView = Omit<AlertItem, 'outbox' | 'openShard' | 'version' | 'frozenState'>;
+export type AlertView = Omit<
+  AlertItem,
+  'outbox' | 'openShard' | 'version' | 'frozenState' | 'raisedAt' | 'pattern'
+>;
 export interface AlertTrail {
   alert: AlertView;
   /** Oldest first: the alert's transitions and those of the commands that answer it. */
@@ -104,6 +109,7 @@ export interface Answers extends BulkAnswers, SubscriptionAnswers {
   listGateways: { gateways: GatewayView[]; hiddenCount?: number; next?: string };
   getGateway: { gateway: GatewayView };
   renameGateway: { gateway: GatewayView };
+  labelGateway: { gateway: GatewayView };
   confirmGateway: { gateway: GatewayView };
   revokeGateway: { gateway: GatewayView };
   getConfiguration: { configuration: ConfigurationView };

@@ -10,6 +10,7 @@ export const envNames = [
   'INVENTORY_TABLE',
   'ALERTS_TABLE',
   'CONDITION_SETTINGS_TABLE',
+  'PATTERNS_TABLE',
   'ACTIVATION_CODES_TABLE',
   'TOKENS_TABLE',
   'SUBSCRIPTIONS_TABLE',
@@ -39,6 +40,8 @@ export const envNames = [
   /** registry | broadcast | hybrid */
   'FORWARDING_MODE',
   'HEARTBEAT_INTERVAL_MS',
+  /** How often the status proxy looks at the fleet. */
+  'PROXY_INTERVAL_MS',
   'CHANGE_BURST',
   'RECONNECT_WINDOW_MS',
   /** Agents older than this raise AgentOutdated. */

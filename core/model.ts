@@ -2,6 +2,8 @@ import type { CommandKind } from './command-kinds.ts';
 import type { StatusHistory } from './conditions/history.ts';
 import type { Configuration } from './configuration/configuration.ts';
 import type { CommandOutcome } from './messages.ts';
+import type { GatewayLabels } from './identity/labels.ts';
+import type { PatternEvidence } from './patterns/evidence.ts';
 import type { Heartbeat, Inventory } from './status.ts';
 
 /**
@@ -14,6 +16,8 @@ export interface GatewayItem {
   gatewayId: string;
   tenantId: string;
   name?: string;
+  /** What its owner says of where it is; patterns and site incidents go by it. */
+  labels?: GatewayLabels;
   /** `pending`: it may connect and report, and nothing else, until a tenant-admin confirms it. */
   status: 'pending' | 'active' | 'revoked';
   /** Ed25519 public key, raw, base64url; a new key raises the generation. */
@@ -219,6 +223,8 @@ export interface AlertItem {
   summary: string;
   value?: number;
   pendingSince?: number;
+  /** When it was last raised: its gateway's onset, for patterns. */
+  raisedAt?: number;
   firedAt?: number;
   ackedAt?: number;
   ackedBy?: string;
@@ -230,9 +236,13 @@ export interface AlertItem {
   changedAt: number;
   evaluatedAt: number;
   suggested?: SuggestedCommand;
+  /** It fires, and nobody was told: key of the alert that says it all, or `suspected`. */
+  inhibitedBy?: string;
+  /** Of an alert about a pattern: how it was found. */
+  pattern?: PatternEvidence;
   /** Events to emit, oldest first; removed by id once EventBridge took them. */
   outbox: AlertOutboxEntry[];
-  /** Present while state is PENDING, FIRING, ACKED or UNKNOWN, or the outbox is not empty: '0'…'7'. */
+  /** '0'…'7'. Present while PENDING, FIRING, ACKED or UNKNOWN, while the outbox holds anything, and for a day after `raisedAt`. */
   openShard?: string;
   /** Transitions, oldest first, at most 40. */
   audit: { at: number; state: AlertState; note?: string }[];

@@ -232,6 +232,7 @@ export class HomeStack extends Stack {
       .useTable(this.tables.conditionSettings, 'get', 'put')
       .setEnv('RECONNECT_WINDOW_MS', this.#deployment.config.reconnectWindowMs)
       .useTable(this.tables.commands, 'query')
+      .useTable(this.tables.patterns, 'get')
       .useTable(this.tables.audit, 'insert');
   }
 
@@ -274,6 +275,9 @@ export class HomeStack extends Stack {
       .useTable(this.tables.gateways, 'scan')
       .useTable(this.tables.conditionSettings, 'scan')
       .useTable(this.tables.alerts, 'get', 'put', 'query:open')
+      .useTable(this.tables.inventory, 'batchGet')
+      .useTable(this.tables.patterns, 'get', 'put')
+      .setEnv('PROXY_INTERVAL_MS', periodOf(config.schedules.statusProxy).toMilliseconds())
       .setEnv('ALERT_BUS_NAME', alertBus.bus.eventBusName)
       .setEnv('HEARTBEAT_INTERVAL_MS', config.heartbeatIntervalMs)
       .setEnv('RECONNECT_WINDOW_MS', config.reconnectWindowMs)

@@ -30,6 +30,7 @@ import type {
   SendBudgetItem,
   SubscriptionItem,
 } from '../core/subscriptions/model.ts';
+import type { PatternsItem } from '../core/patterns/items.ts';
 import type { AuditItem } from '../core/audit/audit-item.ts';
 
 /** `insert` adds items and can overwrite none. */
@@ -156,6 +157,11 @@ export class HomeTables extends Construct {
     envName: 'CONDITION_SETTINGS_TABLE',
     partitionKey: 'tenantId',
   });
+  readonly patterns = createTable<{ itemKey: PatternsItem['itemKey']; expiresAtSec?: number }>(
+    this,
+    'Patterns',
+    { envName: 'PATTERNS_TABLE', partitionKey: 'itemKey', timeToLive: 'expiresAtSec' },
+  );
   readonly activationCodes = createTable<ActivationCodeItem>(this, 'ActivationCodes', {
     envName: 'ACTIVATION_CODES_TABLE',
     partitionKey: 'codeHash',

@@ -4,11 +4,13 @@ import type { Observation } from '../conditions/evaluate.ts';
 import type { ConditionLimits } from '../conditions/signals.ts';
 import type { AlertItem, GatewayItem } from '../model.ts';
 import { alertKeyOf } from './alert-key.ts';
+import { isLive } from './inhibition.ts';
 import { frozen, newAlert, observed, withdrawn } from './lifecycle.ts';
 
 /** One thing to do to one alert; `apply` may be repeated on a newer copy of the item. */
 export interface AlertStep {
   alertKey: string;
+  conditionId: string;
   /** The copy that the plan was made from; undefined: not among the open ones, read it by its key. */
   known: AlertItem | undefined;
   apply: (stored: AlertItem | undefined, now: number) => AlertItem | undefined;
@@ -32,32 +34,37 @@ export function planGateway(
   limits: ConditionLimits,
   rows: readonly Condition[] = conditions,
 ): AlertStep[] {
-  const rest = new Map(open.map((item) => [nameOf(item.conditionId, item.component), item]));
+  const rest = new Map(open.map((item) => [partOf(item.conditionId, item.component), item]));
   const steps: AlertStep[] = [];
-  let openComponents = open.filter(({ component }) => component !== '').length;
+  let openComponents = open.filter((item) => item.component !== '' && isLive(item)).length;
   for (const o of gateway.status === 'active' ? observations : []) {
     if (o.condition.alerts === false) continue;
-    const name = nameOf(o.condition.id, o.component);
-    const known = rest.get(name);
-    rest.delete(name);
+    const part = partOf(o.condition.id, o.component);
+    const known = rest.get(part);
+    rest.delete(part);
     // A closed alert changes only when it is raised: the many quiet ones cost no read.
     if (!known && (o.level !== 'raised' || (o.component !== '' && openComponents >= openComponentsMax)))
       continue;
     if (!known && o.component !== '') openComponents += 1;
     // Only now: a hash for each of the many that are clear would be most of a tick's work.
-    const alertKey =
-      known?.alertKey ?? alertKeyOf({ ...gateway, conditionId: o.condition.id, component: o.component });
+    const conditionId = o.condition.id;
+    const alertKey = known?.alertKey ?? alertKeyOf({ ...gateway, conditionId, component: o.component });
     const apply: AlertStep['apply'] = (stored, now) =>
       observed(stored ?? newAlert(gateway, o), o, now, limits);
-    steps.push({ alertKey, known, apply });
+    steps.push({ alertKey, conditionId, known, apply });
   }
   for (const known of rest.values())
-    steps.push({ alertKey: known.alertKey, known, apply: unseen(gateway, rows) });
+    steps.push({
+      alertKey: known.alertKey,
+      conditionId: known.conditionId,
+      known,
+      apply: unseen(gateway, rows),
+    });
   return steps;
 }
 
-/** No condition's id has a space. */
-const nameOf = (conditionId: string, component: string): string => `${conditionId} ${component}`;
+/** A condition's id holds no space. */
+const partOf = (conditionId: string, component: string): string => `${conditionId} ${component}`;
 
 const unseen =
   (gateway: GatewayItem, rows: readonly Condition[]): AlertStep['apply'] =>

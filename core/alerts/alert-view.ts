@@ -3,7 +3,8 @@ import type { AlertItem, CommandItem } from '../model.ts';
 
 /** What the API shows of an alert: everything but the bookkeeping of its emission. */
 export function alertView(item: AlertItem): AlertView {
-  const { outbox: _outbox, openShard: _shard, version: _version, frozenState: _frozen, ...view } = item;
+  const { outbox: _outbox, openShard: _shard, version: _version, frozenState: _frozen, ...rest } = item;
+  const { raisedAt: _raised, pattern: _pattern, ...view } = rest;
   return view;
 }
 

@@ -7,32 +7,33 @@ const deafAfterBeats = 1.5;
 const gatewaysMin = 5;
 const tenantsMin = 2;
 
-/**
- * The cells whose silence says nothing about their gateways: all of at least 5 gateways of 2 customers are quiet.
- * Shorter than what makes one gateway stale, so that the cell is frozen before its gateways count as lost.
- */
-export function frozenCells(
-  fleet: Iterable<{ gateway: GatewayItem; status: StatusItem | undefined }>,
-  now: number,
-  { heartbeatIntervalMs }: ConditionLimits,
-): Set<string> {
-  const cells = new Map<string, { heardAt: number; gateways: number; tenants: Set<string> }>();
-  for (const { gateway, status } of fleet) {
+/** Takes the fleet, one gateway after the other, and says which cells' silence says nothing about their gateways. */
+export class CellHealth {
+  readonly #cells = new Map<string, { heardAt: number; gateways: number; tenants: Set<string> }>();
+
+  add(gateway: GatewayItem, status: StatusItem | undefined): void {
     const cellId = cellOf(gateway, status);
-    if (cellId === undefined || gateway.status !== 'active') continue;
-    const cell = cells.get(cellId) ?? { heardAt: 0, gateways: 0, tenants: new Set() };
+    if (cellId === undefined || gateway.status !== 'active') return;
+    const cell = this.#cells.get(cellId) ?? { heardAt: 0, gateways: 0, tenants: new Set() };
     // A recorded disconnect is a sign of life of the cell too.
     cell.heardAt = Math.max(cell.heardAt, lastHeardAt({ gateway, status }), gateway.routeLostAt ?? 0);
     cell.gateways += 1;
-    cell.tenants.add(gateway.tenantId);
-    cells.set(cellId, cell);
+    if (cell.tenants.size < tenantsMin) cell.tenants.add(gateway.tenantId);
+    this.#cells.set(cellId, cell);
   }
-  const deafSince = now - deafAfterBeats * heartbeatIntervalMs;
-  const deaf = [...cells].filter(
-    ([, { heardAt, gateways, tenants }]) =>
-      heardAt < deafSince && gateways >= gatewaysMin && tenants.size >= tenantsMin,
-  );
-  return new Set(deaf.map(([cellId]) => cellId));
+
+  /**
+   * Silent cells, with how many gateways each has: all of at least 5 gateways of 2 customers are quiet. Shorter than what
+   * makes one gateway stale, so that the cell is frozen before its gateways count as lost.
+   */
+  frozen(now: number, { heartbeatIntervalMs }: ConditionLimits): Map<string, number> {
+    const deafSince = now - deafAfterBeats * heartbeatIntervalMs;
+    const deaf = [...this.#cells].filter(
+      ([, { heardAt, gateways, tenants }]) =>
+        heardAt < deafSince && gateways >= gatewaysMin && tenants.size >= tenantsMin,
+    );
+    return new Map(deaf.map(([cellId, { gateways }]) => [cellId, gateways]));
+  }
 }
 
 /** The cell that holds the gateway, or held it last. */

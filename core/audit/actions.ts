@@ -28,6 +28,7 @@ export const auditedRoutes: { readonly [Name in ApiRouteName]?: AuditedRoute<Ans
     answer: ({ code, expiresAt }) => ({ subject: { codeId: codeIdOf(code) }, details: { expiresAt } }),
   },
   renameGateway: { action: 'gateway.rename', body: ['name'] },
+  labelGateway: { action: 'gateway.label', body: ['site', 'region', 'isp', 'rolloutWave'] },
   confirmGateway: { action: 'gateway.confirm' },
   revokeGateway: { action: 'gateway.revoke' },
   putConfiguration: {

@@ -4,12 +4,18 @@ import { isClear, isRaised, type Condition } from './condition.ts';
 import { conditions } from './conditions.ts';
 import { isStale, type FreshInput, type Reading, type SignalInput } from './signals.ts';
 
+/** What an alert needs to know of what it is about: a row of the table, or a rule about many gateways together. */
+export type Rule = Pick<
+  Condition,
+  'id' | 'severity' | 'forMs' | 'clearForMs' | 'summary' | 'suggested' | 'alerts'
+>;
+
 /**
  * What one condition says about one component now. `hold`: between the thresholds, it stays as it was.
  * What cannot be known (stale status, a frozen cell, a component or metric that is not reported) has no observation.
  */
 export interface Observation {
-  condition: Condition;
+  condition: Rule;
   component: string;
   level: 'raised' | 'hold' | 'clear';
   value: number;

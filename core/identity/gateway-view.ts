@@ -1,12 +1,14 @@
 import { lostAt } from '../conditions/signals.ts';
 import type { GatewayItem, InventoryItem, StatusItem } from '../model.ts';
 import type { Heartbeat, Inventory } from '../status.ts';
+import type { GatewayLabels } from './labels.ts';
 import { keyFingerprint } from './public-key.ts';
 
 export interface GatewayView {
   gatewayId: string;
   tenantId: string;
   name?: string;
+  labels?: GatewayLabels;
   /** `pending`: it reports, and gets commands once it is confirmed. */
   status: 'pending' | 'active' | 'revoked';
   createdAt: number;
@@ -47,6 +49,7 @@ export function gatewayView(
     gatewayId,
     tenantId,
     name,
+    labels: gateway.labels,
     status: gateway.status,
     createdAt,
     connection:

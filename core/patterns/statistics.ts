@@ -107,3 +107,14 @@ export function logFalsePerDay(k: number, mean: number, windowMs: number, ticksP
   const crossings = Math.exp(Math.log(k - mean) + logPoisson(k, mean) - tail);
   return Math.min(eachTick, Math.log(dayMs / windowMs) + tail + Math.log1p(crossings));
 }
+
+/** Wilson's interval for a share, 95 %: it has its coverage also of few and of none. */
+export function wilsonInterval(count: number, of: number): [low: number, high: number] {
+  if (of <= 0) return [0, 1];
+  const z = 1.959964;
+  const share = count / of;
+  const middle = share + (z * z) / (2 * of);
+  const half = z * Math.sqrt((share * (1 - share)) / of + (z * z) / (4 * of * of));
+  const scale = 1 + (z * z) / of;
+  return [Math.max(0, (middle - half) / scale), Math.min(1, (middle + half) / scale)];
+}

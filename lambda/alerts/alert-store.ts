@@ -2,7 +2,7 @@ import { openShards } from '../../core/alerts/alert-key.ts';
 import type { AlertItem } from '../../core/model.ts';
 import type { alertsTable } from '../aws/tables.ts';
 import { collect } from '../aws/collect.ts';
-import type { AlertStore } from './tick.ts';
+import type { AlertStore } from './ports.ts';
 
 export type AlertsTable = ReturnType<typeof alertsTable>;
 

@@ -6,7 +6,7 @@ import {
 import { alertDetailTypes, alertEventSource, type AlertEvent } from '../../core/alert-event.ts';
 import type { Log } from '../../core/log.ts';
 import { errorFields } from '../aws/invocation.ts';
-import type { EventSink } from './tick.ts';
+import type { EventSink } from './ports.ts';
 
 /** EventBridge takes 10 entries a call; the bytes stay well under a call's 256 KB, and under one billed 64 KB unit. */
 const entriesPerCall = 10;
@@ -42,7 +42,8 @@ function entryOf(event: AlertEvent, EventBusName: string): PutEventsRequestEntry
     DetailType: alertDetailTypes[event.type],
     Detail: JSON.stringify(event),
     Time: new Date(event.at),
-    Resources: [event.gatewayId],
+    // An alert about many gateways names none.
+    Resources: event.gatewayId === '' ? [] : [event.gatewayId],
   };
 }
 

@@ -1,22 +1,75 @@
-import type { conditionSettingsTable, gatewaysTable, statusTable } from '../aws/tables.ts';
 import { collect } from '../aws/collect.ts';
-import type { FleetSource } from './tick.ts';
+import type { conditionSettingsTable, gatewaysTable, statusTable } from '../aws/tables.ts';
+import type { FleetSource } from './ports.ts';
 
-/** The whole fleet, each table read in `segments` parallel scans (1 serves 10,000 gateways, 4 serve 100,000). */
-export function dynamoFleet(
-  tables: {
-    gateways: ReturnType<typeof gatewaysTable>;
-    status: ReturnType<typeof statusTable>;
-    settings?: ReturnType<typeof conditionSettingsTable>;
-  },
-  segments: number,
-): FleetSource {
-  const shares = Array.from({ length: segments }, (_, index) => ({ index, count: segments }));
+/** Fewer gateways are read by one scan; each scan more reads this many more. */
+const gatewaysPerSegment = 25_000;
+const segmentsMax = 32;
+
+/** Parallel scans for a fleet of this size: 1 serves 10,000 gateways, 4 serve 100,000, 32 serve 800,000 and more. */
+export const segmentsFor = (gatewayCount: number): number =>
+  Math.min(segmentsMax, Math.max(1, Math.ceil(gatewayCount / gatewaysPerSegment)));
+
+/**
+ * The whole fleet, streamed. Each table is read in so many parallel scans as its size asked for at the last tick; what
+ * they bring comes in no order.
+ */
+export function dynamoFleet(tables: {
+  gateways: ReturnType<typeof gatewaysTable>;
+  status: ReturnType<typeof statusTable>;
+  settings?: ReturnType<typeof conditionSettingsTable>;
+}): FleetSource {
+  let gatewayCount = 0;
+  const shares = () => {
+    const count = segmentsFor(gatewayCount);
+    return Array.from({ length: count }, (_, index) => ({ index, count }));
+  };
   return {
-    statuses: async () =>
-      (await Promise.all(shares.map((segment) => collect(tables.status.scan({ segment }))))).flat(),
-    gateways: async () =>
-      (await Promise.all(shares.map((segment) => collect(tables.gateways.scan({ segment }))))).flat(),
+    gateways: async function* () {
+      let found = 0;
+      for await (const gateway of merged(shares().map((segment) => tables.gateways.scan({ segment })))) {
+        found += 1;
+        yield gateway;
+      }
+      gatewayCount = found;
+    },
+    statuses: () => merged(shares().map((segment) => tables.status.scan({ segment }))),
     settings: () => (tables.settings ? collect(tables.settings.scan()) : Promise.resolve([])),
   };
+}
+
+/** Items that are read and not yet taken, of all streams together. */
+const aheadMax = 2_000;
+
+/** Items of several streams as they come. */
+export async function* merged<T>(streams: readonly AsyncIterable<T>[]): AsyncGenerator<T> {
+  const [only, ...others] = streams;
+  if (only && others.length === 0) return yield* only;
+  let ready: T[] = [];
+  let wake = Promise.withResolvers<void>();
+  let room = Promise.withResolvers<void>();
+  const pump = async (stream: AsyncIterable<T>): Promise<void> => {
+    for await (const item of stream) {
+      ready.push(item);
+      wake.resolve();
+      if (ready.length >= aheadMax) await room.promise;
+    }
+  };
+  let isOver = false;
+  const all = Promise.all(streams.map(pump)).finally(() => {
+    isOver = true;
+    wake.resolve();
+  });
+  // It is awaited at the end; until then a failure is not unheard of, only not yet told.
+  all.catch(() => undefined);
+  while (!isOver || ready.length > 0) {
+    await wake.promise;
+    const taken = ready;
+    ready = [];
+    if (!isOver) wake = Promise.withResolvers();
+    room.resolve();
+    room = Promise.withResolvers();
+    yield* taken;
+  }
+  await all;
 }

@@ -23,10 +23,10 @@ interface Page {
 }
 
 /** Alerts of one answer: with its audit one has 4 KB at most, so a page stays far below Lambda's 6 MB. */
-const pageCount = 100;
+export const pageCount = 100;
 const conflictsMax = 5;
 /** What a person calls open: it fired and was not resolved; frozen ones too. The same rule as `isOpenAlert`. */
-const isOpen = {
+export const isOpen = {
   filter: '#state IN (:firing, :acked) OR (#state = :unknown AND #frozenState <> :pending)',
   values: { ':firing': 'FIRING', ':acked': 'ACKED', ':unknown': 'UNKNOWN', ':pending': 'PENDING' },
 };
@@ -122,6 +122,8 @@ async function changeAlert(
 
 export async function alertTrail(deps: AlertsDeps, request: ApiRequest<'alertTrail'>): Promise<AlertTrail> {
   const item = await requireAlert(deps, request);
+  // Nobody commands many gateways in the name of one.
+  if (item.gatewayId === '') return trailOf(item, []);
   const commands = deps.commands.query({
     key: '#gatewayId = :gateway',
     filter: '#cause.#alertKey = :alert',

@@ -2,10 +2,20 @@ import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
 import { HoldfastError } from '../../core/errors.ts';
 import { clientOptions } from '../aws/client-options.ts';
 import { eventHandler } from '../aws/event-handler.ts';
-import { alertsTable, conditionSettingsTable, gatewaysTable, statusTable } from '../aws/tables.ts';
+import {
+  alertsTable,
+  conditionSettingsTable,
+  gatewaysTable,
+  inventoryTable,
+  patternsTable,
+  statusTable,
+} from '../aws/tables.ts';
+import { randomBytes } from 'node:crypto';
 import { dynamoAlertStore } from './alert-store.ts';
+import { dynamoDetectorStore } from './detector-store.ts';
 import { eventBridgeSink } from './event-sink.ts';
 import { dynamoFleet } from './fleet-source.ts';
+import { cachedInventory } from './inventory-source.ts';
 import { runTick } from './tick.ts';
 
 export const env = [
@@ -13,14 +23,14 @@ export const env = [
   'GATEWAYS_TABLE',
   'STATUS_TABLE',
   'CONDITION_SETTINGS_TABLE',
+  'INVENTORY_TABLE',
+  'PATTERNS_TABLE',
+  'PROXY_INTERVAL_MS',
   'ALERT_BUS_NAME',
   'HEARTBEAT_INTERVAL_MS',
   'RECONNECT_WINDOW_MS',
   'LATEST_AGENT_VERSION',
 ] as const;
-
-/** Parallel scans of each table: one serves 10,000 gateways. */
-const scanSegments = 1;
 
 /** Every minute: one look at the fleet. */
 export const handler = eventHandler({
@@ -28,14 +38,19 @@ export const handler = eventHandler({
   env,
   deps: (names) => ({
     alerts: dynamoAlertStore(alertsTable(names.ALERTS_TABLE)),
-    fleet: dynamoFleet(
-      {
-        gateways: gatewaysTable(names.GATEWAYS_TABLE),
-        status: statusTable(names.STATUS_TABLE),
-        settings: conditionSettingsTable(names.CONDITION_SETTINGS_TABLE),
-      },
-      scanSegments,
-    ),
+    fleet: dynamoFleet({
+      gateways: gatewaysTable(names.GATEWAYS_TABLE),
+      status: statusTable(names.STATUS_TABLE),
+      settings: conditionSettingsTable(names.CONDITION_SETTINGS_TABLE),
+    }),
+    patterns: {
+      detector: dynamoDetectorStore(patternsTable(names.PATTERNS_TABLE), {
+        now: Date.now,
+        random: randomBytes,
+      }),
+      inventory: cachedInventory(inventoryTable(names.INVENTORY_TABLE)),
+      tickMs: durationMs('PROXY_INTERVAL_MS', names.PROXY_INTERVAL_MS),
+    },
     bus: { client: new EventBridgeClient(clientOptions), name: names.ALERT_BUS_NAME },
     limits: {
       heartbeatIntervalMs: durationMs('HEARTBEAT_INTERVAL_MS', names.HEARTBEAT_INTERVAL_MS),

@@ -30,6 +30,20 @@ export async function renameGateway(
   return { gateway: gatewayView(written.item, await deps.status.get({ gatewayId }), viewedAt(deps)) };
 }
 
+/** Replaces all labels. */
+export async function labelGateway(
+  deps: GatewaysDeps,
+  { tenantId, params, body }: ApiRequest<'labelGateway'>,
+): Promise<{ gateway: GatewayView }> {
+  const gatewayId = params['gatewayId'] ?? '';
+  const written = await deps.gateways.update({ gatewayId }, 'SET #labels = :labels', {
+    condition: '#tenantId = :tenantId',
+    values: { ':labels': body, ':tenantId': tenantId },
+  });
+  if (!written.ok) throw noSuchGateway(gatewayId);
+  return { gateway: gatewayView(written.item, await deps.status.get({ gatewayId }), viewedAt(deps)) };
+}
+
 /** Lets a pending gateway take commands. One that is active already, whoever made it so, stays as it is. Throws GONE. */
 export async function confirmGateway(
   deps: GatewaysDeps,

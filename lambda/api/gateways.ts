@@ -6,7 +6,13 @@ import { auditTable, commandsTable, gatewaysTable, inventoryTable, statusTable }
 import { dynamoCommands } from '../commands/dynamo-stores.ts';
 import { dynamoTrail } from '../audit/trail.ts';
 import { fleetGateways, getGateway, listGateways } from './show-gateways.ts';
-import { confirmGateway, renameGateway, revokeGateway, type GatewaysDeps } from './change-gateways.ts';
+import {
+  confirmGateway,
+  labelGateway,
+  renameGateway,
+  revokeGateway,
+  type GatewaysDeps,
+} from './change-gateways.ts';
 
 export const env = [
   'GATEWAYS_TABLE',
@@ -34,5 +40,13 @@ export const handler = httpHandler({
     now: Date.now,
   }),
   audit: trail,
-  routes: { listGateways, getGateway, renameGateway, confirmGateway, revokeGateway, fleetGateways },
+  routes: {
+    listGateways,
+    getGateway,
+    renameGateway,
+    labelGateway,
+    confirmGateway,
+    revokeGateway,
+    fleetGateways,
+  },
 });

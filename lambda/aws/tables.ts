@@ -18,6 +18,7 @@ import type {
   SendBudgetItem,
   SubscriptionItem,
 } from '../../core/subscriptions/model.ts';
+import type { PatternsItem } from '../../core/patterns/items.ts';
 import type { AuditItem } from '../../core/audit/audit-item.ts';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { Table } from './table.ts';
@@ -37,6 +38,8 @@ export const alertsTable = (name: string, client?: Client) =>
   new Table<AlertItem, 'alertKey'>(name, ['alertKey'], client);
 export const conditionSettingsTable = (name: string, client?: Client) =>
   new Table<ConditionSettingsItem, 'tenantId'>(name, ['tenantId'], client);
+export const patternsTable = (name: string, client?: Client) =>
+  new Table<PatternsItem, 'itemKey'>(name, ['itemKey'], client);
 export const commandsTable = (name: string, client?: Client) =>
   new Table<CommandItem, 'gatewayId' | 'commandId'>(name, ['gatewayId', 'commandId'], client);
 export const configurationsTable = (name: string, client?: Client) =>

@@ -71,6 +71,7 @@ describe('the tables', () => {
         open: 'global openShard ALL',
         byTenant: 'global tenantId / changedAt:N ALL',
       },
+      Patterns: { key: 'itemKey' },
       ActivationCodes: { key: 'codeHash' },
       Tokens: { key: 'tokenHash', byTenant: 'global tenantId / tokenId ALL' },
       Subscriptions: {

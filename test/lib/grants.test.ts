@@ -98,6 +98,7 @@ const allowed: Record<string, string[]> = {
     'dynamodb:Query on {home/TablesAlerts.Arn}/index/open',
     'dynamodb:GetItem PutItem on {home/TablesConditionSettings.Arn}',
     'dynamodb:Query on {home/TablesCommands.Arn}',
+    'dynamodb:GetItem on {home/TablesPatterns.Arn}',
   ],
   'home/Access': [
     'dynamodb:PartiQLInsert on {home/TablesAudit.Arn}',
@@ -134,6 +135,8 @@ const allowed: Record<string, string[]> = {
     'dynamodb:Scan on {home/TablesConditionSettings.Arn}',
     'dynamodb:GetItem PutItem on {home/TablesAlerts.Arn}',
     'dynamodb:Query on {home/TablesAlerts.Arn}/index/open',
+    'dynamodb:BatchGetItem on {home/TablesInventory.Arn}',
+    'dynamodb:GetItem PutItem on {home/TablesPatterns.Arn}',
     'events:PutEvents on {home/AlertBus.Arn}',
     'sqs:SendMessage on {home/DeadLetters.Arn}',
   ],

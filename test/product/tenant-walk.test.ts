@@ -227,6 +227,7 @@ const servedAt = (stack: string): NamedRoute[] =>
 const bodies: Record<string, () => object> = {
   createActivationCode: () => ({ gatewayName: 'new' }),
   renameGateway: () => ({ name: 'taken over' }),
+  labelGateway: () => ({ site: 'Oslo' }),
   putConfiguration: () => ({ configuration: { logLevel: 'debug' } }),
   watchGateway: () => ({}),
   escalateAlert: () => ({ episode: 1, reason: 'guessed' }),

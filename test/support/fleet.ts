@@ -71,3 +71,8 @@ export const volume = (over: Partial<VolumeStatus> = {}): VolumeStatus => ({
   lastSnapshotAt: t0 - hours,
   ...over,
 });
+
+/** What a store streams. */
+export async function* streamOf<T>(items: readonly T[] | Promise<readonly T[]>): AsyncGenerator<T> {
+  yield* await items;
+}

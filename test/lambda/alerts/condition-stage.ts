@@ -5,6 +5,7 @@ import { parseUpstream } from '../../../core/messages.ts';
 import { checkedParts, type Heartbeat } from '../../../core/status.ts';
 import { dynamoAlertStore } from '../../../lambda/alerts/alert-store.ts';
 import { eventBridgeSink } from '../../../lambda/alerts/event-sink.ts';
+import { collect } from '../../../lambda/aws/collect.ts';
 import { dynamoFleet } from '../../../lambda/alerts/fleet-source.ts';
 import { runTick } from '../../../lambda/alerts/tick.ts';
 import {
@@ -22,7 +23,7 @@ import { dynamoStatusStore } from '../../../lambda/status/status-store.ts';
 import { takeReport } from '../../../lambda/status/take-report.ts';
 import type { TestDynamo } from '../../support/dynamo.ts';
 import { startFakeBus, type FakeBus } from '../../support/fake-bus.ts';
-import { conditionLimits, gatewayItem, heartbeat, t0 } from '../../support/fleet.ts';
+import { conditionLimits, gatewayItem, heartbeat, streamOf, t0 } from '../../support/fleet.ts';
 import { memoryHolders, MemoryStores } from '../../support/memory-stores.ts';
 
 /**
@@ -72,11 +73,12 @@ export class ConditionStage {
   /** One look of the status proxy. */
   async tick(): Promise<void> {
     const { tables, bus } = this.#shared;
-    const fleet = dynamoFleet(tables, 1);
-    const gateways = async () => (await fleet.gateways()).filter((g) => g.gatewayId === this.gatewayId);
+    const fleet = dynamoFleet(tables);
+    const gateways = async () =>
+      (await collect(fleet.gateways())).filter(({ gatewayId }) => gatewayId === this.gatewayId);
     await runTick({
       alerts: dynamoAlertStore(tables.alerts),
-      fleet: { ...fleet, gateways },
+      fleet: { ...fleet, gateways: () => streamOf(gateways()) },
       events: eventBridgeSink(bus.client, 'alerts', silentLog),
       limits: conditionLimits,
       now: () => this.now,

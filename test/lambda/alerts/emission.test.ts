@@ -87,7 +87,7 @@ test('the proxy over real tables: fires, repeats what was refused, resolves', as
   let now = t0;
   const deps = {
     alerts: dynamoAlertStore(alerts),
-    fleet: dynamoFleet({ gateways, status }, 2),
+    fleet: dynamoFleet({ gateways, status }),
     events: eventBridgeSink(client, 'alerts', silentLog),
     limits: conditionLimits,
     now: () => now,

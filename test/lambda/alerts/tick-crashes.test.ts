@@ -1,9 +1,20 @@
 import type { AlertEvent } from '../../../core/alert-event.ts';
+import { fleetScope } from '../../../core/audit/actions.ts';
 import { silentLog } from '../../../core/log.ts';
 import type { AlertItem, GatewayItem, StatusItem } from '../../../core/model.ts';
 import { volumeStates } from '../../../core/status.ts';
-import { runTick, type TickDeps } from '../../../lambda/alerts/tick.ts';
-import { conditionLimits, gatewayItem, hours, minutes, statusItem, t0, volume } from '../../support/fleet.ts';
+import type { TickDeps } from '../../../lambda/alerts/ports.ts';
+import { runTick } from '../../../lambda/alerts/tick.ts';
+import {
+  conditionLimits,
+  gatewayItem,
+  hours,
+  minutes,
+  statusItem,
+  streamOf,
+  t0,
+  volume,
+} from '../../support/fleet.ts';
 import { seeded } from '../../support/random.ts';
 
 /** Schedules of random states, crashes between any two effects, refused events, stale indexes and rival proxies. */
@@ -44,8 +55,8 @@ class World {
           }),
       },
       fleet: {
-        statuses: () => effect(() => this.statuses),
-        gateways: () => effect(() => this.gateways),
+        statuses: () => streamOf(effect(() => this.statuses)),
+        gateways: () => streamOf(effect(() => this.gateways)),
       },
       events: {
         put: (events) =>
@@ -92,7 +103,8 @@ async function live(seed: number): Promise<World> {
     await Promise.allSettled(rivals);
   }
   for (let tick = 0; tick < 12; tick++) {
-    world.now += 30 * minutes;
+    // An onset is remembered for a day.
+    world.now += 3 * hours;
     world.report(
       () => 'healthy',
       () => true,
@@ -146,7 +158,7 @@ test('one gateway that cannot be judged does not keep the others from theirs', a
   expect(new Set(world.events.map(({ gatewayId }) => gatewayId))).toEqual(new Set(['gw-2']));
 });
 
-test('a dead cell freezes its gateways: no Offline goes out while nobody is heard', async () => {
+test('a dead cell freezes its gateways: nobody is heard, and the provider alone hears of it, once', async () => {
   const world = new World(1);
   world.gateways = Array.from({ length: 6 }, (_, i) =>
     gatewayItem({ gatewayId: `gw-${i}`, tenantId: `tenant-${i % 2}` }),
@@ -156,11 +168,13 @@ test('a dead cell freezes its gateways: no Offline goes out while nobody is hear
     world.now = t0 + minute * minutes;
     await runTick(world.run(false));
   }
-  expect(world.events).toEqual([]);
+  expect(world.events.map(({ tenantId, conditionId }) => [tenantId, conditionId])).toEqual([
+    [fleetScope, 'CellSilent'],
+  ]);
   expect((await runTick(world.run(false))).frozenCells).toEqual(['cell-1']);
 });
 
-test('the silence of a single customer’s gateways is their own', async () => {
+test('the silence of a single customer’s gateways is one incident of their own', async () => {
   const world = new World(1);
   world.gateways = Array.from({ length: 6 }, (_, i) => gatewayItem({ gatewayId: `gw-${i}` }));
   world.statuses = world.gateways.map(({ gatewayId }) => statusItem({ gatewayId, receivedAt: t0 }));
@@ -168,5 +182,5 @@ test('the silence of a single customer’s gateways is their own', async () => {
     world.now = t0 + minute * minutes;
     await runTick(world.run(false));
   }
-  expect(world.events.map(({ conditionId }) => conditionId)).toEqual(Array(6).fill('Offline'));
+  expect(world.events.map(({ conditionId }) => conditionId)).toEqual(['SiteIncident']);
 });

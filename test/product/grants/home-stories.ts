@@ -234,6 +234,8 @@ export const homeStories: Stories = {
     ),
     'dynamodb:Query on Alerts/byTenant': (_, it) => it.asks('listAlerts'),
     'dynamodb:Query on Alerts/open': (_, it) => it.asks('fleetAlerts'),
+    'dynamodb:GetItem on Patterns': (_, it) =>
+      it.asks('fleetBreakdown', { query: { by: 'cell', condition: 'Offline' } }),
     'dynamodb:Query on Commands': async (stage, it) => it.asks('alertTrail', await alert(stage)),
   },
   Access: {

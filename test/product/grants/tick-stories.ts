@@ -1,5 +1,6 @@
 import type { BulkJobItem } from '../../../core/bulk/model.ts';
 import type { CommandItem } from '../../../core/model.ts';
+import { statusItem } from '../../support/fleet.ts';
 import { bulkJob, cellDirectory, deliver } from './home-stories.ts';
 import { each, type Stories, type Story } from './stories.ts';
 import { deliveryStories } from './subscription-stories.ts';
@@ -41,6 +42,14 @@ const sendsThrough =
 /** A gateway whose key two hosts have. */
 const judges: Story = async (stage, it) => {
   await stage.gateway({ cloneSeenAt: Date.now() });
+  return it.runs();
+};
+/** A gateway whose inventory nobody has looked at. */
+const looksUp: Story = async (stage, it) => {
+  const { gatewayId, tenantId } = await stage.gateway();
+  await stage
+    .table('statusTable')
+    .put(statusItem({ gatewayId, tenantId, receivedAt: Date.now() }, { inventoryHash: 'h' }));
   return it.runs();
 };
 const emits: Story = async (stage, it) => {
@@ -104,6 +113,8 @@ export const tickStories: Stories = {
       runs,
     ),
     ...each(['dynamodb:GetItem on Alerts', 'dynamodb:PutItem on Alerts'], judges),
+    ...each(['dynamodb:GetItem on Patterns', 'dynamodb:PutItem on Patterns'], runs),
+    'dynamodb:BatchGetItem on Inventory': looksUp,
     'events:PutEvents on AlertBus': emits,
     ...deadLetters,
   },

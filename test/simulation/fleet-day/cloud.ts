@@ -3,6 +3,7 @@ import { silentLog } from '../../../core/log.ts';
 import type { AlertItem, CommandItem, GatewayItem, HolderItem, StatusItem } from '../../../core/model.ts';
 import type { UpstreamType } from '../../../core/messages.ts';
 import { runTick } from '../../../lambda/alerts/tick.ts';
+import { streamOf } from '../../support/fleet.ts';
 import type { Connections, PostResult } from '../../../lambda/aws/connections.ts';
 import type { Invocation } from '../../../lambda/aws/invocation.ts';
 import { submitCommand } from '../../../lambda/commands/command-service.ts';
@@ -207,8 +208,8 @@ export class Cloud {
       const report = await runTick({
         alerts: this.#alertStore(),
         fleet: {
-          statuses: () => Promise.resolve([...this.statuses.values()]),
-          gateways: () => Promise.resolve([...this.gateways.values()]),
+          statuses: () => streamOf([...this.statuses.values()]),
+          gateways: () => streamOf([...this.gateways.values()]),
         },
         events: { put: (events) => Promise.resolve(new Set(events.map(({ eventId }) => eventId))) },
         limits: this.#settings,

@@ -1,0 +1,77 @@
+import type { GatewayItem, InventoryItem, StatusItem } from '../model.ts';
+
+/** What gateways may have in common. What a gateway's owner or provider says of it (labels), and what it reports. */
+export const attributeNames = [
+  'agentVersion',
+  'cell',
+  'region',
+  'isp',
+  'rolloutWave',
+  /** The first half of the address that it was activated from: of one provider, where nobody said which. */
+  'network',
+  'os',
+  'kernel',
+  'nodeVersion',
+  'cpuModel',
+  'hardwareModel',
+  'hypervisor',
+  /** Of most of its disks. */
+  'diskModel',
+  'diskFirmware',
+] as const;
+export type AttributeName = (typeof attributeNames)[number];
+/** In the order of `attributeNames`; undefined: not known. */
+export type AttributeValues = readonly (string | undefined)[];
+
+/** What an inventory says about it; it is kept in memory, where the inventory is too large. */
+export type InventoryFacts = Partial<Record<AttributeName, string>>;
+
+export function inventoryFacts({ inventory }: Pick<InventoryItem, 'inventory'>): InventoryFacts {
+  const { os, kernel, nodeVersion, cpuModel, machine, hypervisor, disks } = inventory;
+  const disk = mostOf(disks.map(({ model }) => model));
+  const ofModel = disks.filter(({ model }) => model === disk);
+  return {
+    os,
+    kernel,
+    nodeVersion,
+    cpuModel,
+    hardwareModel: machine,
+    hypervisor,
+    diskModel: disk,
+    diskFirmware:
+      disk && mostOf(ofModel.flatMap(({ firmware }) => (firmware ? [`${disk} ${firmware}`] : []))),
+  };
+}
+
+export function attributesOf(
+  { activatedFrom, labels, route }: Pick<GatewayItem, 'activatedFrom' | 'labels' | 'route'>,
+  status: StatusItem | undefined,
+  facts: InventoryFacts = {},
+): AttributeValues {
+  const { region, isp, rolloutWave } = labels ?? {};
+  const own: InventoryFacts = {
+    ...facts,
+    agentVersion: status?.heartbeat.agentVersion,
+    cell: route?.cellId ?? status?.cellId,
+    region,
+    isp,
+    rolloutWave,
+    network: activatedFrom?.address && networkOf(activatedFrom.address),
+  };
+  return attributeNames.map((name) => own[name] || undefined);
+}
+
+/** 16 bits of an IPv4 address, 32 of an IPv6 one; undefined for anything else. */
+export function networkOf(address: string): string | undefined {
+  const v4 = /^(?:::ffff:)?(\d{1,3}\.\d{1,3})\.\d{1,3}\.\d{1,3}$/.exec(address)?.[1];
+  if (v4) return `${v4}.0.0/16`;
+  const v6 = /^([0-9a-f]{1,4}):([0-9a-f]{1,4}):/i.exec(address);
+  return v6 ? `${v6[1]}:${v6[2]}::/32`.toLowerCase() : undefined;
+}
+
+/** The most frequent text; of equally frequent ones the first in order. Undefined of none. */
+function mostOf(texts: readonly string[]): string | undefined {
+  const counts = new Map<string, number>();
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  return [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))[0]?.[0];
+}

@@ -1,0 +1,12 @@
+import type { Breakdown } from './breakdown.ts';
+import type { DetectorState } from './detect.ts';
+
+/**
+ * Patterns table: pk `itemKey`: what the status proxy remembers between two ticks. `detector` is what one tick leaves to
+ * the next and names the history that goes with it; `history/ID/N` are that history's parts, never changed; the rows of
+ * `breakdown/ATTRIBUTE` are for people.
+ */
+export type PatternsItem =
+  | ({ itemKey: 'detector' } & DetectorState)
+  | { itemKey: `history/${string}`; bytes: Uint8Array; expiresAtSec: number }
+  | ({ itemKey: `breakdown/${string}` } & Breakdown);

@@ -1,0 +1,99 @@
+import { isInForce } from '../../core/alerts/group-alerts.ts';
+import type { AlertItem } from '../../core/model.ts';
+import { attributeNames } from '../../core/patterns/attributes.ts';
+import { breakdownEveryMs, breakdownOf } from '../../core/patterns/breakdown.ts';
+import {
+  detect,
+  isGap,
+  ticksForgiven,
+  withoutDetector,
+  type DetectorState,
+} from '../../core/patterns/detect.ts';
+import type { PatternsFound } from '../../core/patterns/find-patterns.ts';
+import type { PatternHistory } from '../../core/patterns/history.ts';
+import { errorFields } from '../aws/invocation.ts';
+import type { FleetLook } from './look-at-fleet.ts';
+import type { PatternDeps, TickDeps } from './ports.ts';
+
+/** What is known of the tick before. */
+export interface Memory {
+  state: DetectorState | undefined;
+  history: PatternHistory;
+}
+/** What the detector says; undefined while it fails and others may not wait for it. */
+export interface FoundInTick {
+  found: Pick<PatternsFound, 'patterns' | 'fleetEvents'>;
+  /** Values of which the next tick may say that they are a pattern. */
+  suspects: ReadonlySet<string>;
+}
+
+const nothing: FoundInTick = { found: { patterns: [], fleetEvents: [] }, suspects: new Set() };
+
+/** Undefined where nothing is remembered because it could not be read. */
+export async function recall({ patterns, log }: TickDeps): Promise<Memory | undefined> {
+  try {
+    return await patterns?.detector.load();
+  } catch (thrown) {
+    log('error', 'patterns.failed', errorFields(thrown));
+    return undefined;
+  }
+}
+
+export const isAfterGap = ({ patterns }: TickDeps, memory: Memory | undefined, now: number): boolean =>
+  patterns !== undefined && isGap(memory?.state, now, patterns.tickMs);
+
+/**
+ * One tick of the detector, stored before anything is made of it. Whatever fails here costs no alert: for two ticks
+ * patterns stay as they were, then nothing is held back for them.
+ */
+export async function findInTick(
+  deps: TickDeps,
+  look: FleetLook,
+  { memory, open, now }: { memory: Memory | undefined; open: readonly AlertItem[]; now: number },
+): Promise<FoundInTick | undefined> {
+  const { patterns, log } = deps;
+  if (!patterns) return nothing;
+  try {
+    if (!memory) return undefined;
+    return await detected(deps, patterns, look, { memory, open, now });
+  } catch (thrown) {
+    log('error', 'patterns.failed', errorFields(thrown));
+    const lastAt = memory?.state?.significant?.atMs ?? -Infinity;
+    await patterns.detector.save(withoutDetector(memory?.state, now)).catch(() => undefined);
+    return now - lastAt < ticksForgiven * patterns.tickMs ? nothing : undefined;
+  }
+}
+
+async function detected(
+  deps: TickDeps,
+  patterns: PatternDeps,
+  look: FleetLook,
+  { memory, open, now }: { memory: Memory; open: readonly AlertItem[]; now: number },
+): Promise<FoundInTick> {
+  const { detector, tickMs } = patterns;
+  const named = open.flatMap((item) => (item.pattern && isInForce(item) ? [item.pattern] : []));
+  const { state, history } = memory;
+  const { found, next, hasRemembered } = detect({
+    ...{ fleet: look.fleet, state, history, named, nowMs: now, tickMs },
+  });
+  if (!(await detector.save(next, hasRemembered ? history : undefined)))
+    deps.log('warn', 'patterns.contended');
+  await prepared(patterns, look, state, now).catch((thrown: unknown) =>
+    deps.log('error', 'patterns.unprepared', errorFields(thrown)),
+  );
+  return { found, suspects: new Set(found.significant.keys) };
+}
+
+/** What operators ask for, and what the next tick looks at. */
+async function prepared(
+  { detector, inventory }: PatternDeps,
+  { fleetNow }: FleetLook,
+  state: DetectorState | undefined,
+  now: number,
+): Promise<void> {
+  await inventory.load();
+  const isDue = !state || Math.floor(now / breakdownEveryMs) > Math.floor(state.tickedAt / breakdownEveryMs);
+  if (!isDue) return;
+  for (const attribute of attributeNames.keys())
+    await detector.putBreakdown(breakdownOf(fleetNow, attribute, now));
+}

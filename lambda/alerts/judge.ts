@@ -1,0 +1,131 @@
+import pLimit from 'p-limit';
+import { planGateway, type AlertStep } from '../../core/alerts/alert-plan.ts';
+import { cellSteps } from '../../core/alerts/cell-alerts.ts';
+import { Explanations, mayBeHeld, type Failing } from '../../core/alerts/failing.ts';
+import { isInForce } from '../../core/alerts/group-alerts.ts';
+import { suspected } from '../../core/alerts/inhibition.ts';
+import { patternSteps } from '../../core/alerts/pattern-alerts.ts';
+import { sharedIncidentSteps } from '../../core/alerts/shared-incidents.ts';
+import { siteIncidents, siteIncidentSteps, siteText } from '../../core/alerts/site-incidents.ts';
+import type { AlertItem } from '../../core/model.ts';
+import { attributeNames, type AttributeValues } from '../../core/patterns/attributes.ts';
+import { ticksForgiven } from '../../core/patterns/detect.ts';
+import { everybody } from '../../core/patterns/evidence.ts';
+import { valueKey } from '../../core/patterns/history.ts';
+import { errorFields } from '../aws/invocation.ts';
+import { writesAtOnce } from './emit.ts';
+import type { FoundInTick } from './find-in-tick.ts';
+import type { FleetLook, Look } from './look-at-fleet.ts';
+import type { TickDeps } from './ports.ts';
+import { takeStep, type StepContext } from './take-step.ts';
+
+/**
+ * Evaluates and writes: first the alerts about many gateways, then the gateways' own, which those may inhibit, then what
+ * each customer is told of the former.
+ */
+export class Judge {
+  readonly #deps: TickDeps;
+  readonly #look: FleetLook;
+  readonly #context: StepContext;
+  /** The newest copy of every alert that was or has become open. */
+  readonly current: Map<string, AlertItem>;
+  written = 0;
+  failed = 0;
+
+  constructor(deps: TickDeps, look: FleetLook, open: readonly AlertItem[], context: StepContext) {
+    this.#deps = deps;
+    this.#look = look;
+    this.#context = context;
+    this.current = new Map(open.map((item) => [item.alertKey, item]));
+  }
+
+  async judge(found: FoundInTick | undefined): Promise<void> {
+    const { limits } = this.#deps;
+    const { looks, frozen, siteSizes, active } = this.#look;
+    const failing = looks.flatMap((look) => look.failing);
+    const { now } = this.#context;
+    await this.#takeAll(cellSteps(frozen, this.current, limits));
+    if (found) {
+      const seen = { found: found.found, open: this.current, failing, gatewayCount: active, now, limits };
+      await this.#takeAll(patternSteps(seen));
+    }
+    const inForce = found ? [...this.current.values()].filter(isInForce) : [];
+    const explained = new Explanations(inForce);
+    await this.#takeAll(siteIncidentSteps({ failing, siteSizes, explained, open: this.current, limits }));
+    const limit = pLimit(writesAtOnce);
+    const sites = siteIncidents(this.current.values());
+    const inhibitors = { explained, sites, suspects: found?.suspects ?? new Set<string>() };
+    await Promise.all(looks.map((look) => limit(() => this.#judgeGateway(look, inhibitors))));
+    await this.#takeAll(
+      sharedIncidentSteps({ alerts: [...this.current.values()], open: this.current, limits }),
+    );
+  }
+
+  async #judgeGateway({ gateway, open, seen, values }: Look, inhibitors: Inhibitors): Promise<void> {
+    try {
+      for (const step of planGateway(
+        gateway,
+        open,
+        seen,
+        this.#deps.limits,
+        this.#look.rowsOf(gateway.tenantId),
+      )) {
+        const inhibitor = (stored: AlertItem | undefined) =>
+          this.#inhibitorOf(step, { gateway, values }, stored, inhibitors);
+        await this.#take(step, inhibitor);
+      }
+    } catch (thrown) {
+      this.failed += 1;
+      const { gatewayId } = gateway;
+      this.#deps.log('error', 'proxy.gateway_failed', { gatewayId, ...errorFields(thrown) });
+    }
+  }
+
+  async #takeAll(steps: readonly AlertStep[]): Promise<void> {
+    const limit = pLimit(writesAtOnce);
+    await Promise.all(steps.map((step) => limit(() => this.#take(step))));
+  }
+
+  async #take(step: AlertStep, inhibitor?: StepContext['inhibitor']): Promise<void> {
+    const { item, wrote } = await takeStep(this.#deps, step, { ...this.#context, inhibitor });
+    if (item) this.current.set(item.alertKey, item);
+    if (wrote) this.written += 1;
+  }
+
+  #inhibitorOf(
+    { conditionId }: AlertStep,
+    { gateway, values }: Pick<Look, 'gateway' | 'values'>,
+    stored: AlertItem | undefined,
+    { explained, sites, suspects }: Inhibitors,
+  ): string | undefined {
+    if (!mayBeHeld(conditionId)) return undefined;
+    const about: Pick<Failing, 'tenantId' | 'site' | 'conditionId' | 'values'> = {
+      ...{ tenantId: gateway.tenantId, site: gateway.labels?.site, conditionId, values },
+    };
+    // Its owner was told by one of the two, and need not hear of the other.
+    const site = sites.size === 0 ? undefined : sites.get(siteText(about));
+    if (site && isInForce(site)) return site.alertKey;
+    const pattern = explained.of(about);
+    if (pattern !== undefined) return pattern;
+    if (site) return site.alertKey;
+    if (suspects.size === 0 || !isSuspect(suspects, conditionId, values)) return undefined;
+    const firedAt = stored?.state === 'FIRING' ? stored.firedAt : undefined;
+    const waitMaxMs = ticksForgiven * (this.#deps.patterns?.tickMs ?? 0);
+    return this.#context.now - (firedAt ?? this.#context.now) < waitMaxMs ? suspected : undefined;
+  }
+}
+
+interface Inhibitors {
+  explained: Explanations;
+  sites: ReadonlyMap<string, AlertItem>;
+  suspects: ReadonlySet<string>;
+}
+
+/** The detector's keys are `condition attribute=value`, and `condition *` for everybody. */
+function isSuspect(suspects: ReadonlySet<string>, conditionId: string, values: AttributeValues): boolean {
+  if (suspects.has(`${conditionId} ${everybody.attribute}`)) return true;
+  return values.some(
+    (value, i) =>
+      value !== undefined && suspects.has(`${conditionId} ${valueKey(attributeNames[i] ?? '', value)}`),
+  );
+}

@@ -1,0 +1,159 @@
+import { failingOf, isFailure, type Failing } from '../../core/alerts/failing.ts';
+import { CellHealth, cellOf } from '../../core/alerts/cell-health.ts';
+import { siteId } from '../../core/alerts/site-incidents.ts';
+import { conditions } from '../../core/conditions/conditions.ts';
+import { conditionsByTenant } from '../../core/conditions/settings.ts';
+import { observe, type Observation } from '../../core/conditions/evaluate.ts';
+import type { AlertItem, GatewayItem, StatusItem } from '../../core/model.ts';
+import { attributeNames, attributesOf, type AttributeValues } from '../../core/patterns/attributes.ts';
+import { FleetBuilder, restrict, type Fleet } from '../../core/patterns/fleet.ts';
+import { errorFields } from '../aws/invocation.ts';
+import type { TickDeps } from './ports.ts';
+
+/** A gateway with something to judge: one that meets a condition, or has an alert. The others are not kept. */
+export interface Look {
+  gateway: GatewayItem;
+  status: StatusItem | undefined;
+  seen: Observation[];
+  open: AlertItem[];
+  failing: Failing[];
+  values: AttributeValues;
+}
+type RowsOf = ReturnType<typeof conditionsByTenant>;
+export interface FleetLook {
+  /** The conditions of each tenant. */
+  rowsOf: RowsOf;
+  looks: Look[];
+  gateways: number;
+  active: number;
+  /** Active gateways of each site. */
+  siteSizes: Map<string, number>;
+  /** Silent cells, and how many gateways each has. */
+  frozen: Map<string, number>;
+  /** Gateways that could not be judged. */
+  failed: number;
+  /** For patterns: without those of silent cells. */
+  fleet: Fleet;
+  /** The same fleet, whose onsets are the conditions that are met now. */
+  fleetNow: Fleet;
+}
+
+const failures = conditions.filter(({ id }) => isFailure(id)).map(({ id }) => id);
+const failureIndex = new Map(failures.map((id, index) => [id, index]));
+
+/** Reads the fleet once, gateways before statuses, and keeps of it only what is judged. */
+export async function lookAtFleet(
+  deps: TickDeps,
+  { open, now }: { open: readonly AlertItem[]; now: number },
+): Promise<FleetLook> {
+  const settings = (await deps.fleet.settings?.()) ?? [];
+  const rowsOf = conditionsByTenant(settings, deps.limits);
+  const reader = new Reader(deps, open, { now, rowsOf });
+  const waiting = new Map<string, GatewayItem>();
+  for await (const gateway of deps.fleet.gateways()) waiting.set(gateway.gatewayId, gateway);
+  for await (const status of deps.fleet.statuses()) {
+    const gateway = waiting.get(status.gatewayId);
+    // A scan that goes on after a failure may show an item twice.
+    if (!gateway || !waiting.delete(status.gatewayId)) continue;
+    reader.take(gateway, status);
+  }
+  for (const gateway of waiting.values()) reader.take(gateway, undefined);
+  return { ...reader.finish(), rowsOf };
+}
+
+class Reader {
+  readonly #deps: TickDeps;
+  readonly #now: number;
+  readonly #rowsOf: RowsOf;
+  readonly #openOf: Map<string, AlertItem[]>;
+  readonly #cells = new CellHealth();
+  /** Twice the conditions: what began when, and what is so now. */
+  readonly #builder = new FleetBuilder(attributeNames, [...failures, ...failures]);
+  readonly #siteSizes = new Map<string, number>();
+  #looks: Look[] = [];
+  #gateways = 0;
+  #active = 0;
+  #failed = 0;
+
+  constructor(deps: TickDeps, open: readonly AlertItem[], { now, rowsOf }: { now: number; rowsOf: RowsOf }) {
+    this.#deps = deps;
+    this.#now = now;
+    this.#rowsOf = rowsOf;
+    this.#openOf = Map.groupBy(open, ({ gatewayId }) => gatewayId);
+  }
+
+  take(gateway: GatewayItem, status: StatusItem | undefined): void {
+    this.#gateways += 1;
+    this.#cells.add(gateway, status);
+    const facts = this.#deps.patterns?.inventory.factsOf(gateway.gatewayId, status?.heartbeat.inventoryHash);
+    const values = attributesOf(gateway, status, facts);
+    const look = this.#judged({ gateway, status, values }, false);
+    if (look && (look.open.length > 0 || look.seen.some(({ level }) => level === 'raised')))
+      this.#looks.push(look);
+    if (gateway.status !== 'active') return;
+    this.#active += 1;
+    const site = siteId(gateway.tenantId, gateway.labels?.site);
+    this.#siteSizes.set(site, (this.#siteSizes.get(site) ?? 0) + 1);
+    const row = this.#builder.add(gateway.tenantId, values);
+    for (const { conditionId, since, isNow } of look?.failing ?? []) {
+      const condition = failureIndex.get(conditionId);
+      if (condition === undefined) continue;
+      this.#builder.onset(row, condition, this.#now - since);
+      if (isNow) this.#builder.onset(row, failures.length + condition, 0);
+    }
+  }
+
+  finish(): Omit<FleetLook, 'rowsOf'> {
+    const frozen = this.#cells.frozen(this.#now, this.#deps.limits);
+    // Who is in a silent cell was judged before anybody knew that it is one.
+    if (frozen.size > 0)
+      this.#looks = this.#looks.flatMap((look) =>
+        frozen.has(cellOf(look.gateway, look.status) ?? '') ? (this.#judged(look, true) ?? []) : look,
+      );
+    const both = withoutCells(this.#builder.build(), frozen);
+    return {
+      ...{ looks: this.#looks, gateways: this.#gateways, active: this.#active, failed: this.#failed },
+      siteSizes: this.#siteSizes,
+      frozen,
+      fleet: { ...both, conditionIds: failures, onsets: both.onsets.slice(0, failures.length) },
+      fleetNow: { ...both, conditionIds: failures, onsets: both.onsets.slice(failures.length) },
+    };
+  }
+
+  #judged(
+    { gateway, status, values }: Pick<Look, 'gateway' | 'status' | 'values'>,
+    cellFrozen: boolean,
+  ): Look | undefined {
+    const { limits, log } = this.#deps;
+    const [open, now] = [this.#openOf.get(gateway.gatewayId) ?? [], this.#now];
+    try {
+      const seen = observe({
+        gateway,
+        status,
+        now,
+        limits,
+        cellFrozen,
+        rows: this.#rowsOf(gateway.tenantId),
+        open,
+      });
+      const isJudged = gateway.status === 'active';
+      const failing = isJudged ? failingOf(gateway, { seen, open, values, now }) : [];
+      return { gateway, status, seen, open, failing, values };
+    } catch (thrown) {
+      this.#failed += 1;
+      log('error', 'proxy.gateway_failed', { gatewayId: gateway.gatewayId, ...errorFields(thrown) });
+      return undefined;
+    }
+  }
+}
+
+function withoutCells(fleet: Fleet, frozen: ReadonlyMap<string, number>): Fleet {
+  if (frozen.size === 0) return fleet;
+  const cell = attributeNames.indexOf('cell');
+  const names = fleet.values[cell] ?? [];
+  const isIn = names.map((name) => frozen.has(name));
+  return restrict(
+    fleet,
+    Uint8Array.from(fleet.columns[cell] ?? [], (code) => (isIn[code] ? 0 : 1)),
+  );
+}

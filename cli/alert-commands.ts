@@ -9,6 +9,7 @@ import { addConditionCommands } from './condition-commands.ts';
 import type { ApiClient } from './api-client.ts';
 import { fields, table } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
+import { addSilenceCommands } from './silence-commands.ts';
 import { addSubscriptionCommands } from './subscription-commands.ts';
 
 export function addAlertCommands(program: Command, deps: CliDeps): void {
@@ -33,12 +34,23 @@ export function addAlertCommands(program: Command, deps: CliDeps): void {
       show({ alert }, () => alertText(alert, toType));
     },
   );
-  apiCommand(group, 'ack <alert>', 'acknowledge an alert: somebody is on it', deps, ['alerts ack 3f9a…']).run(
-    async ({ api, show, toType }, alertKey = '') => {
-      const { alert } = await api.call('ackAlert', { params: { alertKey } });
-      show({ alert }, () => alertText(alert, toType));
-    },
-  );
+  const ack = apiCommand(group, 'ack <alert>', 'acknowledge an alert: somebody is on it', deps, [
+    'alerts ack 3f9a… --why "disk is on its way"',
+  ]);
+  const unack = apiCommand(group, 'unack <alert>', 'take an acknowledgement back', deps, [
+    'alerts unack 3f9a… --why "not ours"',
+  ]);
+  for (const [command, route] of [
+    [ack, 'ackAlert'],
+    [unack, 'unackAlert'],
+  ] as const)
+    command
+      .option('--why <text>', 'for whoever reads the trail')
+      .run(async ({ api, show, toType }, alertKey = '') => {
+        const { why } = command.opts<{ why?: string }>();
+        const { alert } = await api.call(route, { params: { alertKey }, body: { why } });
+        show({ alert }, () => alertText(alert, toType));
+      });
   apiCommand(group, 'trail <alert>', 'show what happened: alert, commands and their outcomes', deps, [
     'alerts trail 3f9a…',
   ]).run(async ({ api, show }, alertKey = '') => {
@@ -46,6 +58,7 @@ export function addAlertCommands(program: Command, deps: CliDeps): void {
     show(trail, () => trailText(trail));
   });
   addConditionCommands(group, deps);
+  addSilenceCommands(group, deps);
   addSubscriptionCommands(group, deps);
 }
 
@@ -70,9 +83,11 @@ export function alertTable(alerts: AlertView[], now: number, withTenant = false)
     alerts.map((alert) => {
       const what = alert.component ? `${alert.conditionId} ${alert.component}` : alert.conditionId;
       const since = `${durationText(now - (alert.firedAt ?? alert.changedAt))} ago`;
+      const held = alert.heldBy ? `, held by ${alert.heldBy}` : '';
       const unsolved = escalationOf(alert);
       const mark = unsolved ? `; escalated: ${unsolved.reason}` : '';
-      return `${what}, ${since}${withTenant ? `, tenant ${alert.tenantId}` : ''}: ${alert.summary}${mark}`;
+      const whose = withTenant ? `, tenant ${alert.tenantId}` : '';
+      return `${what}, ${since}${held}${whose}: ${alert.summary}${mark}`;
     }),
   );
 }
@@ -83,14 +98,15 @@ const alertText = (alert: AlertView, toType: Session['toType']): string =>
     condition: alert.conditionId,
     component: alert.component || undefined,
     gateway: alert.gatewayId || undefined,
-    told: alert.inhibitedBy && `by another alert, ${alert.inhibitedBy}`,
     severity: alert.severity,
     state: alert.state,
     episode: alert.episode,
     summary: alert.summary,
     fired: alert.firedAt && timeText(alert.firedAt),
-    acknowledged: alert.ackedAt && `${timeText(alert.ackedAt)} by ${alert.ackedBy}`,
+    acknowledged: alert.ackedAt && ackText(alert),
     escalated: escalationText(alert),
+    told: toldText(alert),
+    reminders: alert.reminders,
     resolved: alert.resolvedAt && timeText(alert.resolvedAt),
     runbook: conditionById.has(alert.conditionId) ? runbookOf(alert.conditionId) : undefined,
     answer: alert.suggested && alert.state !== 'RESOLVED' ? answerText(alert, toType) : undefined,
@@ -104,6 +120,15 @@ function escalationText(alert: AlertView): string | undefined {
   const mark = escalationOf(alert);
   return mark && `${timeText(mark.at)} by ${mark.by}: ${mark.reason}`;
 }
+
+/** By whom else, or why nobody was. */
+function toldText({ inhibitedBy, heldBy }: AlertView): string | undefined {
+  if (inhibitedBy) return `by another alert, ${inhibitedBy}`;
+  return heldBy && `nobody, held by ${heldBy}`;
+}
+
+const ackText = ({ ackedAt = 0, ackedBy, ackedWhy }: AlertView): string =>
+  `${timeText(ackedAt)} by ${ackedBy}${ackedWhy === undefined ? '' : `: ${printableLine(ackedWhy)}`}`;
 
 /** What the provider suggests, to be typed. */
 function answerText({ gatewayId, alertKey, suggested }: AlertView, toType: Session['toType']): string {

@@ -1,16 +1,56 @@
 import { z } from 'zod';
+import { resolveReasons } from './alerts/model.ts';
 import { severities } from './model.ts';
 
 /** What EventBridge and the customer's queue carry. Unordered and at least once: `eventId` identifies it. */
 export const alertEventSource = 'holdfast';
 export const alertDetailTypes = {
   firing: 'Holdfast Alert Firing',
+  reminder: 'Holdfast Alert Reminder',
   resolved: 'Holdfast Alert Resolved',
+  digest: 'Holdfast Alert Digest',
 } as const;
+
+/** Events in one digest: their ids are what makes it large, and it must stay below EventBridge's 256 KB. */
+export const digestEventsMax = 1_000;
+const eventIds = z.array(z.string().max(128)).max(digestEventsMax);
+
+/** Many events of one tenant in one. Each stands in it with the id that it would have had by itself. */
+export const alertDigestSchema = z.object({
+  /** How many of each kind, the worst first. */
+  counts: z
+    .array(
+      z.object({
+        type: z.enum(['firing', 'reminder', 'resolved']),
+        conditionId: z.string().max(64),
+        severity: z.enum(severities),
+        count: z.number().int(),
+      }),
+    )
+    .max(digestEventsMax),
+  gatewayCount: z.number().int(),
+  /** A few to look at first. */
+  first: z
+    .array(
+      z.object({
+        eventId: z.string().max(128),
+        gatewayId: z.string().max(64),
+        conditionId: z.string().max(64),
+        component: z.string().max(128),
+        summary: z.string().max(500),
+      }),
+    )
+    .max(10),
+  /** All of them. */
+  firing: eventIds,
+  reminder: eventIds,
+  resolved: eventIds,
+});
+export type AlertDigest = z.infer<typeof alertDigestSchema>;
 
 export const alertEventSchema = z.object({
   eventId: z.string().max(128),
-  type: z.enum(['firing', 'resolved']),
+  type: z.enum(['firing', 'reminder', 'resolved', 'digest']),
   alertKey: z.string().max(64),
   episode: z.number().int(),
   seq: z.number().int(),
@@ -24,6 +64,13 @@ export const alertEventSchema = z.object({
   suggested: z
     .object({ kind: z.string().max(64), params: z.record(z.string(), z.union([z.string(), z.number()])) })
     .optional(),
+  /** Of a reminder: which one, from 1, and whether so many went unanswered that somebody else should hear of it. */
+  reminder: z.number().int().optional(),
+  isEscalated: z.boolean().optional(),
+  /** Of a resolve: why. Without it: it reads well. */
+  reason: z.enum(resolveReasons).optional(),
+  /** Of a digest, which has no gateway, condition or component of its own. */
+  digest: alertDigestSchema.optional(),
 });
 export type AlertEvent = z.infer<typeof alertEventSchema>;
 

@@ -134,6 +134,12 @@ export const apiRoutes = {
     function: 'alerts',
     role: 'tenant-admin',
   }),
+  unackAlert: route({
+    method: 'POST',
+    path: '/alerts/{alertKey}/unack',
+    function: 'alerts',
+    role: 'tenant-admin',
+  }),
   /** An admin process gave up: a person has to look. */
   escalateAlert: route({
     method: 'POST',
@@ -159,6 +165,15 @@ export const apiRoutes = {
   deleteCondition: route({
     method: 'DELETE',
     path: '/conditions/{conditionId}',
+    function: 'alerts',
+    role: 'tenant-admin',
+  }),
+  /** `?state=open` (the default) or `all`. */
+  listSilences: route({ method: 'GET', path: '/silences', function: 'alerts', role: 'tenant-read' }),
+  createSilence: route({ method: 'POST', path: '/silences', function: 'alerts', role: 'tenant-admin' }),
+  endSilence: route({
+    method: 'DELETE',
+    path: '/silences/{silenceId}',
     function: 'alerts',
     role: 'tenant-admin',
   }),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { createSilenceSchema, whySchema, type SilenceView } from './alerts/silences.ts';
 import { bulkRequests, type BulkAnswers } from './bulk/api.ts';
 import { commandKinds } from './command-kinds.ts';
 import { putConditionSchema, type ConditionView } from './conditions/settings.ts';
@@ -57,6 +58,9 @@ export const requests = {
     reason: z.string().trim().min(1).max(500),
   }),
   ...bulkRequests,
+  ackAlert: z.strictObject({ why: whySchema.optional() }),
+  unackAlert: z.strictObject({ why: whySchema.optional() }),
+  createSilence: createSilenceSchema,
   ...subscriptionRequests,
   createToken: z.strictObject({
     role: z.enum(tenantRoles),
@@ -80,7 +84,7 @@ export type CommandView = Omit<
   CommandItem,
   'bodyHash' | 'claimUntil' | 'openSeq' | 'openShard' | 'dueAt' | 'sentEpoch' | 'ackedJournalId' | 'version'
 >;
-/** `getAlert`, `ackAlert`, `escalateAlert` answer `{alert}`; `listAlerts` (`?state=open|all`) `{alerts, next?}`. */
+/** `getAlert`, `ackAlert`, `unackAlert`, `escalateAlert` answer `{alert}`; `listAlerts` (`?state=open|all`) `{alerts, next?}`. */
 export type AlertView = Omit<
   AlertItem,
   'outbox' | 'openShard' | 'version' | 'frozenState' | 'raisedAt' | 'pattern'
@@ -126,11 +130,15 @@ export interface Answers extends BulkAnswers, SubscriptionAnswers {
   getAlert: { alert: AlertView };
   ackAlert: { alert: AlertView };
   escalateAlert: { alert: AlertView };
+  unackAlert: { alert: AlertView };
   alertTrail: AlertTrail;
   /** `version`: of all the tenant has set; 0: nothing. */
   listConditions: { version: number; conditions: ConditionView[] };
   putCondition: { version: number; condition: ConditionView };
   deleteCondition: { version: number; condition: ConditionView };
+  listSilences: { silences: SilenceView[] };
+  createSilence: { silence: SilenceView };
+  endSilence: { silence: SilenceView };
   listTokens: { tokens: Omit<TokenItem, 'tokenHash'>[] };
   createToken: Omit<TokenItem, 'tokenHash'> & { token: string };
   deleteToken: Record<string, never>;

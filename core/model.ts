@@ -1,3 +1,4 @@
+import type { AlertHold, ResolveReason } from './alerts/model.ts';
 import type { CommandKind } from './command-kinds.ts';
 import type { StatusHistory } from './conditions/history.ts';
 import type { Configuration } from './configuration/configuration.ts';
@@ -228,8 +229,20 @@ export interface AlertItem {
   firedAt?: number;
   ackedAt?: number;
   ackedBy?: string;
+  ackedWhy?: string;
   /** An admin process gave up on this episode: a person has to look. */
   escalation?: { episode: number; at: number; by: string; reason: string };
+  /** It fires, and nobody was told: present from such a firing until it is told or over. */
+  heldBy?: AlertHold;
+  /** When its firing was put into the outbox; the reminders count from here. */
+  toldAt?: number;
+  /** The event of the digest that told of its newest firing. */
+  toldIn?: string;
+  /** Of this firing: how many there were, and when the last one was put into the outbox. */
+  reminders?: number;
+  remindedAt?: number;
+  /** Since when the gateway reports, and its reports lack the component. */
+  missingSince?: number;
   /** When the signal first read clear while firing (down-delay). */
   clearSince?: number;
   resolvedAt?: number;
@@ -251,8 +264,12 @@ export interface AlertItem {
 }
 export interface AlertOutboxEntry {
   eventId: string;
-  type: 'firing' | 'resolved';
+  type: 'firing' | 'reminder' | 'resolved';
   at: number;
+  /** Which one, from 1. */
+  reminder?: number;
+  /** Why it is over. */
+  reason?: ResolveReason;
 }
 export interface SuggestedCommand {
   kind: CommandKind;

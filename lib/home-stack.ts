@@ -226,10 +226,11 @@ export class HomeStack extends Stack {
   #alerts(): HoldfastFunction {
     return this.#function('Alerts', {
       handler: 'Alerts',
-      description: 'Shows alerts, takes acknowledgements, and what tenants set conditions to',
+      description: 'Shows alerts, takes acknowledgements, silences, and what tenants set conditions to',
     })
       .useTable(this.tables.alerts, 'get', 'put', 'query:byTenant', 'query:open')
       .useTable(this.tables.conditionSettings, 'get', 'put')
+      .useTable(this.tables.silences, 'get', 'put', 'update', 'query')
       .setEnv('RECONNECT_WINDOW_MS', this.#deployment.config.reconnectWindowMs)
       .useTable(this.tables.commands, 'query')
       .useTable(this.tables.patterns, 'get')
@@ -278,6 +279,8 @@ export class HomeStack extends Stack {
       .useTable(this.tables.inventory, 'batchGet')
       .useTable(this.tables.patterns, 'get', 'put')
       .setEnv('PROXY_INTERVAL_MS', periodOf(config.schedules.statusProxy).toMilliseconds())
+      .useTable(this.tables.silences, 'query')
+      .useTable(this.tables.configurations, 'get')
       .setEnv('ALERT_BUS_NAME', alertBus.bus.eventBusName)
       .setEnv('HEARTBEAT_INTERVAL_MS', config.heartbeatIntervalMs)
       .setEnv('RECONNECT_WINDOW_MS', config.reconnectWindowMs)

@@ -9,6 +9,7 @@ import {
   type ITable,
 } from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';
+import type { SilenceItem } from '../core/alerts/model.ts';
 import type { BulkJobItem, BulkTargetItem } from '../core/bulk/model.ts';
 import type { EnvName } from '../core/env.ts';
 import type {
@@ -162,6 +163,12 @@ export class HomeTables extends Construct {
     'Patterns',
     { envName: 'PATTERNS_TABLE', partitionKey: 'itemKey', timeToLive: 'expiresAtSec' },
   );
+  readonly silences = createTable<SilenceItem>(this, 'Silences', {
+    envName: 'SILENCES_TABLE',
+    partitionKey: 'tenantId',
+    sortKey: 'silenceId',
+    timeToLive: 'expiresAtSec',
+  });
   readonly activationCodes = createTable<ActivationCodeItem>(this, 'ActivationCodes', {
     envName: 'ACTIVATION_CODES_TABLE',
     partitionKey: 'codeHash',

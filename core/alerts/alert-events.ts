@@ -1,6 +1,7 @@
 import type { AlertEvent } from '../alert-event.ts';
 import type { AlertItem, AlertOutboxEntry } from '../model.ts';
 import { parseEventId } from './alert-key.ts';
+import { isEscalated } from './reminders.ts';
 
 /** The event of one outbox entry. Episode and seq are the entry's own: the item may be ahead of it. */
 export function alertEvent(item: AlertItem, entry: AlertOutboxEntry): AlertEvent {
@@ -19,6 +20,10 @@ export function alertEvent(item: AlertItem, entry: AlertOutboxEntry): AlertEvent
     severity,
     summary,
     at: entry.at,
-    ...(entry.type === 'firing' && item.suggested ? { suggested: item.suggested } : {}),
+    ...(entry.type !== 'resolved' && item.suggested ? { suggested: item.suggested } : {}),
+    ...(entry.reminder === undefined
+      ? {}
+      : { reminder: entry.reminder, isEscalated: isEscalated(entry.reminder) }),
+    ...(entry.reason === undefined ? {} : { reason: entry.reason }),
   };
 }

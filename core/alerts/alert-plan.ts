@@ -2,10 +2,11 @@ import type { Condition } from '../conditions/condition.ts';
 import { conditions } from '../conditions/conditions.ts';
 import type { Observation } from '../conditions/evaluate.ts';
 import type { ConditionLimits } from '../conditions/signals.ts';
-import type { AlertItem, GatewayItem } from '../model.ts';
+import type { AlertItem, GatewayItem, StatusItem } from '../model.ts';
 import { alertKeyOf } from './alert-key.ts';
 import { isLive } from './inhibition.ts';
-import { frozen, newAlert, observed, withdrawn } from './lifecycle.ts';
+import { newAlert, observed, unseen, withdrawn } from './lifecycle.ts';
+import type { AlertHold } from './model.ts';
 
 /** One thing to do to one alert; `apply` may be repeated on a newer copy of the item. */
 export interface AlertStep {
@@ -13,7 +14,7 @@ export interface AlertStep {
   conditionId: string;
   /** The copy that the plan was made from; undefined: not among the open ones, read it by its key. */
   known: AlertItem | undefined;
-  apply: (stored: AlertItem | undefined, now: number) => AlertItem | undefined;
+  apply: (stored: AlertItem | undefined, now: number, hold?: AlertHold) => AlertItem | undefined;
 }
 
 /**
@@ -24,15 +25,16 @@ export interface AlertStep {
 const openComponentsMax = 320;
 
 /**
- * What has to be done to one gateway's alerts. Open alerts without an observation are frozen: missing data never
- * resolves one. `open` holds the gateway's alerts of the index, `observations` what was seen now by `rows`.
+ * What has to be done to one gateway's alerts. Open alerts without an observation are frozen: missing data resolves none.
+ * `open` holds the gateway's alerts of the index, `observations` what was seen now by `rows`, `fresh` the status that it
+ * was seen in, where it is not stale.
  */
 export function planGateway(
   gateway: GatewayItem,
   open: readonly AlertItem[],
   observations: readonly Observation[],
   limits: ConditionLimits,
-  rows: readonly Condition[] = conditions,
+  { rows = conditions, fresh }: { rows?: readonly Condition[]; fresh?: StatusItem } = {},
 ): AlertStep[] {
   const rest = new Map(open.map((item) => [partOf(item.conditionId, item.component), item]));
   const steps: AlertStep[] = [];
@@ -49,29 +51,40 @@ export function planGateway(
     // Only now: a hash for each of the many that are clear would be most of a tick's work.
     const conditionId = o.condition.id;
     const alertKey = known?.alertKey ?? alertKeyOf({ ...gateway, conditionId, component: o.component });
-    const apply: AlertStep['apply'] = (stored, now) =>
-      observed(stored ?? newAlert(gateway, o), o, now, limits);
+    const apply: AlertStep['apply'] = (stored, now, hold) =>
+      observed(stored ?? newAlert(gateway, o), o, now, limits, hold);
     steps.push({ alertKey, conditionId, known, apply });
   }
-  for (const known of rest.values())
-    steps.push({
-      alertKey: known.alertKey,
-      conditionId: known.conditionId,
-      known,
-      apply: unseen(gateway, rows),
-    });
+  const apply = withoutReading(gateway, rows, fresh);
+  for (const known of rest.values()) {
+    const { alertKey, conditionId } = known;
+    steps.push({ alertKey, conditionId, known, apply });
+  }
   return steps;
 }
 
 /** A condition's id holds no space. */
 const partOf = (conditionId: string, component: string): string => `${conditionId} ${component}`;
 
-const unseen =
-  (gateway: GatewayItem, rows: readonly Condition[]): AlertStep['apply'] =>
+const withoutReading =
+  (gateway: GatewayItem, rows: readonly Condition[], fresh: StatusItem | undefined): AlertStep['apply'] =>
   (stored, now) => {
     if (!stored) return undefined;
-    if (gateway.status !== 'active') return withdrawn(stored, now, 'the gateway was revoked');
-    if (!rows.some(({ id }) => id === stored.conditionId))
-      return withdrawn(stored, now, 'nobody looks for the condition any more');
-    return frozen(stored, now, 'no fresh facts');
+    if (gateway.status !== 'active') return withdrawn(stored, now, 'revoked');
+    const row = rows.find(({ id }) => id === stored.conditionId);
+    if (!row) return withdrawn(stored, now, 'unwatched');
+    return unseen(stored, now, { isMissing: fresh !== undefined && isMissing(row, stored, fresh) });
   };
+
+/** A full list may have been cut, and file systems are left out of a report that grows too large. */
+const listedVolumesMax = 16;
+
+/** True when the gateway's whole list of volumes lacks the alert's. */
+const isMissing = (
+  { scope }: Condition,
+  { component }: AlertItem,
+  { heartbeat: { volumes } }: StatusItem,
+): boolean =>
+  scope === 'volume' &&
+  volumes.length < listedVolumesMax &&
+  volumes.every(({ volumeId }) => volumeId !== component);

@@ -1,5 +1,5 @@
 import type { AlertItem } from '../model.ts';
-import { auditEntriesMax } from './lifecycle.ts';
+import { auditEntriesMax } from './alert-item.ts';
 
 /**
  * An admin process has given up: a person has to look. The alert stays as it is, with a mark for this episode. Undefined

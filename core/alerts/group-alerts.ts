@@ -65,9 +65,10 @@ export function groupStep(
     alertKey,
     conditionId: group.id,
     known,
-    apply: (stored, now) => {
+    apply: (stored, now, hold) => {
       const o = observationOf(group, typeof reading === 'function' ? reading(stored) : reading);
-      return observed(stored ?? newAlert({ tenantId: groupTenant(group), gatewayId: '' }, o), o, now, limits);
+      const alert = stored ?? newAlert({ tenantId: groupTenant(group), gatewayId: '' }, o);
+      return observed(alert, o, now, limits, hold);
     },
   };
 }

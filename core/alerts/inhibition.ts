@@ -1,5 +1,6 @@
 import type { AlertItem, AlertOutboxEntry } from '../model.ts';
 import { eventIdOf, openShardOf } from './alert-key.ts';
+import type { AlertHold } from './model.ts';
 
 /**
  * Alerts that another one says it all for. They live on as if nothing were, but for their events: none goes out while
@@ -14,6 +15,20 @@ export const suspected = 'suspected';
 /** Alerts stay among the open ones for so long after they were raised: the longest window looks back a day. */
 export const listedForMs = 24 * 3_600_000;
 
+export interface Keepers {
+  /** Which alert inhibits it. */
+  by: string | undefined;
+  /** Who keeps its news back where nobody inhibits it any more (`isReleased`). */
+  hold?: AlertHold;
+}
+
+/** True when nobody inhibits it any more and it still fires: then it is told, or held. */
+export const isReleased = (
+  before: AlertItem | undefined,
+  after: AlertItem,
+  by: string | undefined,
+): boolean => before?.inhibitedBy !== undefined && by === undefined && after.state === 'FIRING';
+
 /**
  * What is written of a change `before` → `after` (the same item: nothing changed) while `by` inhibits the alert. The
  * version goes up by one at most.
@@ -21,11 +36,11 @@ export const listedForMs = 24 * 3_600_000;
 export function settled(
   before: AlertItem | undefined,
   after: AlertItem,
-  by: string | undefined,
+  keepers: Keepers,
   now: number,
 ): AlertItem {
   const heard = after === before ? after : withOnset(before, after, now);
-  const next = withInhibition(before, heard, by, now);
+  const next = withInhibition(before, heard, keepers, now);
   if (next === before)
     return isOutlived(next, now) ? { ...listed(next, now), version: next.version + 1 } : next;
   const version = (before?.version ?? 0) + 1;
@@ -35,7 +50,7 @@ export function settled(
 function withInhibition(
   before: AlertItem | undefined,
   after: AlertItem,
-  by: string | undefined,
+  { by, hold }: Keepers,
   now: number,
 ): AlertItem {
   const seqBefore = before?.seq ?? 0;
@@ -49,13 +64,14 @@ function withInhibition(
   if (!wasHeld && !holds) return quiet;
   if (by !== undefined) return quiet.inhibitedBy === by ? quiet : { ...quiet, inhibitedBy: by };
   // Of what nobody knows, or somebody has seen already, nothing is told.
-  return quiet.state === 'FIRING' ? told(quiet, now) : quiet;
+  if (quiet.state !== 'FIRING') return quiet;
+  return hold === undefined ? told(quiet, now) : { ...quiet, inhibitedBy: undefined, heldBy: hold };
 }
 
 function told(item: AlertItem, at: number): AlertItem {
   const seq = item.seq + 1;
   const entry = { eventId: eventIdOf(item.alertKey, item.episode, seq), type: 'firing' as const, at };
-  return { ...item, seq, outbox: [...item.outbox, entry], inhibitedBy: undefined };
+  return { ...item, seq, outbox: [...item.outbox, entry], inhibitedBy: undefined, toldAt: at };
 }
 
 const isNew = (eventId: string, seqBefore: number): boolean =>

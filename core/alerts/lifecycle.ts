@@ -1,7 +1,10 @@
 import type { ConditionLimits } from '../conditions/signals.ts';
 import { suggestedFor, summaryOf, type Observation } from '../conditions/evaluate.ts';
 import type { AlertItem, AlertState } from '../model.ts';
-import { alertKeyOf, eventIdOf, openShardOf } from './alert-key.ts';
+import { audited, canTell, changed, entered, isOpenState, stateBehind, withEvent } from './alert-item.ts';
+import { alertKeyOf } from './alert-key.ts';
+import type { AlertHold, ResolveReason } from './model.ts';
+import { isReminderDue } from './reminders.ts';
 
 /**
  * OK → PENDING → FIRING → ACKED → RESOLVED, and UNKNOWN while nothing can be known. Every function here is
@@ -14,11 +17,10 @@ export const reopenWithinMs = 30 * 60_000;
 /** More than four transitions an hour are flapping: the third resolve within an hour waits. */
 const flapWindowMs = 3_600_000;
 const resolvesPerFlapWindow = 2;
-export const auditEntriesMax = 40;
-/** While nobody takes the events, no more are made: the alert stays as it is. */
-export const outboxEntriesMax = 32;
-
-type OpenState = 'PENDING' | 'FIRING' | 'ACKED';
+/** A component that the gateway's reports have lacked for this long is no longer there. */
+export const missingForMs = 24 * 3_600_000;
+/** Of what nobody has known anything for this long, nobody will: if it is still so, it fires anew. */
+export const unknownForMs = 14 * 24 * 3_600_000;
 
 /** An alert that does not exist yet. */
 export function newAlert(gateway: { tenantId: string; gatewayId: string }, o: Observation): AlertItem {
@@ -44,82 +46,126 @@ export function newAlert(gateway: { tenantId: string; gatewayId: string }, o: Ob
   };
 }
 
-/** What a reading makes of the alert. */
-export function observed(item: AlertItem, o: Observation, now: number, limits: ConditionLimits): AlertItem {
+interface Moment {
+  now: number;
+  limits: ConditionLimits;
+  hold: AlertHold | undefined;
+}
+
+/** What a reading makes of the alert. `hold`: who keeps the news of it back. */
+export function observed(
+  item: AlertItem,
+  o: Observation,
+  now: number,
+  limits: ConditionLimits,
+  hold?: AlertHold,
+): AlertItem {
   const thawed = item.state === 'UNKNOWN' ? thaw(item, now) : item;
-  const next = step(thawed, o, now, limits);
+  const next = step(thawed, o, { now, limits, hold });
   // Thawing and what follows from the reading are one change, hence one version.
   return next === item ? item : { ...next, version: item.version + 1 };
 }
 
-function step(item: AlertItem, o: Observation, now: number, limits: ConditionLimits): AlertItem {
-  const forMs = o.condition.forMs(limits);
+function step(item: AlertItem, o: Observation, moment: Moment): AlertItem {
+  const { now, limits } = moment;
+  const forMs = Math.max(o.forMs ?? 0, o.condition.forMs(limits));
   switch (item.state) {
     case 'FIRING':
     case 'ACKED':
-      return stepFiring(item, o, now);
+      return stepFiring(item, o, moment);
     case 'PENDING':
       if (o.level === 'clear') return pendingOver(item, now);
-      return now - (item.pendingSince ?? now) >= forMs ? fire(item, o, now) : item;
+      return now - (item.pendingSince ?? now) >= forMs ? fire(item, o, moment) : item;
     default:
       if (o.level !== 'raised') return item;
-      return forMs <= 0 ? fire(item, o, now) : pend(item, o, now);
+      return forMs <= 0 ? fire(item, o, moment) : pend(item, o, now);
   }
 }
 
 /** Between the thresholds a firing alert goes the way it went: on firing, or on clearing. */
-function stepFiring(item: AlertItem, o: Observation, now: number): AlertItem {
-  if (o.level === 'raised')
-    return item.clearSince === undefined ? item : changed({ ...item, clearSince: undefined }, now);
-  if (o.level === 'hold' && item.clearSince === undefined) return item;
+function stepFiring(item: AlertItem, o: Observation, moment: Moment): AlertItem {
+  const { now } = moment;
+  if (o.level === 'raised' && item.clearSince !== undefined)
+    return tell(changed({ ...item, clearSince: undefined }, now), o, moment);
+  if (o.level === 'raised' || (o.level === 'hold' && item.clearSince === undefined))
+    return tell(item, o, moment);
   const clearSince = item.clearSince ?? now;
-  if (
-    now - clearSince >= o.condition.clearForMs &&
-    !isFlapping(item, now) &&
-    item.outbox.length < outboxEntriesMax
-  )
-    return resolve(item, now);
+  if (now - clearSince >= o.condition.clearForMs && !isFlapping(item, now) && canTell(item))
+    return resolve(item, now, 'clear');
   return item.clearSince === undefined ? changed({ ...item, clearSince }, now) : item;
 }
 
-/** No fresh facts: an open alert stays as it was, and says that nobody knows. */
-export function frozen(item: AlertItem, now: number, note: string): AlertItem {
-  if (!isOpenState(item.state)) return item;
-  return changed(entered({ ...item, frozenState: item.state }, 'UNKNOWN', now, note), now);
+/** What is owed while it fires: the firing that was held, once nobody holds it; reminders. What is acknowledged owes none. */
+function tell(item: AlertItem, o: Observation, { now, hold }: Moment): AlertItem {
+  if (item.state !== 'FIRING' || !canTell(item)) return item;
+  if (hold !== undefined)
+    return item.heldBy === undefined || item.heldBy === hold ? item : changed({ ...item, heldBy: hold }, now);
+  if (item.heldBy !== undefined) {
+    const note = `told now, was held by ${item.heldBy}`;
+    const next = { ...described(item, o), heldBy: undefined, toldAt: now };
+    return changed(withEvent(entered(next, 'FIRING', now, note), { type: 'firing', at: now }), now);
+  }
+  if (!isReminderDue(item, now)) return item;
+  const reminder = (item.reminders ?? 0) + 1;
+  const next = { ...described(item, o), reminders: reminder, remindedAt: now };
+  return changed(withEvent(next, { type: 'reminder', at: now, reminder }), now);
+}
+
+/**
+ * No fresh facts: an open alert stays as it was, and says that nobody knows. `isMissing`: the gateway reports, and only
+ * the component is not in its reports; after a day of that it is gone.
+ */
+export function unseen(item: AlertItem, now: number, { isMissing }: { isMissing: boolean }): AlertItem {
+  if (isOpenState(item.state)) {
+    const note = isMissing ? 'not reported any more' : 'no fresh facts';
+    const next = { ...item, frozenState: item.state, missingSince: isMissing ? now : undefined };
+    return changed(entered(next, 'UNKNOWN', now, note), now);
+  }
+  if (item.state !== 'UNKNOWN' || !canTell(item)) return item;
+  if (isMissing && item.missingSince !== undefined && now - item.missingSince >= missingForMs)
+    return withdrawn(item, now, 'removed');
+  if (now - item.changedAt >= unknownForMs) return withdrawn(item, now, 'unknown');
+  // Only a day of reports that came shows that it is gone.
+  if (isMissing === (item.missingSince !== undefined)) return item;
+  return changed({ ...item, missingSince: isMissing ? now : undefined }, now);
 }
 
 /** Facts are back. Time that nobody watched counts neither for firing nor for resolving. */
 function thaw(item: AlertItem, now: number): AlertItem {
-  const back = item.frozenState ?? 'FIRING';
-  const next = { ...item, frozenState: undefined, clearSince: undefined };
+  const back = stateBehind(item);
+  const next = { ...item, frozenState: undefined, clearSince: undefined, missingSince: undefined };
   if (back === 'PENDING') return changed({ ...next, state: back, pendingSince: now }, now);
   return changed(entered(next, back, now, 'known again'), now);
 }
 
-/** The alert has lost its object (a revoked gateway, a condition that is gone): it ends, with a resolve if it fired. */
-export function withdrawn(item: AlertItem, now: number, note: string): AlertItem {
-  const state = item.state === 'UNKNOWN' ? item.frozenState : item.state;
+const withdrawnNotes: Readonly<Record<Exclude<ResolveReason, 'clear'>, string>> = {
+  revoked: 'the gateway was revoked',
+  removed: 'the gateway has not reported it for a day: it was removed there',
+  unknown: 'nothing was known of it for two weeks; it fires anew if it is still so',
+  unwatched: 'nobody looks for this condition any more',
+};
+
+/** The alert has lost its object, or all facts for good: it ends, with a resolve that says so if its firing was told. */
+export function withdrawn(item: AlertItem, now: number, reason: Exclude<ResolveReason, 'clear'>): AlertItem {
+  const state = stateBehind(item);
   if (state === 'PENDING') return pendingOver(item, now);
   if (state !== 'FIRING' && state !== 'ACKED') return item;
-  return resolve(item, now, note);
+  return resolve(item, now, reason);
 }
 
-/** A person has seen it. Undefined when there is nothing to acknowledge; the same item when it already is. */
-export function acknowledged(item: AlertItem, by: string, now: number): AlertItem | undefined {
-  const isFrozen = item.state === 'UNKNOWN';
-  const state = isFrozen ? item.frozenState : item.state;
-  if (state === 'ACKED') return item;
-  if (state !== 'FIRING') return undefined;
-  const next: AlertItem = { ...item, ackedAt: now, ackedBy: by, changedAt: now };
-  const note = `by ${by}`;
-  if (!isFrozen) return changed(entered(next, 'ACKED', now, note), now);
-  return changed({ ...next, frozenState: 'ACKED', audit: audited(item, 'ACKED', now, note) }, now);
-}
-
-/** Takes emitted events out; the rest keeps its order. */
-export function emitted(item: AlertItem, eventIds: ReadonlySet<string>, now: number): AlertItem {
+/** Takes emitted events out; the rest keeps its order. `digestOf`: the digest that an event went out in. */
+export function emitted(
+  item: AlertItem,
+  eventIds: ReadonlySet<string>,
+  now: number,
+  digestOf: ReadonlyMap<string, string> = new Map(),
+): AlertItem {
+  const gone = item.outbox.filter(({ eventId }) => eventIds.has(eventId));
+  if (gone.length === 0) return item;
+  const told = gone.findLast(({ type }) => type === 'firing');
   const outbox = item.outbox.filter(({ eventId }) => !eventIds.has(eventId));
-  return outbox.length === item.outbox.length ? item : changed({ ...item, outbox }, now);
+  const toldIn = told ? digestOf.get(told.eventId) : item.toldIn;
+  return changed({ ...item, outbox, toldIn }, now);
 }
 
 function pend(item: AlertItem, o: Observation, now: number): AlertItem {
@@ -128,30 +174,42 @@ function pend(item: AlertItem, o: Observation, now: number): AlertItem {
 
 function pendingOver(item: AlertItem, now: number): AlertItem {
   const state: AlertState = item.resolvedAt === undefined ? 'OK' : 'RESOLVED';
-  const next = { ...item, state, pendingSince: undefined, frozenState: undefined, changedAt: now };
-  return changed(next, now);
+  const over = { pendingSince: undefined, frozenState: undefined, missingSince: undefined };
+  return changed({ ...item, ...over, state, changedAt: now }, now);
 }
 
-function fire(item: AlertItem, o: Observation, now: number): AlertItem {
-  if (item.outbox.length >= outboxEntriesMax) return item;
+/** In a hold nothing goes out; an acknowledgement holds for as long as the episode does. */
+function fire(item: AlertItem, o: Observation, { now, hold }: Moment): AlertItem {
+  if (!canTell(item)) return item;
   const reopens = item.resolvedAt !== undefined && now - item.resolvedAt < reopenWithinMs;
   const waited = item.pendingSince === undefined ? item : pendingAudited(item, item.pendingSince);
-  const next = {
+  const state = reopens && item.ackedAt !== undefined ? 'ACKED' : 'FIRING';
+  const next: AlertItem = {
     ...described(waited, o),
+    ...(state === 'ACKED' ? {} : { ackedAt: undefined, ackedBy: undefined, ackedWhy: undefined }),
     episode: reopens ? item.episode : item.episode + 1,
     firedAt: now,
     pendingSince: undefined,
     resolvedAt: undefined,
     clearSince: undefined,
-    ackedAt: undefined,
-    ackedBy: undefined,
+    heldBy: hold,
+    toldAt: hold === undefined ? now : undefined,
+    reminders: undefined,
+    remindedAt: undefined,
   };
-  return changed(withEvent(entered(next, 'FIRING', now, reopens ? 'again' : undefined), 'firing', now), now);
+  const note =
+    [reopens ? 'again' : '', hold ? `held by ${hold}` : ''].filter(Boolean).join(', ') || undefined;
+  const fired = entered(next, state, now, note);
+  return changed(hold === undefined ? withEvent(fired, { type: 'firing', at: now }) : fired, now);
 }
 
-function resolve(item: AlertItem, now: number, note?: string): AlertItem {
-  const next = { ...item, resolvedAt: now, clearSince: undefined, frozenState: undefined };
-  return changed(withEvent(entered(next, 'RESOLVED', now, note), 'resolved', now), now);
+/** One resolve for each firing that was told, at once also in a hold; none for one that never was. */
+function resolve(item: AlertItem, now: number, reason: ResolveReason): AlertItem {
+  const over = { clearSince: undefined, frozenState: undefined, heldBy: undefined, missingSince: undefined };
+  const note = reason === 'clear' ? undefined : withdrawnNotes[reason];
+  const next = entered({ ...item, ...over, resolvedAt: now }, 'RESOLVED', now, note);
+  if (item.heldBy !== undefined) return changed(next, now);
+  return changed(withEvent(next, { type: 'resolved', at: now, reason }), now);
 }
 
 /** A pending time is worth a line only once it led to a firing: else it would push the others out. */
@@ -164,32 +222,6 @@ function described(item: AlertItem, o: Observation): AlertItem {
   const { severity } = o.condition;
   return { ...item, severity, summary: summaryOf(o), value: o.value, suggested: suggestedFor(o) };
 }
-
-function entered(item: AlertItem, state: AlertState, now: number, note?: string): AlertItem {
-  return { ...item, state, changedAt: now, audit: audited(item, state, now, note) };
-}
-
-const audited = (item: AlertItem, state: AlertState, at: number, note?: string) =>
-  [...item.audit, note === undefined ? { at, state } : { at, state, note }].slice(-auditEntriesMax);
-
-function withEvent(item: AlertItem, type: 'firing' | 'resolved', at: number): AlertItem {
-  const seq = item.seq + 1;
-  const eventId = eventIdOf(item.alertKey, item.episode, seq);
-  return { ...item, seq, outbox: [...item.outbox, { eventId, type, at }] };
-}
-
-function changed(item: AlertItem, now: number): AlertItem {
-  const isListed = isOpenState(item.state) || item.state === 'UNKNOWN' || item.outbox.length > 0;
-  return {
-    ...item,
-    evaluatedAt: now,
-    openShard: isListed ? openShardOf(item.alertKey) : undefined,
-    version: item.version + 1,
-  };
-}
-
-const isOpenState = (state: AlertState): state is OpenState =>
-  state === 'PENDING' || state === 'FIRING' || state === 'ACKED';
 
 const isFlapping = ({ audit }: AlertItem, now: number): boolean =>
   audit.filter(({ at, state }) => state === 'RESOLVED' && now - at < flapWindowMs).length >=

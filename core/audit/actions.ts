@@ -17,6 +17,11 @@ interface AuditedRoute<Answer> {
   answer?: (answer: Answer) => AuditedFacts;
 }
 
+const ofAlert = ({ alert: { gatewayId, conditionId, component } }: Answers['ackAlert']): AuditedFacts => ({
+  gatewayId,
+  details: { conditionId, component },
+});
+
 /**
  * Routes that change something at the wish of who calls them; the HTTP handler writes their entries. `submitCommand`
  * and `activate` write their own, since what they are about is known only inside.
@@ -42,12 +47,12 @@ export const auditedRoutes: { readonly [Name in ApiRouteName]?: AuditedRoute<Ans
   },
   // It changes nothing, but who holds the link may read the bundle.
   linkBundle: { action: 'bundle.link', answer: ({ expiresAt }) => ({ details: { expiresAt } }) },
-  ackAlert: {
-    action: 'alert.ack',
-    answer: ({ alert: { gatewayId, conditionId, component } }) => ({
-      gatewayId,
-      details: { conditionId, component },
-    }),
+  ackAlert: { action: 'alert.ack', body: ['why'], answer: ofAlert },
+  unackAlert: { action: 'alert.unack', body: ['why'], answer: ofAlert },
+  createSilence: {
+    action: 'silence.create',
+    body: ['gatewayId', 'conditionId', 'component', 'all', 'why', 'forMs'],
+    answer: ({ silence: { silenceId, endsAt } }) => ({ subject: { silenceId }, details: { endsAt } }),
   },
   escalateAlert: {
     action: 'alert.escalate',
@@ -63,6 +68,7 @@ export const auditedRoutes: { readonly [Name in ApiRouteName]?: AuditedRoute<Ans
     answer: ({ version }) => ({ details: { version } }),
   },
   deleteCondition: { action: 'condition.reset', answer: ({ version }) => ({ details: { version } }) },
+  endSilence: { action: 'silence.end', answer: ({ silence }) => ({ details: { why: silence.why } }) },
   putSubscription: {
     action: 'subscription.put',
     // Not a webhook's URL, which often holds a secret.

@@ -14,11 +14,9 @@ export type Rule = Pick<
  * What one condition says about one component now. `hold`: between the thresholds, it stays as it was.
  * What cannot be known (stale status, a frozen cell, a component or metric that is not reported) has no observation.
  */
-export interface Observation {
+export interface Observation extends Reading {
   condition: Rule;
-  component: string;
   level: 'raised' | 'hold' | 'clear';
-  value: number;
 }
 
 export interface ObserveInput extends SignalInput {
@@ -45,9 +43,10 @@ export function observe(input: ObserveInput): Observation[] {
   return fresh ? [...seen, ...unlisted(fresh, rows)] : seen;
 }
 
-function observation(condition: Condition, { component, value }: Reading): Observation {
+function observation(condition: Condition, reading: Reading): Observation {
+  const { value } = reading;
   const level = isRaised(condition, value) ? 'raised' : isClear(condition, value) ? 'clear' : 'hold';
-  return { condition, component, level, value };
+  return { condition, level, ...reading };
 }
 
 /** Clear are those open ones whose component is not named though the heartbeat looked at all of its kind. */
@@ -71,9 +70,13 @@ export function summaryOf({ condition, component, value }: Observation): string 
   return condition.summary({ component: name, value }).slice(0, 500);
 }
 
-/** The condition's command for this component; undefined where the component is no valid parameter of it. */
-export function suggestedFor({ condition, component }: Observation): SuggestedCommand | undefined {
-  if (!condition.suggested) return undefined;
+/** The condition's command for this component; undefined where it cannot help, or the component is no valid parameter. */
+export function suggestedFor({
+  condition,
+  component,
+  isHelpless,
+}: Observation): SuggestedCommand | undefined {
+  if (!condition.suggested || isHelpless) return undefined;
   const { kind, component: parameter } = condition.suggested;
   const params = parameter === undefined ? {} : { [parameter]: component };
   return commandSpecs[kind].params.safeParse(params).success ? { kind, params } : undefined;

@@ -26,6 +26,10 @@ export type FreshInput = SignalInput & { status: StatusItem };
 export interface Reading {
   component: string;
   value: number;
+  /** How long it must be raised before its alert fires, where the condition may say less. */
+  forMs?: number;
+  /** The condition's command cannot help here. */
+  isHelpless?: true;
 }
 
 /** A silent connection is given up after this many beats: one lost frame and one late one are no outage. */

@@ -1,15 +1,25 @@
 import type { VolumeStatus } from '../status.ts';
 import type { FreshInput, Reading } from './signals.ts';
 
+/** A disk that comes late or a path that is mounted late is there again within it; what was overwritten is not. */
+const passesWithinMs = 2 * 60_000;
+const mayPass: ReadonlySet<string | undefined> = new Set(['missing', 'io-error', 'wrong-target']);
+
 /**
  * 1 for a volume that cannot be served, 0 for a healthy one; 0.5 says neither: a restore is on its way, or another process
  * has the volume, which is no loss: a restore would replace data that is there.
  */
-export const irrecoverableVolumes = (input: FreshInput): Reading[] =>
-  ofVolumes(input, ({ state, failure }) => {
-    if (state === 'healthy') return 0;
-    return state === 'restoring' || state === 'paused' || failure === 'in-use' ? 0.5 : 1;
-  });
+export const irrecoverableVolumes = ({ status }: FreshInput): Reading[] =>
+  status.heartbeat.volumes.map(({ volumeId, state, failure, lastSnapshotAt }) => ({
+    component: volumeId,
+    value: state === 'healthy' ? 0 : isNoLoss(state, failure) ? 0.5 : 1,
+    ...(state === 'failed' && mayPass.has(failure) && { forMs: passesWithinMs }),
+    // Ids of snapshots are left out of a report that grows too large, their times are not.
+    ...(lastSnapshotAt === undefined && { isHelpless: true }),
+  }));
+
+const isNoLoss = (state: VolumeStatus['state'], failure: VolumeStatus['failure']): boolean =>
+  state === 'restoring' || state === 'paused' || failure === 'in-use';
 
 /** ms without progress of a running restore. Both times are the agent's, so its clock does not matter. */
 export const restoreStillMs = (input: FreshInput): Reading[] =>

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { dynamoTrail } from '../audit/trail.ts';
 import { httpHandler } from '../aws/http-handler.ts';
 import { wholeNumber } from '../aws/env.ts';
@@ -7,6 +8,7 @@ import {
   commandsTable,
   conditionSettingsTable,
   patternsTable,
+  silencesTable,
 } from '../aws/tables.ts';
 import {
   deleteCondition,
@@ -21,12 +23,15 @@ import {
   fleetAlerts,
   getAlert,
   listAlerts,
+  unackAlert,
   type AlertsDeps,
 } from './show-alerts.ts';
 import { fleetBreakdown, fleetPattern, fleetPatterns, type PatternsApiDeps } from './show-patterns.ts';
+import { createSilence, endSilence, listSilences, type SilenceDeps } from './silences.ts';
 
 export const env = [
   'ALERTS_TABLE',
+  'SILENCES_TABLE',
   'COMMANDS_TABLE',
   'CONDITION_SETTINGS_TABLE',
   'PATTERNS_TABLE',
@@ -34,20 +39,24 @@ export const env = [
   'RECONNECT_WINDOW_MS',
 ] as const;
 
-export const handler = httpHandler<typeof env, AlertsDeps & ConditionSettingsDeps & PatternsApiDeps>({
+type AlertsApiDeps = AlertsDeps & ConditionSettingsDeps & PatternsApiDeps & SilenceDeps;
+export const handler = httpHandler<typeof env, AlertsApiDeps>({
   env,
   deps: (names) => ({
     alerts: alertsTable(names.ALERTS_TABLE),
+    silences: silencesTable(names.SILENCES_TABLE),
     commands: commandsTable(names.COMMANDS_TABLE),
     settings: conditionSettingsTable(names.CONDITION_SETTINGS_TABLE),
     limits: { reconnectWindowMs: wholeNumber('RECONNECT_WINDOW_MS', names.RECONNECT_WINDOW_MS) },
     patterns: patternsTable(names.PATTERNS_TABLE),
+    random: randomBytes,
     now: Date.now,
   }),
   audit: ({ AUDIT_TABLE }) => dynamoTrail(auditTable(AUDIT_TABLE)),
   routes: {
-    ...{ listAlerts, getAlert, ackAlert, escalateAlert, alertTrail, fleetAlerts },
+    ...{ listAlerts, getAlert, ackAlert, unackAlert, escalateAlert, alertTrail, fleetAlerts },
     ...{ listConditions, putCondition, deleteCondition },
     ...{ fleetPatterns, fleetPattern, fleetBreakdown },
+    ...{ listSilences, createSilence, endSilence },
   },
 });

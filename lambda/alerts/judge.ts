@@ -7,6 +7,7 @@ import { suspected } from '../../core/alerts/inhibition.ts';
 import { patternSteps } from '../../core/alerts/pattern-alerts.ts';
 import { sharedIncidentSteps } from '../../core/alerts/shared-incidents.ts';
 import { siteIncidents, siteIncidentSteps, siteText } from '../../core/alerts/site-incidents.ts';
+import { isStale } from '../../core/conditions/signals.ts';
 import type { AlertItem } from '../../core/model.ts';
 import { attributeNames, type AttributeValues } from '../../core/patterns/attributes.ts';
 import { ticksForgiven } from '../../core/patterns/detect.ts';
@@ -61,15 +62,13 @@ export class Judge {
     );
   }
 
-  async #judgeGateway({ gateway, open, seen, values }: Look, inhibitors: Inhibitors): Promise<void> {
+  async #judgeGateway(look: Look, inhibitors: Inhibitors): Promise<void> {
+    const { gateway, status, open, seen, values } = look;
+    const { limits } = this.#deps;
+    const isFresh = !isStale({ gateway, status, now: this.#context.now, limits });
+    const view = { rows: this.#look.rowsOf(gateway.tenantId), fresh: isFresh ? status : undefined };
     try {
-      for (const step of planGateway(
-        gateway,
-        open,
-        seen,
-        this.#deps.limits,
-        this.#look.rowsOf(gateway.tenantId),
-      )) {
+      for (const step of planGateway(gateway, open, seen, limits, view)) {
         const inhibitor = (stored: AlertItem | undefined) =>
           this.#inhibitorOf(step, { gateway, values }, stored, inhibitors);
         await this.#take(step, inhibitor);

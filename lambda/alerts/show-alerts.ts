@@ -1,5 +1,5 @@
+import { acknowledged, unacknowledged } from '../../core/alerts/acknowledge.ts';
 import { escalated } from '../../core/alerts/escalate.ts';
-import { acknowledged } from '../../core/alerts/lifecycle.ts';
 import { openShards } from '../../core/alerts/alert-key.ts';
 import { alertTrail as trailOf, alertView } from '../../core/alerts/alert-view.ts';
 import type { AlertTrail, AlertView } from '../../core/api.ts';
@@ -78,12 +78,22 @@ export async function getAlert(
 }
 
 /** CONFLICT when the alert does not fire; acknowledging twice is no error and changes nothing. */
-export async function ackAlert(
+export const ackAlert = (deps: AlertsDeps, request: ApiRequest<'ackAlert'>): Promise<{ alert: AlertView }> =>
+  changeAck(deps, request, acknowledged);
+
+/** CONFLICT when the alert does not fire; of one that nobody acknowledged nothing changes. */
+export const unackAlert = (
   deps: AlertsDeps,
-  request: ApiRequest<'ackAlert'>,
+  request: ApiRequest<'unackAlert'>,
+): Promise<{ alert: AlertView }> => changeAck(deps, request, unacknowledged);
+
+async function changeAck(
+  deps: AlertsDeps,
+  request: ApiRequest<'ackAlert' | 'unackAlert'>,
+  by: typeof acknowledged,
 ): Promise<{ alert: AlertView }> {
   return changeAlert(deps, request, (item) => {
-    const next = acknowledged(item, request.principal.id, deps.now());
+    const next = by(item, { by: request.principal.id, why: request.body.why, at: deps.now() });
     if (next) return next;
     throw new HoldfastError('CONFLICT', `alert ${item.alertKey} is ${item.state}`, {
       hint: 'only a firing alert can be acknowledged',
@@ -109,7 +119,7 @@ export async function escalateAlert(
 
 async function changeAlert(
   deps: AlertsDeps,
-  request: ApiRequest<'ackAlert' | 'escalateAlert'>,
+  request: ApiRequest<'ackAlert' | 'unackAlert' | 'escalateAlert'>,
   change: (item: AlertItem) => AlertItem,
 ): Promise<{ alert: AlertView }> {
   for (let conflict = 0; conflict < conflictsMax; conflict++) {
@@ -136,7 +146,7 @@ export async function alertTrail(deps: AlertsDeps, request: ApiRequest<'alertTra
 /** NOT_FOUND also for another tenant's: who may not see it learns nothing of it. */
 async function requireAlert(
   { alerts }: AlertsDeps,
-  { tenantId, params }: ApiRequest<'getAlert' | 'ackAlert' | 'escalateAlert' | 'alertTrail'>,
+  { tenantId, params }: ApiRequest<'getAlert' | 'ackAlert' | 'unackAlert' | 'escalateAlert' | 'alertTrail'>,
 ): Promise<AlertItem> {
   const alertKey = params['alertKey'] ?? '';
   const item = /^[0-9a-f]{32}$/.test(alertKey) ? await alerts.get({ alertKey }) : undefined;

@@ -5,9 +5,11 @@ import { eventHandler } from '../aws/event-handler.ts';
 import {
   alertsTable,
   conditionSettingsTable,
+  configurationsTable,
   gatewaysTable,
   inventoryTable,
   patternsTable,
+  silencesTable,
   statusTable,
 } from '../aws/tables.ts';
 import { randomBytes } from 'node:crypto';
@@ -15,6 +17,7 @@ import { dynamoAlertStore } from './alert-store.ts';
 import { dynamoDetectorStore } from './detector-store.ts';
 import { eventBridgeSink } from './event-sink.ts';
 import { dynamoFleet } from './fleet-source.ts';
+import { dynamoHolds } from './hold-source.ts';
 import { cachedInventory } from './inventory-source.ts';
 import { runTick } from './tick.ts';
 
@@ -26,6 +29,8 @@ export const env = [
   'INVENTORY_TABLE',
   'PATTERNS_TABLE',
   'PROXY_INTERVAL_MS',
+  'CONFIGURATIONS_TABLE',
+  'SILENCES_TABLE',
   'ALERT_BUS_NAME',
   'HEARTBEAT_INTERVAL_MS',
   'RECONNECT_WINDOW_MS',
@@ -51,6 +56,10 @@ export const handler = eventHandler({
       inventory: cachedInventory(inventoryTable(names.INVENTORY_TABLE)),
       tickMs: durationMs('PROXY_INTERVAL_MS', names.PROXY_INTERVAL_MS),
     },
+    holds: dynamoHolds({
+      silences: silencesTable(names.SILENCES_TABLE),
+      configurations: configurationsTable(names.CONFIGURATIONS_TABLE),
+    }),
     bus: { client: new EventBridgeClient(clientOptions), name: names.ALERT_BUS_NAME },
     limits: {
       heartbeatIntervalMs: durationMs('HEARTBEAT_INTERVAL_MS', names.HEARTBEAT_INTERVAL_MS),

@@ -1,6 +1,8 @@
 import type { AlertStep } from '../../core/alerts/alert-plan.ts';
-import { rewound, settled } from '../../core/alerts/inhibition.ts';
+import { tellsOfTrouble } from '../../core/alerts/holds.ts';
+import { isReleased, rewound, settled } from '../../core/alerts/inhibition.ts';
 import type { AlertItem } from '../../core/model.ts';
+import type { HoldLookup } from './hold-source.ts';
 import type { TickDeps } from './ports.ts';
 
 /** Two proxies at work at once meet this often on one alert at most; then the next tick goes on. */
@@ -10,6 +12,8 @@ export interface StepContext {
   now: number;
   /** Nobody watched since the tick before. */
   isAfterGap: boolean;
+  /** Who keeps the news of an alert back. */
+  holdOf: HoldLookup;
   /** Who inhibits the alert; asked for each copy of it. */
   inhibitor?: (stored: AlertItem | undefined) => string | undefined;
 }
@@ -18,14 +22,18 @@ export interface StepContext {
 export async function takeStep(
   { alerts, log }: Pick<TickDeps, 'alerts' | 'log'>,
   { alertKey, known, apply }: AlertStep,
-  { now, isAfterGap, inhibitor }: StepContext,
+  { now, isAfterGap, holdOf, inhibitor }: StepContext,
 ): Promise<{ item: AlertItem | undefined; wrote: boolean }> {
   let stored = known ?? (await alerts.get(alertKey));
   for (let conflict = 0; conflict < conflictsMax; conflict++) {
-    const after = apply(stored && isAfterGap ? rewound(stored, now) : stored, now);
+    const before = stored && isAfterGap ? rewound(stored, now) : stored;
+    let after = apply(before, now);
+    if (after && tellsOfTrouble(stored, after)) after = apply(before, now, await holdOf(after));
     // Nothing came of what was not there.
     if (!after || (!stored && after.version === 0)) return { item: stored, wrote: false };
-    const next = settled(stored, after, inhibitor?.(stored), now);
+    const by = inhibitor?.(stored);
+    const hold = isReleased(stored, after, by) ? await holdOf(after) : undefined;
+    const next = settled(stored, after, { by, hold }, now);
     if (next === stored) return { item: stored, wrote: false };
     if (await alerts.put(next)) {
       const { gatewayId, conditionId, state } = next;

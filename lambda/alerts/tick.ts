@@ -3,6 +3,7 @@ import { HoldfastError } from '../../core/errors.ts';
 import { isWindowTooSmall } from '../../core/reconnect-window.ts';
 import { emit } from './emit.ts';
 import { findInTick, isAfterGap, recall } from './find-in-tick.ts';
+import { holdLookup } from './hold-source.ts';
 import { Judge } from './judge.ts';
 import { lookAtFleet } from './look-at-fleet.ts';
 import type { TickDeps } from './ports.ts';
@@ -32,7 +33,11 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
   warnOfSmallWindow(deps, look.active);
 
   const found = await findInTick(deps, look, { memory, open, now });
-  const judge = new Judge(deps, look, open, { now, isAfterGap: isAfterGap(deps, memory, now) });
+  const judge = new Judge(deps, look, open, {
+    now,
+    isAfterGap: isAfterGap(deps, memory, now),
+    holdOf: holdLookup(deps.holds, now),
+  });
   await judge.judge(found);
   const current = [...judge.current.values()];
   const emitted = await emit(

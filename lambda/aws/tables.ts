@@ -1,3 +1,4 @@
+import type { SilenceItem } from '../../core/alerts/model.ts';
 import type { BulkJobItem, BulkTargetItem } from '../../core/bulk/model.ts';
 import type {
   ActivationCodeItem,
@@ -40,6 +41,8 @@ export const conditionSettingsTable = (name: string, client?: Client) =>
   new Table<ConditionSettingsItem, 'tenantId'>(name, ['tenantId'], client);
 export const patternsTable = (name: string, client?: Client) =>
   new Table<PatternsItem, 'itemKey'>(name, ['itemKey'], client);
+export const silencesTable = (name: string, client?: Client) =>
+  new Table<SilenceItem, 'tenantId' | 'silenceId'>(name, ['tenantId', 'silenceId'], client);
 export const commandsTable = (name: string, client?: Client) =>
   new Table<CommandItem, 'gatewayId' | 'commandId'>(name, ['gatewayId', 'commandId'], client);
 export const configurationsTable = (name: string, client?: Client) =>

@@ -81,6 +81,7 @@ describe('the tables', () => {
       AlertLanes: { key: 'deliveryKey / alertKey', due: 'local deliveryKey / dueAt:N ALL' },
       DeadLetters: { key: 'deliveryKey / letterId' },
       SendBudgets: { key: 'tenantId' },
+      Silences: { key: 'tenantId / silenceId' },
       Audit: { key: 'tenantId / entryKey', byGateway: 'global gatewayKey / entryKey ALL' },
     });
   });

@@ -24,6 +24,7 @@ const valueOf: Record<EnvName, string> = {
   ALERTS_TABLE: '{home/TablesAlerts}',
   CONDITION_SETTINGS_TABLE: '{home/TablesConditionSettings}',
   PATTERNS_TABLE: '{home/TablesPatterns}',
+  SILENCES_TABLE: '{home/TablesSilences}',
   ACTIVATION_CODES_TABLE: '{home/TablesActivationCodes}',
   TOKENS_TABLE: '{home/TablesTokens}',
   SUBSCRIPTIONS_TABLE: '{home/TablesSubscriptions}',

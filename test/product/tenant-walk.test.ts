@@ -161,6 +161,7 @@ async function furnish(tenantId: string, named: { name: string; echo: string; su
   );
   await api.call('deleteToken', { params: { tokenId: deleted!.tokenId } });
   const alertKey = await alertOf(tenantId, gatewayId, name);
+  const { silence } = await api.call('createSilence', { body: { gatewayId, why: name, forMs: 86_400_000 } });
   return {
     gateway,
     admin: admin!.token,
@@ -171,6 +172,7 @@ async function furnish(tenantId: string, named: { name: string; echo: string; su
       commandId: command.commandId,
       bulkId: bulk.bulkId,
       alertKey,
+      silenceId: silence.silenceId,
       subscriptionId,
       tokenId: admin!.tokenId,
     } as Record<string, string>,
@@ -239,6 +241,10 @@ const bodies: Record<string, () => object> = {
   // Not acme's gateway by its id: that would be an item of the caller's that names it.
   createBulkSend: () => ({ kind: 'probe', all: true, idempotencyKey: 'of-the-walk' }),
   putCondition: () => ({ severity: 'info' }),
+  ackAlert: () => ({ why: 'it was quiet' }),
+  unackAlert: () => ({}),
+  // Not acme's gateway by its id: that would be an item of the caller's that names it.
+  createSilence: () => ({ all: true, why: 'it was loud', forMs: 60_000 }),
   putSubscription: () => ({ kind: 'sqs', queueUrl }),
   confirmSubscription: () => ({ challenge: 'hfc_guessed' }),
   testSubscription: () => ({}),

@@ -1,5 +1,6 @@
 import { isLive, listed, listedForMs, rewound, settled, suspected } from '../../../core/alerts/inhibition.ts';
-import { acknowledged, emitted, frozen, newAlert, observed } from '../../../core/alerts/lifecycle.ts';
+import { acknowledged } from '../../../core/alerts/acknowledge.ts';
+import { emitted, newAlert, observed, unseen } from '../../../core/alerts/lifecycle.ts';
 import { conditionById } from '../../../core/conditions/conditions.ts';
 import type { Observation } from '../../../core/conditions/evaluate.ts';
 import type { AlertItem } from '../../../core/model.ts';
@@ -19,7 +20,7 @@ function look(item: AlertItem | undefined, level: Observation['level'], at: numb
     t0 + at,
     conditionLimits,
   );
-  return settled(before, after, by, t0 + at);
+  return settled(before, after, { by }, t0 + at);
 }
 const types = ({ outbox }: AlertItem): string[] => outbox.map(({ type }) => type);
 const taken = (item: AlertItem): AlertItem =>
@@ -58,11 +59,24 @@ test('a firing that may have gone out before a crash is emitted again rather tha
 
 test('a held alert that nobody knows of, or that somebody has seen, is not told as it is set free', () => {
   const held = look(undefined, 'raised', 0, parent);
-  const unknown = frozen(held, t0 + minutes, '');
-  expect(types(settled(unknown, unknown, undefined, t0 + minutes))).toEqual([]);
+  const unknown = unseen(held, t0 + minutes, { isMissing: false });
+  expect(types(settled(unknown, unknown, { by: undefined }, t0 + minutes))).toEqual([]);
   expect(types(look(unknown, 'raised', 2 * minutes))).toEqual(['firing']);
-  const seenBySome = acknowledged(held, 'ann', t0)!;
+  const seenBySome = acknowledged(held, { by: 'ann', why: undefined, at: t0 })!;
   expect(types(look(look(seenBySome, 'raised', minutes), 'clear', 2 * minutes))).toEqual([]);
+});
+
+test('what is set free while its news is kept back is told by whoever keeps it, later', () => {
+  const held = look(undefined, 'raised', 0, parent);
+  const kept = settled(held, held, { by: undefined, hold: 'maintenance' }, t0 + minutes);
+  expect(kept).toMatchObject({ state: 'FIRING', heldBy: 'maintenance', outbox: [], seq: 0, version: 2 });
+  expect(kept.inhibitedBy).toBeUndefined();
+  expect(types(look(kept, 'raised', hours))).toEqual(['firing']);
+});
+
+test('nobody is reminded of what another alert says', () => {
+  const held = look(undefined, 'raised', 0, parent);
+  expect(look(held, 'raised', 24 * hours, parent)).toBe(held);
 });
 
 test('who says it all may change', () => {
@@ -89,7 +103,8 @@ test('whatever happens, firings and resolves alternate in what goes out', () => 
       item = { ...taken(item), version: item.version + 1 };
     }
     out.push(...(item ? types(item) : []));
-    expect({ seed, out }).toEqual({ seed, out: out.map((_, i) => (i % 2 ? 'resolved' : 'firing')) });
+    const told = out.filter((type) => type !== 'reminder');
+    expect({ seed, told }).toEqual({ seed, told: told.map((_, i) => (i % 2 ? 'resolved' : 'firing')) });
   }
 });
 

@@ -1,21 +1,33 @@
 import { alertKeyOf, parseEventId } from '../../../core/alerts/alert-key.ts';
 import { alertEvent } from '../../../core/alerts/alert-events.ts';
 import { planGateway } from '../../../core/alerts/alert-plan.ts';
+import { acknowledged, unacknowledged } from '../../../core/alerts/acknowledge.ts';
+import { auditEntriesMax, outboxEntriesMax } from '../../../core/alerts/alert-item.ts';
 import {
-  acknowledged,
-  auditEntriesMax,
   emitted,
-  frozen,
+  missingForMs,
   newAlert,
   observed,
-  outboxEntriesMax,
+  unknownForMs,
+  unseen,
   withdrawn,
 } from '../../../core/alerts/lifecycle.ts';
+import type { AlertHold } from '../../../core/alerts/model.ts';
+import { reminderEveryMs, remindersMax } from '../../../core/alerts/reminders.ts';
 import { alertEventSchema } from '../../../core/alert-event.ts';
 import { conditionById } from '../../../core/conditions/conditions.ts';
-import type { Observation } from '../../../core/conditions/evaluate.ts';
+import { observe, type Observation } from '../../../core/conditions/evaluate.ts';
 import type { AlertItem } from '../../../core/model.ts';
-import { conditionLimits as limits, gatewayItem, hours, minutes, t0 } from '../../support/fleet.ts';
+import type { VolumeStatus } from '../../../core/status.ts';
+import {
+  conditionLimits as limits,
+  gatewayItem,
+  hours,
+  minutes,
+  statusItem,
+  t0,
+  volume,
+} from '../../support/fleet.ts';
 
 const gateway = gatewayItem();
 const o = (id: string, level: Observation['level'], component = ''): Observation => {
@@ -29,6 +41,11 @@ const restoring = o('VolumeIrrecoverable', 'hold', 'vol-1');
 const fresh = () => newAlert(gateway, lost);
 const run = (start: AlertItem, ...steps: [Observation, number][]) =>
   steps.reduce((item, [seen, at]) => observed(item, seen, t0 + at, limits), start);
+const frozen = (item: AlertItem, at: number) => unseen(item, at, { isMissing: false });
+const ack = (item: AlertItem, at: number, why?: string) => acknowledged(item, { by: 'ann', why, at });
+const held = (item: AlertItem, seen: Observation, at: number, hold?: AlertHold) =>
+  observed(item, seen, t0 + at, limits, hold);
+const told = ({ outbox }: AlertItem) => outbox.map(({ type }) => type);
 const drained = (item: AlertItem) =>
   emitted(item, new Set(item.outbox.map((entry) => entry.eventId)), item.changedAt);
 
@@ -91,10 +108,10 @@ test('an alert that flaps is held firing until the hour has passed', () => {
 });
 
 test('without fresh facts an alert is frozen, and goes on from where it was', () => {
-  const acked = acknowledged(run(fresh(), [lost, 0]), 'ann', t0 + 1)!;
-  const unknown = frozen(acked, t0 + minutes, 'no fresh facts');
+  const acked = ack(run(fresh(), [lost, 0]), t0 + 1)!;
+  const unknown = frozen(acked, t0 + minutes);
   expect(unknown).toMatchObject({ state: 'UNKNOWN', frozenState: 'ACKED' });
-  expect(frozen(unknown, t0 + hours, 'no fresh facts')).toBe(unknown);
+  expect(frozen(unknown, t0 + hours)).toBe(unknown);
   expect(run(unknown, [lost, 2 * hours])).toMatchObject({ state: 'ACKED', version: unknown.version + 1 });
   expect(run(unknown, [lost, 2 * hours]).frozenState).toBeUndefined();
   expect(run(unknown, [well, 2 * hours])).toMatchObject({ state: 'RESOLVED', version: unknown.version + 1 });
@@ -102,21 +119,21 @@ test('without fresh facts an alert is frozen, and goes on from where it was', ()
 
 test('frozen time counts neither for firing nor for resolving', () => {
   const [raised, clear] = [o('MemoryHigh', 'raised'), o('MemoryHigh', 'clear')];
-  const pending = frozen(run(newAlert(gateway, raised), [raised, 0]), t0 + minutes, '');
+  const pending = frozen(run(newAlert(gateway, raised), [raised, 0]), t0 + minutes);
   const thawed = run(pending, [raised, hours]);
   expect(thawed).toMatchObject({ state: 'PENDING', pendingSince: t0 + hours });
   const firing = run(thawed, [raised, hours + 10 * minutes], [clear, hours + 11 * minutes]);
-  expect(run(frozen(firing, t0 + 1.5 * hours, ''), [clear, 3 * hours]).state).toBe('FIRING');
+  expect(run(frozen(firing, t0 + 1.5 * hours), [clear, 3 * hours]).state).toBe('FIRING');
 });
 
 test('an acknowledgement is kept while frozen and refused when nothing fires', () => {
-  const unknown = frozen(run(fresh(), [lost, 0]), t0 + 1, '');
-  expect(acknowledged(unknown, 'ann', t0 + 2)).toMatchObject({ state: 'UNKNOWN', frozenState: 'ACKED' });
-  expect(acknowledged(fresh(), 'ann', t0)).toBeUndefined();
+  const unknown = frozen(run(fresh(), [lost, 0]), t0 + 1);
+  expect(ack(unknown, t0 + 2)).toMatchObject({ state: 'UNKNOWN', frozenState: 'ACKED' });
+  expect(ack(fresh(), t0)).toBeUndefined();
 });
 
 test('a revoked gateway’s alert ends with a resolve', () => {
-  const alert = withdrawn(run(fresh(), [lost, 0]), t0 + 1, 'the gateway was revoked');
+  const alert = withdrawn(run(fresh(), [lost, 0]), t0 + 1, 'revoked');
   expect(alert).toMatchObject({ state: 'RESOLVED', seq: 2 });
   expect(alert.outbox.map(({ type }) => type)).toEqual(['firing', 'resolved']);
 });
@@ -172,4 +189,196 @@ test('keys of different alerts differ also where their texts run together', () =
     alertKeyOf({ ...base, gatewayId: 'b', conditionId: 'c' }),
   );
   expect(parseEventId('nonsense#1#2')).toBeUndefined();
+});
+
+describe('while somebody holds it', () => {
+  const [window, silence] = ['maintenance', 'silence/si-1'] as const;
+
+  test('it fires without an event, and what still fires at the end is told then', () => {
+    const quiet = held(fresh(), lost, 0, window);
+    expect(quiet).toMatchObject({ state: 'FIRING', heldBy: window, outbox: [], episode: 1 });
+    expect(held(quiet, lost, minutes, window)).toBe(quiet);
+    const over = held(quiet, lost, hours);
+    expect(over).toMatchObject({ state: 'FIRING', firedAt: t0, toldAt: t0 + hours });
+    expect(over.heldBy).toBeUndefined();
+    expect(told(over)).toEqual(['firing']);
+    expect(told(held(over, well, hours + minutes))).toEqual(['firing', 'resolved']);
+  });
+
+  test('what fires and ends within the hold is never told, not even its end', () => {
+    const over = held(held(fresh(), lost, 0, window), well, minutes);
+    expect(over).toMatchObject({ state: 'RESOLVED', outbox: [], seq: 0 });
+    expect(over.openShard).toBeUndefined();
+  });
+
+  test('a firing that was told before has its resolve at once', () => {
+    const firing = held(fresh(), lost, 0);
+    expect(told(held(firing, well, minutes, silence))).toEqual(['firing', 'resolved']);
+  });
+
+  test('who holds it may change, and is said', () => {
+    const quiet = held(fresh(), lost, 0, window);
+    expect(held(quiet, lost, minutes, silence)).toMatchObject({ heldBy: silence, outbox: [] });
+  });
+
+  test('what is acknowledged is not told at the end, and is once that is taken back', () => {
+    const acked = ack(held(fresh(), lost, 0, window), t0 + 1)!;
+    expect(held(acked, lost, hours)).toBe(acked);
+    const open = unacknowledged(acked, { by: 'bob', why: undefined, at: t0 + hours })!;
+    expect(told(held(open, lost, hours + 1))).toEqual(['firing']);
+    expect(told(held(acked, well, hours))).toEqual([]);
+  });
+
+  test('nothing is told of it while nobody knows, and it is told once it is known again', () => {
+    const unknown = frozen(held(fresh(), lost, 0, window), t0 + minutes);
+    expect(told(unknown)).toEqual([]);
+    expect(told(held(unknown, lost, hours))).toEqual(['firing']);
+    expect(told(withdrawn(unknown, t0 + hours, 'revoked'))).toEqual([]);
+  });
+});
+
+describe('an acknowledgement', () => {
+  const firing = run(fresh(), [lost, 0]);
+
+  test('says who and why, and another reason is another line', () => {
+    const acked = ack(firing, t0 + 1, 'disk is on its way')!;
+    expect(acked).toMatchObject({ state: 'ACKED', ackedBy: 'ann', ackedWhy: 'disk is on its way' });
+    expect(acked.audit.at(-1)).toEqual({ at: t0 + 1, state: 'ACKED', note: 'by ann: disk is on its way' });
+    expect(ack(acked, t0 + 2, 'disk is on its way')).toBe(acked);
+    expect(ack(acked, t0 + 2)).toBe(acked);
+    expect(ack(acked, t0 + 2, 'disk is here')!.audit.at(-1)!.note).toBe('by ann: disk is here');
+  });
+
+  test('can be taken back, also while nobody knows', () => {
+    const back = { by: 'bob', why: 'not ours', at: t0 + 2 };
+    for (const acked of [ack(firing, t0 + 1)!, frozen(ack(firing, t0 + 1)!, t0 + 1)]) {
+      const open = unacknowledged(acked, back)!;
+      expect(open.ackedBy).toBeUndefined();
+      expect([open.state, open.frozenState]).toContain('FIRING');
+      expect(open.audit.at(-1)!.note).toBe('acknowledgement taken back by bob: not ours');
+    }
+    expect(unacknowledged(firing, back)).toBe(firing);
+    expect(unacknowledged(fresh(), back)).toBeUndefined();
+  });
+
+  test('lasts as long as the episode', () => {
+    const resolved = run(ack(firing, t0 + 1, 'mine')!, [well, minutes]);
+    expect(run(resolved, [lost, 2 * minutes])).toMatchObject({ state: 'ACKED', episode: 1, ackedBy: 'ann' });
+    const next = run(resolved, [lost, 2 * hours]);
+    expect(next).toMatchObject({ state: 'FIRING', episode: 2 });
+    expect([next.ackedAt, next.ackedBy, next.ackedWhy]).toEqual([undefined, undefined, undefined]);
+  });
+});
+
+describe('reminders', () => {
+  const everyMs = reminderEveryMs.critical!;
+  const firing = drained(run(fresh(), [lost, 0]));
+  const reminded = (item: AlertItem, at: number, hold?: AlertHold) => told(held(item, lost, at, hold));
+
+  test('repeat what nobody answers, are escalated after two, and come to an end', () => {
+    let alert = firing;
+    const events = [];
+    for (let at = 0; at < 20 * everyMs; at += everyMs / 2) {
+      alert = held(alert, lost, at);
+      events.push(...alert.outbox.map((entry) => alertEvent(alert, entry)));
+      alert = drained(alert);
+    }
+    expect(events.map(({ type, reminder, isEscalated }) => [type, reminder, isEscalated])).toEqual(
+      Array.from({ length: remindersMax }, (_, i) => ['reminder', i + 1, i >= 2]),
+    );
+    for (const event of events) expect(alertEventSchema.parse(event)).toEqual(event);
+    expect(told(held(alert, well, 30 * everyMs))).toEqual(['resolved']);
+  });
+
+  test('are none for what is acknowledged, UNKNOWN, held, or too slight', () => {
+    expect(reminded(firing, everyMs - 1)).toEqual([]);
+    expect(reminded(firing, everyMs)).toEqual(['reminder']);
+    expect(reminded(firing, everyMs, 'maintenance')).toEqual([]);
+    expect(reminded(ack(firing, t0 + 1)!, everyMs)).toEqual([]);
+    expect(told(frozen(firing, t0 + everyMs))).toEqual([]);
+    expect(told(run(ack(firing, t0 + 1)!, [restoring, everyMs]))).toEqual([]);
+    const old = o('AgentOutdated', 'raised');
+    const outdated = drained(run(newAlert(gateway, old), [old, 0], [old, 24 * hours]));
+    expect(outdated.state).toBe('FIRING');
+    expect(told(run(outdated, [old, 1000 * hours]))).toEqual([]);
+  });
+
+  test('count from when somebody was told, or took an acknowledgement back', () => {
+    const late = drained(held(held(fresh(), lost, 0, 'maintenance'), lost, hours));
+    expect(reminded(late, everyMs)).toEqual([]);
+    expect(reminded(late, hours + everyMs)).toEqual(['reminder']);
+    const open = unacknowledged(ack(firing, t0 + 1)!, { by: 'ann', why: undefined, at: t0 + hours })!;
+    expect(reminded(open, everyMs)).toEqual([]);
+    expect(reminded(open, hours + everyMs)).toEqual(['reminder']);
+  });
+});
+
+describe('what can no longer be known', () => {
+  const status = (volumes: string[]) =>
+    statusItem({}, { volumes: volumes.map((volumeId) => volume({ volumeId })) });
+  const open = drained(run(fresh(), [lost, 0]));
+  const look = (item: AlertItem, at: number, volumes?: string[]) => {
+    const [step] = planGateway(gateway, [item], [], limits, { fresh: volumes && status(volumes) });
+    return step!.apply(item, t0 + at)!;
+  };
+
+  test('ends when the gateway has reported its volumes for a day without this one', () => {
+    const gone = look(open, minutes, ['vol-2']);
+    expect(gone).toMatchObject({ state: 'UNKNOWN', missingSince: t0 + minutes });
+    expect(look(gone, missingForMs, ['vol-2'])).toBe(gone);
+    const over = look(gone, minutes + missingForMs, ['vol-2']);
+    expect(over.state).toBe('RESOLVED');
+    expect(alertEvent(over, over.outbox[0]!)).toMatchObject({ type: 'resolved', reason: 'removed' });
+  });
+
+  test('needs a day of reports that came', () => {
+    const silent = look(look(open, minutes, ['vol-2']), hours);
+    expect(silent.missingSince).toBeUndefined();
+    expect(look(silent, missingForMs + minutes, ['vol-2']).state).toBe('UNKNOWN');
+    expect(look(look(silent, 2 * hours, ['vol-2']), 2 * hours + missingForMs, []).state).toBe('RESOLVED');
+  });
+
+  test('does not end by a list that may have been cut', () => {
+    const full = Array.from({ length: 16 }, (_, i) => `v-${i}`);
+    const unknown = look(open, minutes, full);
+    expect(look(unknown, 3 * missingForMs, full)).toBe(unknown);
+  });
+
+  test('ends after two weeks, and says that this is no good news', () => {
+    const unknown = look(open, minutes);
+    expect(look(unknown, unknownForMs)).toBe(unknown);
+    const over = look(unknown, unknownForMs + minutes);
+    expect(over).toMatchObject({ state: 'RESOLVED', outbox: [{ type: 'resolved', reason: 'unknown' }] });
+    expect(run(over, [lost, unknownForMs + hours])).toMatchObject({ state: 'FIRING', episode: 2 });
+  });
+});
+
+test('a failure that may pass has two minutes for it, one that cannot fires at once', () => {
+  const seen = (failure: NonNullable<VolumeStatus['failure']>) =>
+    observe({
+      gateway,
+      status: statusItem({}, { volumes: [volume({ state: 'failed', failure })] }),
+      now: t0,
+      limits,
+    }).find(({ condition }) => condition.id === 'VolumeIrrecoverable')!;
+  for (const failure of ['missing', 'io-error', 'wrong-target'] as const) {
+    const pending = run(fresh(), [seen(failure), 0]);
+    expect(pending.state).toBe('PENDING');
+    expect(run(pending, [well, minutes]).state).toBe('OK');
+    expect(run(pending, [seen(failure), 2 * minutes]).state).toBe('FIRING');
+    expect(run(pending, [seen('truncated'), minutes]).state).toBe('FIRING');
+  }
+  for (const failure of ['truncated', 'overwritten'] as const)
+    expect(run(fresh(), [seen(failure), 0]).state).toBe('FIRING');
+});
+
+test('no restore is suggested for a volume that has no snapshot', () => {
+  const of = (lastSnapshotAt: number | undefined) => {
+    const status = statusItem({}, { volumes: [volume({ state: 'canceled', lastSnapshotAt })] });
+    const seen = observe({ gateway, status, now: t0, limits });
+    return run(fresh(), [seen.find(({ condition }) => condition.id === 'VolumeIrrecoverable')!, 0]);
+  };
+  expect(of(t0 - hours).suggested).toMatchObject({ kind: 'restore.start' });
+  expect(of(undefined)).toMatchObject({ state: 'FIRING' });
+  expect(of(undefined).suggested).toBeUndefined();
 });

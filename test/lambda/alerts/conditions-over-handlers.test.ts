@@ -112,7 +112,9 @@ test('a process that was killed between two ticks is told of, and a restart of t
 
 test('a tenant’s own thresholds count from the next tick on, and what it switched off resolves', async () => {
   const stage = await stages.gateway('gw-set');
-  await stage.beat({ volumes: [volume({ lastSnapshotAt: stage.now, state: 'failed', failure: 'missing' })] });
+  await stage.beat({
+    volumes: [volume({ lastSnapshotAt: stage.now, state: 'failed', failure: 'truncated' })],
+  });
   await stage.tick();
   const fired = told(stage);
   expect(fired).toEqual(['firing VolumeIrrecoverable vol-1']);

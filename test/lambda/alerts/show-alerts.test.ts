@@ -45,13 +45,13 @@ function alert(over: Partial<AlertItem> = {}, component = 'vol-1'): AlertItem {
 }
 function request(tenantId: string | undefined, alertKey = '', query: Record<string, string> = {}) {
   const principal = { kind: 'tenant', id: 'tok-1', tenantId: tenantId ?? '', role: 'tenant-admin' } as const;
-  // One shape serves every route here: none of them has a body.
+  // One shape serves every route here.
   return {
     principal,
     tenantId,
     params: { alertKey },
     query,
-    body: undefined,
+    body: {},
     log: silentLog,
   } as never as ApiRequest<'getAlert'>;
 }

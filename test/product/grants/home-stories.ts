@@ -133,6 +133,8 @@ async function alert(stage: Stage): Promise<{ alertKey: string }> {
   return { alertKey: item.alertKey };
 }
 const acknowledges: Story = async (stage, it) => it.asks('ackAlert', await alert(stage));
+const silences: Story = (_, it) => it.asks('createSilence', { body: { all: true, why: 'w', forMs: 60_000 } });
+const unsilences: Story = (_, it) => it.asks('endSilence', { silenceId: 'si-0000000000000000' });
 
 const makesToken: Story = (_, it) => it.asks('createToken', { body: { role: 'tenant-read' } });
 const endsToken: Story = async (stage, it) => {
@@ -232,6 +234,9 @@ export const homeStories: Stories = {
     ...each(['dynamodb:GetItem on ConditionSettings', 'dynamodb:PutItem on ConditionSettings'], (_, it) =>
       it.asks('putCondition', { conditionId: 'MemoryHigh', body: { severity: 'info' } }),
     ),
+    'dynamodb:Query on Silences': (_, it) => it.asks('listSilences'),
+    'dynamodb:PutItem on Silences': silences,
+    ...each(['dynamodb:UpdateItem on Silences', 'dynamodb:GetItem on Silences'], unsilences),
     'dynamodb:Query on Alerts/byTenant': (_, it) => it.asks('listAlerts'),
     'dynamodb:Query on Alerts/open': (_, it) => it.asks('fleetAlerts'),
     'dynamodb:GetItem on Patterns': (_, it) =>

@@ -115,6 +115,7 @@ export const tickStories: Stories = {
     ...each(['dynamodb:GetItem on Alerts', 'dynamodb:PutItem on Alerts'], judges),
     ...each(['dynamodb:GetItem on Patterns', 'dynamodb:PutItem on Patterns'], runs),
     'dynamodb:BatchGetItem on Inventory': looksUp,
+    ...each(['dynamodb:Query on Silences', 'dynamodb:GetItem on Configurations'], judges),
     'events:PutEvents on AlertBus': emits,
     ...deadLetters,
   },

@@ -1,0 +1,94 @@
+import type { Command } from 'commander';
+import { silenceLimits, type SilenceView } from '../core/alerts/silences.ts';
+import { printableLine } from '../core/printable.ts';
+import { timeText } from '../core/readable.ts';
+import { parseDurationMs } from './duration.ts';
+import { fields, table } from './output.ts';
+import { apiCommand, type CliDeps } from './program.ts';
+
+const range = { minMs: silenceLimits.durationMinMs, maxMs: silenceLimits.durationMaxMs };
+
+interface SilenceFlags {
+  gateway?: string;
+  condition?: string;
+  component?: string;
+  all?: boolean;
+  for: string;
+  why: string;
+}
+
+/** Below `holdfast alerts`. */
+export function addSilenceCommands(alerts: Command, deps: CliDeps): void {
+  const silence = apiCommand(
+    alerts,
+    'silence',
+    'tell nobody of these alerts for a while; what still fires at the end is told then',
+    deps,
+    [
+      'alerts silence --gateway gw-19ab --for 2h --why "disks are replaced"',
+      'alerts silence --condition SnapshotOld --for 3d --why "bucket moves"',
+      'alerts silence --all --for 30m --why "network maintenance"',
+    ],
+  );
+  silence
+    .option('--gateway <id>', 'alerts of this gateway')
+    .option('--condition <id>', 'alerts of this condition')
+    .option('--component <name>', 'alerts of this volume or mount')
+    .option('--all', 'every alert of the tenant')
+    .requiredOption('--for <duration>', 'until when, at most 30d')
+    .requiredOption('--why <text>', 'for those who wonder why nobody was told')
+    .run(async ({ api, show, toType }) => {
+      const flags = silence.opts<SilenceFlags>();
+      const body = {
+        gatewayId: flags.gateway,
+        conditionId: flags.condition,
+        component: flags.component,
+        ...(flags.all ? { all: true } : {}),
+        why: flags.why,
+        forMs: parseDurationMs('--for', flags.for, range),
+      };
+      const { silence: made } = await api.call('createSilence', { body });
+      show({ silence: made }, () => silenceText(made, toType(`holdfast alerts unsilence ${made.silenceId}`)));
+    });
+
+  const list = apiCommand(alerts, 'silences', 'list what is silenced', deps, ['alerts silences --all']);
+  list.option('--all', 'ended ones too').run(async ({ api, deps, show }) => {
+    const state = list.opts<{ all?: boolean }>().all ? 'all' : 'open';
+    const { silences } = await api.call('listSilences', { query: { state } });
+    show({ silences }, () => silenceTable(silences, deps.now()));
+  });
+
+  apiCommand(alerts, 'unsilence <silence>', 'end a silence now', deps, [
+    'alerts unsilence si-3f9a17c2aa01b4d6',
+  ]).run(async ({ api, show }, silenceId = '') => {
+    const { silence: ended } = await api.call('endSilence', { params: { silenceId } });
+    show({ silence: ended }, () => silenceText(ended));
+  });
+}
+
+const whatOf = ({ gatewayId, conditionId, component }: SilenceView): string =>
+  [conditionId, component, gatewayId && `of ${gatewayId}`].filter(Boolean).join(' ') || 'every alert';
+
+const silenceText = (silence: SilenceView, toEnd?: string): string =>
+  fields({
+    silence: silence.silenceId,
+    of: whatOf(silence),
+    until: timeText(silence.endsAt),
+    by: silence.by,
+    why: silence.why,
+    ended: silence.endedAt && `${timeText(silence.endedAt)} by ${silence.endedBy}`,
+    'to end it': toEnd,
+  });
+
+export function silenceTable(silences: SilenceView[], now: number): string {
+  if (silences.length === 0) return 'nothing is silenced';
+  return table(
+    ['SILENCE', 'STATE', 'UNTIL'],
+    silences.map(({ silenceId, endedAt, endsAt }) => [
+      silenceId,
+      endedAt !== undefined || endsAt <= now ? 'ended' : 'open',
+      timeText(endedAt ?? endsAt),
+    ]),
+    silences.map((silence) => printableLine(`${whatOf(silence)}, by ${silence.by}: ${silence.why}`)),
+  );
+}

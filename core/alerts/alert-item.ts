@@ -1,0 +1,41 @@
+import type { AlertItem, AlertOutboxEntry, AlertState } from '../model.ts';
+import { eventIdOf, openShardOf } from './alert-key.ts';
+
+/** How a transition writes itself into an alert. Whoever calls these raises the version once for a change, by `changed`. */
+
+export const auditEntriesMax = 40;
+/** While nobody takes the events, no more are made: the alert stays as it is. */
+export const outboxEntriesMax = 32;
+
+export type OpenState = 'PENDING' | 'FIRING' | 'ACKED';
+export const isOpenState = (state: AlertState): state is OpenState =>
+  state === 'PENDING' || state === 'FIRING' || state === 'ACKED';
+
+/** The state that it has, or had before nobody could know. */
+export const stateBehind = ({ state, frozenState }: Pick<AlertItem, 'state' | 'frozenState'>) =>
+  state === 'UNKNOWN' ? (frozenState ?? 'FIRING') : state;
+
+export function changed(item: AlertItem, now: number): AlertItem {
+  const isListed = isOpenState(item.state) || item.state === 'UNKNOWN' || item.outbox.length > 0;
+  return {
+    ...item,
+    evaluatedAt: now,
+    openShard: isListed ? openShardOf(item.alertKey) : undefined,
+    version: item.version + 1,
+  };
+}
+
+export function entered(item: AlertItem, state: AlertState, now: number, note?: string): AlertItem {
+  return { ...item, state, changedAt: now, audit: audited(item, state, now, note) };
+}
+
+export const audited = (item: AlertItem, state: AlertState, at: number, note?: string): AlertItem['audit'] =>
+  [...item.audit, note === undefined ? { at, state } : { at, state, note }].slice(-auditEntriesMax);
+
+export const canTell = ({ outbox }: AlertItem): boolean => outbox.length < outboxEntriesMax;
+
+export function withEvent(item: AlertItem, event: Omit<AlertOutboxEntry, 'eventId'>): AlertItem {
+  const seq = item.seq + 1;
+  const eventId = eventIdOf(item.alertKey, item.episode, seq);
+  return { ...item, seq, outbox: [...item.outbox, { eventId, ...event }] };
+}

@@ -1,0 +1,37 @@
+import type { Configuration } from '../configuration/configuration.ts';
+import { isMaintenance } from '../configuration/windows.ts';
+import type { AlertItem } from '../model.ts';
+import type { AlertHold, SilenceItem } from './model.ts';
+
+/**
+ * Alerts of which nobody is to be told for a while: of a gateway in its maintenance window, or silenced. They are judged
+ * like all others, and what still fires at the end is told then.
+ */
+
+/** Whether the change tells of trouble; a resolve does not, and is never held: somebody waits for it. */
+export function tellsOfTrouble(before: AlertItem | undefined, after: AlertItem): boolean {
+  const seqBefore = before?.seq ?? 0;
+  return after.seq > seqBefore && after.outbox.at(-1)?.type !== 'resolved';
+}
+
+/** Who keeps the news of this alert back now; undefined: nobody. */
+export function holdOf(
+  alert: Pick<AlertItem, 'gatewayId' | 'conditionId' | 'component'>,
+  { configuration, silences }: { configuration: Configuration | undefined; silences: readonly SilenceItem[] },
+  now: number,
+): AlertHold | undefined {
+  const silence = silences.find((each) => isSilencing(each, now) && fits(each, alert));
+  if (silence) return `silence/${silence.silenceId}`;
+  return configuration && isMaintenance(configuration, now) ? 'maintenance' : undefined;
+}
+
+export const isSilencing = ({ endsAt, endedAt }: SilenceItem, now: number): boolean =>
+  now < endsAt && endedAt === undefined;
+
+const fits = (
+  silence: SilenceItem,
+  alert: Pick<AlertItem, 'gatewayId' | 'conditionId' | 'component'>,
+): boolean =>
+  (['gatewayId', 'conditionId', 'component'] as const).every(
+    (name) => silence[name] === undefined || silence[name] === alert[name],
+  );

@@ -1,0 +1,251 @@
+import { newSilence } from '../../../core/alerts/silences.ts';
+import type { AlertEvent } from '../../../core/alert-event.ts';
+import type { SilenceItem } from '../../../core/alerts/model.ts';
+import { requests } from '../../../core/api.ts';
+import type { Configuration } from '../../../core/configuration/configuration.ts';
+import { silentLog } from '../../../core/log.ts';
+import type { AlertItem } from '../../../core/model.ts';
+import {
+  createSilence,
+  endSilence,
+  listSilences,
+  type SilenceDeps,
+} from '../../../lambda/alerts/silences.ts';
+import type { TickDeps } from '../../../lambda/alerts/ports.ts';
+import { runTick } from '../../../lambda/alerts/tick.ts';
+import { silencesTable } from '../../../lambda/aws/tables.ts';
+import type { ApiRequest } from '../../../lambda/aws/http-handler.ts';
+import { startDynamo, type TestDynamo } from '../../support/dynamo.ts';
+import {
+  conditionLimits,
+  gatewayItem,
+  hours,
+  minutes,
+  statusItem,
+  streamOf,
+  t0,
+  volume,
+} from '../../support/fleet.ts';
+
+describe('silences', () => {
+  let dynamo: TestDynamo;
+  let deps: SilenceDeps;
+  let now = t0;
+  let count = 0;
+  beforeAll(async () => {
+    dynamo = await startDynamo();
+  });
+  beforeEach(async () => {
+    now = t0;
+    const names = await dynamo.createTables();
+    deps = {
+      silences: silencesTable(names.SILENCES_TABLE, dynamo.client),
+      random: (bytes) => Buffer.alloc(bytes, (count += 1)),
+      now: () => now,
+    };
+  });
+  afterAll(() => dynamo.close());
+
+  /** One shape serves every route here. */
+  const request = (tenantId: string, over: { body?: object; query?: object; silenceId?: string }) => {
+    const principal = { kind: 'tenant', id: 'tok-1', tenantId, role: 'tenant-admin' } as const;
+    const params = { silenceId: over.silenceId ?? '' };
+    return {
+      principal,
+      tenantId,
+      params,
+      query: over.query ?? {},
+      body: over.body,
+    } as never as ApiRequest<'createSilence'>;
+  };
+  const create = (body: object, tenantId = 'acme') =>
+    createSilence(deps, request(tenantId, { body: requests.createSilence.parse(body) }));
+  const list = async (state?: string, tenantId = 'acme') => {
+    const asked = request(tenantId, { query: state ? { state } : {} });
+    return (await listSilences(deps, asked as never)).silences.map(({ silenceId }) => silenceId);
+  };
+  const end = (silenceId: string, tenantId = 'acme') =>
+    endSilence(deps, request(tenantId, { silenceId }) as never);
+
+  it('are listed with who and why until they end, by themselves or by somebody', async () => {
+    const { silence: one } = await create({ gatewayId: 'gw-1', why: 'disks', forMs: hours });
+    now += 1;
+    const { silence: two } = await create({ all: true, why: 'network', forMs: 2 * hours });
+    expect(one).toEqual({
+      tenantId: 'acme',
+      silenceId: one.silenceId,
+      gatewayId: 'gw-1',
+      why: 'disks',
+      by: 'tok-1',
+      createdAt: t0,
+      endsAt: t0 + hours,
+    });
+    expect(await list()).toEqual([two.silenceId, one.silenceId]);
+    now = t0 + hours;
+    expect(await list()).toEqual([two.silenceId]);
+    expect((await end(two.silenceId)).silence).toMatchObject({ endedAt: now, endedBy: 'tok-1' });
+    expect(await list()).toEqual([]);
+    expect(await list('all')).toEqual([two.silenceId, one.silenceId]);
+    now += minutes;
+    expect((await end(two.silenceId)).silence.endedAt).toBe(t0 + hours);
+  });
+
+  it('are another tenant’s own', async () => {
+    const { silence } = await create({ all: true, why: 'network', forMs: hours });
+    expect(await list('all', 'other')).toEqual([]);
+    for (const id of [silence.silenceId, 'si-0000000000000000', '../x'])
+      await expect(end(id, 'other')).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(await list()).toEqual([silence.silenceId]);
+  });
+
+  it('name a condition that there is, and are bounded in time and number', async () => {
+    await expect(create({ conditionId: 'Oflfine', why: 'w', forMs: hours })).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+    });
+    for (const body of [
+      { why: 'w', forMs: hours },
+      { all: true, gatewayId: 'gw-1', why: 'w', forMs: hours },
+      { all: true, why: ' ', forMs: hours },
+      { all: true, why: 'w', forMs: 31 * 24 * hours },
+    ])
+      expect(requests.createSilence.safeParse(body).success).toBe(false);
+    for (let i = 0; i < 100; i++) await create({ gatewayId: `gw-${i}`, why: 'w', forMs: hours });
+    await expect(create({ all: true, why: 'w', forMs: hours })).rejects.toMatchObject({ code: 'CONFLICT' });
+    now = t0 + hours;
+    await create({ all: true, why: 'w', forMs: hours });
+  });
+});
+
+describe('the status proxy', () => {
+  let now: number;
+  let stored: Map<string, AlertItem>;
+  let events: AlertEvent[];
+  let silences: SilenceItem[];
+  let configuration: Configuration | undefined;
+  let reads: string[];
+  let volumes: string[];
+  const gateway = gatewayItem();
+  beforeEach(() => {
+    now = t0;
+    stored = new Map();
+    events = [];
+    silences = [];
+    configuration = undefined;
+    reads = [];
+    volumes = ['vol-1'];
+  });
+
+  /** A tick over one gateway whose volumes are so. */
+  async function tick(state: 'failed' | 'healthy'): Promise<string[]> {
+    const reported = { volumes: volumes.map((volumeId) => volume({ volumeId, state })) };
+    const status = statusItem({ receivedAt: now }, reported);
+    const deps: TickDeps = {
+      alerts: {
+        open: async () => [...stored.values()].filter(({ openShard }) => openShard !== undefined),
+        get: async (key) => stored.get(key),
+        put: async (item) => Boolean(stored.set(item.alertKey, item)),
+      },
+      fleet: { gateways: () => streamOf([gateway]), statuses: () => streamOf([status]) },
+      events: {
+        put: async (sent) => {
+          events.push(...sent);
+          return new Set(sent.map(({ eventId }) => eventId));
+        },
+      },
+      holds: {
+        silences: async (tenantId) => {
+          reads.push(tenantId);
+          return silences;
+        },
+        configuration: async (gatewayId) => {
+          reads.push(gatewayId);
+          return configuration;
+        },
+      },
+      limits: conditionLimits,
+      now: () => now,
+      log: silentLog,
+    };
+    const before = events.length;
+    await runTick(deps);
+    return events.slice(before).map(({ type }) => type);
+  }
+  const silence = (named: object) =>
+    newSilence(
+      { why: 'w', forMs: hours, ...named },
+      { tenantId: 'acme', silenceId: 'si-1', by: 'ann', at: now },
+    );
+
+  it.each([
+    ['the whole tenant', {}],
+    ['its gateway', { gatewayId: 'gw-1' }],
+    ['its condition', { conditionId: 'VolumeIrrecoverable' }],
+    ['its volume on it', { gatewayId: 'gw-1', component: 'vol-1' }],
+  ])('tells of nothing while %s is silenced, and of what still fires once it is over', async (_, named) => {
+    silences = [silence(named)];
+    expect(await tick('failed')).toEqual([]);
+    expect([...stored.values()]).toMatchObject([{ state: 'FIRING', heldBy: 'silence/si-1' }]);
+    now = t0 + hours - 1;
+    expect(await tick('failed')).toEqual([]);
+    now = t0 + hours;
+    expect(await tick('failed')).toEqual(['firing']);
+    expect(await tick('healthy')).toEqual(['resolved']);
+  });
+
+  it.each([
+    ['another gateway', { gatewayId: 'gw-2' }],
+    ['another condition of it', { gatewayId: 'gw-1', conditionId: 'Offline' }],
+    ['another volume', { component: 'vol-2' }],
+  ])('tells of what fires while %s is silenced', async (_, named) => {
+    silences = [silence(named)];
+    expect(await tick('failed')).toEqual(['firing']);
+  });
+
+  it('keeps to the gateway’s maintenance window, in its own time zone', async () => {
+    // t0 is a Sunday, 12:00 UTC.
+    configuration = {
+      timeZone: 'Europe/Oslo',
+      maintenance: [{ days: ['sun'], from: '13:00', to: '14:00' }],
+    };
+    expect(await tick('failed')).toEqual([]);
+    expect([...stored.values()]).toMatchObject([{ heldBy: 'maintenance' }]);
+    now = t0 + hours;
+    expect(await tick('failed')).toEqual(['firing']);
+  });
+
+  it('resolves at once in a window what was told before it, and tells nothing of what came and went in it', async () => {
+    expect(await tick('failed')).toEqual(['firing']);
+    silences = [silence({})];
+    now += minutes;
+    expect(await tick('healthy')).toEqual(['resolved']);
+    volumes = ['vol-2'];
+    expect(await tick('failed')).toEqual([]);
+    now += minutes;
+    expect(await tick('healthy')).toEqual([]);
+    now += hours;
+    expect(await tick('healthy')).toEqual([]);
+  });
+
+  it('reads no silence and no configuration on a tick that has nothing to tell', async () => {
+    expect(await tick('failed')).toEqual(['firing']);
+    expect(reads).toEqual(['acme', 'gw-1']);
+    now += minutes;
+    await tick('failed');
+    await tick('healthy');
+    expect(reads).toEqual(['acme', 'gw-1']);
+  });
+
+  it('tells of a storm in one digest, and writes into each alert which it was', async () => {
+    volumes = Array.from({ length: 60 }, (_, i) => `vol-${i}`);
+    expect(await tick('failed')).toEqual(['digest']);
+    const [{ eventId, digest } = {}] = events;
+    expect(digest?.firing).toHaveLength(60);
+    expect([...stored.values()].map(({ toldIn, outbox }) => [toldIn, outbox.length])).toEqual(
+      Array(60).fill([eventId, 0]),
+    );
+    now += minutes;
+    expect(await tick('failed')).toEqual([]);
+    expect(await tick('healthy')).toEqual(['digest']);
+    expect(events[1]!.digest).toMatchObject({ firing: [], resolved: Array(60).fill(expect.any(String)) });
+  });
+});

@@ -1,4 +1,6 @@
+import pLimit from 'p-limit';
 import { subscriptionMessageSchema, type AlertEvent, type SubscriptionMessage } from '../core/alert-event.ts';
+import { parseEventId } from '../core/alerts/alert-key.ts';
 import { asHoldfastError } from '../core/errors.ts';
 import { isDefinite } from './admin-api.ts';
 import { caseKey, type Case } from './decide.ts';
@@ -165,6 +167,8 @@ class AdminProcess {
     else if (message.type === 'challenge') await this.#confirm(message);
     else if (message.type === 'test') this.#deps.log('info', 'admin.tested', { testId: message.testId });
     else if (message.event.type === 'firing') await this.#whileHidden(receipt, this.#answer(message.event));
+    else if (message.event.type === 'digest')
+      await this.#whileHidden(receipt, this.#answerAll(message.event.digest?.firing ?? []));
     if (!this.#signal.aborted) await this.#deps.queue.remove(receipt);
   }
 
@@ -180,6 +184,24 @@ class AdminProcess {
       if (!isDefinite(thrown)) throw thrown;
       this.#deps.log('warn', 'admin.challenge_refused', { subscriptionId, ...failureOf(thrown) });
     }
+  }
+
+  /** What a digest tells of. One that fails keeps the message, and the others are known when it comes again. */
+  async #answerAll(eventIds: readonly string[]): Promise<void> {
+    const { api, messagesMax = 50, now } = this.#deps;
+    const limit = pLimit(messagesMax);
+    const answer = async (eventId: string): Promise<void> => {
+      const id = parseEventId(eventId);
+      if (!id) return;
+      try {
+        await this.#answer({ ...(await api.getAlert(id.alertKey)), episode: id.episode, at: now() });
+      } catch (thrown) {
+        if (!isDefinite(thrown)) throw thrown;
+      }
+    };
+    const done = await Promise.allSettled(eventIds.map((eventId) => limit(() => answer(eventId))));
+    const failed = done.find((one) => one.status === 'rejected');
+    if (failed) throw failed.reason;
   }
 
   /** Opens the event's case, or opens it again, and waits until it is settled. */

@@ -13,7 +13,6 @@ import type { SilenceItem } from '../core/alerts/model.ts';
 import type { BulkJobItem, BulkTargetItem } from '../core/bulk/model.ts';
 import type { EnvName } from '../core/env.ts';
 import type {
-  ActivationCodeItem,
   AlertItem,
   CellsItem,
   CommandItem,
@@ -24,6 +23,7 @@ import type {
   StatusItem,
   TokenItem,
 } from '../core/model.ts';
+import type { ActivationCodeItem } from '../core/identity/model.ts';
 import type { ConditionSettingsItem } from '../core/conditions/settings.ts';
 import type {
   DeadLetterItem,

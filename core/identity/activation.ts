@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { activationProofText } from '../api.ts';
 import { HoldfastError } from '../errors.ts';
 import { limits } from '../limits.ts';
-import type { ActivationCodeItem, GatewayItem } from '../model.ts';
+import type { GatewayItem } from '../model.ts';
+import type { ActivationCodeItem } from './model.ts';
 import { isCanonicalKey, isSignedBy, keyFingerprint } from './public-key.ts';
 import { secretHash } from './secrets.ts';
 

@@ -13,8 +13,18 @@ export const subscriptionFilterSchema = z.strictObject({
 });
 export type SubscriptionFilter = z.infer<typeof subscriptionFilterSchema>;
 
+/** A digest passes where something in it does; which gateways are in it nobody can tell, so it passes for all of them. */
 export function passesFilter(
   filter: SubscriptionFilter | undefined,
+  event: Pick<AlertEvent, 'severity' | 'conditionId' | 'gatewayId' | 'digest'>,
+): boolean {
+  if (!event.digest) return holdsAll(filter, event);
+  const ofMany = { ...filter, gatewayIds: undefined };
+  return event.digest.counts.some((each) => holdsAll(ofMany, { ...each, gatewayId: '' }));
+}
+
+function holdsAll(
+  filter: { [Name in keyof SubscriptionFilter]?: SubscriptionFilter[Name] | undefined } | undefined,
   { severity, conditionId, gatewayId }: Pick<AlertEvent, 'severity' | 'conditionId' | 'gatewayId'>,
 ): boolean {
   const holds = (list: readonly string[] | undefined, value: string) => !list || list.includes(value);

@@ -95,10 +95,10 @@ function next(lane: LaneItem, change: Partial<LaneItem>, now: number): LaneItem 
   return { ...changed, dueAt: dueOf(changed), expiresAtSec: Math.ceil((now + keepIdleMs) / 1_000) };
 }
 
-/** One whose predecessor may still be under way waits for it. Of an alert that is new here a firing waits for nothing. */
+/** One whose predecessor may still be under way waits for it. Of an alert that is new here a firing waits for nothing; nor does a digest, which is 0. */
 function dueOf({ pending: [head], passedSeq, retryAt = 0 }: LaneItem): number | undefined {
   if (!head) return undefined;
   const { seq, type } = head.event;
-  const isNext = passedSeq === undefined ? seq === 1 || type === 'firing' : seq <= passedSeq + 1;
+  const isNext = passedSeq === undefined ? seq <= 1 || type === 'firing' : seq <= passedSeq + 1;
   return Math.max(isNext ? head.at : head.at + gapWaitMs, retryAt);
 }

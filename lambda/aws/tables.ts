@@ -1,7 +1,6 @@
 import type { SilenceItem } from '../../core/alerts/model.ts';
 import type { BulkJobItem, BulkTargetItem } from '../../core/bulk/model.ts';
 import type {
-  ActivationCodeItem,
   AlertItem,
   CellsItem,
   CommandItem,
@@ -12,6 +11,7 @@ import type {
   StatusItem,
   TokenItem,
 } from '../../core/model.ts';
+import type { ActivationCodeItem } from '../../core/identity/model.ts';
 import type { ConditionSettingsItem } from '../../core/conditions/settings.ts';
 import type {
   DeadLetterItem,

@@ -49,6 +49,26 @@ test('answers an alert by its play, follows the command and sees the alert resol
   expect(again.get(`${alertKey}#1`)).toMatchObject({ phase: 'confirmed', tries: [{ outcome: 'SUCCEEDED' }] });
 });
 
+test('answers what a digest tells of, once, and leaves alone what there is no more', async () => {
+  const at = await place();
+  const { queueUrl, cloud } = at;
+  const run = new Run(at);
+  const ids = [`${alertKey}#1#1`, `${'b'.repeat(32)}#1#1`, 'nonsense'];
+  const digest = { counts: [], gatewayCount: 2, first: [], firing: ids, reminder: [], resolved: [] };
+  const message = firing({
+    type: 'digest',
+    alertKey: 'd'.repeat(32),
+    gatewayId: '',
+    conditionId: '',
+    digest,
+  });
+  await sqs.send(queueUrl, message);
+  await run.until('admin.confirmed');
+  await untilEmpty(queueUrl);
+  expect(await run.stop()).toEqual({ escalated: 0, failed: 0 });
+  expect(cloud.submissions).toMatchObject([{ gatewayId: 'gw-1', body: { cause: { alertKey, episode: 1 } } }]);
+});
+
 test('the message stays in the queue until the command has an outcome', async () => {
   const at = await place();
   const { queueUrl, cloud } = at;

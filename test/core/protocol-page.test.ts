@@ -1,10 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { transition, type CommandEvent } from '../../core/commands/machine.ts';
 import { newCommand } from '../../core/commands/submission.ts';
 import { timeoutGraceMs } from '../../core/commands/states.ts';
 import { downstreamBodies, parseDownstream, parseUpstream, upstreamBodies } from '../../core/messages.ts';
 import { openCommandStates, type CommandItem } from '../../core/model.ts';
+import { isNamedTest } from '../support/named-tests.ts';
 import { violationMeanings } from '../simulation/connections/tally.ts';
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
@@ -44,26 +45,9 @@ describe('docs/protocol.md', () => {
         .match(/^\| .* \|$/gm)
         ?.slice(2) ?? [];
     expect(rows.length).toBeGreaterThan(10);
-    const missing = rows.filter((row) => {
-      const [, file = '', name = ''] = /`(test\/[\w./-]+)`[^“]*“([^”]+)”/.exec(row) ?? [];
-      return !testFiles().has(file) || !testFiles().get(file)!.includes(name);
-    });
-    expect(missing).toEqual([]);
+    expect(rows.filter((row) => !isNamedTest(row))).toEqual([]);
   });
 });
-
-let files: Map<string, string> | undefined;
-function testFiles(): Map<string, string> {
-  const names = readdirSync(`${repository}/test`, { recursive: true, encoding: 'utf8' });
-  return (files ??= new Map(
-    names
-      .filter((name) => name.endsWith('.test.ts'))
-      .map((name) => [
-        `test/${name}`,
-        readFileSync(`${repository}/test/${name}`, 'utf8').replace(/\\'/g, "'"),
-      ]),
-  ));
-}
 
 function tableIn(text: string): string[][] {
   const rows = text.match(/^\|.*\|$/gm) ?? [];

@@ -97,3 +97,17 @@ test('a filter holds an alert to each of its lists', () => {
   expect(passesFilter({ severities: ['critical'], conditionIds: ['FsFull'] }, alert)).toBe(false);
   expect(passesFilter({ gatewayIds: ['gw-2'] }, alert)).toBe(false);
 });
+
+test('a digest passes where something in it would', () => {
+  const count = (conditionId: string, severity: 'critical' | 'warning') => ({
+    ...{ type: 'firing' as const, conditionId, severity, count: 30 },
+  });
+  const lists = { firing: [], reminder: [], resolved: [], first: [], gatewayCount: 60 };
+  const digest = { ...lists, counts: [count('Offline', 'critical'), count('FsFull', 'warning')] };
+  const event = { severity: 'critical', conditionId: '', gatewayId: '', digest } as const;
+  expect(passesFilter(undefined, event)).toBe(true);
+  expect(passesFilter({ severities: ['warning'], gatewayIds: ['gw-1'] }, event)).toBe(true);
+  expect(passesFilter({ conditionIds: ['FsFull'], severities: ['warning'] }, event)).toBe(true);
+  expect(passesFilter({ conditionIds: ['FsFull'], severities: ['critical'] }, event)).toBe(false);
+  expect(passesFilter({ severities: ['info'] }, event)).toBe(false);
+});

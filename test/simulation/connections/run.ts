@@ -1,8 +1,8 @@
 import { Command, Option } from 'commander';
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { wrappedText } from '../../../core/text-table.ts';
+import { inWorkers } from '../../support/in-workers.ts';
 import { runScript } from '../../support/run-script.ts';
 import { wholeNumber } from '../../support/whole-number.ts';
 import { breakages } from './breakages.ts';
@@ -54,17 +54,9 @@ const replay = (seed: number, { design, broken, commandCount }: Range): string =
 async function runOnEveryCore(all: Omit<Range, 'stride'>, progress: () => void): Promise<Tally> {
   const stride = Math.min(availableParallelism(), all.end - all.start);
   const sum = new Tally();
-  const workers = Array.from({ length: stride }, async (_, i) => {
-    const range: Range = { ...all, start: all.start + i, stride };
-    const worker = new Worker(fileURLToPath(import.meta.url), { workerData: range });
-    const done = Promise.withResolvers<TallyFields>();
-    worker.on('message', (message: 'progress' | TallyFields) =>
-      message === 'progress' ? progress() : done.resolve(message),
-    );
-    worker.on('error', done.reject);
-    sum.add(await done.promise);
-  });
-  await Promise.all(workers);
+  const ranges = Array.from({ length: stride }, (_, i): Range => ({ ...all, start: all.start + i, stride }));
+  const tallies = await inWorkers<Range, TallyFields>(import.meta.url, ranges, progress);
+  tallies.forEach((tally) => sum.add(tally));
   return sum;
 }
 

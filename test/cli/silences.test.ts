@@ -1,0 +1,104 @@
+import type { SilenceView } from '../../core/alerts/silences.ts';
+import { startFakeApi, type FakeApi } from './fake-api.ts';
+
+let api: FakeApi;
+beforeAll(async () => void (api = await startFakeApi()));
+beforeEach(() => void (api.requests = []));
+afterAll(() => api.close());
+
+const silence: SilenceView = {
+  tenantId: 'acme',
+  silenceId: 'si-3f9a17c2aa01b4d6',
+  gatewayId: 'gw-1',
+  conditionId: 'SnapshotOld',
+  why: 'the bucket moves\u001b[31m to another region, and that takes until the day after tomorrow',
+  by: 'tok-1',
+  createdAt: 0,
+  endsAt: 3_600_000,
+};
+const sent = () => api.requests.map(({ method, url, body }) => [method, url, body && JSON.parse(body)]);
+
+test('a silence says what, why and for how long, and how it is ended', async () => {
+  api.answer.body = { silence };
+  const named = [
+    '--gateway',
+    'gw-1',
+    '--condition',
+    'SnapshotOld',
+    '--for',
+    '2h',
+    '--why',
+    'the bucket moves',
+  ];
+  const made = await api.run(['alerts', 'silence', ...named, ...api.asTenant()]);
+  const body = { gatewayId: 'gw-1', conditionId: 'SnapshotOld', why: 'the bucket moves', forMs: 7_200_000 };
+  expect(sent()).toEqual([['POST', '/v1/silences', body]]);
+  expect(made.out).toContain('SnapshotOld of gw-1');
+  expect(made.out).toContain('npx holdfast alerts unsilence si-3f9a17c2aa01b4d6');
+});
+
+test('of all alerts, and for at most thirty days', async () => {
+  api.answer.body = { silence };
+  await api.run(['alerts', 'silence', '--all', '--for', '30d', '--why', 'w', ...api.asTenant()]);
+  expect(sent()).toEqual([['POST', '/v1/silences', { all: true, why: 'w', forMs: 2_592_000_000 }]]);
+  const longer = await api.run([
+    'alerts',
+    'silence',
+    '--all',
+    '--for',
+    '31d',
+    '--why',
+    'w',
+    ...api.asTenant(),
+  ]);
+  expect(longer).toMatchObject({ code: 64, err: expect.stringContaining('--for is at most 30d') });
+});
+
+test('silences are listed with who and why, fit a terminal and do nothing to it', async () => {
+  const ended = { ...silence, silenceId: 'si-0000000000000000', endedAt: 1_000, endedBy: 'tok-2' };
+  api.answer.body = { silences: [{ ...silence, endsAt: Date.UTC(2100, 0) }, ended] };
+  const list = await api.run(['alerts', 'silences', '--all', ...api.asTenant()]);
+  expect(sent()).toEqual([['GET', '/v1/silences?state=all', '']]);
+  const lines = list.out.split('\n');
+  expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(80);
+  expect(lines.filter((line) => line.startsWith('si-')).map((line) => line.split(/\s+/)[1])).toEqual([
+    'open',
+    'ended',
+  ]);
+  expect(list.out.replaceAll(/\s+/g, ' ')).toContain('SnapshotOld of gw-1, by tok-1: the bucket moves');
+  expect(list.out).not.toContain('\u001b');
+  const read = await api.run(['alerts', 'silences', '--json', ...api.asTenant()]);
+  expect((JSON.parse(read.out) as { silences: SilenceView[] }).silences).toHaveLength(2);
+});
+
+test('is ended by its id', async () => {
+  api.answer.body = { silence: { ...silence, endedAt: 1_000, endedBy: 'tok-2' } };
+  const over = await api.run(['alerts', 'unsilence', silence.silenceId, ...api.asTenant()]);
+  expect(sent()).toEqual([['DELETE', `/v1/silences/${silence.silenceId}`, '']]);
+  expect(over.out).toContain('by tok-2');
+});
+
+test('an acknowledgement carries its reason, and shows it', async () => {
+  const alert = {
+    alertKey: 'a'.repeat(32),
+    gatewayId: 'gw-1',
+    conditionId: 'FsFull',
+    state: 'ACKED',
+    audit: [],
+  };
+  api.answer.body = { alert: { ...alert, ackedAt: 1_000, ackedBy: 'ann', ackedWhy: 'disk is on its way' } };
+  const acked = await api.run([
+    'alerts',
+    'ack',
+    alert.alertKey,
+    '--why',
+    'disk is on its way',
+    ...api.asTenant(),
+  ]);
+  await api.run(['alerts', 'unack', alert.alertKey, ...api.asTenant()]);
+  expect(sent()).toEqual([
+    ['POST', `/v1/alerts/${alert.alertKey}/ack`, { why: 'disk is on its way' }],
+    ['POST', `/v1/alerts/${alert.alertKey}/unack`, {}],
+  ]);
+  expect(acked.out).toContain('by ann: disk is on its way');
+});

@@ -11,11 +11,10 @@ export const remindersMax = 6;
 /** After this many that went unanswered it is for somebody else. */
 const escalatedAfter = 2;
 
-/** True when a told and unanswered alert is to be told again. Of one that is held, inhibited, acknowledged or UNKNOWN none is. */
+/** True when it is time to tell again of an alert that fires, was told and was not answered, nor is said by another. */
 export function isReminderDue(item: AlertItem, now: number): boolean {
   const everyMs = reminderEveryMs[item.severity];
-  const isKept = item.heldBy !== undefined || item.inhibitedBy !== undefined;
-  if (item.state !== 'FIRING' || isKept || everyMs === undefined) return false;
+  if (everyMs === undefined || item.inhibitedBy !== undefined) return false;
   const since = Math.max(item.remindedAt ?? 0, item.toldAt ?? item.firedAt ?? now);
   return (item.reminders ?? 0) < remindersMax && now - since >= everyMs;
 }

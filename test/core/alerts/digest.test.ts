@@ -26,6 +26,7 @@ test('up to fifty events of a tenant go out one by one, and other tenants’ do 
   const sent = outgoing(events);
   expect(sent.map((one) => one.event)).toEqual(events);
   expect(sent.map(({ eventIds }) => eventIds)).toEqual(events.map(({ eventId }) => [eventId]));
+  expect(outgoing(many(singleEventsMax + 1))).toHaveLength(1);
 });
 
 test('of more, one digest tells of all, the worst first', () => {

@@ -234,14 +234,13 @@ export interface AlertItem {
   escalation?: { episode: number; at: number; by: string; reason: string };
   /** It fires, and nobody was told: present from such a firing until it is told or over. */
   heldBy?: AlertHold;
-  /** When its firing was put into the outbox; the reminders count from here. */
+  /** When its firing was put into the outbox, and the event of the digest that it went out in. */
   toldAt?: number;
-  /** The event of the digest that told of its newest firing. */
   toldIn?: string;
-  /** Of this firing: how many there were, and when the last one was put into the outbox. */
+  /** Of this firing, and when the last one was put into the outbox. */
   reminders?: number;
   remindedAt?: number;
-  /** Since when the gateway reports, and its reports lack the component. */
+  /** Since when the gateway's reports lack the component. */
   missingSince?: number;
   /** When the signal first read clear while firing (down-delay). */
   clearSince?: number;
@@ -266,9 +265,7 @@ export interface AlertOutboxEntry {
   eventId: string;
   type: 'firing' | 'reminder' | 'resolved';
   at: number;
-  /** Which one, from 1. */
   reminder?: number;
-  /** Why it is over. */
   reason?: ResolveReason;
 }
 export interface SuggestedCommand {

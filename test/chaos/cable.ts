@@ -22,6 +22,7 @@ export class Cable {
   readonly #wires = new Set<Wire>();
   #delayMs = 0;
   #refusing = false;
+  #swallowing = false;
 
   private constructor(server: Server, target: URL) {
     this.#server = server;
@@ -43,8 +44,9 @@ export class Cable {
     return this.#wires.size;
   }
 
-  /** Ends every connection. How many there were. */
+  /** Ends every connection, and what it swallowed. How many there were. */
   cut(how: Cut): number {
+    this.#swallowing = false;
     const wires = [...this.#wires];
     for (const { near, far } of wires)
       for (const end of [near, far])
@@ -57,6 +59,12 @@ export class Cable {
   silence(loss: Loss): number {
     for (const wire of this.#wires) wire.loss = loss;
     return this.#wires.size;
+  }
+
+  /** As `silence`, and those that are dialed from now on lose everything too, until the cable is cut. */
+  swallow(): number {
+    this.#swallowing = true;
+    return this.silence('both');
   }
 
   slowDown(delayMs: number): void {
@@ -79,7 +87,11 @@ export class Cable {
       near.on('error', () => undefined).resetAndDestroy();
       return;
     }
-    const wire: Wire = { near, far: connect(Number(port), hostname), loss: undefined };
+    const wire: Wire = {
+      near,
+      far: connect(Number(port), hostname),
+      loss: this.#swallowing ? 'both' : undefined,
+    };
     this.#wires.add(wire);
     this.#carry(wire, wire.near, wire.far, 'up');
     this.#carry(wire, wire.far, wire.near, 'down');

@@ -74,14 +74,11 @@ export class Watch {
   async #tick(): Promise<void> {
     await runTick({
       alerts: dynamoAlertStore(this.#table('Alerts', alertsTable)),
-      fleet: dynamoFleet(
-        {
-          gateways: this.#table('Gateways', gatewaysTable),
-          status: this.#table('Status', statusTable),
-          settings: this.#table('ConditionSettings', conditionSettingsTable),
-        },
-        1,
-      ),
+      fleet: dynamoFleet({
+        gateways: this.#table('Gateways', gatewaysTable),
+        status: this.#table('Status', statusTable),
+        settings: this.#table('ConditionSettings', conditionSettingsTable),
+      }),
       events: {
         put: async (events) => {
           for (const event of events) await this.#emit(event);

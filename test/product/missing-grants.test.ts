@@ -135,7 +135,7 @@ const first: Removed[] = [
     stack: 'home',
     of: 'StatusProxy',
     action: 'dynamodb:Scan',
-    on: /tables(gateways|status)/i,
+    on: /tables(conditionsettings|gateways|status)/i,
     need: () => nobodyAsks(),
   },
   {

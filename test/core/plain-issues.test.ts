@@ -43,8 +43,14 @@ test.each<[string, z.ZodType, unknown, string]>([
   ['a text for a number', createActivationCode, { ttlMs: '1h' }, 'ttlMs is "1h", not a number'],
   ['a field that there is not', renameGateway, { name: 'a', nick: 1 }, 'there is no "nick" in the body'],
   ['a list', renameGateway, [], 'the body is a list, not an object'],
-  ['a literal', putSubscription, { kind: 'sns', queueUrl: 'http://x' }, 'kind is "sns", not "sqs"'],
-  ['a URL', putSubscription, { kind: 'sqs', queueUrl: 'x' }, 'queueUrl is "x", not a URL'],
+  ['a literal', z.object({ kind: z.literal('sqs') }), { kind: 'sns' }, 'kind is "sns", not "sqs"'],
+  ['a URL', z.object({ queueUrl: z.url() }), { queueUrl: 'x' }, 'queueUrl is "x", not a URL'],
+  [
+    'what one of several kinds lacks',
+    putSubscription,
+    { kind: 'sns', queueUrl: 'x' },
+    'topicArn is missing; there is no "queueUrl" in the body',
+  ],
   [
     'a pattern in its own words',
     createVolume,

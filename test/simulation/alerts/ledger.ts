@@ -82,6 +82,8 @@ function readsClear(
   { now, statuses }: View,
   wasClear: boolean,
 ): boolean {
+  // An alert about many gateways is no status's to clear.
+  if (gatewayId === '') return true;
   const status = statuses.find((one) => one.gatewayId === gatewayId);
   if (!status || now - status.receivedAt > 2.5 * conditionLimits.heartbeatIntervalMs) return false;
   if (conditionId !== 'VolumeIrrecoverable') return true;

@@ -123,7 +123,8 @@ describe('npm run simulate:fleet', () => {
       [5, 2],
       [6, 2],
     ]);
-    const { baseline } = first.detectors;
+    const { baseline, holdfast } = first.detectors;
+    expect(first).toMatchObject(holdfast!);
     expect(baseline!.found.map(({ seed }) => seed)).toEqual([5, 6]);
     expect(baseline!.right).toBeGreaterThan(0);
     const again = await report();

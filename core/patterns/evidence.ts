@@ -1,5 +1,6 @@
 import type { FleetEvent } from './fleet-event.ts';
 import type { Pattern, ValueName } from './find-patterns.ts';
+import { jaccardMin } from './overlap.ts';
 
 /** Stands for everybody: what is wrong with the whole fleet has no value of its own. */
 export const everybody: ValueName = { attribute: '*', value: '*' };
@@ -25,7 +26,8 @@ export interface PatternEvidence extends ValueName {
   logPValue?: number;
   /** At most 8, the closest first: values that nearly the same gateways carry. */
   indistinguishable: (ValueName & { jaccard: number })[];
-  within?: ValueName;
+  /** Among the carriers those of this value are worse still; what else that may be, as above. */
+  within?: Pattern['within'];
   /** Some of the failing carriers, at most 50. */
   gateways: { tenantId: string; gatewayId: string }[];
 }
@@ -34,9 +36,11 @@ export function evidenceOf(
   pattern: Pattern,
   at: { foundAt: number; gateways: PatternEvidence['gateways'] },
 ): PatternEvidence {
-  const { riskRatio: _ratio, indistinguishable, ...rest } = pattern;
+  const { riskRatio: _ratio, indistinguishable, within, ...rest } = pattern;
+  const bounded = within && { ...within, indistinguishable: within.indistinguishable.slice(0, twinsMax) };
   return {
     ...rest,
+    ...(bounded && { within: bounded }),
     foundAt: at.foundAt,
     indistinguishable: indistinguishable.slice(0, twinsMax),
     gateways: at.gateways.slice(0, gatewaysMax),
@@ -67,8 +71,8 @@ export function isSamePattern(a: About, b: About): boolean {
 const isNamedBy = ({ attribute, value }: ValueName, other: About): boolean =>
   namesOf(other).some((name) => name.attribute === attribute && name.value === value);
 
-/** Its value, and those that may as well be the cause: a gateway with any of them is explained. */
+/** Its value, and those that nearly the same gateways carry: a gateway with any of them is explained. */
 export const namesOf = ({ attribute, value, indistinguishable }: Omit<About, 'conditionId'>): ValueName[] => [
   { attribute, value },
-  ...indistinguishable,
+  ...indistinguishable.filter(({ jaccard }) => jaccard >= jaccardMin),
 ];

@@ -3,7 +3,15 @@ import { exposureOf, type Exposure, type Tested } from './exposure.ts';
 import { restrict, windowIndexes, windowsMs, type Fleet, type WindowIndex } from './fleet.ts';
 import { fleetRates, isWarm, valueKey, type PatternHistory } from './history.ts';
 import { countHits } from './hits.ts';
-import { marksOf, twinsOf, unexplained } from './overlap.ts';
+import {
+  jaccardMin,
+  marksOf,
+  rivalJaccardMin,
+  rivalScoreMax,
+  twinsOf,
+  unexplained,
+  type Twin,
+} from './overlap.ts';
 import { ranked, type Candidate, type Look } from './significance.ts';
 import { fleetEventOf, type FleetEvent } from './fleet-event.ts';
 
@@ -26,11 +34,12 @@ export interface Pattern extends ValueName {
   riskRatio: number;
   /** ln of the chance to see as many; not corrected. */
   logPValue: number;
-  /** Values that nearly the same gateways carry: as likely the cause. */
-  indistinguishable: (ValueName & { jaccard: number })[];
+  /** Values that nearly the same gateways carry, or half of the same and that explain it as well: as likely the cause. */
+  indistinguishable: Alternative[];
   /** Among the carriers, those of this value fail more often still. */
-  within?: ValueName;
+  within?: ValueName & { indistinguishable: Alternative[] };
 }
+export type Alternative = ValueName & { jaccard: number };
 /** What one tick leaves to the next: what was significant, and when. Plain data. */
 export interface Significant {
   atMs: number;
@@ -110,12 +119,13 @@ function searchCondition(tick: Tick, whole: Exposure, condition: number, found: 
     if (round === roundsMax || tick.roundsLeft-- <= 0) return;
     const { value, window } = strongest;
     const twins = twinsOf(fleet, exposure, value);
+    const alternatives = alternativesOf({ fleet, exposure }, strongest, significant);
     const carriers = marksOf(fleet, exposure, [value]);
     if (tick.before.has(keyOf(tick, conditionId, value))) {
       const within = narrower(tick, { fleet: restrict(fleet, carriers), condition, window, ratios }, value);
       found.patterns.push({
         ...described(tick, conditionId, strongest),
-        indistinguishable: twins.map((twin) => ({ ...nameOf(tick, twin.value), jaccard: twin.jaccard })),
+        indistinguishable: alternatives.map((twin) => alternative(tick, twin)),
         ...(within && { within }),
       });
     }
@@ -153,11 +163,41 @@ function lookAt(tick: Tick, { fleet, exposure, condition, window, ratios }: Plac
 }
 
 /** The strongest value among the carriers of a named one. */
-function narrower(tick: Tick, place: Omit<Place, 'exposure'>, named: Tested): ValueName | undefined {
-  const look = lookAt(tick, { ...place, exposure: exposureOf(place.fleet) });
-  const best = ranked([look]).strongest;
-  return best && best.value.attribute !== named.attribute ? nameOf(tick, best.value) : undefined;
+function narrower(tick: Tick, place: Omit<Place, 'exposure'>, named: Tested): Pattern['within'] {
+  const exposure = exposureOf(place.fleet);
+  const { strongest: best, significant } = ranked([lookAt(tick, { ...place, exposure })]);
+  if (!best || best.value.attribute === named.attribute) return undefined;
+  const alternatives = alternativesOf({ ...place, exposure }, best, significant).filter(
+    ({ value }) => value.attribute !== named.attribute,
+  );
+  return {
+    ...nameOf(tick, best.value),
+    indistinguishable: alternatives.map((twin) => alternative(tick, twin)),
+  };
 }
+
+/** What may be meant instead: what nearly the same gateways carry; of the rest, what the failures speak for as much. */
+function alternativesOf(
+  { fleet, exposure }: Pick<Place, 'fleet' | 'exposure'>,
+  { value, score }: Candidate,
+  significant: readonly Candidate[],
+): Twin[] {
+  const isRival = ({ attribute, code }: Twin['value']) =>
+    significant.some(
+      (other) =>
+        other.value.attribute === attribute &&
+        other.value.code === code &&
+        other.score > score - rivalScoreMax,
+    );
+  return twinsOf(fleet, exposure, value, rivalJaccardMin).filter(
+    (twin) => twin.jaccard >= jaccardMin || isRival(twin.value),
+  );
+}
+
+const alternative = (tick: Tick, { value, jaccard }: Twin): Alternative => ({
+  ...nameOf(tick, value),
+  jaccard,
+});
 
 const nameOf = ({ fleet }: Tick, { attribute, code }: Pick<Tested, 'attribute' | 'code'>): ValueName => ({
   attribute: fleet.attributes[attribute] ?? '',

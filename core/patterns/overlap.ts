@@ -3,6 +3,9 @@ import type { Fleet } from './fleet.ts';
 
 /** Carriers in common by carriers of either; from here on nobody can tell two values apart. */
 export const jaccardMin = 0.7;
+/** From here on it takes failures to tell them apart: with scores (log-likelihoods) this close they do not. */
+export const rivalJaccardMin = 0.5;
+export const rivalScoreMax = 3;
 
 export interface Twin {
   value: Pick<Tested, 'attribute' | 'code'>;
@@ -10,8 +13,13 @@ export interface Twin {
   jaccard: number;
 }
 
-/** Values of other attributes that nearly the same gateways carry, closest first. */
-export function twinsOf(fleet: Fleet, { tested, rowsOf }: Exposure, value: Tested): Twin[] {
+/** Values of other attributes that many of the same gateways carry, closest first. */
+export function twinsOf(
+  fleet: Fleet,
+  { tested, rowsOf }: Exposure,
+  value: Tested,
+  least = jaccardMin,
+): Twin[] {
   const { attribute, carriers } = value;
   const own = rowsOf(value);
   const twins = fleet.columns.flatMap((column, other) => {
@@ -24,7 +32,7 @@ export function twinsOf(fleet: Fleet, { tested, rowsOf }: Exposure, value: Teste
         value: twin,
         jaccard: both[twin.code]! / (carriers.gateways + twin.carriers.gateways - both[twin.code]!),
       }))
-      .filter(({ jaccard }) => jaccard >= jaccardMin);
+      .filter(({ jaccard }) => jaccard >= least);
   });
   return twins.sort((a, b) => b.jaccard - a.jaccard);
 }

@@ -18,7 +18,7 @@ const view: PatternView = {
     carriers: { customers: 410, gateways: 2_100 },
     outside: { customers: 5_000, gateways: 30_000, hitCustomers: 12, failingGateways: 13 },
     indistinguishable: [{ attribute: 'diskFirmware', value: 'ST4000NM0035 TN04', jaccard: 0.93 }],
-    within: { attribute: 'hypervisor', value: 'vmware' },
+    within: { attribute: 'hypervisor', value: 'vmware', indistinguishable: [] },
     gateways: [{ tenantId: 'acme', gatewayId: 'gw-1' }],
   },
   rates: { carriers: rateOf(41, 410), outside: rateOf(12, 5_000) },

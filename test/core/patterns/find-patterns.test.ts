@@ -188,6 +188,19 @@ test('values that nearly the same gateways carry are named with it', () => {
   expect(twins(143)).toMatchObject([{ value: '2.0', indistinguishable: [] }]);
 });
 
+test('values that half of the same gateways carry are named with it while the failures speak for both', () => {
+  const values = (c: number) => ({ version: c < 100 ? '2.0' : '1.0', kernel: c < 160 ? '6.9' : '6.1' });
+  /** `more`: customers with the kernel and without the version that fail as well. */
+  const twins = (more: number) => {
+    const failing = (c: number, g: number) => (c < 20 || (c >= 100 && c < 100 + more)) && g === 0 && 5;
+    const [first] = afterTwoTicks(sceneFleet(scene({ values, failing }))).patterns;
+    return [first?.value, ...(first?.indistinguishable ?? []).map(({ value }) => value)];
+  };
+  expect(twins(0)).toEqual(['2.0']);
+  expect(twins(3)).toEqual(['6.9', '2.0']);
+  expect(twins(12)).toEqual(['6.9']);
+});
+
 test('a pair is named inside a value that is significant by itself', () => {
   const values = (c: number) => ({ version: c < 200 ? '2.0' : '1.0', hardware: c % 4 === 0 ? 'h4' : 'h1' });
   const failing = (c: number, g: number) => c < 200 && c % 4 === 0 && g === 0 && 5;

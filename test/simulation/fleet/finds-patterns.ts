@@ -1,5 +1,10 @@
 import { FleetBuilder, windowIndexes, windowsMs, type Fleet } from '../../../core/patterns/fleet.ts';
-import { findPatterns, type Pattern, type Significant } from '../../../core/patterns/find-patterns.ts';
+import {
+  findPatterns,
+  type Pattern,
+  type Significant,
+  type ValueName,
+} from '../../../core/patterns/find-patterns.ts';
 import { noHistory, remember } from '../../../core/patterns/history.ts';
 import type { Cause, Detector, FoundPattern, Scan, Setting } from './detector.ts';
 
@@ -66,8 +71,14 @@ export class FindsPatterns implements Detector {
   }
 }
 
-const foundOf = ({ conditionId, attribute, value, within, indistinguishable }: Pattern): FoundPattern => ({
-  condition: conditionId,
-  cause: within ? [{ attribute, value }, within] : [{ attribute, value }],
-  alternatives: indistinguishable.map((other): Cause => [{ attribute: other.attribute, value: other.value }]),
-});
+const nameOf = ({ attribute, value }: ValueName): ValueName => ({ attribute, value });
+
+function foundOf({ conditionId, within, indistinguishable, ...pattern }: Pattern): FoundPattern {
+  const firsts = [pattern, ...indistinguishable].map(nameOf);
+  const seconds = within ? [within, ...within.indistinguishable].map(nameOf) : [];
+  const pairs = firsts.flatMap((first, i) => seconds.map((second, j) => ({ rank: i + j, first, second })));
+  const causes: Cause[] = within
+    ? pairs.toSorted((a, b) => a.rank - b.rank).map(({ first, second }) => [first, second])
+    : firsts.map((first) => [first]);
+  return { condition: conditionId, cause: causes[0]!, alternatives: causes.slice(1) };
+}

@@ -65,7 +65,7 @@ const inOrder = (message: SubscriptionMessage) => ({
   MessageDeduplicationId: messageIdOf(message),
 });
 
-/** By which a topic's subscriptions may filter. */
+/** By which a topic's subscriptions may filter. SNS refuses a message with an empty one: of many gateways there is none. */
 function attributesOf(message: SubscriptionMessage) {
   const { severity, conditionId, gatewayId } =
     message.type === 'alert'
@@ -74,7 +74,7 @@ function attributesOf(message: SubscriptionMessage) {
   const values = Object.entries({ type: message.type, severity, conditionId, gatewayId });
   return Object.fromEntries(
     values.flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, { DataType: 'String', StringValue: value }]],
+      value === undefined || value === '' ? [] : [[name, { DataType: 'String', StringValue: value }]],
     ),
   );
 }

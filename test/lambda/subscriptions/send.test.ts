@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import { CreateTopicCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
 import { CreateQueueCommand, DeleteMessageCommand, ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import type { SubscriptionMessage } from '../../../core/alert-event.ts';
@@ -88,6 +89,20 @@ test('a topic’s subscriber gets what it filters for by the attributes', async 
   const warning = alertMessage(firing({ severity: 'warning', alertKey: 'b' }).event);
   await send(target, warning);
   expect((await arrived(queueUrl)).map(({ body }) => JSON.parse(body) as unknown)).toEqual([warning]);
+});
+
+test('a topic’s message about many gateways has no empty attribute, which SNS refuses', async () => {
+  const published = jest.spyOn(SNSClient.prototype, 'send');
+  const { TopicArn: topicArn } = await sns.send(
+    new CreateTopicCommand({ Name: 'holdfast-alerts-acme_digests' }),
+  );
+  published.mockClear();
+  await send(to({ kind: 'sns', topicArn }), alertMessage(firing({ gatewayId: '', conditionId: '' }).event));
+  const [command] = published.mock.calls[0] ?? [];
+  published.mockRestore();
+  expect(command?.input).toMatchObject({ MessageAttributes: { severity: { StringValue: 'critical' } } });
+  const { MessageAttributes } = command!.input as { MessageAttributes: object };
+  expect(Object.keys(MessageAttributes)).toEqual(['type', 'severity']);
 });
 
 test('a target that is not there, and one that is another tenant’s, say so', async () => {

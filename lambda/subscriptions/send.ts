@@ -28,7 +28,7 @@ export function sender(deps: SendDeps): Send {
   const buses = perRegion((region) => new EventBridgeClient({ ...oneTry, ...region }));
   return async (subscription, message) => {
     const { region } = parseTarget(subscription, subscription.tenantId, deps.local);
-    const body = JSON.stringify(message);
+    const body = messageText(message);
     const address = addressOf(subscription);
     switch (subscription.kind) {
       case 'webhook':
@@ -58,6 +58,10 @@ export function sender(deps: SendDeps): Send {
     }
   };
 }
+
+/** SQS and SNS refuse a message that holds one of these two, and a gateway may name a mount by them: JSON spells them out. */
+const messageText = (message: SubscriptionMessage): string =>
+  JSON.stringify(message).replace(/[\ufffe\uffff]/g, (one) => (one === '\ufffe' ? '\\ufffe' : '\\uffff'));
 
 /** Of one alert in order, each once: what a FIFO queue or topic makes of it. */
 const inOrder = (message: SubscriptionMessage) => ({

@@ -76,6 +76,13 @@ test('a FIFO queue gets each event once, in the group of its alert', async () =>
   ]);
 });
 
+test('a queue takes whatever a gateway named', async () => {
+  const queueUrl = await queue('holdfast-alerts-acme_names');
+  const odd = alertMessage(firing({ component: '/\ufffe\uffff\ud800\u0000' }).event);
+  await send(to({ queueUrl }), odd);
+  expect((await arrived(queueUrl)).map(({ body }) => JSON.parse(body) as unknown)).toEqual([odd]);
+});
+
 test('a topic’s subscriber gets what it filters for by the attributes', async () => {
   const { TopicArn: topicArn } = await sns.send(
     new CreateTopicCommand({ Name: 'holdfast-alerts-acme_topic' }),

@@ -7,6 +7,7 @@ import { alertKeyOf } from './alert-key.ts';
 import { isLive } from './inhibition.ts';
 import { newAlert, observed, unseen, withdrawn } from './lifecycle.ts';
 import type { AlertHold } from './model.ts';
+import type { Holdable } from './holds.ts';
 
 /** One thing to do to one alert; `apply` may be repeated on a newer copy of the item. */
 export interface AlertStep {
@@ -15,6 +16,8 @@ export interface AlertStep {
   /** The copy that the plan was made from; undefined: not among the open ones, read it by its key. */
   known: AlertItem | undefined;
   apply: (stored: AlertItem | undefined, now: number, hold?: AlertHold) => AlertItem | undefined;
+  /** What an alert about many gateways stands for: it is held, too, where each of them is. */
+  members?: readonly Holdable[];
 }
 
 /**

@@ -57,6 +57,7 @@ export function groupStep(
   open: ReadonlyMap<string, AlertItem>,
   reading: GroupReading | ((stored: AlertItem | undefined) => GroupReading),
   limits: ConditionLimits,
+  members?: AlertStep['members'],
 ): AlertStep | undefined {
   const alertKey = groupKey(group);
   const known = open.get(alertKey);
@@ -65,6 +66,7 @@ export function groupStep(
     alertKey,
     conditionId: group.id,
     known,
+    members,
     apply: (stored, now, hold) => {
       const o = observationOf(group, typeof reading === 'function' ? reading(stored) : reading);
       const alert = stored ?? newAlert({ tenantId: groupTenant(group), gatewayId: '' }, o);

@@ -14,9 +14,12 @@ export function tellsOfTrouble(before: AlertItem | undefined, after: AlertItem):
   return after.seq > seqBefore && after.outbox.at(-1)?.type !== 'resolved';
 }
 
+/** What may be held. */
+export type Holdable = Pick<AlertItem, 'tenantId' | 'gatewayId' | 'conditionId' | 'component'>;
+
 /** Who keeps the news of this alert back now; undefined: nobody. */
 export function holdOf(
-  alert: Pick<AlertItem, 'gatewayId' | 'conditionId' | 'component'>,
+  alert: Omit<Holdable, 'tenantId'>,
   { configuration, silences }: { configuration: Configuration | undefined; silences: readonly SilenceItem[] },
   now: number,
 ): AlertHold | undefined {
@@ -28,10 +31,7 @@ export function holdOf(
 export const isSilencing = ({ endsAt, endedAt }: SilenceItem, now: number): boolean =>
   now < endsAt && endedAt === undefined;
 
-const fits = (
-  silence: SilenceItem,
-  alert: Pick<AlertItem, 'gatewayId' | 'conditionId' | 'component'>,
-): boolean =>
+const fits = (silence: SilenceItem, alert: Omit<Holdable, 'tenantId'>): boolean =>
   (['gatewayId', 'conditionId', 'component'] as const).every(
     (name) => silence[name] === undefined || silence[name] === alert[name],
   );

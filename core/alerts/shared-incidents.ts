@@ -23,7 +23,13 @@ export function sharedIncidentSteps({ alerts, open, limits }: SharesSeen): Alert
     const count = `${gateways} ${gateways === 1 ? 'gateway' : 'gateways'}`;
     const summary = `${pattern.pattern!.conditionId} at ${count} of yours: a fault that many share, and the provider knows of it`;
     return (
-      groupStep(groupOf(tenantId, pattern), open, { level: 'raised', value: gateways, summary }, limits) ?? []
+      groupStep(
+        groupOf(tenantId, pattern),
+        open,
+        { level: 'raised', value: gateways, summary },
+        limits,
+        members,
+      ) ?? []
     );
   });
   const over = [...open.values()].filter(

@@ -52,12 +52,17 @@ export function siteIncidentSteps({ failing, siteSizes, explained, open, limits 
     const forMs = conditionById.get(first.conditionId)?.forMs(limits) ?? 0;
     const summary = summaryOf(first, members.length, size);
     const reading = (level: GroupReading['level']) => ({ level, value: members.length, summary, forMs });
-    if (isOne) return groupStep(groupOf(first), open, reading('raised'), limits) ?? [];
+    const of = members.map(({ tenantId, gatewayId, conditionId }) => {
+      return { tenantId, gatewayId, conditionId, component: '' };
+    });
+    if (isOne) return groupStep(groupOf(first), open, reading('raised'), limits, of) ?? [];
     // One that was not told yet ends with its reason: a pattern may have explained it since.
     const goesOn = (stored: AlertItem | undefined) =>
       stored !== undefined && isInForce(stored) && members.length >= gatewaysMin;
     const read = (stored: AlertItem | undefined) => reading(goesOn(stored) ? 'hold' : 'clear');
-    return open.has(groupKey(groupOf(first))) ? (groupStep(groupOf(first), open, read, limits) ?? []) : [];
+    return open.has(groupKey(groupOf(first)))
+      ? (groupStep(groupOf(first), open, read, limits, of) ?? [])
+      : [];
   });
   const over = [...open.values()].filter(
     ({ tenantId, conditionId, component }) =>

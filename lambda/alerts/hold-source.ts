@@ -1,7 +1,6 @@
-import { holdOf } from '../../core/alerts/holds.ts';
+import { holdOf, type Holdable } from '../../core/alerts/holds.ts';
 import type { AlertHold, SilenceItem } from '../../core/alerts/model.ts';
 import type { Configuration } from '../../core/configuration/configuration.ts';
-import type { AlertItem } from '../../core/model.ts';
 import { collect } from '../aws/collect.ts';
 import type { configurationsTable, silencesTable } from '../aws/tables.ts';
 
@@ -23,7 +22,20 @@ export function dynamoHolds(tables: {
   };
 }
 
-export type HoldLookup = (alert: AlertItem) => Promise<AlertHold | undefined>;
+export type HoldLookup = (alert: Holdable) => Promise<AlertHold | undefined>;
+
+/** Who holds all of them; undefined where one of them is held by nobody. */
+export async function holdOfAll(
+  holdOfOne: HoldLookup,
+  alerts: readonly Holdable[],
+): Promise<AlertHold | undefined> {
+  let hold: AlertHold | undefined;
+  for (const alert of alerts) {
+    hold = await holdOfOne(alert);
+    if (hold === undefined) return undefined;
+  }
+  return hold;
+}
 
 /** Of one tick. It is asked before trouble is told of and reads each thing once, so a quiet tick reads nothing. */
 export function holdLookup(source: HoldSource | undefined, now: number): HoldLookup {

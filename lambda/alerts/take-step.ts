@@ -2,7 +2,7 @@ import type { AlertStep } from '../../core/alerts/alert-plan.ts';
 import { tellsOfTrouble } from '../../core/alerts/holds.ts';
 import { isReleased, rewound, settled } from '../../core/alerts/inhibition.ts';
 import type { AlertItem } from '../../core/model.ts';
-import type { HoldLookup } from './hold-source.ts';
+import { holdOfAll, type HoldLookup } from './hold-source.ts';
 import type { TickDeps } from './ports.ts';
 
 /** Two proxies at work at once meet this often on one alert at most; then the next tick goes on. */
@@ -21,18 +21,19 @@ export interface StepContext {
 /** Applies a step, on a newer copy where somebody else wrote in between. */
 export async function takeStep(
   { alerts, log }: Pick<TickDeps, 'alerts' | 'log'>,
-  { alertKey, known, apply }: AlertStep,
+  { alertKey, known, apply, members = [] }: AlertStep,
   { now, isAfterGap, holdOf, inhibitor }: StepContext,
 ): Promise<{ item: AlertItem | undefined; wrote: boolean }> {
+  const heldBy = async (alert: AlertItem) => (await holdOf(alert)) ?? holdOfAll(holdOf, members);
   let stored = known ?? (await alerts.get(alertKey));
   for (let conflict = 0; conflict < conflictsMax; conflict++) {
     const before = stored && isAfterGap ? rewound(stored, now) : stored;
     let after = apply(before, now);
-    if (after && tellsOfTrouble(stored, after)) after = apply(before, now, await holdOf(after));
+    if (after && tellsOfTrouble(stored, after)) after = apply(before, now, await heldBy(after));
     // Nothing came of what was not there.
     if (!after || (!stored && after.version === 0)) return { item: stored, wrote: false };
     const by = inhibitor?.(stored);
-    const hold = isReleased(stored, after, by) ? await holdOf(after) : undefined;
+    const hold = isReleased(stored, after, by) ? await heldBy(after) : undefined;
     const next = settled(stored, after, { by, hold }, now);
     if (next === stored) return { item: stored, wrote: false };
     if (await alerts.put(next)) {

@@ -13,11 +13,16 @@ export const subscriptionFilterSchema = z.strictObject({
 });
 export type SubscriptionFilter = z.infer<typeof subscriptionFilterSchema>;
 
-/** A digest passes where something in it does; which gateways are in it nobody can tell, so it passes for all of them. */
+/**
+ * A digest passes where something in it does; which gateways are in it nobody can tell, so it passes for all of them. An
+ * incident of many gateways has a condition of its own and stands for alerts that nobody is told of by themselves: it is
+ * held to its severity alone.
+ */
 export function passesFilter(
   filter: SubscriptionFilter | undefined,
   event: Pick<AlertEvent, 'severity' | 'conditionId' | 'gatewayId' | 'digest'>,
 ): boolean {
+  if (event.gatewayId === '' && !event.digest) return holdsAll({ severities: filter?.severities }, event);
   if (!event.digest) return holdsAll(filter, event);
   const ofMany = { ...filter, gatewayIds: undefined };
   return event.digest.counts.some((each) => holdsAll(ofMany, { ...each, gatewayId: '' }));

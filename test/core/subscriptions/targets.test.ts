@@ -98,6 +98,12 @@ test('a filter holds an alert to each of its lists', () => {
   expect(passesFilter({ gatewayIds: ['gw-2'] }, alert)).toBe(false);
 });
 
+test('an incident of many gateways passes by its severity, whatever gateways and conditions are meant', () => {
+  const incident = { severity: 'critical', conditionId: 'SiteIncident', gatewayId: '' } as const;
+  expect(passesFilter({ gatewayIds: ['gw-1'], conditionIds: ['Offline'] }, incident)).toBe(true);
+  expect(passesFilter({ severities: ['warning'] }, incident)).toBe(false);
+});
+
 test('a digest passes where something in it would', () => {
   const count = (conditionId: string, severity: 'critical' | 'warning') => ({
     ...{ type: 'firing' as const, conditionId, severity, count: 30 },

@@ -39,7 +39,8 @@ export function addDeadLetterCommands(alerts: Command, deps: CliDeps): void {
         redelivered += more.redelivered;
         hasMore = more.hasMore;
       }
-      show({ redelivered }, () => `${redelivered} of them wait to be sent again`);
+      const text = redelivered === 0 ? 'there is no dead letter' : `${redelivered} wait to be sent again`;
+      show({ redelivered }, () => text);
     });
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { silenceLimits, type SilenceView } from '../core/alerts/silences.ts';
+import { HoldfastError } from '../core/errors.ts';
 import { printableLine } from '../core/printable.ts';
 import { timeText } from '../core/readable.ts';
 import { parseDurationMs } from './duration.ts';
@@ -39,6 +40,11 @@ export function addSilenceCommands(alerts: Command, deps: CliDeps): void {
     .requiredOption('--why <text>', 'for those who wonder why nobody was told')
     .run(async ({ api, show, toType }) => {
       const flags = silence.opts<SilenceFlags>();
+      const isNarrow = [flags.gateway, flags.condition, flags.component].some((one) => one !== undefined);
+      if (isNarrow === (flags.all === true))
+        throw new HoldfastError('USAGE', 'it is not clear which alerts are meant', {
+          hint: 'give --gateway, --condition or --component (or several, which must all fit), or --all alone',
+        });
       const body = {
         gatewayId: flags.gateway,
         conditionId: flags.condition,
@@ -72,7 +78,7 @@ const whatOf = ({ gatewayId, conditionId, component }: SilenceView): string =>
 const silenceText = (silence: SilenceView, toEnd?: string): string =>
   fields({
     silence: silence.silenceId,
-    of: whatOf(silence),
+    alerts: whatOf(silence),
     until: timeText(silence.endsAt),
     by: silence.by,
     why: silence.why,

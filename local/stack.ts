@@ -102,7 +102,8 @@ function contextOf({ stackName, settings, masterKey }: StackBoot, log: Log): Con
   const keys = new KeyRing(Buffer.from(masterKey, 'hex'));
   const fault = (source: string) => (error: unknown) => {
     const { message, stack } = error as Error;
-    const trace = stack?.split('\n');
+    // What went wrong in a way that has a name is no riddle of the code's.
+    const trace = error instanceof HoldfastError ? undefined : stack?.split('\n');
     log({
       ts: now().toISOString(),
       source: `${stackName}/${source}`,

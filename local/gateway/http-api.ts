@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { HoldfastError } from '../../core/errors.ts';
 import type { ServiceCaller } from '../functions/callers.ts';
 import { decide } from '../iam/policy.ts';
 import type { Region } from '../region.ts';
@@ -133,7 +134,8 @@ export class HttpApi {
     const answer = await this.#askAuthorizer(authorizer, values, call, event);
     if (answer.kind === 'deny') return { status: 403, message: 'Forbidden' };
     if (answer.kind === 'malformed') {
-      this.#deps.onFault(new Error(`authorizer ${authorizer.Name}: ${answer.reason}`));
+      const message = `authorizer ${authorizer.Name}: ${answer.reason}`;
+      this.#deps.onFault(new HoldfastError('UNAVAILABLE', message));
       return { status: 500, message: 'Internal Server Error' };
     }
     event.requestContext.authorizer = { lambda: answer.context };

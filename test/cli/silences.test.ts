@@ -54,6 +54,16 @@ test('of all alerts, and for at most thirty days', async () => {
   expect(longer).toMatchObject({ code: 64, err: expect.stringContaining('--for is at most 30d') });
 });
 
+test.each([[[]], [['--all', '--gateway', 'gw-1']]])(
+  'which alerts are meant has to be said: %j',
+  async (which) => {
+    const flags = [...which, '--for', '2h', '--why', 'w', ...api.asTenant()];
+    const refused = await api.run(['alerts', 'silence', ...flags]);
+    expect(refused).toMatchObject({ code: 64, err: expect.stringContaining('--gateway, --condition or') });
+    expect(sent()).toEqual([]);
+  },
+);
+
 test('silences are listed with who and why, fit a terminal and do nothing to it', async () => {
   const ended = { ...silence, silenceId: 'si-0000000000000000', endedAt: 1_000, endedBy: 'tok-2' };
   api.answer.body = { silences: [{ ...silence, endsAt: Date.UTC(2100, 0) }, ended] };

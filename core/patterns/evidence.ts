@@ -69,7 +69,7 @@ export function isSamePattern(a: About, b: About): boolean {
   return isNamedBy(a, b) || isNamedBy(b, a);
 }
 const isNamedBy = ({ attribute, value }: ValueName, other: About): boolean =>
-  namesOf(other).some((name) => name.attribute === attribute && name.value === value);
+  [other, ...other.indistinguishable].some((name) => name.attribute === attribute && name.value === value);
 
 /** Its value, and those that nearly the same gateways carry: a gateway with any of them is explained. */
 export const namesOf = ({ attribute, value, indistinguishable }: Omit<About, 'conditionId'>): ValueName[] => [

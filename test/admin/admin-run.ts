@@ -1,12 +1,13 @@
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CaseBook, CaseStore } from '../../admin/case-book.ts';
+import { CaseBook, type CaseStore } from '../../admin/case-book.ts';
 import type { Case } from '../../admin/decide.ts';
 import type { Playbook } from '../../admin/playbook-schema.ts';
 import { sqsQueue, type AlertQueue } from '../../admin/queue.ts';
 import { runAdmin, type AdminReport } from '../../admin/run-admin.ts';
 import type { LogFields } from '../../core/log.ts';
 import type { TestSqs } from '../support/sqs.ts';
-import { alertKey, playbook, type ControlPlane } from './admin-world.ts';
+import { alertKey, ControlPlane, playbook } from './admin-world.ts';
 
 /** What stands between the process and a port of it. */
 export type Mortal = <T extends object>(port: T) => T;
@@ -24,6 +25,15 @@ export interface RunOptions {
   once?: boolean;
   now?: () => number;
 }
+
+/** A queue, a state directory below `dir` and a control plane of its own. */
+export async function placeIn(dir: string, sqs: TestSqs) {
+  const name = `holdfast-alerts-${++places}`;
+  const stateDir = join(dir, name);
+  const [queueUrl, book] = await Promise.all([sqs.createQueue(name), CaseBook.open(stateDir)]);
+  return { sqs, queueUrl, book, stateDir, cloud: new ControlPlane() };
+}
+let places = 0;
 
 /** One admin process: its end, its log, and a wait for a line of the log. */
 export class Run {

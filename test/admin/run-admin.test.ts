@@ -6,12 +6,11 @@ import { idempotencyKeyOf } from '../../admin/decide.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { hours } from '../support/fleet.ts';
 import { startSqs, type TestSqs } from '../support/sqs.ts';
-import { Run, someCase, until, type Mortal } from './admin-run.ts';
-import { alertKey, alertView, ControlPlane, firing } from './admin-world.ts';
+import { placeIn, Run, someCase, until, type Mortal } from './admin-run.ts';
+import { alertKey, alertView, firing } from './admin-world.ts';
 
 let sqs: TestSqs;
 let dir: string;
-let counter = 0;
 beforeAll(async () => {
   [sqs, dir] = await Promise.all([startSqs(), mkdtemp(join(tmpdir(), 'holdfast-admin-'))]);
 });
@@ -20,12 +19,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true });
 });
 
-async function place() {
-  const name = `holdfast-alerts-${++counter}`;
-  const stateDir = join(dir, name);
-  const [queueUrl, book] = await Promise.all([sqs.createQueue(name), CaseBook.open(stateDir)]);
-  return { sqs, queueUrl, book, stateDir, cloud: new ControlPlane() };
-}
+const place = () => placeIn(dir, sqs);
 const untilEmpty = (queueUrl: string): Promise<void> => until(async () => (await sqs.count(queueUrl)) === 0);
 
 test('answers an alert by its play, follows the command and sees the alert resolved', async () => {

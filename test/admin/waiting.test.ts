@@ -6,13 +6,12 @@ import { idempotencyKeyOf, type Case } from '../../admin/decide.ts';
 import { playbookSchema } from '../../admin/playbook-schema.ts';
 import { hours, minutes } from '../support/fleet.ts';
 import { startSqs, type TestSqs } from '../support/sqs.ts';
-import { Run, someCase, until } from './admin-run.ts';
+import { placeIn, Run, someCase, until } from './admin-run.ts';
 import { alertKey, alertView, ControlPlane, firing, gatewayView, volume } from './admin-world.ts';
 
 /** What a play demands before it acts, and what becomes of a case in the meantime. */
 let sqs: TestSqs;
 let dir: string;
-let counter = 0;
 beforeAll(async () => {
   [sqs, dir] = await Promise.all([startSqs(), mkdtemp(join(tmpdir(), 'holdfast-waiting-'))]);
 });
@@ -36,12 +35,7 @@ const plays = (over: object) =>
 const whenThereIsASnapshot = plays({ when: { volume: { hasSnapshot: true } }, giveUpAfter: '15m' });
 const withoutSnapshot = gatewayView({}, { volumes: [volume({ lastSnapshotAt: undefined })] });
 
-async function place() {
-  const name = `holdfast-alerts-${++counter}`;
-  const stateDir = join(dir, name);
-  const [queueUrl, book] = await Promise.all([sqs.createQueue(name), CaseBook.open(stateDir)]);
-  return { sqs, queueUrl, book, stateDir, cloud: new ControlPlane() };
-}
+const place = () => placeIn(dir, sqs);
 const untilEmpty = (queueUrl: string): Promise<void> => until(async () => (await sqs.count(queueUrl)) === 0);
 
 test('a play waits until what it demands holds, and its message need not wait with it', async () => {

@@ -81,6 +81,10 @@ test('a firing of an alert that is new to it waits for nothing; a resolve waits 
   expect(drained(taken(resolved, 1, 1)!, 1).sent).toEqual([1, 2]);
 });
 
+test('a digest, which has no place in any order, waits for nothing', () => {
+  expect(drained(taken(undefined, 0, 0)!, 0).sent).toEqual([0]);
+});
+
 test('a try in vain lets the whole lane rest, longer each time, and a success begins anew', () => {
   let lane = taken(taken(undefined, 1, 0), 2, 0)!;
   lane = failed(lane, 0, 1);

@@ -30,6 +30,16 @@ describe('outages and faults of gateways that lose a message in a hundred', () =
   );
 
   it(
+    'count as told where one comes back before the firing about the last is over',
+    async () => {
+      // A disk that is full again after 143 s.
+      const report = await measured('--start', '1530', '--gateways', '1');
+      expect(report).toMatchObject({ missed: 0, toldBefore: 1 });
+    },
+    testMs,
+  );
+
+  it(
     'would be told of too late by a proxy that looks every five minutes',
     async () => {
       const report = await measured('--gateways', '20', '--days', '10', '--tick', '5');

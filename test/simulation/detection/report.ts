@@ -9,6 +9,8 @@ export interface DetectionReport {
   outages: number;
   faults: number;
   missed: number;
+  /** Came back while the firing about the last one was in force. */
+  toldBefore: number;
   falseFirings: number;
   falsePer1000GatewayDays: number;
   /** Over all: ms from when the for-duration was over until the event was out. */
@@ -29,6 +31,7 @@ export function reportOf(fields: DetectionFields): DetectionReport {
     outages: fields.outages,
     faults: fields.faults,
     missed: fields.missed.length,
+    toldBefore: fields.toldBefore,
     falseFirings: fields.falseFirings.length,
     falsePer1000GatewayDays,
     delayP50Ms: percentile(all, 0.5),
@@ -53,7 +56,7 @@ function percentile(values: readonly number[], fraction: number): number {
 const round = (value: number, digits: number): number => Number(value.toFixed(digits));
 
 export function addFields(sum: DetectionFields, more: DetectionFields): void {
-  for (const name of ['gatewayDays', 'outages', 'faults'] as const) sum[name] += more[name];
+  for (const name of ['gatewayDays', 'outages', 'faults', 'toldBefore'] as const) sum[name] += more[name];
   // No spread: a full run has more of them than a call has room for arguments.
   sum.silentMs = sum.silentMs.concat(more.silentMs);
   sum.falseFirings = sum.falseFirings.concat(more.falseFirings);

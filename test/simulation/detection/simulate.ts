@@ -1,4 +1,5 @@
 import { planGateway } from '../../../core/alerts/alert-plan.ts';
+import { isInForce } from '../../../core/alerts/group-alerts.ts';
 import { emitted } from '../../../core/alerts/lifecycle.ts';
 import { conditionById } from '../../../core/conditions/conditions.ts';
 import { observe } from '../../../core/conditions/evaluate.ts';
@@ -24,6 +25,8 @@ export interface DetectionFields {
   falseFirings: string[];
   /** Outages and faults that lasted long enough and of which nobody was told. */
   missed: string[];
+  /** Outages and faults that came back while the firing about the last one was still in force: nothing new to tell. */
+  toldBefore: number;
   outages: number;
   faults: number;
 }
@@ -41,6 +44,7 @@ export const emptyFields = (): DetectionFields => ({
   silentMs: [],
   falseFirings: [],
   missed: [],
+  toldBefore: 0,
   outages: 0,
   faults: 0,
 });
@@ -77,6 +81,8 @@ class Watch {
   readonly #alerts = new Map<string, AlertItem>();
   /** Spans that somebody was told of, or that are not to be judged any more. */
   readonly #settled = new Set<Span>();
+  /** Condition → what its newest firing was about. */
+  readonly #toldOf = new Map<string, Span>();
 
   constructor(life: GatewayLife, into: DetectionFields) {
     this.#life = life;
@@ -109,6 +115,7 @@ class Watch {
       this.#into.falseFirings.push(`${conditionId} ${alertKey}`);
       return;
     }
+    this.#toldOf.set(conditionId, span);
     if (this.#settled.has(span)) return;
     this.#settled.add(span);
     const from = conditionId === 'Offline' ? (this.#lostAt(now) ?? span.start) : span.start;
@@ -133,7 +140,8 @@ class Watch {
       this.#settled.add(span);
       const wasDown =
         name !== 'Offline' && down && down.start < span.start + withinMs && down.end > span.start - minutes;
-      if (!wasDown) this.#into.missed.push(`${name} ${this.#life.gateway.gatewayId}`);
+      if (this.#isToldBefore(name, span)) this.#into.toldBefore += 1;
+      else if (!wasDown) this.#into.missed.push(`${name} ${this.#life.gateway.gatewayId}`);
     };
     check('Offline', down, 40 * minutes);
     for (const name of faultNames) {
@@ -143,5 +151,11 @@ class Watch {
         this.#settled.add(span);
       else check(name, span, 15 * minutes);
     }
+  }
+  /** The firing about the one before is still in force. It ended minutes ago, or that firing should have been over. */
+  #isToldBefore(name: string, { start }: Span): boolean {
+    const last = this.#toldOf.get(name);
+    if (!last || start - last.end > afterglowMs) return false;
+    return [...this.#alerts.values()].some((item) => item.conditionId === name && isInForce(item));
   }
 }

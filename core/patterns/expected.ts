@@ -1,6 +1,13 @@
 import { chancePerGateway, expectedHits, type Group, type Tested } from './exposure.ts';
 import { unknownCode, type Fleet } from './fleet.ts';
-import { chronicRatio, notChronic, valueKey, type PastRates, type PatternHistory } from './history.ts';
+import {
+  chronicRatio,
+  notChronic,
+  valueKey,
+  type PastCounts,
+  type PastRates,
+  type PatternHistory,
+} from './history.ts';
 import type { Hits } from './hits.ts';
 import { poissonUpperBound } from './statistics.ts';
 
@@ -76,26 +83,36 @@ export interface ChronicRatios {
   perCustomer: Float64Array[];
 }
 
+/** What is remembered of each value, for each attribute and code. */
+export const pastsOf = (fleet: Fleet, history: PatternHistory): (PastCounts | undefined)[][] =>
+  fleet.values.map((names, a) =>
+    names.map((name, code) =>
+      code === unknownCode ? undefined : history.values[valueKey(fleet.attributes[a] ?? '', name)],
+    ),
+  );
+
 /** Undefined: nothing has been worse than the fleet. */
 export function chronicRatios(
-  fleet: Fleet,
+  pasts: readonly (readonly (PastCounts | undefined)[])[],
   history: PatternHistory,
   conditionId: string,
 ): ChronicRatios | undefined {
   let worst = 1;
-  const ratios = fleet.values.map((names, a) =>
-    names.map((name, code) => {
-      if (code === unknownCode) return notChronic;
-      const past = history.values[valueKey(fleet.attributes[a] ?? '', name)];
-      const ratio = chronicRatio(past, history, conditionId);
+  const ratios = pasts.map((ofValues) => {
+    const perGateway = new Float64Array(ofValues.length).fill(1);
+    const perCustomer = new Float64Array(ofValues.length).fill(1);
+    ofValues.forEach((past, code) => {
+      const ratio = past ? chronicRatio(past, history, conditionId) : notChronic;
+      perGateway[code] = ratio.perGateway;
+      perCustomer[code] = ratio.perCustomer;
       worst = Math.max(worst, ratio.perGateway, ratio.perCustomer);
-      return ratio;
-    }),
-  );
+    });
+    return { perGateway, perCustomer };
+  });
   if (worst === 1) return undefined;
   return {
-    perGateway: ratios.map((all) => Float64Array.from(all, ({ perGateway }) => perGateway)),
-    perCustomer: ratios.map((all) => Float64Array.from(all, ({ perCustomer }) => perCustomer)),
+    perGateway: ratios.map(({ perGateway }) => perGateway),
+    perCustomer: ratios.map(({ perCustomer }) => perCustomer),
   };
 }
 

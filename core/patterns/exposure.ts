@@ -8,8 +8,10 @@ import { unknownCode, type Fleet } from './fleet.ts';
 const exactBins = 16;
 const binRatio = Math.log(1.3);
 const bins = exactBins + 1 + Math.ceil(Math.log(2 ** 24 / exactBins) / binRatio);
-const binOf = (size: number): number =>
-  size <= exactBins ? size : Math.min(bins - 1, exactBins + Math.ceil(Math.log(size / exactBins) / binRatio));
+const binOf = (size: number): number => (size < binned.length ? binned[size]! : binOfLarge(size));
+const binOfLarge = (size: number): number =>
+  Math.min(bins - 1, exactBins + Math.ceil(Math.log(size / exactBins) / binRatio));
+const binned = Uint8Array.from({ length: 4_096 }, (_, size) => (size <= exactBins ? size : binOfLarge(size)));
 const middles = Float64Array.from({ length: bins }, (_, bin) =>
   bin <= exactBins ? bin : exactBins * Math.exp((bin - exactBins - 0.5) * binRatio),
 );
@@ -83,75 +85,153 @@ export interface Exposure {
 export const customersMin = 3;
 export const gatewaysMin = 5;
 
-/** Who carries what: two passes over the fleet, integers only. */
+/** Fleets are read only, so what is known of one stays true. */
+const known = new WeakMap<Fleet, Exposure>();
+
+/** Who carries what: one pass over the fleet for each attribute, integers only; the same answer for the same fleet. */
 export function exposureOf(fleet: Fleet): Exposure {
-  const all = emptyGroup();
-  eachCustomer(fleet, (from, to) => add(all, to - from));
+  const before = known.get(fleet);
+  if (before) return before;
+  const sizes = customerSizes(fleet);
   const tested: Tested[] = [];
   const slots = fleet.columns.map((column, attribute) => {
-    const values = fleet.values[attribute]?.length ?? 0;
-    const gateways = new Uint32Array(values);
-    const customers = new Uint32Array(values);
-    eachCarrier(fleet, column, (code, n) => {
-      gateways[code]! += n;
-      customers[code]! += 1;
-    });
-    const slot = new Int32Array(values).fill(-1);
-    for (let code = unknownCode + 1; code < values; code++) {
-      if (customers[code]! < customersMin || gateways[code]! < gatewaysMin) continue;
-      slot[code] = tested.length;
-      tested.push({
-        attribute,
-        code,
-        carriers: emptyGroup(),
-        strangers: copyOf(all),
-        rest: copyOf(all),
-      });
-    }
-    eachCarrier(fleet, column, (code, n, size) => {
-      const value = tested[slot[code]!];
-      if (!value) return;
-      add(value.carriers, n);
-      add(value.strangers, size, -1);
-      add(value.rest, size, -1);
-      if (size > n) add(value.rest, size - n);
-    });
+    const carried = new Carried(fleet, column, fleet.values[attribute]?.length ?? 0);
+    const slot = carried.slots(tested.length);
+    for (const groups of carried.groups(slot, sizes))
+      tested.push({ attribute, code: groups.code, ...groups.of });
     return slot;
   });
-  return { all, tested, slots, rowsOf: carriersOf(fleet) };
+  const exposure = { all: sizes.all, tested, slots, rowsOf: carriersOf(fleet) };
+  known.set(fleet, exposure);
+  return exposure;
 }
 
-const emptyGroup = () => ({ customers: 0, gateways: 0, sizes: new Int32Array(bins) });
-const copyOf = (group: ReturnType<typeof emptyGroup>) => ({ ...group, sizes: group.sizes.slice() });
-function add(group: Group, size: number, times = 1): void {
-  group.customers += times;
-  group.gateways += times * size;
-  (group.sizes as Int32Array)[binOf(size)]! += times;
+interface CustomerSizes {
+  all: Group;
+  /** Bin of each customer’s size. */
+  bin: Uint8Array;
+}
+function customerSizes({ starts, rows }: Fleet): CustomerSizes {
+  const sizes = new Int32Array(bins);
+  const bin = new Uint8Array(starts.length);
+  let customers = 0;
+  for (let c = 0; c + 1 < starts.length; c++) {
+    const size = starts[c + 1]! - starts[c]!;
+    if (size === 0) continue;
+    bin[c] = binOf(size);
+    sizes[bin[c]!]! += 1;
+    customers += 1;
+  }
+  return { all: { customers, gateways: rows, sizes }, bin };
 }
 
-function eachCustomer({ starts }: Fleet, take: (from: number, to: number) => void): void {
-  for (let c = 0; c + 1 < starts.length; c++)
-    if (starts[c]! < starts[c + 1]!) take(starts[c]!, starts[c + 1]!);
-}
+/** One attribute: for each customer and each value that it carries, how many of its gateways do. */
+class Carried {
+  readonly #starts: Uint32Array;
+  /** By code. */
+  readonly #gateways: Uint32Array;
+  readonly #customers: Uint32Array;
+  /** Entries: customer, code, and carriers. At most one for each row. */
+  readonly #customerOf: Uint32Array;
+  readonly #codes: Uint32Array;
+  readonly #carriers: Uint32Array;
+  #length = 0;
 
-/** Calls with each value that a customer carries, how many of its gateways do, and how many it has. */
-function eachCarrier(
-  fleet: Fleet,
-  column: Uint32Array,
-  take: (code: number, carriers: number, size: number) => void,
-): void {
-  const carriers = new Uint32Array(column.reduce((most, code) => Math.max(most, code), 0) + 1);
-  const met: number[] = [];
-  eachCustomer(fleet, (from, to) => {
-    for (let row = from; row < to; row++) {
-      const code = column[row]!;
-      if (carriers[code] === 0) met.push(code);
-      carriers[code]! += 1;
+  constructor({ starts, rows }: Fleet, column: Uint32Array, values: number) {
+    this.#starts = starts;
+    this.#gateways = new Uint32Array(values);
+    this.#customers = new Uint32Array(values);
+    this.#customerOf = new Uint32Array(rows);
+    this.#codes = new Uint32Array(rows);
+    this.#carriers = new Uint32Array(rows);
+    const count = new Uint32Array(values);
+    for (let c = 0; c + 1 < starts.length; c++) {
+      const [from, to] = [starts[c]!, starts[c + 1]!];
+      const code = column[from]!;
+      let row = from + 1;
+      while (row < to && column[row] === code) row += 1;
+      // Most customers carry one value alone.
+      if (row >= to) {
+        if (from < to) this.#enter(c, code, to - from);
+        continue;
+      }
+      for (row = from; row < to; row++) count[column[row]!]! += 1;
+      for (row = from; row < to; row++) {
+        const met = column[row]!;
+        if (count[met] === 0) continue;
+        this.#enter(c, met, count[met]!);
+        count[met] = 0;
+      }
     }
-    for (const code of met) {
-      take(code, carriers[code]!, to - from);
-      carriers[code] = 0;
+  }
+
+  #enter(customer: number, code: number, carriers: number): void {
+    this.#customerOf[this.#length] = customer;
+    this.#codes[this.#length] = code;
+    this.#carriers[this.#length] = carriers;
+    this.#length += 1;
+    this.#gateways[code]! += carriers;
+    this.#customers[code]! += 1;
+  }
+
+  /** The values that are tested, numbered from `first` on by their codes; −1 for the others. */
+  slots(first: number): Int32Array {
+    const slots = new Int32Array(this.#gateways.length).fill(-1);
+    let next = first;
+    for (let code = unknownCode + 1; code < slots.length; code++)
+      if (this.#customers[code]! >= customersMin && this.#gateways[code]! >= gatewaysMin)
+        slots[code] = next++;
+    return slots;
+  }
+
+  /** Those of each tested value, in the order of slots. */
+  groups(
+    slots: Int32Array,
+    { all, bin }: CustomerSizes,
+  ): { code: number; of: Pick<Tested, 'carriers' | 'strangers' | 'rest'> }[] {
+    const codes = [...slots.keys()].filter((code) => slots[code]! >= 0);
+    const first = slots[codes[0] ?? 0]!;
+    // Customers by size: with a carrier, by how many carry it, and by how many do not.
+    const [near, own, others] = [0, 1, 2].map(() => new Int32Array(codes.length * bins)) as Three;
+    const [nearGateways, only] = [new Uint32Array(codes.length), new Uint32Array(codes.length)];
+    for (let i = 0; i < this.#length; i++) {
+      const slot = slots[this.#codes[i]!]!;
+      if (slot < 0) continue;
+      const value = slot - first;
+      const [customer, carriers] = [this.#customerOf[i]!, this.#carriers[i]!];
+      const size = this.#starts[customer + 1]! - this.#starts[customer]!;
+      near[value * bins + bin[customer]!]! += 1;
+      nearGateways[value]! += size;
+      own[value * bins + binOf(carriers)]! += 1;
+      if (carriers === size) only[value]! += 1;
+      else others[value * bins + binOf(size - carriers)]! += 1;
     }
-    met.length = 0;
-  });
+    return codes.map((code, value) => {
+      const [from, to] = [value * bins, (value + 1) * bins];
+      const [strangers, rest] = [new Int32Array(bins), new Int32Array(bins)];
+      for (let b = 0; b < bins; b++) {
+        strangers[b] = all.sizes[b]! - near[from + b]!;
+        rest[b] = strangers[b]! + others[from + b]!;
+      }
+      const customers = this.#customers[code]!;
+      const gateways = this.#gateways[code]!;
+      return {
+        code,
+        of: {
+          carriers: { customers, gateways, sizes: own.subarray(from, to) },
+          strangers: {
+            customers: all.customers - customers,
+            gateways: all.gateways - nearGateways[value]!,
+            sizes: strangers,
+          },
+          rest: {
+            customers: all.customers - only[value]!,
+            gateways: all.gateways - gateways,
+            sizes: rest,
+          },
+        },
+      };
+    });
+  }
 }
+type Three = [Int32Array, Int32Array, Int32Array];

@@ -1,4 +1,4 @@
-import { chronicRatios, type ChronicRatios } from './expected.ts';
+import { chronicRatios, pastsOf, type ChronicRatios } from './expected.ts';
 import { exposureOf, type Exposure, type Tested } from './exposure.ts';
 import { restrict, windowIndexes, windowsMs, type Fleet, type WindowIndex } from './fleet.ts';
 import { fleetRates, isWarm, valueKey, type PatternHistory } from './history.ts';
@@ -74,6 +74,8 @@ interface Tick extends PatternsInput {
   before: ReadonlySet<string>;
   seen: Set<string>;
   roundsLeft: number;
+  /** Looked up when the first condition needs it. */
+  pasts: () => ReturnType<typeof pastsOf>;
 }
 
 /**
@@ -95,6 +97,7 @@ export function findPatterns(input: PatternsInput): PatternsFound {
     before: new Set(inARow ? previous.keys : []),
     seen: new Set(),
     roundsLeft: roundsPerTickMax,
+    pasts: once(() => pastsOf(fleet, history)),
   };
   fleet.conditionIds.forEach((_, condition) => searchCondition(tick, exposure, condition, found));
   found.significant.keys = [...tick.seen];
@@ -137,9 +140,12 @@ function searchCondition(tick: Tick, whole: Exposure, condition: number, found: 
 
 type Ratios = () => ChronicRatios | undefined;
 /** Computed when the first value needs it: it costs a pass over all values. */
-function ratiosOf({ fleet, history }: Tick, conditionId: string): Ratios {
-  let known: { ratios: ChronicRatios | undefined } | undefined;
-  return () => (known ??= { ratios: chronicRatios(fleet, history, conditionId) }).ratios;
+const ratiosOf = ({ pasts, history }: Tick, conditionId: string): Ratios =>
+  once(() => chronicRatios(pasts(), history, conditionId));
+
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
 
 interface Place {

@@ -83,12 +83,13 @@ export class FleetBuilder {
    * the attributes; undefined: not known. Answers with its row, for `onset`.
    */
   add(customerId: string, values: readonly (string | undefined)[]): number {
+    const row = this.#customerOf.length;
     this.#customerOf.push(this.#customers.of(customerId));
-    this.#columns.forEach((column, a) => {
+    for (let a = 0; a < this.#columns.length; a++) {
       const value = values[a];
-      column.push(value === undefined ? unknownCode : (this.#values[a]?.of(value) ?? unknownCode));
-    });
-    return this.#customerOf.length - 1;
+      this.#columns[a]!.push(value === undefined ? unknownCode : this.#values[a]!.of(value));
+    }
+    return row;
   }
 
   /** The gateway came to meet the condition (index into `conditionIds`) `ageMs` ago; repeated ones count once. */
@@ -107,7 +108,8 @@ export class FleetBuilder {
     const place = this.#customerOf.items.map((customer) => next[customer]!++);
     const sorted = (numbers: Numbers): Uint32Array => {
       const column = new Uint32Array(rows);
-      numbers.items.forEach((item, row) => (column[place[row]!] = item));
+      const { items } = numbers;
+      for (let row = 0; row < rows; row++) column[place[row]!] = items[row]!;
       return column;
     };
     return {

@@ -6,7 +6,7 @@ import {
   type ValueName,
 } from '../../../core/patterns/find-patterns.ts';
 import { noHistory, remember } from '../../../core/patterns/history.ts';
-import type { Cause, Detector, FoundPattern, Scan, Setting } from './detector.ts';
+import type { Cause, Detector, FoundPattern, Scan, SeenGateway, Setting } from './detector.ts';
 
 const dayMs = 24 * 3_600_000;
 
@@ -16,6 +16,8 @@ export class FindsPatterns implements Detector {
   readonly #conditions: readonly string[];
   /** Gateway → condition → when it began last. */
   readonly #began = new Map<string, Map<number, number>>();
+  /** In the order of the attributes. */
+  readonly #values = new WeakMap<SeenGateway['attributes'], readonly (string | undefined)[]>();
   readonly #history = noHistory();
   #previous: Significant | undefined;
 
@@ -51,7 +53,8 @@ export class FindsPatterns implements Detector {
       }
       for (const condition of onsets) this.#note(gatewayId, this.#conditions.indexOf(condition), endMs);
       if (!isFresh) continue;
-      const values = names.map((name) => attributes[name]);
+      let values = this.#values.get(attributes);
+      if (!values) this.#values.set(attributes, (values = names.map((name) => attributes[name])));
       const row = builder.add(customerId, values);
       const began = this.#began.get(gatewayId);
       // In the middle of the window in which it was seen to begin.

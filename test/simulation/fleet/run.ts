@@ -1,6 +1,9 @@
 import { Command } from 'commander';
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { HoldfastError } from '../../../core/errors.ts';
+import { inWorkers } from '../../support/in-workers.ts';
 import { runScript } from '../../support/run-script.ts';
 import { wholeNumber } from '../../support/whole-number.ts';
 import { defaultScenario } from './default-scenario.ts';
@@ -8,7 +11,16 @@ import { detectors } from './detectors.ts';
 import { printReport } from './print-report.ts';
 import { reportOf } from './report.ts';
 import { parseScenario, type Scenario } from './scenario.ts';
-import { simulateFleet, withoutFaults } from './simulate.ts';
+import { simulateFleet, withoutFaults, type FleetRun } from './simulate.ts';
+
+interface Share {
+  scenario: Scenario;
+  gateways: number;
+  start: number;
+  /** Every so many-th seed is this thread's. */
+  stride: number;
+  end: number;
+}
 
 /** `npm run simulate:fleet`: seeded fleets whose faults are known, and what detectors of patterns say about them. */
 const program = new Command('simulate:fleet')
@@ -19,6 +31,7 @@ const program = new Command('simulate:fleet')
   .option('--gateways <count>', 'of each fleet', '100000')
   .option('--seed <number>', 'of everything that is random; the first one with --seeds', '1')
   .option('--seeds <count>', 'how many fleets', '1')
+  .option('--jobs <count>', 'threads, each of which takes fleets of its own', String(availableParallelism()))
   .option('--scenario <file>', 'JSON; without it, the built-in scenario')
   .option('--null-days <count>', 'so many days of each fleet, without faults')
   .option('--print-scenario', 'print the scenario with every default filled in, and end')
@@ -39,16 +52,21 @@ const program = new Command('simulate:fleet')
     const nullDays =
       flags['nullDays'] === undefined ? undefined : wholeNumber('--null-days', flags['nullDays'], 1, 366);
     const scenario = nullDays === undefined ? asked : withoutFaults(asked, nullDays);
-    const [gateways, seed, seeds] = [
+    const [gateways, seed, seeds, jobs] = [
       count('gateways', 2_000_000),
       count('seed', 2 ** 32 - 1, 0),
       count('seeds', 100_000),
+      count('jobs', 256),
     ];
-    const runs = [];
-    for (let at = seed; at < seed + seeds; at++) {
-      if (process.stderr.isTTY) process.stderr.write(`\r${at - seed} of ${seeds} fleets`);
-      runs.push(simulateFleet(scenario, gateways, at, detectors, () => performance.now()));
-    }
+    const stride = Math.min(seeds, jobs);
+    const shares = Array.from({ length: stride }, (_, i): Share => {
+      return { scenario, gateways, start: seed + i, stride, end: seed + seeds };
+    });
+    let done = 0;
+    const parts = await inWorkers<Share, FleetRun[]>(import.meta.url, shares, () => {
+      if (process.stderr.isTTY) process.stderr.write(`\r${++done} of ${seeds} fleets`);
+    });
+    const runs = parts.flat().sort((a, b) => a.seed - b.seed);
     if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
     const report = reportOf(runs, scenario, Object.keys(detectors), { gateways, seed, seeds, nullDays });
     // The product's own scores stand at the top, too.
@@ -73,4 +91,13 @@ async function scenarioFrom(file: string | undefined): Promise<Scenario> {
   return parseScenario(json, file);
 }
 
-await runScript(program);
+if (isMainThread) await runScript(program);
+else {
+  const { scenario, gateways, start, stride, end } = workerData as Share;
+  const runs: FleetRun[] = [];
+  for (let seed = start; seed < end; seed += stride) {
+    runs.push(simulateFleet(scenario, gateways, seed, detectors, () => performance.now()));
+    parentPort?.postMessage('progress');
+  }
+  parentPort?.postMessage(runs);
+}

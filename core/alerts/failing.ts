@@ -1,4 +1,4 @@
-import { conditionById } from '../conditions/conditions.ts';
+import type { Condition } from '../conditions/condition.ts';
 import type { Observation } from '../conditions/evaluate.ts';
 import type { AttributeValues } from '../patterns/attributes.ts';
 import { attributeNames } from '../patterns/attributes.ts';
@@ -61,16 +61,20 @@ interface FailingInput {
 }
 
 /**
- * Conditions that count for patterns and site incidents: those that say that something fails. What a command answers is
- * never held back for another alert: the customer's admin process acts on it.
+ * Conditions that count for patterns and site incidents: those that say that something fails. What raises no alert keeps
+ * no onset; what it suspects is pending as the alert that it comes before.
  */
-export function isFailure(conditionId: string): boolean {
-  const { severity = 'info', alerts } = conditionById.get(conditionId) ?? {};
-  // What raises no alert keeps no onset; what it suspects is pending as the alert that it comes before.
-  return severity !== 'info' && alerts !== false;
+export const isFailure = ({ severity, alerts }: Pick<Condition, 'severity' | 'alerts'>): boolean =>
+  severity !== 'info' && alerts !== false;
+
+/**
+ * The condition as its tenant has it, where its alerts may be kept back for one that says it all; undefined where they may
+ * not. What a command answers never is: the customer's admin process acts on it.
+ */
+export function holdableRow(rows: readonly Condition[], conditionId: string): Condition | undefined {
+  const row = rows.find(({ id }) => id === conditionId);
+  return row && isFailure(row) && row.suggested === undefined ? row : undefined;
 }
-export const mayBeHeld = (conditionId: string): boolean =>
-  isFailure(conditionId) && conditionById.get(conditionId)?.suggested === undefined;
 
 const indexOf = new Map<string, number>(attributeNames.map((name, i) => [name, i]));
 

@@ -1,8 +1,9 @@
-import { conditionById } from '../conditions/conditions.ts';
+import type { Condition } from '../conditions/condition.ts';
+import type { RowsOf } from '../conditions/settings.ts';
 import type { ConditionLimits } from '../conditions/signals.ts';
 import type { AlertItem } from '../model.ts';
 import type { AlertStep } from './alert-plan.ts';
-import { mayBeHeld, type Explanations, type Failing } from './failing.ts';
+import { holdableRow, type Explanations, type Failing } from './failing.ts';
 import { isUp } from './inhibition.ts';
 import { groupKey, groupStep, isInForce, type Group, type GroupReading } from './group-alerts.ts';
 
@@ -38,42 +39,57 @@ export const siteIncidents = (alerts: Iterable<AlertItem>): Map<string, AlertIte
 
 /**
  * Half of a site's gateways, three at least, came to fail together and their owner knows of none of them: one incident,
- * and not an alert each. It is told when its gateways' own alerts would be. What a pattern explains is none.
+ * and not an alert each. It is told when its gateways' own alerts would be: what their owner does not want to be alerted
+ * to makes none, and what it wants to wait for is waited for. What a pattern explains is none.
  */
-export function siteIncidentSteps({ failing, siteSizes, explained, open, limits }: SitesSeen): AlertStep[] {
-  const now = failing.filter(({ conditionId, isNow }) => isNow && mayBeHeld(conditionId));
-  const groups = Map.groupBy(now, siteText);
-  const steps = [...groups.values()].flatMap((members) => {
-    const [first] = members;
-    if (!first) return [];
-    const size = siteSizes.get(siteId(first.tenantId, first.site)) ?? members.length;
-    const untold = members.filter((each) => each.isUntold && explained.of(each) === undefined);
-    const isOne = untold.length >= gatewaysMin && members.length >= shareMin * size;
-    const forMs = conditionById.get(first.conditionId)?.forMs(limits) ?? 0;
-    const summary = summaryOf(first, members.length, size);
-    const reading = (level: GroupReading['level']) => ({ level, value: members.length, summary, forMs });
-    const of = members.map(({ tenantId, gatewayId, conditionId }) => {
-      return { tenantId, gatewayId, conditionId, component: '' };
-    });
-    if (isOne) return groupStep(groupOf(first), open, reading('raised'), limits, of) ?? [];
-    // One that was not told yet ends with its reason: a pattern may have explained it since.
-    const goesOn = (stored: AlertItem | undefined) =>
-      stored !== undefined && isInForce(stored) && members.length >= gatewaysMin;
-    const read = (stored: AlertItem | undefined) => reading(goesOn(stored) ? 'hold' : 'clear');
-    return open.has(groupKey(groupOf(first)))
-      ? (groupStep(groupOf(first), open, read, limits, of) ?? [])
-      : [];
+export function siteIncidentSteps(seen: SitesSeen): AlertStep[] {
+  const { failing, rowsOf, open, limits } = seen;
+  const now = failing.filter(({ isNow }) => isNow);
+  const groups = [...Map.groupBy(now, siteText)].flatMap(([text, members]) => {
+    const [{ tenantId, conditionId }] = members as [Failing];
+    const row = holdableRow(rowsOf(tenantId), conditionId);
+    return row ? [{ text, members, row }] : [];
   });
+  const texts = new Set(groups.map(({ text }) => text));
   const over = [...open.values()].filter(
     ({ tenantId, conditionId, component }) =>
-      conditionId === 'SiteIncident' && !groups.has(textOf(tenantId, component)),
+      conditionId === 'SiteIncident' && !texts.has(textOf(tenantId, component)),
   );
-  return [...steps, ...over.flatMap((item) => clearStep(item, open, limits))];
+  return [
+    ...groups.flatMap(({ members, row }) => incidentStep(members, row, seen) ?? []),
+    ...over.flatMap((item) => clearStep(item, open, limits)),
+  ];
 }
+
+/** `members`: what fails by one condition at one site now. */
+function incidentStep(
+  members: readonly Failing[],
+  row: Condition,
+  { siteSizes, explained, open, limits }: SitesSeen,
+): AlertStep | undefined {
+  const [first] = members as [Failing];
+  const group = groupOf(first);
+  const size = siteSizes.get(siteId(first.tenantId, first.site)) ?? members.length;
+  const untold = members.filter((each) => each.isUntold && explained.of(each) === undefined);
+  const isOne = untold.length >= gatewaysMin && members.length >= shareMin * size;
+  const [forMs, summary] = [row.forMs(limits), summaryOf(first, members.length, size)];
+  const reading = (level: GroupReading['level']) => ({ level, value: members.length, summary, forMs });
+  const of = members.map(({ tenantId, gatewayId, conditionId }) => {
+    return { tenantId, gatewayId, conditionId, component: '' };
+  });
+  if (isOne) return groupStep(group, open, reading('raised'), limits, of);
+  if (!open.has(groupKey(group))) return undefined;
+  // One that was not told yet ends with its reason: a pattern may have explained it since.
+  const goesOn = (stored: AlertItem | undefined) =>
+    stored !== undefined && isInForce(stored) && members.length >= gatewaysMin;
+  return groupStep(group, open, (stored) => reading(goesOn(stored) ? 'hold' : 'clear'), limits, of);
+}
+
 export interface SitesSeen {
   failing: readonly Failing[];
   /** Active gateways by `siteId`. */
   siteSizes: ReadonlyMap<string, number>;
+  rowsOf: RowsOf;
   explained: Explanations;
   open: ReadonlyMap<string, AlertItem>;
   limits: ConditionLimits;

@@ -89,11 +89,11 @@ export function effective(
   return { ...row, raiseAt, clearAt, severity, ...(forMs === undefined ? {} : { forMs: () => forMs }) };
 }
 
-/** The conditions that are looked for, by tenant; made once for each tenant that has settings. */
-export function conditionsByTenant(
-  settings: readonly ConditionSettingsItem[],
-  limits: WindowLimit,
-): (tenantId: string) => readonly Condition[] {
+/** The conditions that are looked for at a tenant's gateways, as it has set them. */
+export type RowsOf = (tenantId: string) => readonly Condition[];
+
+/** Made once for each tenant that has settings. */
+export function conditionsByTenant(settings: readonly ConditionSettingsItem[], limits: WindowLimit): RowsOf {
   const tables = new Map(
     settings.map(({ tenantId, overrides }) => [
       tenantId,

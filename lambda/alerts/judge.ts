@@ -1,7 +1,7 @@
 import pLimit from 'p-limit';
 import { planGateway, type AlertStep } from '../../core/alerts/alert-plan.ts';
 import { cellSteps } from '../../core/alerts/cell-alerts.ts';
-import { Explanations, mayBeHeld, type Failing } from '../../core/alerts/failing.ts';
+import { Explanations, holdableRow, type Failing } from '../../core/alerts/failing.ts';
 import { isInForce } from '../../core/alerts/group-alerts.ts';
 import { suspected } from '../../core/alerts/inhibition.ts';
 import { patternSteps } from '../../core/alerts/pattern-alerts.ts';
@@ -42,7 +42,7 @@ export class Judge {
 
   async judge(found: FoundInTick | undefined): Promise<void> {
     const { limits } = this.#deps;
-    const { looks, frozen, siteSizes, active } = this.#look;
+    const { looks, frozen, siteSizes, active, rowsOf } = this.#look;
     const failing = looks.flatMap((look) => look.failing);
     const { now } = this.#context;
     await this.#takeAll(cellSteps(frozen, this.current, limits));
@@ -52,7 +52,8 @@ export class Judge {
     }
     const inForce = found ? [...this.current.values()].filter(isInForce) : [];
     const explained = new Explanations(inForce);
-    await this.#takeAll(siteIncidentSteps({ failing, siteSizes, explained, open: this.current, limits }));
+    const sitesSeen = { failing, siteSizes, rowsOf, explained, open: this.current, limits };
+    await this.#takeAll(siteIncidentSteps(sitesSeen));
     const limit = pLimit(writesAtOnce);
     const sites = siteIncidents(this.current.values());
     const inhibitors = { explained, sites, suspects: found?.suspects ?? new Set<string>() };
@@ -97,7 +98,7 @@ export class Judge {
     stored: AlertItem | undefined,
     { explained, sites, suspects }: Inhibitors,
   ): string | undefined {
-    if (!mayBeHeld(conditionId)) return undefined;
+    if (!holdableRow(this.#look.rowsOf(gateway.tenantId), conditionId)) return undefined;
     const about: Pick<Failing, 'tenantId' | 'site' | 'conditionId' | 'values'> = {
       ...{ tenantId: gateway.tenantId, site: gateway.labels?.site, conditionId, values },
     };

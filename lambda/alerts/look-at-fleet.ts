@@ -2,7 +2,7 @@ import { failingOf, isFailure, type Failing } from '../../core/alerts/failing.ts
 import { CellHealth, cellOf } from '../../core/alerts/cell-health.ts';
 import { siteId } from '../../core/alerts/site-incidents.ts';
 import { conditions } from '../../core/conditions/conditions.ts';
-import { conditionsByTenant } from '../../core/conditions/settings.ts';
+import { conditionsByTenant, type RowsOf } from '../../core/conditions/settings.ts';
 import { observe, type Observation } from '../../core/conditions/evaluate.ts';
 import type { AlertItem, GatewayItem, StatusItem } from '../../core/model.ts';
 import { attributeNames, attributesOf, type AttributeValues } from '../../core/patterns/attributes.ts';
@@ -19,7 +19,6 @@ export interface Look {
   failing: Failing[];
   values: AttributeValues;
 }
-type RowsOf = ReturnType<typeof conditionsByTenant>;
 export interface FleetLook {
   /** The conditions of each tenant. */
   rowsOf: RowsOf;
@@ -38,7 +37,7 @@ export interface FleetLook {
   fleetNow: Fleet;
 }
 
-const failures = conditions.filter(({ id }) => isFailure(id)).map(({ id }) => id);
+const failures = conditions.filter(isFailure).map(({ id }) => id);
 const failureIndex = new Map(failures.map((id, index) => [id, index]));
 
 /** Reads the fleet once, gateways before statuses, and keeps of it only what is judged. */

@@ -1,4 +1,5 @@
 import type { AlertEvent } from '../../core/alert-event.ts';
+import type { ConditionSettingsItem } from '../../core/conditions/settings.ts';
 import { silentLog, type Log } from '../../core/log.ts';
 import type { AlertItem, GatewayItem, StatusItem } from '../../core/model.ts';
 import type { Breakdown } from '../../core/patterns/breakdown.ts';
@@ -28,6 +29,8 @@ export class TickWorld {
     watchedMs: 14 * 24 * 60 * minutes,
     fleet: { customers: [1e5, 1e5, 1e4], gateways: [2e5, 2e5, 2e4], hits: {}, failing: {} },
   };
+  /** What tenants have set of conditions. */
+  readonly settings: ConditionSettingsItem[] = [];
   /** Gateways that nobody hears of. */
   readonly dark = new Set<string>();
   detectorFails = false;
@@ -78,6 +81,7 @@ export class TickWorld {
       fleet: {
         gateways: () => streamOf(effect(() => [...this.gateways.values()])),
         statuses: () => streamOf(effect(() => [...this.statuses.values()])),
+        settings: () => effect(() => this.settings),
       },
       events: {
         put: (events) =>

@@ -1,5 +1,6 @@
 import { fleetScope } from '../../../core/audit/actions.ts';
 import type { AlertEvent } from '../../../core/alert-event.ts';
+import type { ConditionOverride } from '../../../core/conditions/settings.ts';
 import { minutes, statusItem, volume } from '../../support/fleet.ts';
 import { seeded } from '../../support/random.ts';
 import { furnishRegions, TickWorld, tickMs } from '../../support/tick-world.ts';
@@ -113,6 +114,19 @@ describe('a pattern', () => {
     expect(events.filter(({ conditionId }) => conditionId === 'VolumeIrrecoverable')).toHaveLength(60);
   });
 
+  it('keeps back nothing that its owner’s own settings call news', async () => {
+    const { world, region } = smallWorld();
+    world.settings.push({
+      ...{ tenantId: 'customer-3', version: 1 },
+      overrides: { Offline: { severity: 'info' } },
+    });
+    await ticks(world, 1);
+    world.goDark(region);
+    await ticks(world, 8);
+    const ofIt = world.heard().filter(({ tenantId }) => tenantId === 'customer-3');
+    expect(told(ofIt)).toEqual(Array(2).fill('customer-3 Offline firing'));
+  });
+
   it('is a fleet event where everybody fails: one for the provider, one a customer', async () => {
     const { world } = smallWorld();
     await ticks(world, 1);
@@ -171,6 +185,55 @@ describe('a site', () => {
     world.goDark(many.slice(0, 4));
     await ticks(world, 8);
     expect(told(world.heard())).toEqual(Array(4).fill('acme Offline firing'));
+  });
+
+  describe('has no incident that its owner’s own settings', () => {
+    const set = (world: TickWorld, override: ConditionOverride) =>
+      world.settings.push({ tenantId: 'acme', version: 1, overrides: { Offline: override } });
+
+    it('have switched off', async () => {
+      const world = new TickWorld();
+      set(world, { isOff: true });
+      const oslo = site(world, 'Oslo', 6);
+      await ticks(world, 1);
+      world.goDark(oslo);
+      await ticks(world, 20);
+      expect(told(world.heard())).toEqual([]);
+    });
+
+    it('call news: each is told, as all others of that severity', async () => {
+      const world = new TickWorld();
+      set(world, { severity: 'info' });
+      const oslo = site(world, 'Oslo', 6);
+      await ticks(world, 1);
+      world.goDark(oslo);
+      await ticks(world, 8);
+      expect(told(world.heard())).toEqual(Array(6).fill('acme Offline firing'));
+    });
+
+    it('wait longer for, until that time is over', async () => {
+      const world = new TickWorld();
+      set(world, { forMs: 20 * minutes });
+      const oslo = site(world, 'Oslo', 6);
+      await ticks(world, 1);
+      world.goDark(oslo);
+      await ticks(world, 19);
+      expect(told(world.heard())).toEqual([]);
+      await ticks(world, 3);
+      expect(told(world.heard())).toEqual(['acme SiteIncident firing']);
+    });
+
+    it('end while it is open: the incident is resolved, and its gateways are silent', async () => {
+      const world = new TickWorld();
+      const oslo = site(world, 'Oslo', 6);
+      await ticks(world, 1);
+      world.goDark(oslo);
+      await ticks(world, 8);
+      expect(told(world.heard())).toEqual(['acme SiteIncident firing']);
+      set(world, { isOff: true });
+      await ticks(world, 3);
+      expect(told(world.heard())).toEqual(['acme SiteIncident resolved']);
+    });
   });
 });
 

@@ -114,7 +114,7 @@ function addSubscribe(alerts: Command, deps: CliDeps): void {
         [
           subscriptionText(subscription),
           ...(file ? [`secret in ${file}`] : []),
-          ...(subscription.state === 'pending'
+          ...(subscription.state === 'pending' || subscription.next
             ? [
                 `a challenge was sent to it; \`${toType(`holdfast alerts confirm ${subscriptionId} --challenge TEXT`)}\` confirms it`,
               ]
@@ -203,6 +203,7 @@ const subscriptionText = (s: SubscriptionView): string =>
     target: addressOf(s),
     state: s.state,
     only: filterText(s.filter) || undefined,
+    next: s.next && addressOf(s.next),
   });
 
 const filterText = (filter: SubscriptionFilter | undefined): string =>
@@ -219,7 +220,16 @@ function healthText({ state, failingSince, givenUpAt, deliveredAt }: Subscriptio
 
 /** What somebody has to look at. */
 function marks(subscriptions: readonly SubscriptionView[], toType: Session['toType']): string[] {
-  return subscriptions.flatMap(({ subscriptionId, failingSince, lastError, givenUpAt }) => [
+  return subscriptions.flatMap(({ subscriptionId, failingSince, lastError, givenUpAt, next }) => [
+    ...(next === undefined
+      ? []
+      : [
+          paragraph(
+            `another target waits for its challenge until ${timeText(next.expiresAt)}: ${addressOf(next)}`,
+            `${subscriptionId}: `,
+          ),
+          `\`${toType(`holdfast alerts confirm ${subscriptionId} --challenge TEXT`)}\` has alerts go there`,
+        ]),
     ...(failingSince === undefined
       ? []
       : [

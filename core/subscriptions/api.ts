@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { AlertEvent } from '../alert-event.ts';
 import { subscriptionFilterSchema } from './filter.ts';
-import type { DeadLetterItem, SubscriptionItem } from './model.ts';
+import type { DeadLetterItem, NextTarget, SubscriptionItem } from './model.ts';
+import { nextOf } from './rules.ts';
 import { targetSchemas } from './targets.ts';
 
 const filter = { filter: subscriptionFilterSchema.optional() };
@@ -22,8 +23,10 @@ export const subscriptionRequests = {
 
 export type SubscriptionView = Omit<
   SubscriptionItem,
-  'challengeHash' | 'deliveryKey' | 'secrets' | 'openShard' | 'dueAt' | 'wake' | 'lease'
+  'challengeHash' | 'deliveryKey' | 'next' | 'secrets' | 'openShard' | 'dueAt' | 'wake' | 'lease'
 > & {
+  /** The target that takes over once its own challenge is echoed. */
+  next?: Omit<NextTarget, 'challengeHash' | 'secrets'>;
   /** When what waits is tried again, while it fails. */
   nextTryAt?: number;
   /** Of a webhook: when each secret that signs began to; the older one ends at `endsAt`. */
@@ -50,12 +53,16 @@ export interface SubscriptionAnswers {
   redeliver: { redelivered: number; hasMore: boolean };
 }
 
-export function subscriptionView(item: SubscriptionItem): SubscriptionView {
+export function subscriptionView(item: SubscriptionItem, now: number): SubscriptionView {
   const { challengeHash: _hash, deliveryKey: _key, openShard: _shard, wake: _wake, ...rest } = item;
-  const { lease: _lease, dueAt, secrets, ...shown } = rest;
+  const { lease: _lease, dueAt, secrets, next: _next, ...shown } = rest;
+  const next = nextOf(item, now);
   return {
     ...shown,
+    ...(next ? { next: nextView(next) } : {}),
     ...(item.failures !== undefined && dueAt !== undefined ? { nextTryAt: dueAt } : {}),
     ...(secrets ? { secrets: secrets.map(({ sealed: _sealed, ...times }) => times) } : {}),
   };
 }
+
+const nextView = ({ challengeHash: _hash, secrets: _secrets, ...shown }: NextTarget) => shown;

@@ -17,8 +17,10 @@ export interface SubscriptionItem extends TargetAddress {
   challengeHash: string;
   createdAt: number;
   confirmedAt?: number;
-  /** Its lanes' partition; another target gets another one, so that nothing meant for the old one goes to it. */
+  /** Its lanes' partition. One that is deleted and made anew gets another, and with it nothing that waited before. */
   deliveryKey?: string;
+  /** The target that is to follow. Alerts go to the one above until the tenant has echoed what was sent to this one. */
+  next?: NextTarget;
   /** Of a webhook: what signs, newest first, at most 2. Each is sealed by KMS for this subscription alone. */
   secrets?: SealedSecret[];
   /** Both exactly while its lanes may hold something: '0', and when the next turn may begin. */
@@ -35,6 +37,13 @@ export interface SubscriptionItem extends TargetAddress {
   deliveredAt?: number;
   /** When the newest of its dead letters was given up. */
   givenUpAt?: number;
+}
+export interface NextTarget
+  extends
+    TargetAddress,
+    Pick<SubscriptionItem, 'kind' | 'filter' | 'challengeHash' | 'secrets' | 'createdAt'> {
+  /** Who has not echoed by then starts again. */
+  expiresAt: number;
 }
 export interface SealedSecret {
   /** Base64. */

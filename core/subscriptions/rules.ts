@@ -8,9 +8,12 @@ import {
   type Condition,
   type GuardedUpdate,
 } from '../routes/guarded-update.ts';
+import type { SubscriptionMessage } from '../alert-event.ts';
 import { HoldfastError } from '../errors.ts';
+import { secretHash } from '../identity/secrets.ts';
 import { turnWaitMs } from './lane.ts';
-import type { SendBudgetItem, SubscriptionItem } from './model.ts';
+import type { NextTarget, SendBudgetItem, SubscriptionItem } from './model.ts';
+import { addressFields } from './targets.ts';
 
 /**
  * The writes on a subscription. Each is one conditional write on its item. Only the turn that holds the lease sends, so
@@ -32,11 +35,49 @@ export const deliveryKeyOf = ({ tenantId, subscriptionId, deliveryKey }: Named):
 const sameTarget = ({ deliveryKey }: Named): Condition =>
   deliveryKey === undefined ? absent('deliveryKey') : equal('deliveryKey', deliveryKey);
 
-/** The tenant echoed the challenge. */
-export const confirm = (challengeHash: string, at: number): GuardedUpdate => ({
-  when: equal('challengeHash', challengeHash),
-  set: { state: 'confirmed', confirmedAt: at },
+/** So long the target that is to follow a confirmed one waits for the echo of its challenge. */
+export const nextTargetMs = 24 * 3_600_000;
+
+/** Another target for one that is confirmed, which goes on until the tenant has echoed what is sent to the other. */
+export const follow = ({ challengeHash }: SubscriptionItem, next: NextTarget): GuardedUpdate => ({
+  when: all(equal('state', 'confirmed'), equal('challengeHash', challengeHash)),
+  set: { next },
 });
+
+/** The target that is to follow, while it may. */
+export const nextOf = ({ next }: Pick<SubscriptionItem, 'next'>, at: number): NextTarget | undefined =>
+  next && at < next.expiresAt ? next : undefined;
+
+/** The tenant echoed a challenge: the first target's, or that of the one that is to follow and now does. */
+export function confirm(item: SubscriptionItem, challengeHash: string, at: number): GuardedUpdate {
+  const next = nextOf(item, at);
+  if (next?.challengeHash === challengeHash) return takeOver(next, at);
+  return { when: equal('challengeHash', challengeHash), set: { state: 'confirmed', confirmedAt: at } };
+}
+
+/** Lanes and lease stay: what waits goes to the new target, in order, and the turn that is at work finds it there. */
+function takeOver(
+  { expiresAt: _expires, createdAt: _created, ...next }: NextTarget,
+  at: number,
+): GuardedUpdate {
+  const ofTarget = [...Object.values(addressFields), 'filter', 'secrets'] as const;
+  return {
+    when: equal('next.challengeHash', next.challengeHash),
+    set: { ...next, confirmedAt: at },
+    remove: [
+      'next',
+      ...ofTarget.filter((name) => next[name] === undefined),
+      ...['failures', 'failingSince', 'lastError'],
+    ],
+  };
+}
+
+/** Where a message goes: a challenge of the target that is to follow goes there, all else to the one in use. */
+export function addressee(item: SubscriptionItem, message: SubscriptionMessage): SubscriptionItem {
+  const { tenantId, subscriptionId, next } = item;
+  const isItsOwn = message.type === 'challenge' && next?.challengeHash === secretHash(message.challenge);
+  return isItsOwn ? { ...next, tenantId, subscriptionId, state: 'pending' } : item;
+}
 
 /** Something came: a turn may begin at once. Not while it rests after a turn in vain. */
 export const wakeNow = (of: Named, wake: string, at: number): GuardedUpdate => ({

@@ -22,7 +22,7 @@ export const targetSchemas = {
 } as const;
 export type Target = { [Kind in TargetKind]: z.infer<(typeof targetSchemas)[Kind]> }[TargetKind];
 
-const addressFields = {
+export const addressFields = {
   sqs: 'queueUrl',
   sns: 'topicArn',
   webhook: 'url',

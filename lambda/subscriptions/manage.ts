@@ -1,8 +1,8 @@
 import { HoldfastError } from '../../core/errors.ts';
 import { newChallenge, secretHash, type RandomBytes } from '../../core/identity/secrets.ts';
 import { subscriptionView, type SubscriptionAnswers } from '../../core/subscriptions/api.ts';
-import type { SendBudgetItem, SubscriptionItem } from '../../core/subscriptions/model.ts';
-import { confirm, spend } from '../../core/subscriptions/rules.ts';
+import type { NextTarget, SendBudgetItem, SubscriptionItem } from '../../core/subscriptions/model.ts';
+import { confirm, follow, nextTargetMs, spend } from '../../core/subscriptions/rules.ts';
 import {
   addressOf,
   namePrefixOf,
@@ -36,16 +36,21 @@ export interface ManageDeps {
 }
 
 export async function listSubscriptions(
-  { subscriptionItems }: ManageDeps,
+  { subscriptionItems, clock }: ManageDeps,
   { tenantId }: ApiRequest<'listSubscriptions'>,
 ): Promise<SubscriptionAnswers['listSubscriptions']> {
   const items = await dynamoSubscriptions(subscriptionItems).ofTenant(tenantId);
-  return { subscriptions: items.map(subscriptionView), namePrefix: namePrefixOf(tenantId) };
+  const now = clock.now();
+  return {
+    subscriptions: items.map((item) => subscriptionView(item, now)),
+    namePrefix: namePrefixOf(tenantId),
+  };
 }
 
 /**
  * Names a target for the tenant's alerts. No alert goes there before the tenant has echoed the challenge that this sends
- * to it. For a target that is confirmed it changes the filter alone; for another one it starts again.
+ * to it. Of a target that is confirmed it changes the filter alone; another one follows it once its own challenge is
+ * echoed, and until then alerts go where they went.
  */
 export async function putSubscription(
   deps: ManageDeps,
@@ -57,8 +62,9 @@ export async function putSubscription(
   const existing = await dynamoSubscriptions(deps.subscriptionItems).ofTenant(tenantId);
   const current = existing.find((item) => item.subscriptionId === subscriptionId);
   const isSame = current?.kind === body.kind && addressOf(current) === addressOf(body);
+  const now = deps.clock.now();
   if (isSame && current.state === 'confirmed')
-    return { subscription: subscriptionView(await filtered(deps, current, body.filter)) };
+    return { subscription: subscriptionView(await filtered(deps, current, body.filter), now) };
   if (!current && existing.length >= subscriptionCountMax)
     throw new HoldfastError('CONFLICT', `a tenant has at most ${subscriptionCountMax} subscriptions`, {
       hint: 'delete one that is not needed',
@@ -66,26 +72,46 @@ export async function putSubscription(
   await spendOne(deps, tenantId);
   const challenge = newChallenge(deps.random);
   const secret = body.kind === 'webhook' ? newWebhookSecret(deps.random) : undefined;
-  const now = deps.clock.now();
-  const item: SubscriptionItem = {
+  const target = {
     ...body,
-    ...key,
-    state: 'pending',
     challengeHash: secretHash(challenge),
     createdAt: now,
-    deliveryKey: `${tenantId}/${subscriptionId}/${deps.clock.newId()}`,
     ...(secret ? { secrets: [{ sealed: await deps.seal(secret, key), createdAt: now }] } : {}),
   };
-  await deps.subscriptionItems.put(item);
+  const item = await withTarget(deps, key, { current, target });
   const { isTaken, reason } = await ask(deps, key, { type: 'challenge', ...key, challenge });
+  // What is wrong is the tenant's: nothing of ours has failed.
   if (!isTaken)
-    throw new HoldfastError('UNAVAILABLE', `the challenge was not taken: ${reason}`, {
-      hint: 'let Holdfast’s account send to it, or correct the address, and put the subscription again',
+    throw new HoldfastError('CONFLICT', `the challenge was not taken: ${reason}`, {
+      hint: `let Holdfast’s account send to it, or correct the address, and put the subscription again${item.next ? '; until then alerts go where they went' : ''}`,
     });
-  log('info', 'subscription.challenged', { ...key, target: shownTarget(item) });
-  return { subscription: subscriptionView(item), ...(secret ? { secret } : {}) };
+  log('info', 'subscription.challenged', { ...key, target: shownTarget(target) });
+  return { subscription: subscriptionView(item, now), ...(secret ? { secret } : {}) };
 }
 
+/** Writes the target that waits for its echo: beside the one in use, or as the first. BUSY. */
+async function withTarget(
+  { subscriptionItems, clock }: ManageDeps,
+  key: SubscriptionKey,
+  of: { current: SubscriptionItem | undefined; target: Omit<NextTarget, 'expiresAt'> },
+): Promise<SubscriptionItem> {
+  const { current, target } = of;
+  if (current?.state === 'confirmed') {
+    const next = { ...target, expiresAt: target.createdAt + nextTargetMs };
+    return (await guarded(subscriptionItems, key, follow(current, next))) ?? changedMeanwhile();
+  }
+  const deliveryKey = `${key.tenantId}/${key.subscriptionId}/${clock.newId()}`;
+  const item: SubscriptionItem = { ...target, ...key, state: 'pending', deliveryKey };
+  const written = current
+    ? await subscriptionItems.put(item, {
+        condition: '#challengeHash = :before AND #state = :pending',
+        values: { ':before': current.challengeHash, ':pending': 'pending' },
+      })
+    : await subscriptionItems.putIfAbsent(item);
+  return written.ok ? item : changedMeanwhile();
+}
+
+/** Also takes back a target that was to follow. */
 async function filtered(
   { subscriptionItems }: ManageDeps,
   current: SubscriptionItem,
@@ -93,7 +119,8 @@ async function filtered(
 ): Promise<SubscriptionItem> {
   const written = await guarded(subscriptionItems, keyOf(current), {
     when: { is: 'equal', path: 'challengeHash', value: current.challengeHash },
-    ...(filter ? { set: { filter } } : { remove: ['filter'] }),
+    ...(filter ? { set: { filter } } : {}),
+    remove: filter ? ['next'] : ['next', 'filter'],
   });
   return written ?? changedMeanwhile();
 }
@@ -104,15 +131,15 @@ export async function confirmSubscription(
   { tenantId, params, body, log }: ApiRequest<'confirmSubscription'>,
 ): Promise<SubscriptionAnswers['confirmSubscription']> {
   const key = { tenantId, subscriptionId: requireSubscriptionId(params['subscriptionId']) };
-  const update = confirm(secretHash(body.challenge), clock.now());
-  const written = await guarded(subscriptionItems, key, update);
+  const current = await requireSubscription(subscriptionItems, key);
+  const now = clock.now();
+  const written = await guarded(subscriptionItems, key, confirm(current, secretHash(body.challenge), now));
   if (written) {
-    log('info', 'subscription.confirmed', key);
-    return { subscription: subscriptionView(written) };
+    log('info', 'subscription.confirmed', { ...key, target: shownTarget(written) });
+    return { subscription: subscriptionView(written, now) };
   }
-  await requireSubscription(subscriptionItems, key);
   throw new HoldfastError('FORBIDDEN', 'that is not the newest challenge of this subscription', {
-    hint: 'each `put` sends a new challenge to the target; echo the last one',
+    hint: 'each `put` sends a new challenge to the target; echo the last one, within a day where it follows another',
   });
 }
 
@@ -162,7 +189,7 @@ export async function rotateSecret(
   });
   if (!written.ok) return changedMeanwhile();
   log('info', 'subscription.secret_rotated', key);
-  return { subscription: subscriptionView(written.item), secret };
+  return { subscription: subscriptionView(written.item, clock.now()), secret };
 }
 
 export async function requireSubscription(

@@ -168,7 +168,7 @@ async function giveUp(
   const reason = outcome.reason ?? lastError?.reason ?? 'it was not taken in time';
   await letters.put(deadLetter(lane.deliveryKey, head, reason, now));
   outcome.givenUp += 1;
-  log('error', 'delivery.given_up', { tenantId, subscriptionId, eventId: head.event.eventId, reason });
+  log('warn', 'delivery.given_up', { tenantId, subscriptionId, eventId: head.event.eventId, reason });
   return changeLane(lanes, lane, (stored) => stored && without(stored, head, now), lane);
 }
 
@@ -179,8 +179,8 @@ function report(
   { failures = 0 }: SubscriptionItem,
 ): void {
   const of = { tenantId, subscriptionId, delivered, failed: vain, givenUp };
-  // Once, and not with every try of the days that it may take.
-  if (vain > 0 && delivered === 0 && failures === 0) log('error', 'subscription.failing', { ...of, reason });
+  // Once, and not with every try of the days that it may take. A warning: it is the tenant's to mend.
+  if (vain > 0 && delivered === 0 && failures === 0) log('warn', 'subscription.failing', { ...of, reason });
   else if (failures > 0 && delivered > 0) log('info', 'subscription.recovered', of);
   else if (delivered + vain + givenUp > 0) log('info', 'delivery.turn', of);
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { SubscriptionMessage } from '../../core/alert-event.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
+import { addressee } from '../../core/subscriptions/rules.ts';
 import { errorFields } from '../aws/invocation.ts';
 import type { Send, SubscriptionKey, SubscriptionStore } from './ports.ts';
 
@@ -31,7 +32,7 @@ export async function sendNow(
   if (!subscription) throw new HoldfastError('NOT_FOUND', `there is no subscription ${subscriptionId}`);
   const startedAt = clock.now();
   try {
-    await send(subscription, message);
+    await send(addressee(subscription, message), message);
     return { isTaken: true, durationMs: clock.now() - startedAt };
   } catch (thrown) {
     log('warn', 'delivery.failed', { ...key, ...errorFields(thrown) });

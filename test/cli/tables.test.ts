@@ -171,6 +171,7 @@ test('what a gateway is set to, and where alerts go, fit', async () => {
       {
         ...{ subscriptionId: 'hook', kind: 'webhook', url: 'https://ops.example.com/', state: 'confirmed' },
         ...{ failures: 3, failingSince: 0, givenUpAt: 0, filter: { severities: ['critical'] } },
+        next: { kind: 'sqs', queueUrl: `${queueUrl}_2`, createdAt: 0, expiresAt: 86_400_000 },
         lastError: {
           at: 0,
           reason: 'the webhook at a-long-name.of-operations.example.com did not answer in time',
@@ -184,6 +185,8 @@ test('what a gateway is set to, and where alerts go, fit', async () => {
   const lines = list.out.split('\n').filter((line) => !line.includes('`'));
   expect(longest(lines.join('\n'))).toBeLessThanOrEqual(80);
   expect(list.out).toContain(queueUrl);
+  expect(list.out).toContain('hook: another target waits for its challenge until 1970-01-02 00:00:00Z:');
+  expect(list.out).toMatch(/_2\n`npx holdfast alerts confirm hook --challenge TEXT.*` has alerts go there/);
   expect(list.out).toMatch(/hook +webhook +confirmed +failing/);
   expect(list.out).toContain('hook: failing since 1970-01-01 00:00:00Z: the webhook at');
   expect(list.out).toMatch(/hook: given up; `npx holdfast alerts dead-letters hook/);

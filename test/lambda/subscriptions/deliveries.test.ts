@@ -194,7 +194,7 @@ test('an alert costs what the page says', async () => {
   expect(units).toEqual({ readUnits: Number(reads), writeUnits: Number(writes) });
 });
 
-test('another target gets nothing of what was meant for the one before', async () => {
+test('one that is deleted and made anew gets nothing of what waited before', async () => {
   const main = await world.subscribed('acme');
   main.takes = () => false;
   await world.route('acme', 'a', 1);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import type { SubscriptionMessage } from '../../../core/alert-event.ts';
+import type { SubscriptionItem } from '../../../core/subscriptions/model.ts';
 import type { Target } from '../../../core/subscriptions/targets.ts';
 import { listDeadLetters, redeliver } from '../../../lambda/subscriptions/dead-letters.ts';
 import {
@@ -12,6 +13,7 @@ import {
   testSubscription,
   type ManageDeps,
 } from '../../../lambda/subscriptions/manage.ts';
+import { sendNow } from '../../../lambda/subscriptions/send-now.ts';
 import { request } from '../api/api-fixture.ts';
 import { startDynamo, type TestDynamo } from '../../support/dynamo.ts';
 import { DeliveryWorld, orders } from './delivery-world.ts';
@@ -138,22 +140,18 @@ describe('a subscription', () => {
   it('says why its target did not take the challenge', async () => {
     answer = { isTaken: false, durationMs: 1, reason: 'the queue q did not take a message: AccessDenied' };
     await expect(put()).rejects.toMatchObject({
-      code: 'UNAVAILABLE',
+      // The tenant's to mend, and none of our errors.
+      code: 'CONFLICT',
       message: expect.stringMatching(/AccessDenied/),
     });
   });
 
-  it('stays confirmed when it is put again as it is or with another filter, and starts again for another target', async () => {
+  it('stays confirmed when it is put again as it is or with another filter', async () => {
     await confirmed();
     const filter = { severities: ['critical'] };
     expect((await put('acme', { filter })).subscription).toMatchObject({ state: 'confirmed', filter });
     expect((await put()).subscription).not.toHaveProperty('filter');
     expect(asked).toHaveLength(1);
-    const before = await world.subscription('acme');
-    const moved = await put('acme', { queueUrl: `${queueUrl}_2` });
-    expect(moved.subscription).toMatchObject({ state: 'pending', queueUrl: `${queueUrl}_2` });
-    expect(asked).toHaveLength(2);
-    expect((await world.subscription('acme')).deliveryKey).not.toBe(before.deliveryKey);
   });
 
   it('is deleted by its own tenant alone', async () => {
@@ -177,6 +175,131 @@ describe('a subscription', () => {
     expect(await testSubscription(api, bare('acme'))).toEqual({ isTaken: true, durationMs: 7 });
     expect(asked.at(-1)).toMatchObject({ type: 'test', tenantId: 'acme', subscriptionId: 'main' });
     await expect(testSubscription(api, bare('other'))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+});
+
+describe('another target of a confirmed subscription', () => {
+  const other = `${queueUrl}_2`;
+  const day = 24 * 3_600_000;
+
+  it('follows once its own challenge is echoed; until then the one before stays in use', async () => {
+    await confirmed();
+    const { challengeHash, ...before } = await world.subscription('acme');
+    const filter = { severities: ['critical'] };
+    const { subscription } = await put('acme', { queueUrl: other, filter });
+    const expiresAt = world.now + day;
+    expect(subscription).toMatchObject({ state: 'confirmed', queueUrl });
+    expect(subscription.next).toEqual({
+      kind: 'sqs',
+      queueUrl: other,
+      filter,
+      createdAt: world.now,
+      expiresAt,
+    });
+    expect((await listSubscriptions(api, named('acme'))).subscriptions).toEqual([subscription]);
+    expect(await world.subscription('acme')).toMatchObject({ ...before, challengeHash });
+    await expect(confirmSubscription(api, echo('guess'))).rejects.toMatchObject({ code: 'FORBIDDEN' });
+
+    const after = await confirmSubscription(api, echo(lastChallenge()));
+    expect(after.subscription).toMatchObject({ state: 'confirmed', queueUrl: other, filter });
+    expect(after.subscription).not.toHaveProperty('next');
+    // Said twice, as after an answer that was lost.
+    const again = await confirmSubscription(api, echo(lastChallenge()));
+    expect(again.subscription).toEqual(after.subscription);
+  });
+
+  it('has its challenge sent to it, and tests go to the one in use', async () => {
+    const sent: SubscriptionItem[] = [];
+    const deps = { ...world.deps, send: async (to: SubscriptionItem) => void sent.push(to) };
+    api = {
+      ...api,
+      askDelivery: (order) => (asked.push((order as never)['message']), sendNow(deps, order as never)),
+    };
+    await confirmed();
+    await put('acme', { queueUrl: other });
+    await testSubscription(api, bare('acme'));
+    expect(sent.map((to) => to.queueUrl)).toEqual([queueUrl, other, queueUrl]);
+    expect(sent.every((to) => to.tenantId === 'acme' && to.subscriptionId === 'main')).toBe(true);
+  });
+
+  it('of another kind takes its address and secret with it, and leaves nothing of the one before', async () => {
+    await confirmed();
+    const { secret, subscription } = await put('acme', {
+      kind: 'webhook',
+      url: 'https://x.example.com/',
+      queueUrl: undefined,
+    } as never);
+    expect(secret).toMatch(/^whsec_/);
+    expect(subscription).not.toHaveProperty('secrets');
+    expect(JSON.stringify(subscription)).not.toMatch(/sealed|challenge/);
+    await confirmSubscription(api, echo(lastChallenge()));
+    const item = await world.subscription('acme');
+    expect(item).toMatchObject({
+      kind: 'webhook',
+      url: 'https://x.example.com/',
+      secrets: [{ createdAt: world.now }],
+    });
+    expect(item).not.toHaveProperty('queueUrl');
+    expect(item).not.toHaveProperty('next');
+  });
+
+  it('is dropped after a day, and when the one in use is put again', async () => {
+    await confirmed();
+    await put('acme', { queueUrl: other });
+    world.now += day;
+    const listed = async () => (await listSubscriptions(api, named('acme'))).subscriptions;
+    expect(await listed()).toEqual([expect.not.objectContaining({ next: expect.anything() })]);
+    await expect(confirmSubscription(api, echo(lastChallenge()))).rejects.toMatchObject({
+      code: 'FORBIDDEN',
+    });
+    await put('acme', { queueUrl: other });
+    expect(await listed()).toMatchObject([{ queueUrl, next: { queueUrl: other } }]);
+    await put();
+    expect(await listed()).toEqual([expect.not.objectContaining({ next: expect.anything() })]);
+    await expect(confirmSubscription(api, echo(lastChallenge()))).rejects.toMatchObject({
+      code: 'FORBIDDEN',
+    });
+    expect(await listed()).toMatchObject([{ state: 'confirmed', queueUrl }]);
+  });
+
+  it('that does not take its challenge changes nothing', async () => {
+    await confirmed();
+    answer = { isTaken: false, durationMs: 1, reason: 'the webhook at x did not answer in time' };
+    await expect(put('acme', { queueUrl: other })).rejects.toMatchObject({
+      code: 'CONFLICT',
+      hint: expect.stringMatching(/until then alerts go where they went/),
+    });
+    expect(await world.subscription('acme')).toMatchObject({ state: 'confirmed', queueUrl });
+  });
+
+  it('has what waited for the one before, in order', async () => {
+    await confirmed();
+    const main = world.receiver('acme');
+    await world.route('acme', 'a', 1);
+    await world.runStarted();
+    main.takes = () => false;
+    for (const seq of [2, 3]) await world.route('acme', 'a', seq);
+    await world.minutes(3);
+    expect(await world.subscription('acme')).toHaveProperty('failingSince');
+    await put('acme', { queueUrl: other });
+    await confirmSubscription(api, echo(lastChallenge()));
+    expect(await world.subscription('acme')).not.toHaveProperty('failingSince');
+    main.takes = () => true;
+    await world.minutes(6);
+    expect(orders(main.got)).toEqual({ a: [1, 2, 3] });
+  });
+
+  it('is refused where somebody confirmed one in the same moment', async () => {
+    await put();
+    const challenge = lastChallenge();
+    const confirming = async () => {
+      await confirmSubscription(api, echo(challenge));
+      return 'c2VhbGVk';
+    };
+    const body = { kind: 'webhook' as const, url: 'https://x.example.com/' };
+    const ask = request('acme', { params: { subscriptionId: 'main' }, body });
+    await expect(putSubscription({ ...api, seal: confirming }, ask)).rejects.toMatchObject({ code: 'BUSY' });
+    expect(await world.subscription('acme')).toMatchObject({ state: 'confirmed', queueUrl });
   });
 });
 

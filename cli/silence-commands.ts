@@ -33,8 +33,8 @@ export function addSilenceCommands(alerts: Command, deps: CliDeps): void {
   );
   silence
     .option('--gateway <id>', 'alerts of this gateway')
-    .option('--condition <id>', 'alerts of this condition')
-    .option('--component <name>', 'alerts of this volume or mount')
+    .option('--condition <id>', 'alerts of this condition, or SiteIncident, SharedIncident')
+    .option('--component <name>', 'alerts of this volume or mount, or about many gateways: of this incident')
     .option('--all', 'every alert of the tenant')
     .requiredOption('--for <duration>', 'until when, at most 30d')
     .requiredOption('--why <text>', 'for those who wonder why nobody was told')

@@ -18,6 +18,8 @@ export interface Failing {
   since: number;
   /** It still does, as far as anybody knows. */
   isNow: boolean;
+  /** Those parts of it that still do. */
+  components: readonly string[];
   /** Nobody was told of any alert of it yet. */
   isUntold: boolean;
 }
@@ -28,12 +30,17 @@ export function failingOf(
   { seen, open, values, now }: FailingInput,
 ): Failing[] {
   const found = new Map<string, Failing>();
-  const note = (conditionId: string, since: number, isNow: boolean, isUntold: boolean): void => {
+  const note = (
+    { conditionId, component }: Pick<AlertItem, 'conditionId' | 'component'>,
+    { since, isNow, isUntold }: Pick<Failing, 'since' | 'isNow' | 'isUntold'>,
+  ): void => {
     const before = found.get(conditionId);
+    const { components = [] } = before ?? {};
     found.set(conditionId, {
       ...{ gatewayId, tenantId, site: labels?.site, values, conditionId },
       since: Math.max(since, before?.since ?? 0),
       isNow: isNow || before?.isNow === true,
+      components: isNow ? [...components, component] : components,
       isUntold: isUntold && before?.isUntold !== false,
     });
   };
@@ -47,10 +54,17 @@ export function failingOf(
     const isNow = isRaised || (isUp(item) && level !== 'clear');
     const isTold = isUp(item) && item.state !== 'PENDING' && item.inhibitedBy === undefined;
     if (item.raisedAt !== undefined || isNow)
-      note(item.conditionId, isRaised ? now : (item.raisedAt ?? item.firedAt ?? now), isNow, !isTold);
+      note(item, {
+        since: isRaised ? now : (item.raisedAt ?? item.firedAt ?? now),
+        ...{ isNow, isUntold: !isTold },
+      });
   }
-  for (const [part, level] of levels)
-    if (level === 'raised') note(part.slice(0, part.indexOf(' ')), now, true, true);
+  for (const [part, level] of levels) {
+    if (level !== 'raised') continue;
+    const space = part.indexOf(' ');
+    const of = { conditionId: part.slice(0, space), component: part.slice(space + 1) };
+    note(of, { since: now, isNow: true, isUntold: true });
+  }
   return [...found.values()];
 }
 interface FailingInput {

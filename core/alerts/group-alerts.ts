@@ -23,6 +23,8 @@ const rules = {
   SharedIncident: { severity: 'critical', clearForMs: 5 * minutes },
 } as const satisfies Record<string, Pick<Rule, 'severity' | 'clearForMs'>>;
 export type GroupAlertId = keyof typeof rules;
+/** Those that a customer has of its own, and may name. */
+export const customersGroups: readonly string[] = ['SiteIncident', 'SharedIncident'] satisfies GroupAlertId[];
 
 export interface Group {
   id: GroupAlertId;

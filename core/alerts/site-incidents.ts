@@ -74,9 +74,9 @@ function incidentStep(
   const isOne = untold.length >= gatewaysMin && members.length >= shareMin * size;
   const [forMs, summary] = [row.forMs(limits), summaryOf(first, members.length, size)];
   const reading = (level: GroupReading['level']) => ({ level, value: members.length, summary, forMs });
-  const of = members.map(({ tenantId, gatewayId, conditionId }) => {
-    return { tenantId, gatewayId, conditionId, component: '' };
-  });
+  const of = members.flatMap(({ tenantId, gatewayId, conditionId, components }) =>
+    components.map((component) => ({ tenantId, gatewayId, conditionId, component })),
+  );
   if (isOne) return groupStep(group, open, reading('raised'), limits, of);
   if (!open.has(groupKey(group))) return undefined;
   // One that was not told yet ends with its reason: a pattern may have explained it since.

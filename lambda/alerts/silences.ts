@@ -1,4 +1,5 @@
 import { isSilencing } from '../../core/alerts/holds.ts';
+import { customersGroups } from '../../core/alerts/group-alerts.ts';
 import type { SilenceItem } from '../../core/alerts/model.ts';
 import { newSilence, silenceIdPattern, silenceLimits, silenceView } from '../../core/alerts/silences.ts';
 import type { Answers } from '../../core/api.ts';
@@ -24,9 +25,9 @@ export async function createSilence(
   { tenantId, principal, body }: ApiRequest<'createSilence'>,
 ): Promise<Answers['createSilence']> {
   const at = now();
-  if (body.conditionId !== undefined && !conditionById.has(body.conditionId))
+  if (body.conditionId !== undefined && !isNameable(body.conditionId))
     throw new HoldfastError('INVALID_INPUT', `there is no condition ${body.conditionId}`, {
-      hint: `conditions are written as in an alert, such as ${[...conditionById.keys()].slice(0, 2).join(' or ')}`,
+      hint: `conditions are written as in an alert, such as ${[...conditionById.keys()].slice(0, 2).join(', ')} or ${customersGroups[0]}`,
     });
   const open = (await ofTenant(silences, tenantId)).filter((each) => isSilencing(each, at));
   if (open.length >= silenceLimits.openMax)
@@ -38,6 +39,10 @@ export async function createSilence(
   await silences.put(silence);
   return { silence: silenceView(silence) };
 }
+
+/** What a tenant may have alerts of. */
+const isNameable = (conditionId: string): boolean =>
+  conditionById.has(conditionId) || customersGroups.includes(conditionId);
 
 /** Those that hold now, the newest first; `?state=all`: the newest thousand that are kept, also ended ones. */
 export async function listSilences(

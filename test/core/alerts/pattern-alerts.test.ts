@@ -24,7 +24,7 @@ const north = (count: number, { isNow = true, ageMs = 0 } = {}): Failing[] =>
   Array.from({ length: count }, (_, i) => ({
     ...{ gatewayId: `gw-${i}`, tenantId: `customer-${i}`, site: undefined, conditionId: 'Offline' },
     values: attributeNames.map((name) => ({ region: 'north', isp: 'fjordnet' })[name as string]),
-    ...{ since: t0 - ageMs, isNow, isUntold: true },
+    ...{ since: t0 - ageMs, isNow, isUntold: true, components: [''] },
   }));
 
 /** One tick; answers with the alerts that it leaves. */

@@ -9,7 +9,10 @@ let world: TickWorld;
 let silences: SilenceItem[];
 let configuration: Configuration | undefined;
 let ids: string[];
+/** Mounts that are full, at every gateway of the site. */
+let full: string[];
 beforeEach(() => {
+  full = [];
   world = new TickWorld();
   silences = [];
   configuration = undefined;
@@ -21,7 +24,13 @@ async function ticks(count: number) {
     world.now += tickMs;
     for (const { gatewayId, tenantId } of world.gateways.values())
       if (!world.dark.has(gatewayId))
-        world.statuses.set(gatewayId, statusItem({ gatewayId, tenantId, receivedAt: world.now }));
+        world.statuses.set(
+          gatewayId,
+          statusItem(
+            { gatewayId, tenantId, receivedAt: world.now },
+            { filesystems: full.map((mount) => ({ mount, sizeBytes: 1000, freeBytes: 10 })) },
+          ),
+        );
     const deps = world.deps();
     await runTick({
       ...deps,
@@ -60,4 +69,27 @@ test('and where all of them are in their maintenance windows', async () => {
   world.goDark(ids);
   await ticks(10);
   expect(told()).toEqual([]);
+});
+test('and where the part of each of them that fails is silenced, until another part fails, too', async () => {
+  await ticks(1);
+  silences = [silence({ component: '/data' })];
+  full = ['/data'];
+  await ticks(10);
+  expect(told()).toEqual([]);
+  full = ['/data', '/logs'];
+  await ticks(1);
+  expect(told()).toEqual(['SiteIncident Oslo FsFull firing']);
+});
+test.each([
+  ['by its kind', { conditionId: 'SiteIncident' }],
+  ['by its component, as it is listed', { component: 'Oslo Offline' }],
+])('a site’s incident is silenced %s, and what it stands for with it', async (_what, named) => {
+  await ticks(1);
+  silences = [silence(named)];
+  world.goDark(ids);
+  await ticks(10);
+  expect(told()).toEqual([]);
+  silences = [];
+  await ticks(2);
+  expect(told()).toEqual(['SiteIncident Oslo Offline firing']);
 });

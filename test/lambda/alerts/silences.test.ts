@@ -102,6 +102,14 @@ describe('silences', () => {
     await expect(create({ conditionId: 'Oflfine', why: 'w', forMs: hours })).rejects.toMatchObject({
       code: 'INVALID_INPUT',
     });
+    for (const conditionId of ['SiteIncident', 'SharedIncident'])
+      await expect(create({ conditionId, why: 'w', forMs: 60_000 })).resolves.toBeDefined();
+    // The provider's own are no tenant's.
+    for (const conditionId of ['Pattern', 'CellSilent'])
+      await expect(create({ conditionId, why: 'w', forMs: 60_000 })).rejects.toMatchObject({
+        code: 'INVALID_INPUT',
+      });
+    now += 60_000;
     for (const body of [
       { why: 'w', forMs: hours },
       { all: true, gatewayId: 'gw-1', why: 'w', forMs: hours },
@@ -111,7 +119,7 @@ describe('silences', () => {
       expect(requests.createSilence.safeParse(body).success).toBe(false);
     for (let i = 0; i < 100; i++) await create({ gatewayId: `gw-${i}`, why: 'w', forMs: hours });
     await expect(create({ all: true, why: 'w', forMs: hours })).rejects.toMatchObject({ code: 'CONFLICT' });
-    now = t0 + hours;
+    now += hours;
     await create({ all: true, why: 'w', forMs: hours });
   });
 });

@@ -1,13 +1,13 @@
 import type { Condition } from '../conditions/condition.ts';
 import { conditions } from '../conditions/conditions.ts';
 import type { Observation } from '../conditions/evaluate.ts';
-import type { ConditionLimits } from '../conditions/signals.ts';
+import { beatMs, staleAfterBeats, type ConditionLimits } from '../conditions/signals.ts';
 import type { AlertItem, GatewayItem, StatusItem } from '../model.ts';
 import { alertKeyOf } from './alert-key.ts';
-import { isLive } from './inhibition.ts';
 import { newAlert, observed, unseen, withdrawn } from './lifecycle.ts';
 import type { AlertHold } from './model.ts';
 import type { Holdable } from './holds.ts';
+import { displaced, seated } from './places.ts';
 
 /** One thing to do to one alert; `apply` may be repeated on a newer copy of the item. */
 export interface AlertStep {
@@ -19,13 +19,6 @@ export interface AlertStep {
   /** What an alert about many gateways stands for: it is held, too, where each of them is. */
   members?: readonly Holdable[];
 }
-
-/**
- * More open alerts about parts of a gateway than the largest status has reasons for: 16 volumes and 16 disks of six each,
- * 8 file systems of three, 8 arrays. Alerts of parts that are no longer reported stay open, so a gateway that invents new
- * volumes with each status would fill the table without this.
- */
-const openComponentsMax = 320;
 
 /**
  * What has to be done to one gateway's alerts. Open alerts without an observation are frozen: missing data resolves none.
@@ -40,31 +33,46 @@ export function planGateway(
   { rows = conditions, fresh }: { rows?: readonly Condition[]; fresh?: StatusItem } = {},
 ): AlertStep[] {
   const rest = new Map(open.map((item) => [partOf(item.conditionId, item.component), item]));
-  const steps: AlertStep[] = [];
-  let openComponents = open.filter((item) => item.component !== '' && isLive(item)).length;
+  const known: [AlertItem, Observation][] = [];
+  const newcomers: Observation[] = [];
   for (const o of gateway.status === 'active' ? observations : []) {
     if (o.condition.alerts === false) continue;
     const part = partOf(o.condition.id, o.component);
-    const known = rest.get(part);
+    const item = rest.get(part);
     rest.delete(part);
+    if (item) known.push([item, o]);
     // A closed alert changes only when it is raised: the many quiet ones cost no read.
-    if (!known && (o.level !== 'raised' || (o.component !== '' && openComponents >= openComponentsMax)))
-      continue;
-    if (!known && o.component !== '') openComponents += 1;
+    else if (o.level === 'raised') newcomers.push(o);
+  }
+  const turn = fresh?.heartbeat.seq ?? 0;
+  const seating = seated(newcomers, { open, absent: rest.values(), turn });
+  const lastsForMs = seating.isCrowded ? staleAfterBeats * beatMs({ status: fresh, limits }) : 0;
+  const step = (item: AlertItem | undefined, o: Observation): AlertStep => {
     // Only now: a hash for each of the many that are clear would be most of a tick's work.
     const conditionId = o.condition.id;
-    const alertKey = known?.alertKey ?? alertKeyOf({ ...gateway, conditionId, component: o.component });
+    const alertKey = item?.alertKey ?? alertKeyOf({ ...gateway, conditionId, component: o.component });
+    const read = o.component === '' ? o : { ...o, forMs: Math.max(lastsForMs, o.forMs ?? 0) };
     const apply: AlertStep['apply'] = (stored, now, hold) =>
-      observed(stored ?? newAlert(gateway, o), o, now, limits, hold);
-    steps.push({ alertKey, conditionId, known, apply });
-  }
-  const apply = withoutReading(gateway, rows, fresh);
-  for (const known of rest.values()) {
-    const { alertKey, conditionId } = known;
-    steps.push({ alertKey, conditionId, known, apply });
-  }
-  return steps;
+      observed(stored ?? newAlert(gateway, o), read, now, limits, hold);
+    return { alertKey, conditionId, known: item, apply };
+  };
+  const leaving = new Set(seating.displaced);
+  const unread = withoutReading(gateway, rows, fresh);
+  return [
+    ...known.map(([item, o]) => step(item, o)),
+    ...seating.admitted.map((o) => step(undefined, o)),
+    ...[...rest.values()].map((item) => {
+      const { alertKey, conditionId } = item;
+      return { alertKey, conditionId, known: item, apply: leaving.has(item) ? makingRoom(item) : unread };
+    }),
+  ];
 }
+
+/** One that changed meanwhile may have its reading back: it stays. */
+const makingRoom =
+  ({ version }: AlertItem): AlertStep['apply'] =>
+  (stored, now) =>
+    stored?.version === version ? displaced(stored, now) : stored;
 
 /** A condition's id holds no space. */
 const partOf = (conditionId: string, component: string): string => `${conditionId} ${component}`;

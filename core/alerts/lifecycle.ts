@@ -146,11 +146,16 @@ const withdrawnNotes: Readonly<Record<Exclude<ResolveReason, 'clear'>, string>> 
 };
 
 /** The alert has lost its object, or all facts for good: it ends, with a resolve that says so if its firing was told. */
-export function withdrawn(item: AlertItem, now: number, reason: Exclude<ResolveReason, 'clear'>): AlertItem {
+export function withdrawn(
+  item: AlertItem,
+  now: number,
+  reason: Exclude<ResolveReason, 'clear'>,
+  note = withdrawnNotes[reason],
+): AlertItem {
   const state = stateBehind(item);
   if (state === 'PENDING') return pendingOver(item, now);
   if (state !== 'FIRING' && state !== 'ACKED') return item;
-  return resolve(item, now, reason);
+  return resolve(item, now, reason, note);
 }
 
 /** Takes emitted events out; the rest keeps its order. `digestOf`: the digest that an event went out in. */
@@ -204,9 +209,8 @@ function fire(item: AlertItem, o: Observation, { now, hold }: Moment): AlertItem
 }
 
 /** One resolve for each firing that was told, at once also in a hold; none for one that never was. */
-function resolve(item: AlertItem, now: number, reason: ResolveReason): AlertItem {
+function resolve(item: AlertItem, now: number, reason: ResolveReason, note?: string): AlertItem {
   const over = { clearSince: undefined, frozenState: undefined, heldBy: undefined, missingSince: undefined };
-  const note = reason === 'clear' ? undefined : withdrawnNotes[reason];
   const next = entered({ ...item, ...over, resolvedAt: now }, 'RESOLVED', now, note);
   if (item.heldBy !== undefined) return changed(next, now);
   return changed(withEvent(next, { type: 'resolved', at: now, reason }), now);

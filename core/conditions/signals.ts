@@ -52,7 +52,7 @@ export function lastHeardAt({ gateway, status }: Pick<SignalInput, 'gateway' | '
  * The time between two reports by which silence is judged: the gateway's own where it is longer. A shorter one does
  * not make it count as lost sooner, or a cell that falls silent would look like the loss of its gateways.
  */
-const beatMs = ({
+export const beatMs = ({
   status,
   limits,
 }: Pick<SignalInput, 'status'> & { limits: Pick<ConditionLimits, 'heartbeatIntervalMs'> }): number =>

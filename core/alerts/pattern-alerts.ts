@@ -111,8 +111,8 @@ function larger(one: PatternEvidence, other: PatternEvidence | undefined): Patte
 const toldAnewFrom = 1.1;
 
 function withEvidence(apply: AlertStep['apply'], again: PatternEvidence | undefined): AlertStep['apply'] {
-  return (stored, now) => {
-    const next = apply(stored, now);
+  return (stored, now, hold) => {
+    const next = apply(stored, now, hold);
     if (!next || !again || next.state !== 'FIRING') return next;
     const begins = stored?.state !== 'FIRING' && stored?.state !== 'ACKED';
     if (begins) return { ...next, pattern: again };

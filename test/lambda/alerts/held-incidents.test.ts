@@ -1,9 +1,10 @@
 import { newSilence } from '../../../core/alerts/silences.ts';
 import type { SilenceItem } from '../../../core/alerts/model.ts';
+import { fleetScope } from '../../../core/audit/actions.ts';
 import type { Configuration } from '../../../core/configuration/configuration.ts';
 import { runTick } from '../../../lambda/alerts/tick.ts';
 import { statusItem } from '../../support/fleet.ts';
-import { TickWorld, tickMs } from '../../support/tick-world.ts';
+import { furnishRegions, TickWorld, tickMs } from '../../support/tick-world.ts';
 
 let world: TickWorld;
 let silences: SilenceItem[];
@@ -34,16 +35,19 @@ async function ticks(count: number) {
     const deps = world.deps();
     await runTick({
       ...deps,
-      holds: { silences: async () => silences, configuration: async () => configuration },
+      holds: {
+        silences: async (tenantId) => silences.filter((each) => each.tenantId === tenantId),
+        configuration: async () => configuration,
+      },
     });
   }
 }
 const told = () =>
   world.heard().map(({ conditionId, component, type }) => `${conditionId} ${component} ${type}`);
-const silence = (named: object, n = 1) =>
+const silence = (named: object, n = 1, tenantId = 'acme') =>
   newSilence(
-    { why: 'w', forMs: 3_600_000, ...named },
-    { tenantId: 'acme', silenceId: `si-${n}`, by: 'ann', at: world.now },
+    { why: 'w', forMs: 24 * 3_600_000, ...named },
+    { tenantId, silenceId: `si-${n}`, by: 'ann', at: world.now },
   );
 
 test('a site’s incident is held where its condition is silenced', async () => {
@@ -92,4 +96,55 @@ test.each([
   silences = [];
   await ticks(2);
   expect(told()).toEqual(['SiteIncident Oslo Offline firing']);
+});
+
+describe('of a region that goes dark', () => {
+  let region: string[];
+  beforeEach(() => {
+    region = furnishRegions(world, { inside: 30, outside: 60, each: 2 }).region;
+  });
+  const toldOf = (tenantId: string) =>
+    world
+      .heard()
+      .flatMap((event) => (event.tenantId === tenantId ? `${event.conditionId} ${event.type}` : []));
+
+  test('a customer’s share is silenced by its kind, and told at the end', async () => {
+    await ticks(1);
+    silences = [silence({ conditionId: 'SharedIncident' }, 1, 'customer-3')];
+    world.goDark(region);
+    await ticks(10);
+    expect(toldOf('customer-3')).toEqual([]);
+    silences = [];
+    await ticks(2);
+    expect(toldOf('customer-3')).toEqual(['SharedIncident firing']);
+  });
+
+  test('a customer’s share has no reminders while all of its gateways are silenced', async () => {
+    await ticks(1);
+    world.goDark(region);
+    await ticks(10);
+    expect(toldOf('customer-3')).toEqual(['SharedIncident firing']);
+    silences = ['gw-3-0', 'gw-3-1'].map((gatewayId, n) => silence({ gatewayId }, n, 'customer-3'));
+    world.now += 4 * 3_600_000;
+    await ticks(2);
+    const events = world.heard();
+    const reminded = new Set(events.flatMap(({ type, tenantId }) => (type === 'reminder' ? tenantId : [])));
+    expect([reminded.has('customer-3'), reminded.has('customer-4')]).toEqual([false, true]);
+    silences.pop();
+    await ticks(1);
+    expect(toldOf('customer-3')).toEqual(['SharedIncident reminder']);
+  });
+
+  test('the provider’s pattern is held by a silence of the provider’s, with its evidence', async () => {
+    await ticks(1);
+    silences = [silence({ conditionId: 'Pattern' }, 1, fleetScope)];
+    world.goDark(region);
+    await ticks(10);
+    expect(toldOf(fleetScope)).toEqual([]);
+    const pattern = [...world.alerts.values()].find(({ conditionId }) => conditionId === 'Pattern');
+    expect(pattern).toMatchObject({ state: 'FIRING', heldBy: 'silence/si-1', pattern: { value: 'north' } });
+    silences = [];
+    await ticks(2);
+    expect(toldOf(fleetScope)).toEqual(['Pattern firing']);
+  });
 });

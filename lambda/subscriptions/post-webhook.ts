@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
-import { isIP } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 import { HoldfastError } from '../../core/errors.ts';
 import { parseWebhookUrl, type LocalTargets } from '../../core/subscriptions/targets.ts';
 import { isPublicAddress } from './public-address.ts';
@@ -24,8 +24,8 @@ const headBytesMax = 16 * 1024;
 
 /**
  * Posts a message to a webhook and returns once it answered 2xx. The name is resolved here, all its addresses are
- * checked, and the connection is made to one of those very addresses: what the name says a moment later matters to
- * nobody. No redirect is followed, no connection is kept, no proxy is asked, and of the answer only the head is read.
+ * checked, and the connection is made to the first of those very addresses that answers: what the name says a moment later
+ * matters to nobody. No redirect is followed, no connection is kept, no proxy is asked, and of the answer only the head is read.
  * Throws UNAVAILABLE that says what the receiver did, without the URL's path.
  */
 export async function postWebhook(
@@ -37,8 +37,8 @@ export async function postWebhook(
   const signal = AbortSignal.timeout(deps.timeoutMs ?? timeoutMsDefault);
   const host = target.hostname.replace(/^\[|\]$/g, '');
   try {
-    const address = await within(signal, addressOf(deps, host));
-    const answer = await post({ target, host, address, headers, body, signal, ca: deps.ca });
+    const addresses = await within(signal, addressesOf(deps, host));
+    const answer = await post({ target, host, addresses, headers, body, signal, ca: deps.ca });
     const { statusCode = 0 } = answer;
     if (statusCode >= 200 && statusCode < 300) return;
     const isRedirect = statusCode >= 300 && statusCode < 400;
@@ -62,16 +62,15 @@ function nameOf(thrown: unknown): string {
 }
 
 /** One that is not allowed refuses the name: a public address beside a private one is how rebinding begins. */
-async function addressOf(deps: WebhookDeps, host: string): Promise<string> {
+async function addressesOf(deps: WebhookDeps, host: string): Promise<string[]> {
   const { resolve = resolveAll, allows = isPublicAddress, local } = deps;
   // An address is never looked up, so that it must be checked here like what a name leads to.
   const found = isIP(host) ? [host] : await resolve(host);
   const isAllowed = (address: string) =>
     allows(address) || (local.servicesOrigin !== undefined && local.allowsLoopback && isThisMachine(address));
-  const [first] = found;
-  if (first === undefined) throw refusal(host, 'has no address');
+  if (found.length === 0) throw refusal(host, 'has no address');
   if (!found.every(isAllowed)) throw refusal(host, 'is at an address that is not public');
-  return first;
+  return found;
 }
 
 const isThisMachine = (address: string): boolean => address === '::1' || address.startsWith('127.');
@@ -82,18 +81,20 @@ const resolveAll = async (hostname: string): Promise<string[]> =>
 interface Post {
   target: URL;
   host: string;
-  address: string;
+  /** Checked, one at least. */
+  addresses: string[];
   headers: Record<string, string>;
   body: string;
   signal: AbortSignal;
   ca: string | undefined;
 }
 
-function post({ target, host, address, headers, body, signal, ca }: Post): Promise<IncomingMessage> {
+function post({ target, host, addresses, headers, body, signal, ca }: Post): Promise<IncomingMessage> {
   const isTls = target.protocol === 'https:';
   const options: RequestOptions = {
-    // The address itself: there is nothing left to look up.
-    host: address,
+    host,
+    // Nothing is looked up again. Most functions have no way out over IPv6: an address that is not reached is passed over.
+    lookup: answering(addresses),
     port: target.port === '' ? (isTls ? 443 : 80) : Number(target.port),
     path: `${target.pathname}${target.search}`,
     method: 'POST',
@@ -117,6 +118,14 @@ function post({ target, host, address, headers, body, signal, ca }: Post): Promi
     sent.end(body);
   });
 }
+
+const answering =
+  (addresses: readonly string[]): LookupFunction =>
+  (_host, _options, answer) =>
+    answer(
+      null,
+      addresses.map((address) => ({ address, family: isIP(address) })),
+    );
 
 function within<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {

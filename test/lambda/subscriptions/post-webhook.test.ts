@@ -187,6 +187,13 @@ describeWithClients(['openssl'], 'a message for a webhook', () => {
     expect(got).toHaveLength(1);
   });
 
+  it('goes to the next address where the first is not reached, as one of IPv6 is not from where there is none', async () => {
+    const port = await serve(ok);
+    const resolve = () => Promise.resolve(['::1', '127.0.0.1']);
+    await post(port, { resolve, allows: (address) => ['::1', '127.0.0.1'].includes(address) });
+    expect(got).toEqual(['127.0.0.1 POST /hook?token=s3cret']);
+  });
+
   it('follows no redirect', async () => {
     const inside = await serve(ok, { address: '127.0.0.2', plain: true });
     for (const status of [301, 302, 303, 307, 308]) {

@@ -147,6 +147,9 @@ export const judgedMetrics = [
   'hw.memory.errors.uncorrected',
 ] as const;
 
+/** Volumes that one heartbeat names at most. A list as long as that may have been cut. */
+export const heartbeatVolumesMax = 32;
+
 export const heartbeatSchema = z.object({
   bootId: z.string().min(1).max(64),
   /** Counts heartbeats of one boot of the agent, from 1. */
@@ -158,7 +161,7 @@ export const heartbeatSchema = z.object({
     .record(z.string().min(1).max(64), storableNumber)
     .refine((m) => Object.keys(m).length <= 40, 'at most 40 metrics'),
   filesystems: z.array(filesystemStatusSchema).max(8),
-  volumes: z.array(volumeStatusSchema).max(16),
+  volumes: z.array(volumeStatusSchema).max(heartbeatVolumesMax),
   checked: z.array(z.enum(checkedParts)).max(checkedParts.length).optional(),
   /** Only those with something to tell, the worst first. */
   disks: z.array(diskStatusSchema).max(16).optional(),

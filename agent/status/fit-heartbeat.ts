@@ -1,4 +1,4 @@
-import type { Heartbeat, VolumeStatus } from '../../core/status.ts';
+import { heartbeatVolumesMax, type Heartbeat, type VolumeStatus } from '../../core/status.ts';
 import { hasError } from './filesystems.ts';
 import { isJudged } from './metrics.ts';
 
@@ -7,7 +7,6 @@ import { isJudged } from './metrics.ts';
  * and an epoch.
  */
 export const heartbeatBytesMax = 850;
-const volumesMax = 16;
 const filesystemsLeft = 2;
 /** The one word of a heartbeat that looked at everything says that a counter which is not named stands at 0. */
 const silentAtZero = new Set(['gateway.host.oom_kills', 'hw.memory.errors.uncorrected']);
@@ -15,8 +14,8 @@ const silentAtZero = new Set(['gateway.host.oom_kills', 'hw.memory.errors.uncorr
 /**
  * A heartbeat that costs one write unit where all is well: metrics that no condition is judged by go first, then
  * snapshot ids, then all but the two fullest file systems. Volumes and whatever is unwell are never left out, so a gateway
- * with many of them costs more: what is not reported could neither raise an alert nor resolve one. Above 16 volumes the
- * healthiest are not named.
+ * with many of them costs more: what is not reported could neither raise an alert nor resolve one. Above 32 volumes
+ * the healthiest are not named.
  */
 export function fitHeartbeat(heartbeat: Heartbeat): Heartbeat {
   let fitted = { ...heartbeat, volumes: mostUrgent(heartbeat.volumes) };
@@ -48,10 +47,15 @@ export function fitHeartbeat(heartbeat: Heartbeat): Heartbeat {
 }
 
 function mostUrgent(volumes: readonly VolumeStatus[]): VolumeStatus[] {
-  if (volumes.length <= volumesMax) return [...volumes];
-  const urgency = ({ state }: VolumeStatus): number => (state === 'healthy' ? 1 : 0);
-  return [...volumes].sort((a, b) => urgency(a) - urgency(b)).slice(0, volumesMax);
+  if (volumes.length <= heartbeatVolumesMax) return [...volumes];
+  return [...volumes]
+    .sort((a, b) => rank(a) - rank(b) || (a.lastSnapshotAt ?? 0) - (b.lastSnapshotAt ?? 0))
+    .slice(0, heartbeatVolumesMax);
 }
+
+/** Those first that cannot be served, then those whose snapshots fail or are under way, then those with the oldest one. */
+const rank = ({ state, failedSnapshots, upload }: VolumeStatus): number =>
+  state !== 'healthy' ? 0 : failedSnapshots || upload ? 1 : 2;
 
 /**
  * Bytes that DynamoDB counts for a value: names and texts in UTF-8, a number a byte for two digits and one more, 3 for

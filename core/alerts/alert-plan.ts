@@ -3,6 +3,7 @@ import { conditions } from '../conditions/conditions.ts';
 import type { Observation } from '../conditions/evaluate.ts';
 import { beatMs, staleAfterBeats, type ConditionLimits } from '../conditions/signals.ts';
 import type { AlertItem, GatewayItem, StatusItem } from '../model.ts';
+import { heartbeatVolumesMax } from '../status.ts';
 import { alertKeyOf } from './alert-key.ts';
 import { newAlert, observed, unseen, withdrawn } from './lifecycle.ts';
 import type { AlertHold } from './model.ts';
@@ -87,15 +88,15 @@ const withoutReading =
     return unseen(stored, now, { isMissing: fresh !== undefined && isMissing(row, stored, fresh) });
   };
 
-/** A full list may have been cut, and file systems are left out of a report that grows too large. */
-const listedVolumesMax = 16;
-
-/** True when the gateway's whole list of volumes lacks the alert's. */
+/**
+ * True when the gateway's whole list of volumes lacks the alert's. A full list may have been cut, and file systems are left
+ * out of a report that grows too large.
+ */
 const isMissing = (
   { scope }: Condition,
   { component }: AlertItem,
   { heartbeat: { volumes } }: StatusItem,
 ): boolean =>
   scope === 'volume' &&
-  volumes.length < listedVolumesMax &&
+  volumes.length < heartbeatVolumesMax &&
   volumes.every(({ volumeId }) => volumeId !== component);

@@ -10,10 +10,10 @@ import { withdrawn } from './lifecycle.ts';
  */
 
 /**
- * More than the largest status has reasons for: 16 volumes and 16 disks of six each, 8 file systems of three, 8 arrays. So
+ * More than the largest status has reasons for: 32 volumes and 16 disks of six each, 8 file systems of three, 8 arrays. So
  * where all places are taken, some are of what the gateway does not report.
  */
-export const placesMax = 320;
+export const placesMax = 384;
 /** Of a gateway that is crowded: each leaves an item behind, whatever becomes of it. */
 const newcomersMax = 4;
 

@@ -272,11 +272,19 @@ describe('heartbeat within one write unit', () => {
     expect(Object.keys(fitted.metrics)).toEqual(Object.keys(heartbeat.metrics).filter(isJudged));
   });
 
-  it('never leaves out a volume for size, and of more than 16 the healthy ones', async () => {
-    const volumes = Array.from({ length: 20 }, (_, i) => volume(i, i === 19 ? { state: 'failed' } : {}));
+  it('never leaves out a volume for size, and of more than 32 those that are best off', async () => {
+    const unwell: Record<number, Partial<VolumeStatus>> = {
+      37: { state: 'failed' },
+      38: { failedSnapshots: 2 },
+      39: { lastSnapshotAt: 1 },
+    };
+    const volumes = Array.from({ length: 40 }, (_, i) =>
+      volume(i, { lastSnapshotAt: 1_000 + i, ...unwell[i] }),
+    );
     const heartbeat = await collectorOf(recordedHost()).heartbeat({ volumes });
-    expect(heartbeat.volumes).toHaveLength(16);
-    expect(heartbeat.volumes[0]).toMatchObject({ volumeId: 'volume-19', state: 'failed' });
+    expect(heartbeat.volumes).toHaveLength(32);
+    const first = heartbeat.volumes.slice(0, 5).map(({ volumeId }) => volumeId);
+    expect(first).toEqual(['volume-37', 'volume-38', 'volume-39', 'volume-0', 'volume-1']);
     expect(heartbeatSchema.safeParse(heartbeat).success).toBe(true);
   });
 

@@ -19,7 +19,7 @@ import { alertEventSchema } from '../../../core/alert-event.ts';
 import { conditionById } from '../../../core/conditions/conditions.ts';
 import { observe, type Observation } from '../../../core/conditions/evaluate.ts';
 import type { AlertItem } from '../../../core/model.ts';
-import type { VolumeStatus } from '../../../core/status.ts';
+import { heartbeatVolumesMax, type VolumeStatus } from '../../../core/status.ts';
 import {
   conditionLimits as limits,
   gatewayItem,
@@ -154,7 +154,7 @@ test('a gateway that invents volumes without end gets no alerts without end, and
     const steps = planGateway(gateway, open, [...invented, o('MemoryHigh', 'raised')], limits);
     open = steps.map(({ known, apply }) => apply(known, t0 + beat)).filter((item) => item !== undefined);
   }
-  expect(open.filter(isLive).length).toBeLessThan(360);
+  expect(open.filter(isLive).length).toBeLessThan(420);
   expect(open.some(({ conditionId }) => conditionId === 'MemoryHigh')).toBe(true);
 });
 
@@ -340,7 +340,7 @@ describe('what can no longer be known', () => {
   });
 
   test('does not end by a list that may have been cut', () => {
-    const full = Array.from({ length: 16 }, (_, i) => `v-${i}`);
+    const full = Array.from({ length: heartbeatVolumesMax }, (_, i) => `v-${i}`);
     const unknown = look(open, minutes, full);
     expect(look(unknown, 3 * missingForMs, full)).toBe(unknown);
   });

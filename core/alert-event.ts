@@ -69,6 +69,8 @@ export const alertEventSchema = z.object({
   isEscalated: z.boolean().optional(),
   /** Of a resolve: why. Without it: it reads well. */
   reason: z.enum(resolveReasons).optional(),
+  /** `eventId` of the digest that told of the firing right before it. */
+  follows: z.string().max(128).optional(),
   /** Of a digest, which has no gateway, condition or component of its own. */
   digest: alertDigestSchema.optional(),
 });

@@ -237,6 +237,8 @@ export interface AlertItem {
   /** When its firing was put into the outbox, and the event of the digest that it went out in. */
   toldAt?: number;
   toldIn?: string;
+  /** The `seq` of that firing. */
+  toldInSeq?: number;
   /** Of this firing, and when the last one was put into the outbox. */
   reminders?: number;
   remindedAt?: number;

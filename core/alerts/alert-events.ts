@@ -7,12 +7,13 @@ import { isEscalated } from './reminders.ts';
 export function alertEvent(item: AlertItem, entry: AlertOutboxEntry): AlertEvent {
   const { alertKey, tenantId, gatewayId, conditionId, component, severity, summary } = item;
   const id = parseEventId(entry.eventId);
+  const seq = id?.seq ?? item.seq;
   return {
     eventId: entry.eventId,
     type: entry.type,
     alertKey,
     episode: id?.episode ?? item.episode,
-    seq: id?.seq ?? item.seq,
+    seq,
     tenantId,
     gatewayId,
     conditionId,
@@ -25,5 +26,6 @@ export function alertEvent(item: AlertItem, entry: AlertOutboxEntry): AlertEvent
       ? {}
       : { reminder: entry.reminder, isEscalated: isEscalated(entry.reminder) }),
     ...(entry.reason === undefined ? {} : { reason: entry.reason }),
+    ...(item.toldIn !== undefined && item.toldInSeq === seq - 1 ? { follows: item.toldIn } : {}),
   };
 }

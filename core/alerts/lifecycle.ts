@@ -2,7 +2,7 @@ import type { ConditionLimits } from '../conditions/signals.ts';
 import { suggestedFor, summaryOf, type Observation } from '../conditions/evaluate.ts';
 import type { AlertItem, AlertState } from '../model.ts';
 import { audited, canTell, changed, entered, isOpenState, stateBehind, withEvent } from './alert-item.ts';
-import { alertKeyOf } from './alert-key.ts';
+import { alertKeyOf, parseEventId } from './alert-key.ts';
 import type { AlertHold, ResolveReason } from './model.ts';
 import { isReminderDue } from './reminders.ts';
 
@@ -169,8 +169,10 @@ export function emitted(
   if (gone.length === 0) return item;
   const told = gone.findLast(({ type }) => type === 'firing');
   const outbox = item.outbox.filter(({ eventId }) => !eventIds.has(eventId));
-  const toldIn = told ? digestOf.get(told.eventId) : item.toldIn;
-  return changed({ ...item, outbox, toldIn }, now);
+  if (!told) return changed({ ...item, outbox }, now);
+  const toldIn = digestOf.get(told.eventId);
+  const toldInSeq = toldIn === undefined ? undefined : parseEventId(told.eventId)?.seq;
+  return changed({ ...item, outbox, toldIn, toldInSeq }, now);
 }
 
 function pend(item: AlertItem, o: Observation, now: number): AlertItem {

@@ -38,15 +38,17 @@ export interface Enlisted {
 
 /**
  * Takes an event in, at its place. One that is known (it waits, or it or a later one was passed) changes nothing.
- * `again`: a person asked for it once more, though it was passed.
+ * `again`: a person asked for it once more, though it was passed. `isBehindDigest`: what comes right before it went out in
+ * a digest, so that it waits for nothing.
  */
 export function enlist(
   stored: LaneItem | undefined,
   of: { deliveryKey: string; event: AlertEvent },
-  { now, again = false }: { now: number; again?: boolean },
+  { now, again = false, isBehindDigest = false }: { now: number; again?: boolean; isBehindDigest?: boolean },
 ): Enlisted | undefined {
   const { deliveryKey, event } = of;
-  const lane = stored ?? newLane(deliveryKey, event.alertKey);
+  const known = stored ?? newLane(deliveryKey, event.alertKey);
+  const lane = isBehindDigest ? { ...known, passedSeq: passedWithDigest(known, event) } : known;
   const isPassed = event.seq <= (lane.passedSeq ?? -Infinity) && !again;
   if (isPassed || lane.pending.some((each) => each.event.eventId === event.eventId)) return undefined;
   const pending = [...lane.pending, { event, at: now }].sort((a, b) => a.event.seq - b.event.seq);
@@ -56,6 +58,10 @@ export function enlist(
     overflow,
   };
 }
+
+/** The firing before the event is passed with its digest, unless what comes before that may still be under way. */
+const passedWithDigest = ({ passedSeq }: LaneItem, { seq }: AlertEvent): number | undefined =>
+  passedSeq === undefined || passedSeq === seq - 2 ? seq - 1 : passedSeq;
 
 /** The entry is out: delivered, or a dead letter. */
 export function without(lane: LaneItem, { event }: LaneEntry, now: number): LaneItem {

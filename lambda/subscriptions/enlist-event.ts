@@ -1,4 +1,5 @@
 import type { AlertEvent } from '../../core/alert-event.ts';
+import { parseEventId } from '../../core/alerts/alert-key.ts';
 import type { Log } from '../../core/log.ts';
 import { enlist } from '../../core/subscriptions/lane.ts';
 import type { DeadLetterItem, LaneEntry, SubscriptionItem } from '../../core/subscriptions/model.ts';
@@ -31,13 +32,25 @@ export async function enlistEvent(
   const { clock, lanes, letters } = deps;
   const deliveryKey = deliveryKeyOf(subscription);
   const now = clock.now();
+  const isBehindDigest = await isDigestPassed(deps, deliveryKey, event.follows);
   await changeLane(lanes, { deliveryKey, alertKey: event.alertKey }, async (stored) => {
-    const enlisted = enlist(stored, { deliveryKey, event }, { now, again });
+    const enlisted = enlist(stored, { deliveryKey, event }, { now, again, isBehindDigest });
     if (enlisted?.overflow)
       await letters.put(deadLetter(deliveryKey, enlisted.overflow, 'too many of its alert wait', now));
     return enlisted?.lane ?? stored;
   });
   await wake(deps, subscription);
+}
+
+/** Whether the digest is out, or given up. One that still waits is waited for as any event is. */
+async function isDigestPassed(
+  { lanes }: Pick<EnlistDeps, 'lanes'>,
+  deliveryKey: string,
+  digestId: string | undefined,
+): Promise<boolean> {
+  const id = digestId === undefined ? undefined : parseEventId(digestId);
+  const lane = id && (await lanes.get({ deliveryKey, alertKey: id.alertKey }));
+  return lane !== undefined && lane.pending.length === 0;
 }
 
 /** A turn begins now, unless the subscription rests after one in vain. */

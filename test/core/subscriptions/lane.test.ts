@@ -81,6 +81,26 @@ test('a firing of an alert that is new to it waits for nothing; a resolve waits 
   expect(drained(taken(resolved, 1, 1)!, 1).sent).toEqual([1, 2]);
 });
 
+describe('an event whose firing was told in a digest', () => {
+  const behind = (lane: LaneItem | undefined, seq: number): LaneItem =>
+    enlist(lane, { deliveryKey, event: event(seq) }, { now: 0, isBehindDigest: true })!.lane;
+
+  test('waits for nothing, and the firing does not come once more', () => {
+    const { sent, lane } = drained(behind(undefined, 2), 0);
+    expect(sent).toEqual([2]);
+    expect(taken(lane, 1, 1)).toBe(lane);
+    expect(drained(taken(lane, 3, 1)!, 1).sent).toEqual([3]);
+  });
+
+  test('waits all the same for what may be under way from before that firing', () => {
+    const { lane } = drained(taken(undefined, 1, 0)!, 0);
+    const resolved = behind(lane, 4);
+    expect(drained(resolved, 0).sent).toEqual([]);
+    expect(drained(taken(resolved, 2, 0)!, 0).sent).toEqual([2]);
+    expect(drained(behind(drained(taken(lane, 2, 0)!, 0).lane, 4), 0).sent).toEqual([4]);
+  });
+});
+
 test('a digest, which has no place in any order, waits for nothing', () => {
   expect(drained(taken(undefined, 0, 0)!, 0).sent).toEqual([0]);
 });

@@ -256,4 +256,29 @@ describe('the status proxy', () => {
     expect(await tick('healthy')).toEqual(['digest']);
     expect(events[1]!.digest).toMatchObject({ firing: [], resolved: Array(60).fill(expect.any(String)) });
   });
+
+  it('says of what comes right after a firing from a digest which digest that was', async () => {
+    volumes = Array.from({ length: 60 }, (_, i) => `vol-${i}`);
+    await tick('failed');
+    const [{ eventId } = {}] = events;
+    now += 4 * hours;
+    expect(await tick('failed')).toEqual(['digest']);
+    // All but two are not reported any more.
+    volumes = ['vol-1', 'vol-2'];
+    await tick('failed');
+    now += minutes;
+    expect(await tick('healthy')).toEqual(['resolved', 'resolved']);
+    // A reminder came between.
+    for (const event of events.slice(-2)) expect(event).not.toHaveProperty('follows');
+    now += hours;
+    expect(await tick('failed')).toEqual(['firing', 'firing']);
+    volumes = Array.from({ length: 60 }, (_, i) => `new-${i}`);
+    await tick('failed');
+    volumes = ['new-1'];
+    now += minutes;
+    expect(await tick('healthy')).toEqual(['resolved']);
+    const digests = events.filter(({ type }) => type === 'digest');
+    expect(events.at(-1)!.follows).toBe(digests.at(-1)!.eventId);
+    expect(eventId).toBe(digests[0]!.eventId);
+  });
 });

@@ -45,6 +45,44 @@ test('an event that the bus brings twice goes out once, and events that it bring
   expect(orders(main.got)).toEqual({ a: [1, 2, 3, 4] });
 });
 
+describe('what comes after a digest about one of its alerts', () => {
+  const digestKey = 'd'.padStart(32, '0');
+  const follows = `${digestKey}#0#0`;
+  const routeDigest = () => {
+    const counts = [
+      { type: 'firing' as const, conditionId: 'Offline', severity: 'critical' as const, count: 60 },
+    ];
+    const digest = { counts, gatewayCount: 60, first: [], firing: [], reminder: [], resolved: [] };
+    return world.route('acme', 'd', 0, { type: 'digest', eventId: follows, episode: 0, digest });
+  };
+
+  test('goes out at once: the digest told of its firing', async () => {
+    const main = await world.subscribed('acme');
+    await routeDigest();
+    await world.runStarted();
+    await world.route('acme', 'a', 2, { follows });
+    await world.runStarted();
+    expect(orders(main.got)).toEqual({ d: [0], a: [2] });
+    // The firing by itself, as a crash may bring it late.
+    await world.route('acme', 'a', 1);
+    await world.route('acme', 'a', 3);
+    await world.runStarted();
+    expect(orders(main.got)).toEqual({ d: [0], a: [2, 3] });
+  });
+
+  test('waits while the digest does', async () => {
+    const main = await world.subscribed('acme');
+    main.takes = () => false;
+    await routeDigest();
+    await world.runStarted();
+    await world.route('acme', 'a', 2, { follows });
+    main.takes = () => true;
+    await world.minutes(25);
+    expect(orders(main.got)).toEqual({ d: [0], a: [2] });
+    expect(main.got.map(({ type }) => type)).toEqual(['digest', 'resolved']);
+  });
+});
+
 test('a receiver that is down for an hour has everything once it is back, in order, and holds nobody up', async () => {
   const down = await world.subscribed('acme');
   const well = await world.subscribed('other');

@@ -36,6 +36,7 @@ export function addAlertCommands(program: Command, deps: CliDeps): void {
   );
   const ack = apiCommand(group, 'ack <alert>', 'acknowledge an alert: somebody is on it', deps, [
     'alerts ack 3f9a… --why "disk is on its way"',
+    'alerts ack 3f9a… --tenant \'*\' --why "the carrier knows"',
   ]);
   const unack = apiCommand(group, 'unack <alert>', 'take an acknowledgement back', deps, [
     'alerts unack 3f9a… --why "not ours"',

@@ -47,7 +47,7 @@ export function addFleetCommands(program: Command, deps: CliDeps): void {
   const audit = apiCommand(
     group,
     'audit',
-    'what was done to the fleet itself: cells emptied and opened again',
+    'what was done to the fleet itself: cells, the provider’s own alerts and subscriptions',
     deps,
     ['fleet audit --since 7d'],
     false,

@@ -191,6 +191,16 @@ export const apiRoutes = {
 } as const;
 export type ApiRouteName = keyof typeof apiRoutes;
 
+/**
+ * What the provider has of its own, as a tenant has: alerts about many gateways, who is told of them, and what is kept
+ * back. Operators name it `*` in the place of a tenant.
+ */
+export const fleetScopeRoutes: readonly string[] = [
+  ...['listAlerts', 'getAlert', 'ackAlert', 'unackAlert', 'alertTrail'],
+  ...['listSilences', 'createSilence', 'endSilence'],
+  ...Object.keys(subscriptionRoutes),
+];
+
 /** Operators see every tenant: these exist under `/operator/v1` alone. */
 export const operatorRoutes = {
   fleetGateways: { method: 'GET', path: '/operator/v1/gateways', function: 'gateways' },
@@ -207,7 +217,12 @@ export const operatorRoutes = {
   undrainCell: { method: 'DELETE', path: '/operator/v1/cells/{cellId}/drain', function: 'cells' },
 } as const;
 
-/** `{gatewayId}` and the like filled in, each value URL-encoded. */
+/** `{gatewayId}` and the like filled in, each value URL-encoded: as RFC 3986 has it, by which requests are signed. */
 export function fillPath(path: string, params: Record<string, string>): string {
-  return path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ''));
+  return path.replace(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(params[name] ?? '').replace(
+      /[!'()*]/g,
+      (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`,
+    ),
+  );
 }

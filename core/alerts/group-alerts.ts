@@ -23,8 +23,9 @@ const rules = {
   SharedIncident: { severity: 'critical', clearForMs: 5 * minutes },
 } as const satisfies Record<string, Pick<Rule, 'severity' | 'clearForMs'>>;
 export type GroupAlertId = keyof typeof rules;
-/** Those that a customer has of its own, and may name. */
-export const customersGroups: readonly string[] = ['SiteIncident', 'SharedIncident'] satisfies GroupAlertId[];
+/** Which of them the tenant has, or the provider. */
+export const groupsOf = (tenantId: string): readonly GroupAlertId[] =>
+  tenantId === fleetScope ? ['Pattern', 'CellSilent'] : ['SiteIncident', 'SharedIncident'];
 
 export interface Group {
   id: GroupAlertId;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { fleetScope } from '../audit/actions.ts';
 import { HoldfastError } from '../errors.ts';
 import { isLoopback } from '../loopback.ts';
 import { printableLine } from '../printable.ts';
@@ -44,9 +45,10 @@ const targetWords = { sqs: 'the queue', sns: 'the topic', eventbridge: 'the even
 export const targetNamePrefix = 'holdfast-alerts-';
 /**
  * A tenant's queues, topics and buses are named `holdfast-alerts-TENANT`, alone or followed by `_` and anything. No
- * tenant's id has a `_`, so that no name is two tenants'.
+ * tenant's id has a `_`, so that no name is two tenants'. The provider's own are named `_fleet` in a tenant's place.
  */
-export const namePrefixOf = (tenantId: string): string => `${targetNamePrefix}${tenantId}`;
+export const namePrefixOf = (tenantId: string): string =>
+  `${targetNamePrefix}${tenantId === fleetScope ? '_fleet' : tenantId}`;
 
 /** What differs where the control plane runs on one machine. */
 export interface LocalTargets {

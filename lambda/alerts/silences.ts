@@ -1,8 +1,9 @@
 import { isSilencing } from '../../core/alerts/holds.ts';
-import { customersGroups } from '../../core/alerts/group-alerts.ts';
+import { groupsOf } from '../../core/alerts/group-alerts.ts';
 import type { SilenceItem } from '../../core/alerts/model.ts';
 import { newSilence, silenceIdPattern, silenceLimits, silenceView } from '../../core/alerts/silences.ts';
 import type { Answers } from '../../core/api.ts';
+import { fleetScope } from '../../core/audit/actions.ts';
 import { conditionById } from '../../core/conditions/conditions.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { RandomBytes } from '../../core/identity/secrets.ts';
@@ -25,9 +26,9 @@ export async function createSilence(
   { tenantId, principal, body }: ApiRequest<'createSilence'>,
 ): Promise<Answers['createSilence']> {
   const at = now();
-  if (body.conditionId !== undefined && !isNameable(body.conditionId))
+  if (body.conditionId !== undefined && !namesOf(tenantId).includes(body.conditionId))
     throw new HoldfastError('INVALID_INPUT', `there is no condition ${body.conditionId}`, {
-      hint: `conditions are written as in an alert, such as ${[...conditionById.keys()].slice(0, 2).join(', ')} or ${customersGroups[0]}`,
+      hint: `conditions are written as in an alert, such as ${namesOf(tenantId).slice(0, 3).join(', ')}`,
     });
   const open = (await ofTenant(silences, tenantId)).filter((each) => isSilencing(each, at));
   if (open.length >= silenceLimits.openMax)
@@ -40,9 +41,11 @@ export async function createSilence(
   return { silence: silenceView(silence) };
 }
 
-/** What a tenant may have alerts of. */
-const isNameable = (conditionId: string): boolean =>
-  conditionById.has(conditionId) || customersGroups.includes(conditionId);
+/** What there are alerts of: the provider's own are all about many gateways. */
+const namesOf = (tenantId: string): string[] => [
+  ...groupsOf(tenantId),
+  ...(tenantId === fleetScope ? [] : conditionById.keys()),
+];
 
 /** Those that hold now, the newest first; `?state=all`: the newest thousand that are kept, also ended ones. */
 export async function listSilences(

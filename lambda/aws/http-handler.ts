@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { requests, tenantIdSchema, type Answers } from '../../core/api.ts';
 import {
   apiRoutes,
+  fleetScopeRoutes,
   operatorBase,
   operatorRoutes,
   tenantBase,
@@ -14,6 +15,7 @@ import { isDeeperThan } from '../../core/json-depth.ts';
 import { limits } from '../../core/limits.ts';
 import type { Log } from '../../core/log.ts';
 import type { Principal } from '../../core/model.ts';
+import { fleetScope } from '../../core/audit/actions.ts';
 import type { RequestSource } from '../../core/audit/audit-item.ts';
 import { refusedOnRecord, servedOnRecord, type AuditedRequest } from '../audit/audited-request.ts';
 import type { AuditTrail } from '../audit/trail.ts';
@@ -178,7 +180,7 @@ function missingRole({ name }: FoundRoute, { role }: TenantPrincipal): HoldfastE
   });
 }
 
-/** The tenant that the verified caller acts for. UNAUTHENTICATED. */
+/** The tenant that the verified caller acts for; `*` for what is the provider's own. UNAUTHENTICATED. */
 function tenantOf(
   { name, role }: FoundRoute,
   principal: Principal | undefined,
@@ -188,6 +190,7 @@ function tenantOf(
   if (!principal) throw new HoldfastError('UNAUTHENTICATED', 'the request carries no verified identity');
   if (principal.kind === 'tenant') return principal.tenantId;
   if (name in operatorRoutes) return undefined;
+  if (params['tenantId'] === fleetScope && fleetScopeRoutes.includes(name)) return fleetScope;
   const tenantId = tenantIdSchema.safeParse(params['tenantId']);
   if (!tenantId.success)
     throw new HoldfastError('INVALID_INPUT', plainIssues(tenantId.error, params['tenantId'], 'the tenant'), {

@@ -12,6 +12,8 @@ import { CreateQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { sqsQueue } from '../../admin/queue.ts';
 import { createApiClient, type ApiClient } from '../../cli/api-client.ts';
 import { until } from '../../cli/demo/processes.ts';
+import { fleetScope } from '../../core/audit/actions.ts';
+import type { AlertItem } from '../../core/model.ts';
 import { subscriptionMessageSchema, type SubscriptionMessage } from '../../core/alert-event.ts';
 import { signatureHeaders } from '../../core/subscriptions/webhook-signature.ts';
 import { alertsTable, subscriptionsTable } from '../../lambda/aws/tables.ts';
@@ -121,22 +123,27 @@ async function bus() {
 const fromHook: Inbox = () =>
   Promise.resolve(posted.map(({ body }) => subscriptionMessageSchema.parse(JSON.parse(body))));
 
-async function subscribe(subscriptionId: string, target: object, inbox: Inbox): Promise<void> {
+async function subscribe(subscriptionId: string, target: object, inbox: Inbox, by = acme): Promise<void> {
   const params = { subscriptionId };
-  const put = await acme.call('putSubscription', { params, body: target as never });
+  const put = await by.call('putSubscription', { params, body: target as never });
   expect(put.subscription.state).toBe('pending');
   secret ||= put.secret ?? '';
   const challenge = await until(`the challenge of ${subscriptionId}`, waitMs, async () => {
     const found = (await inbox()).find((message) => message.type === 'challenge');
     return found?.challenge;
   });
-  const { subscription } = await acme.call('confirmSubscription', { params, body: { challenge } });
+  const { subscription } = await by.call('confirmSubscription', { params, body: { challenge } });
   expect(subscription.state).toBe('confirmed');
 }
 
 /** An alert whose event the status proxy still has to emit. */
-async function emit(name: string, type: 'firing' | 'resolved' = 'firing', seq = 1): Promise<string> {
-  const item = firingAlert({ tenantId: 'acme', gatewayId: `gw-${name}`, summary: name });
+async function emit(
+  name: string,
+  type: 'firing' | 'resolved' = 'firing',
+  seq = 1,
+  more: Partial<AlertItem> = {},
+): Promise<string> {
+  const item = { ...firingAlert({ tenantId: 'acme', gatewayId: `gw-${name}`, summary: name }), ...more };
   item.seq = seq;
   item.version = seq * 100;
   item.outbox = [{ eventId: `${item.alertKey}#1#${seq}`, type, at: Date.now() }];
@@ -216,4 +223,36 @@ it('a webhook that is down has its alerts once it is back, in order, and a test 
   await arrival(fromHook, alertKey, [1, 2]);
   const { deadLetters } = await acme.call('listDeadLetters', { params });
   expect(deadLetters).toEqual([]);
+}, 120_000);
+
+it('the provider’s own alerts are for operators: told, acknowledged and silenced as a tenant’s are', async () => {
+  const provider = client(fleetScope);
+  const { namePrefix } = await provider.call('listSubscriptions');
+  const { queueUrl, inbox } = await queue(namePrefix);
+  await subscribe('ours', { kind: 'sqs', queueUrl }, inbox, provider);
+  const ofProvider = { tenantId: fleetScope, gatewayId: '', conditionId: 'Pattern' };
+  const alertKey = await emit('all', 'firing', 1, ofProvider);
+  await arrival(inbox, alertKey, [1]);
+
+  const params = { alertKey };
+  await expect(acme.call('getAlert', { params })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  const acked = await provider.call('ackAlert', { params, body: { why: 'the carrier knows' } });
+  expect(acked.alert).toMatchObject({ state: 'ACKED', ackedWhy: 'the carrier knows' });
+  expect((await provider.call('unackAlert', { params, body: {} })).alert.state).toBe('FIRING');
+  expect((await provider.call('listAlerts')).alerts).toMatchObject([{ alertKey, state: 'FIRING' }]);
+  const body = { conditionId: 'Pattern', why: 'known', forMs: 3_600_000 };
+  const { silence } = await provider.call('createSilence', { body });
+  await expect(acme.call('createSilence', { body })).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  expect((await acme.call('listSilences')).silences).toEqual([]);
+  await provider.call('endSilence', { params: { silenceId: silence.silenceId } });
+
+  const { entries } = await acme.operator<{ entries: { action: string; details?: object }[] }>('/audit');
+  expect(entries.map(({ action }) => action)).toEqual([
+    ...['silence.end', 'silence.create', 'alert.unack', 'alert.ack'],
+    ...['subscription.confirm', 'subscription.put'],
+  ]);
+  // What is a tenant's alone, nobody has as the provider.
+  await expect(provider.call('listGateways')).rejects.toMatchObject({ code: 'INVALID_INPUT' });
+  const token = provider.call('createToken', { body: { role: 'tenant-admin' } });
+  await expect(token).rejects.toMatchObject({ code: 'INVALID_INPUT' });
 }, 120_000);

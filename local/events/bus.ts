@@ -66,7 +66,7 @@ export class EventRules {
             resources: [this.#arn(rule)],
             time,
           };
-          this.#send(rule, this.envelope(event, randomUUID()));
+          this.#send(rule, this.envelope(event, randomUUID()), 'acceptTick');
         }),
       );
     }
@@ -89,10 +89,10 @@ export class EventRules {
     return id;
   }
 
-  #send(rule: Rule, envelope: object): void {
+  #send(rule: Rule, envelope: object, accept: 'accept' | 'acceptTick' = 'accept'): void {
     for (const target of rule.properties.Targets) {
       const body = target.Input ?? JSON.stringify(envelope);
-      if (this.#deps.caller.accept('events.amazonaws.com', target.Arn, this.#arn(rule), body)) continue;
+      if (this.#deps.caller[accept]('events.amazonaws.com', target.Arn, this.#arn(rule), body)) continue;
       this.#refused(rule, target, body);
     }
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Log } from '../log.ts';
+import type { Log, LogRecord } from '../log.ts';
 import { resourcesOf, type PlannedResource, type StackPlan } from '../template/plan.ts';
 import type { PropertiesOf } from '../template/types.ts';
 import type { AsyncEvent, AsyncQueue } from './async-queue.ts';
@@ -50,10 +50,18 @@ export class AsyncInvocations {
 
   /** Stores the event and returns. */
   accept(functionName: string, event: string, requestId: string = randomUUID()): void {
-    const acceptedAtMs = this.#deps.now().getTime();
-    const accepted: AsyncEvent = { id: requestId, functionName, event, attempts: 0, acceptedAtMs };
-    this.#deps.queue.put(accepted);
-    this.#attempt(accepted);
+    this.#start({ id: requestId, functionName, event });
+  }
+
+  /**
+   * The same for what a clock sends, unless what it sent before is still stored: it runs, waits for another attempt, or
+   * was cut off by the end of a process and begins again. A machine that is slower than its clocks would otherwise have
+   * ever more runs side by side, each slowing down the others, until all of them run into their time-outs.
+   */
+  acceptTick(functionName: string, event: string, schedule: string): void {
+    const tick = { id: randomUUID(), functionName, event, schedule };
+    if (this.#deps.queue.hasOf(schedule)) this.#log('info', 'schedule.skipped', tick, { schedule });
+    else this.#start(tick);
   }
 
   /** Goes on with what was accepted before the last stop. */
@@ -68,9 +76,15 @@ export class AsyncInvocations {
     for (const timer of this.#timers) clearTimeout(timer);
   }
 
+  #start(event: Omit<AsyncEvent, 'attempts' | 'acceptedAtMs'>): void {
+    const accepted: AsyncEvent = { ...event, attempts: 0, acceptedAtMs: this.#deps.now().getTime() };
+    this.#deps.queue.put(accepted);
+    this.#attempt(accepted);
+  }
+
   #attempt(event: AsyncEvent): void {
     this.#run(event).catch((error: unknown) =>
-      this.#log('async.fault', event, { message: (error as Error).message }),
+      this.#log('error', 'async.fault', event, { message: (error as Error).message }),
     );
   }
 
@@ -113,7 +127,7 @@ export class AsyncInvocations {
     try {
       await this.#deps.deliver(queueArn, body, role);
     } catch (error) {
-      this.#log('async.destination_failed', event, { queueArn, message: (error as Error).message });
+      this.#log('error', 'async.destination_failed', event, { queueArn, message: (error as Error).message });
     }
   }
 
@@ -146,12 +160,17 @@ export class AsyncInvocations {
     this.#timers.add(timer);
   }
 
-  #log(event: string, { functionName, id }: AsyncEvent, fields: object): void {
+  #log(
+    level: LogRecord['level'],
+    event: string,
+    { functionName, id }: Pick<AsyncEvent, 'functionName' | 'id'>,
+    fields: object,
+  ): void {
     const source = `${this.#deps.plan.name}/${functionName}`;
     this.#deps.log({
       ts: this.#deps.now().toISOString(),
       source,
-      level: 'error',
+      level,
       event,
       requestId: id,
       ...fields,

@@ -7,6 +7,8 @@ export interface AsyncEvent {
   readonly event: string;
   readonly attempts: number;
   readonly acceptedAtMs: number;
+  /** What names the clock that it came from, if it came from one. */
+  readonly schedule?: string;
 }
 
 interface Row {
@@ -15,6 +17,7 @@ interface Row {
   event: string;
   attempts: number;
   accepted_at_ms: number;
+  schedule: string | null;
 }
 
 /** Accepted events on disk, so that a restart (or SIGKILL) loses none. */
@@ -25,14 +28,25 @@ export class AsyncQueue {
     this.#database = database;
     database.exec(
       'CREATE TABLE IF NOT EXISTS async_events (id TEXT PRIMARY KEY, function_name TEXT NOT NULL, event TEXT NOT NULL, ' +
-        'attempts INTEGER NOT NULL, accepted_at_ms INTEGER NOT NULL) STRICT',
+        'attempts INTEGER NOT NULL, accepted_at_ms INTEGER NOT NULL, schedule TEXT) STRICT',
     );
+    // A directory of before clocks were told apart.
+    const columns = database.prepare('PRAGMA table_info(async_events)').all();
+    if (!columns.some(({ name }) => name === 'schedule'))
+      database.exec('ALTER TABLE async_events ADD COLUMN schedule TEXT');
   }
 
-  put({ id, functionName, event, attempts, acceptedAtMs }: AsyncEvent): void {
+  put({ id, functionName, event, attempts, acceptedAtMs, schedule }: AsyncEvent): void {
     this.#database
-      .prepare('INSERT OR REPLACE INTO async_events VALUES (?, ?, ?, ?, ?)')
-      .run(id, functionName, event, attempts, acceptedAtMs);
+      .prepare('INSERT OR REPLACE INTO async_events VALUES (?, ?, ?, ?, ?, ?)')
+      .run(id, functionName, event, attempts, acceptedAtMs, schedule ?? null);
+  }
+
+  hasOf(schedule: string): boolean {
+    return (
+      this.#database.prepare('SELECT 1 FROM async_events WHERE schedule = ? LIMIT 1').get(schedule) !==
+      undefined
+    );
   }
 
   remove(id: string): void {
@@ -47,6 +61,7 @@ export class AsyncQueue {
       event: row.event,
       attempts: row.attempts,
       acceptedAtMs: row.accepted_at_ms,
+      ...(row.schedule === null ? {} : { schedule: row.schedule }),
     }));
   }
 }

@@ -72,4 +72,11 @@ export class ServiceCaller {
     this.#later.accept(functionNameOf(functionArn), event);
     return true;
   }
+
+  /** The same for what a scheduled rule sends: dropped while its last run goes on. */
+  acceptTick(service: string, functionArn: string, sourceArn: string, event: string): boolean {
+    if (!this.may(service, functionArn, sourceArn)) return false;
+    this.#later.acceptTick(functionNameOf(functionArn), event, `${sourceArn} ${functionArn}`);
+    return true;
+  }
 }

@@ -120,6 +120,46 @@ describe('an event for later', () => {
     expect([next.calls.length, sent.length]).toEqual([1, 0]);
   });
 
+  it('of a schedule is left out while the last one of it goes on, and others are not', async () => {
+    const database = new DatabaseSync(':memory:');
+    const { invocations, calls, logs } = start(database, ['never']);
+    invocations.acceptTick('f', '{"n":1}', 'clock');
+    invocations.acceptTick('f', '{"n":2}', 'clock');
+    invocations.acceptTick('f', '{"n":3}', 'other clock');
+    invocations.accept('f', '{"n":4}');
+    expect(calls.map((call) => call.split(' ')[1])).toEqual(['{"n":1}', '{"n":3}', '{"n":4}']);
+    expect(logs).toMatchObject([{ level: 'info', event: 'schedule.skipped', schedule: 'clock' }]);
+    expect(new AsyncQueue(database).all()).toHaveLength(3);
+  });
+
+  it('of a schedule comes again once the last one ended, however it did', async () => {
+    const database = new DatabaseSync(':memory:');
+    const { invocations, calls, sent, until } = start(database, [failed, failed, { ok: true, payload: '1' }]);
+    invocations.acceptTick('f', '{"n":1}', 'clock');
+    await until(() => calls.length === 1);
+    invocations.acceptTick('f', '{"n":2}', 'clock');
+    await until(() => sent.length === 2);
+    await new Promise(setImmediate);
+    invocations.acceptTick('f', '{"n":3}', 'clock');
+    await until(() => sent.length === 3);
+    await new Promise(setImmediate);
+    invocations.acceptTick('f', '{"n":4}', 'clock');
+    expect(calls.map((call) => call.split(' ')[1])).toEqual(['{"n":1}', '{"n":1}', '{"n":3}', '{"n":4}']);
+  });
+
+  it('of a schedule is one after a process that was killed, in a directory of an older release, too', async () => {
+    const database = new DatabaseSync(':memory:');
+    database.exec(
+      'CREATE TABLE async_events (id TEXT PRIMARY KEY, function_name TEXT NOT NULL, event TEXT NOT NULL, ' +
+        'attempts INTEGER NOT NULL, accepted_at_ms INTEGER NOT NULL) STRICT',
+    );
+    start(database, ['never']).invocations.acceptTick('f', '{"n":1}', 'clock');
+    const next = start(database, ['never']);
+    next.invocations.resume();
+    next.invocations.acceptTick('f', '{"n":2}', 'clock');
+    expect(next.calls.map((call) => call.split(' ')[1])).toEqual(['{"n":1}']);
+  });
+
   it('of a function that the template no longer has is dropped', () => {
     const database = new DatabaseSync(':memory:');
     new AsyncQueue(database).put({

@@ -119,6 +119,13 @@ describe('functions on one machine', () => {
     await cloud.logged(({ event, text }) => event === 'probe.printed' && text === 'tick');
   });
 
+  it('are not called by the clock while they still do what it called them for', async () => {
+    const { schedule } = await cloud.logged(
+      ({ event, schedule }) => event === 'schedule.skipped' && String(schedule).includes('rule/slow-clock '),
+    );
+    expect(schedule).toMatch(/function:probe$/);
+  });
+
   it('ask for tables where most of theirs are, and for everything else in their own stack', async () => {
     const far = await cloud.environmentOf('far');
     expect(far['TABLE']).toBe(cloud.urls['alpha']?.['TableName']);

@@ -105,19 +105,27 @@ function readAnswer<T>(response: Response, text: string, { identity }: CliContex
   const answer = parseJson(text) as Partial<ErrorAnswer> | undefined;
   if (response.ok) return answer as T;
   const problem = answer?.error;
-  if (problem && Object.hasOwn(errorCodes, problem.code))
-    throw new HoldfastError(problem.code, problem.message, problem.hint ? { hint: problem.hint } : {});
+  const lookUp = response.status >= 500 ? whereToLook : undefined;
+  if (problem && Object.hasOwn(errorCodes, problem.code)) {
+    const hint = problem.hint ?? lookUp;
+    throw new HoldfastError(problem.code, problem.message, hint ? { hint } : {});
+  }
+  const requestId = response.headers.get('apigw-requestid') ?? response.headers.get('x-amzn-requestid');
+  const ofRequest = lookUp && requestId ? ` (request ${requestId.slice(0, 64)})` : '';
   const denied = response.status === 401 || response.status === 403;
   // The routes' own answers have a code. This is the authorizer, which knows the token or does not.
   const isUnknownToken = response.status === 403 && identity.kind === 'tenant';
   throw new HoldfastError(
     isUnknownToken ? 'UNAUTHENTICATED' : codeOfStatus(response.status),
-    `${response.status} ${answer?.message ?? response.statusText}`,
+    `${response.status} ${answer?.message ?? response.statusText}${ofRequest}`,
     {
-      hint: denied ? `check ${credentialsOf[identity.kind]}` : 'try again',
+      hint: denied ? `check ${credentialsOf[identity.kind]}` : (lookUp ?? 'try again'),
     },
   );
 }
+
+const whereToLook =
+  'try again; if it stays so, look for the request in the log of `npm start`, or in CloudWatch’s of the API and its functions';
 
 const credentialsOf: Record<CliContext['identity']['kind'], string> = {
   tenant: 'the tenant’s token: it is unknown there, was deleted or has expired',

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { HoldfastError } from '../../core/errors.ts';
-import type { ServiceCaller } from '../functions/callers.ts';
+import type { CallResult, ServiceCaller } from '../functions/callers.ts';
+import { functionNameOf } from '../functions/functions.ts';
 import { decide } from '../iam/policy.ts';
 import type { Region } from '../region.ts';
 import type { Identities } from '../services/identities.ts';
@@ -16,7 +17,7 @@ import {
 } from './authorizers.ts';
 import { httpEvent, sendFunctionAnswer, type HttpCall } from './http-event.ts';
 import { matchRoute } from './http-routes.ts';
-import { readBody, sendMessage } from './request.ts';
+import { gatewayId, readBody, sendMessage } from './request.ts';
 
 const service = 'apigateway.amazonaws.com';
 const bodyBytesMax = 10 * 1024 * 1024;
@@ -55,6 +56,8 @@ export class HttpApi {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { api, region, now } = this.#deps;
+    const requestId = gatewayId();
+    response.setHeader('apigw-requestid', requestId);
     const body = await readBody(request, bodyBytesMax);
     if (body === 'aborted') return;
     if (body === 'too-large')
@@ -75,6 +78,7 @@ export class HttpApi {
       rawQueryString,
       apiId: api.id,
       accountId: region.settings.accountId,
+      requestId,
       now: now(),
     };
     const event = httpEvent(call);
@@ -97,9 +101,13 @@ export class HttpApi {
       event,
       route.timeoutMs,
     );
-    if (result.kind === 'timeout') return sendMessage(response, 503, 'Service Unavailable', cors);
-    if (result.kind !== 'ok' || !sendFunctionAnswer(response, result.payload, cors))
-      sendMessage(response, 500, 'Internal Server Error', cors);
+    if (result.kind === 'ok' && sendFunctionAnswer(response, result.payload, cors)) return;
+    const [status, message] =
+      result.kind === 'timeout'
+        ? ([503, 'Service Unavailable'] as const)
+        : ([500, 'Internal Server Error'] as const);
+    this.#deps.onFault(new HoldfastError('UNAVAILABLE', failureText(call, status, result)));
+    sendMessage(response, status, message, cors);
   }
 
   /** As permissions name the caller: `<api>/<stage>/<method>/<route path>`. */
@@ -216,6 +224,22 @@ export class HttpApi {
     return answer;
   }
 }
+
+const kindText: Record<CallResult['kind'], string> = {
+  ok: 'answered what is no answer',
+  failed: 'failed',
+  forbidden: 'does not permit the call',
+  throttled: 'is at its concurrency',
+  timeout: 'was not done in time',
+};
+
+/** For the log, where the id that the caller got is looked for; the cloud has it in the API's access log. */
+const failureText = (
+  { requestId, match: { route } }: HttpCall,
+  status: number,
+  { kind }: CallResult,
+): string =>
+  `request ${requestId}, ${route.routeKey}, was answered with ${status}: ${functionNameOf(route.functionArn)} ${kindText[kind]}`;
 
 /** Which stage a path is for, and what routes match of it; `$default` has no prefix. */
 function stagePath(

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { Match } from './http-routes.ts';
-import { commonLogTime, gatewayId } from './request.ts';
+import { commonLogTime } from './request.ts';
 
 export interface HttpCall {
   readonly request: IncomingMessage;
@@ -16,6 +16,8 @@ export interface HttpCall {
   readonly rawQueryString: string;
   readonly apiId: string;
   readonly accountId: string;
+  /** As the answer's header names it, too. */
+  readonly requestId: string;
   readonly now: Date;
 }
 
@@ -60,7 +62,7 @@ export function httpEvent(
         sourceIp: request.socket.remoteAddress ?? '',
         userAgent: request.headers['user-agent'] ?? '',
       },
-      requestId: gatewayId(),
+      requestId: call.requestId,
       routeKey: match.route.routeKey,
       stage: call.stage,
       time: commonLogTime(call.now),

@@ -26,7 +26,7 @@ export interface FakeApi {
   /** A directory for the test's files. */
   readonly dir: string;
   /** Status 0: the connection breaks before the answer. */
-  answer: { status: number; body: unknown };
+  answer: { status: number; body: unknown; headers?: Record<string, string> };
   requests: { method: string; url: string; authorization: string; body: string }[];
   /** Types one command line, without a local control plane. */
   run(argv: string[], options?: RunOptions): Promise<Run>;
@@ -52,9 +52,9 @@ export async function startFakeApi(): Promise<FakeApi> {
       authorization: request.headers.authorization ?? '',
       body: Buffer.concat(chunks).toString(),
     });
-    const { status, body } = api.answer;
+    const { status, body, headers } = api.answer;
     if (status === 0) return void request.socket.destroy();
-    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const api: FakeApi = {

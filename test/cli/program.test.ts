@@ -160,6 +160,21 @@ test('a token’s file that never ends is no token’s file', async () => {
   expect(api.requests).toEqual([]);
 });
 
+test('a failure inside is named by its request, and where to look for that', async () => {
+  const headers = { 'apigw-requestid': 'ISwK9hxiDoEEMCQ=' };
+  api.answer = { status: 500, body: { message: 'Internal Server Error' }, headers };
+  const run = await api.run(['gateways', 'list', ...api.asTenant()]);
+  expect(run).toMatchObject({ code: 69, out: '' });
+  expect(run.err).toMatch(
+    /^error: UNAVAILABLE: 500 Internal Server Error \(request ISwK9hxiDoEEMCQ=\) — try again; .*`npm start`/,
+  );
+  const inside = { code: 'INTERNAL', message: 'something failed inside (request r-1)' };
+  api.answer = { status: 500, body: { error: inside } };
+  expect((await api.run(['gateways', 'list', ...api.asTenant()])).err).toMatch(
+    /^error: INTERNAL: something failed inside \(request r-1\) — try again; .*`npm start`/,
+  );
+});
+
 test('a token that is refused is named as what was refused', async () => {
   api.answer = { status: 403, body: { message: 'Forbidden' } };
   const run = await api.run(['gateways', 'list', ...api.asTenant()]);

@@ -26,6 +26,7 @@ const servers: Server[] = [];
 let calls: { functionArn: string; event: { requestContext: { authorizer?: unknown }; rawPath?: string } }[] =
   [];
 let answers: Record<string, CallResult>;
+let faults: string[];
 let nowMs = Date.now();
 
 async function listen(server: Server): Promise<string> {
@@ -100,13 +101,14 @@ beforeAll(async () => {
       },
     },
     now: () => new Date(nowMs),
-    onFault: () => undefined,
+    onFault: (error) => faults.push((error as Error).message),
   });
   apiUrl = await listen(api.server);
 });
 afterAll(() => Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve)))));
 beforeEach(() => {
   calls = [];
+  faults = [];
   answers = {};
 });
 
@@ -186,6 +188,18 @@ describe('an integration', () => {
   ])('that ends with %j is answered with %d', async (answer, status) => {
     answers['arn:f'] = answer;
     expect(await ask('/open')).toBe(status);
+  });
+
+  it('that fails is named in the log by the request’s id, which its answer has', async () => {
+    const idOf = async () => (await fetch(`${apiUrl}/open`)).headers.get('apigw-requestid');
+    expect(await idOf()).toMatch(/^[\w-]{15}=$/);
+    expect(faults).toEqual([]);
+    answers['arn:f'] = { kind: 'timeout' };
+    const requestId = await idOf();
+    expect(calls.at(-1)?.event.requestContext).toMatchObject({ requestId });
+    expect(faults).toEqual([
+      `request ${requestId}, GET /open, was answered with 503: arn:f was not done in time`,
+    ]);
   });
 
   it('is reached through a named stage too', async () => {

@@ -2,6 +2,7 @@ import { type Answers } from '../core/api.ts';
 import { apiRoutes, fillPath, operatorBase, tenantBase, type ApiRouteName } from '../core/api-routes.ts';
 import { errorCodes, HoldfastError, type ErrorCode } from '../core/errors.ts';
 import { signerFor } from '../core/sigv4.ts';
+import { typed } from '../core/typed.ts';
 import { parseJson, type CliContext } from './context.ts';
 
 export interface CallOptions {
@@ -119,7 +120,7 @@ function readAnswer<T>(response: Response, text: string, { identity }: CliContex
     isUnknownToken ? 'UNAUTHENTICATED' : codeOfStatus(response.status),
     `${response.status} ${answer?.message ?? response.statusText}${ofRequest}`,
     {
-      hint: denied ? `check ${credentialsOf[identity.kind]}` : (lookUp ?? 'try again'),
+      hint: denied ? credentialsOf[identity.kind] : (lookUp ?? 'try again'),
     },
   );
 }
@@ -128,9 +129,12 @@ const whereToLook =
   'try again; if it stays so, look for the request in the log of `npm start`, or in CloudWatch’s of the API and its functions';
 
 const credentialsOf: Record<CliContext['identity']['kind'], string> = {
-  tenant: 'the tenant’s token: it is unknown there, was deleted or has expired',
-  operator: 'the AWS credentials, and what they may do',
-  'oidc-operator': 'the operator’s token: its issuer, its audience and how long it is good for',
+  // An authorizer can say no, and nothing of why; a token that was good has no other way to end than the first two.
+  tenant:
+    'this token most likely was deleted or has expired, else it is of another deployment than the one asked; ' +
+    `an operator or another token sees in \`${typed('holdfast admin token list')}\` which are good`,
+  operator: 'check the AWS credentials, and what they may do',
+  'oidc-operator': 'check the operator’s token: its issuer, its audience and how long it is good for',
 };
 
 interface ErrorAnswer {

@@ -4,7 +4,7 @@ import { HoldfastError } from '../core/errors.ts';
 import { printableLine } from '../core/printable.ts';
 import { timeText } from '../core/readable.ts';
 import { parseDurationMs } from './duration.ts';
-import { fields, table } from './output.ts';
+import { fields, paragraph, table } from './output.ts';
 import { apiCommand, type CliDeps } from './program.ts';
 
 const range = { minMs: silenceLimits.durationMinMs, maxMs: silenceLimits.durationMaxMs };
@@ -67,13 +67,20 @@ export function addSilenceCommands(alerts: Command, deps: CliDeps): void {
   apiCommand(alerts, 'unsilence <silence>', 'end a silence now', deps, [
     'alerts unsilence si-3f9a17c2aa01b4d6',
   ]).run(async ({ api, show }, silenceId = '') => {
-    const { silence: ended } = await api.call('endSilence', { params: { silenceId } });
-    show({ silence: ended }, () => silenceText(ended));
+    const answer = await api.call('endSilence', { params: { silenceId } });
+    const { silence: ended, hadEnded } = answer;
+    const already = hadEnded
+      ? [paragraph(`it had ended already, ${endText(ended)}; nothing was changed`, '')]
+      : [];
+    show(answer, () => [...already, silenceText(ended)].join('\n'));
   });
 }
 
 const whatOf = ({ gatewayId, conditionId, component }: SilenceView): string =>
   [conditionId, component, gatewayId && `of ${gatewayId}`].filter(Boolean).join(' ') || 'every alert';
+
+const endText = ({ endedAt, endedBy, endsAt }: SilenceView): string =>
+  endedAt === undefined ? `${timeText(endsAt)} by itself` : `${timeText(endedAt)} by ${endedBy}`;
 
 const silenceText = (silence: SilenceView, toEnd?: string): string =>
   fields({
@@ -82,7 +89,7 @@ const silenceText = (silence: SilenceView, toEnd?: string): string =>
     until: timeText(silence.endsAt),
     by: silence.by,
     why: silence.why,
-    ended: silence.endedAt && `${timeText(silence.endedAt)} by ${silence.endedBy}`,
+    ended: silence.endedAt && endText(silence),
     'to end it': toEnd,
   });
 

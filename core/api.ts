@@ -138,7 +138,8 @@ export interface Answers extends BulkAnswers, SubscriptionAnswers {
   deleteCondition: { version: number; condition: ConditionView };
   listSilences: { silences: SilenceView[] };
   createSilence: { silence: SilenceView };
-  endSilence: { silence: SilenceView };
+  /** `hadEnded`: it was over before, and nothing changed. */
+  endSilence: { silence: SilenceView; hadEnded?: true };
   listTokens: { tokens: Omit<TokenItem, 'tokenHash'>[] };
   createToken: Omit<TokenItem, 'tokenHash'> & { token: string };
   deleteToken: Record<string, never>;

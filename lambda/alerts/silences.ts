@@ -62,7 +62,7 @@ export async function listSilences(
   return { silences: newest.map(silenceView) };
 }
 
-/** Ending one that is over changes nothing. */
+/** Ending one that is over changes nothing, and says so. */
 export async function endSilence(
   { silences, now }: SilenceDeps,
   { tenantId, principal, params }: ApiRequest<'endSilence'>,
@@ -74,8 +74,8 @@ export async function endSilence(
         values: { ':now': now(), ':by': principal.id },
       })
     : { ok: false as const, current: undefined };
-  const silence = written.ok ? written.item : written.current;
-  if (silence) return { silence: silenceView(silence) };
+  if (written.ok) return { silence: silenceView(written.item) };
+  if (written.current) return { silence: silenceView(written.current), hadEnded: true };
   throw new HoldfastError('NOT_FOUND', `there is no silence ${silenceId.slice(0, 64)}`, {
     hint: `\`${typed('holdfast alerts silences --all')}\` shows them`,
   });

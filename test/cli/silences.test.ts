@@ -86,6 +86,20 @@ test('is ended by its id', async () => {
   const over = await api.run(['alerts', 'unsilence', silence.silenceId, ...api.asTenant()]);
   expect(sent()).toEqual([['DELETE', `/v1/silences/${silence.silenceId}`, '']]);
   expect(over.out).toContain('by tok-2');
+  expect(over.out).not.toContain('already');
+});
+
+test.each([
+  [
+    { endedAt: 1_000, endedBy: 'tok-2' },
+    /^it had ended already, 1970-01-01 00:00:01Z by tok-2; nothing was changed\n/,
+  ],
+  [{}, /^it had ended already, 1970-01-01 01:00:00Z by itself; nothing was changed\n/],
+])('that is over says when it ended and by whom: %j', async (end, text) => {
+  api.answer.body = { silence: { ...silence, ...end }, hadEnded: true };
+  const over = await api.run(['alerts', 'unsilence', silence.silenceId, ...api.asTenant()]);
+  expect(over.code).toBe(0);
+  expect(over.out).toMatch(text);
 });
 
 test('an acknowledgement carries its reason, and shows it', async () => {

@@ -83,11 +83,13 @@ describe('silences', () => {
     expect(await list()).toEqual([two.silenceId, one.silenceId]);
     now = t0 + hours;
     expect(await list()).toEqual([two.silenceId]);
-    expect((await end(two.silenceId)).silence).toMatchObject({ endedAt: now, endedBy: 'tok-1' });
+    const ended = await end(two.silenceId);
+    expect(ended.silence).toMatchObject({ endedAt: now, endedBy: 'tok-1' });
+    expect(ended).not.toHaveProperty('hadEnded');
     expect(await list()).toEqual([]);
     expect(await list('all')).toEqual([two.silenceId, one.silenceId]);
     now += minutes;
-    expect((await end(two.silenceId)).silence.endedAt).toBe(t0 + hours);
+    expect(await end(two.silenceId)).toMatchObject({ silence: { endedAt: t0 + hours }, hadEnded: true });
   });
 
   it('are another tenant’s own', async () => {

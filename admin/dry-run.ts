@@ -66,22 +66,18 @@ async function intentionOf({ api, book, playbook, now }: DryRunDeps, alert: Aler
   }
 }
 
-/** Of one alert two lines: what it is, and what would be done. */
+/** What would be done, and below it about what, how, and why not more. */
 export function intentionTable(intentions: readonly Intention[], width: number): string {
   if (intentions.length === 0) return 'no open alerts: nothing to do';
   return textTable(
-    ['ALERT', 'CONDITION', 'GATEWAY', 'WOULD'],
-    intentions.map(({ alertKey, conditionId, component, gatewayId, would }) => [
-      alertKey,
-      component ? `${conditionId} ${component}` : conditionId,
-      gatewayId,
-      would,
-    ]),
+    ['ALERT', 'WOULD', 'GATEWAY'],
+    intentions.map(({ alertKey, would, gatewayId }) => [alertKey, would, gatewayId || '-']),
     {
       width,
-      details: intentions.map(({ command, reason }) =>
-        [command && commandText(command), reason].filter(Boolean).join(' – '),
-      ),
+      details: intentions.map(({ conditionId, component, command, reason }) => {
+        const how = [command && commandText(command), reason].filter(Boolean).join(' – ');
+        return [component ? `${conditionId} ${component}` : conditionId, how].filter(Boolean).join(': ');
+      }),
     },
   );
 }

@@ -3,11 +3,10 @@ import { conditionById } from '../core/conditions/conditions.ts';
 import { runbookOf } from '../core/conditions/settings.ts';
 import { durationText, timeText } from '../core/readable.ts';
 import type { AlertTrail, AlertView } from '../core/api.ts';
-import { printableLine } from '../core/printable.ts';
 import { shellWord } from '../core/typed.ts';
 import { addConditionCommands } from './condition-commands.ts';
 import type { ApiClient } from './api-client.ts';
-import { fields, table } from './output.ts';
+import { fields, paragraph, table, toBeTyped } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
 import { addSilenceCommands } from './silence-commands.ts';
 import { addSubscriptionCommands } from './subscription-commands.ts';
@@ -93,25 +92,34 @@ export function alertTable(alerts: AlertView[], now: number, withTenant = false)
   );
 }
 
-const alertText = (alert: AlertView, toType: Session['toType']): string =>
-  `${fields({
-    alert: alert.alertKey,
-    condition: alert.conditionId,
-    component: alert.component || undefined,
-    gateway: alert.gatewayId || undefined,
-    severity: alert.severity,
-    state: alert.state,
-    episode: alert.episode,
-    summary: alert.summary,
-    fired: alert.firedAt && timeText(alert.firedAt),
-    acknowledged: alert.ackedAt && ackText(alert),
-    escalated: escalationText(alert),
-    told: toldText(alert),
-    reminders: alert.reminders,
-    resolved: alert.resolvedAt && timeText(alert.resolvedAt),
-    runbook: conditionById.has(alert.conditionId) ? runbookOf(alert.conditionId) : undefined,
-    answer: alert.suggested && alert.state !== 'RESOLVED' ? answerText(alert, toType) : undefined,
-  })}\naudit:\n${alert.audit.map((e) => `  ${timeText(e.at)}  ${e.state}${e.note ? `  ${printableLine(e.note)}` : ''}`).join('\n')}`;
+function alertText(alert: AlertView, toType: Session['toType']): string {
+  const head = fields(
+    {
+      alert: alert.alertKey,
+      condition: alert.conditionId,
+      component: alert.component || undefined,
+      gateway: alert.gatewayId || undefined,
+      severity: alert.severity,
+      state: alert.state,
+      episode: alert.episode,
+      summary: alert.summary,
+      fired: alert.firedAt && timeText(alert.firedAt),
+      acknowledged: alert.ackedAt && ackText(alert),
+      escalated: escalationText(alert),
+      told: toldText(alert),
+      reminders: alert.reminders,
+      resolved: alert.resolvedAt && timeText(alert.resolvedAt),
+      runbook: conditionById.has(alert.conditionId) ? runbookOf(alert.conditionId) : undefined,
+    },
+    { wraps: true },
+  );
+  const isAnswered = alert.suggested && alert.state !== 'RESOLVED';
+  const answer = isAnswered ? [toBeTyped('answer', answerText(alert, toType))] : [];
+  const audit = alert.audit.map(({ at, state, note }) =>
+    paragraph(note ? `${state}  ${note}` : state, `  ${timeText(at)}  `),
+  );
+  return [head, ...answer, 'audit:', ...audit].join('\n');
+}
 
 /** The mark of the episode that it is in. */
 const escalationOf = ({ escalation, episode, state }: AlertView): AlertView['escalation'] =>
@@ -129,7 +137,7 @@ function toldText({ inhibitedBy, heldBy }: AlertView): string | undefined {
 }
 
 const ackText = ({ ackedAt = 0, ackedBy, ackedWhy }: AlertView): string =>
-  `${timeText(ackedAt)} by ${ackedBy}${ackedWhy === undefined ? '' : `: ${printableLine(ackedWhy)}`}`;
+  `${timeText(ackedAt)} by ${ackedBy}${ackedWhy === undefined ? '' : `: ${ackedWhy}`}`;
 
 /** What the provider suggests, to be typed. */
 function answerText({ gatewayId, alertKey, suggested }: AlertView, toType: Session['toType']): string {
@@ -139,11 +147,10 @@ function answerText({ gatewayId, alertKey, suggested }: AlertView, toType: Sessi
   return toType(`holdfast send ${gatewayId} ${suggested?.kind} ${params.join('')}--alert ${alertKey}`);
 }
 
-/** One line per transition of the alert and of the commands that answer it, oldest first. */
-export const trailText = (trail: AlertTrail): string =>
-  trail.entries
-    .map((entry) => {
-      const subject = entry.what === 'alert' ? trail.alert.conditionId : `${entry.kind} ${entry.commandId}`;
-      return `${timeText(entry.at)}  ${entry.what.padEnd(7)}  ${entry.state.padEnd(13)}  ${subject}${entry.note ? `  (${printableLine(entry.note)})` : ''}`;
-    })
-    .join('\n');
+/** The transitions of the alert and of the commands that answer it, oldest first. */
+export const trailText = ({ alert, entries }: AlertTrail): string =>
+  table(
+    ['AT', 'WHAT', 'STATE', 'OF'],
+    entries.map(({ at, what, state, kind }) => [timeText(at), what, state, kind ?? alert.conditionId]),
+    entries.map(({ commandId, note }) => [commandId, note].filter(Boolean).join(', ') || undefined),
+  );

@@ -1,3 +1,4 @@
+import { foldedCommand } from '../core/example-text.ts';
 import { printableLine } from '../core/printable.ts';
 import { textTable, wrappedText } from '../core/text-table.ts';
 
@@ -25,5 +26,9 @@ export function fields(
   const line = wraps ? paragraph : (value: string, prefix: string) => prefix + printableLine(value);
   return entries.map(([name, value]) => line(String(value), `${name.padEnd(width)}  `)).join('\n');
 }
+
+/** What is to be typed next, on lines of its own below what it is for. */
+export const toBeTyped = (what: string, commandLine: string): string =>
+  `${what}:\n${foldedCommand(`  ${commandLine}`)}`;
 
 export const json = (value: unknown): string => JSON.stringify(value, null, 2);

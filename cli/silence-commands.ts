@@ -4,7 +4,7 @@ import { HoldfastError } from '../core/errors.ts';
 import { printableLine } from '../core/printable.ts';
 import { timeText } from '../core/readable.ts';
 import { parseDurationMs } from './duration.ts';
-import { fields, paragraph, table } from './output.ts';
+import { fields, paragraph, table, toBeTyped } from './output.ts';
 import { apiCommand, type CliDeps } from './program.ts';
 
 const range = { minMs: silenceLimits.durationMinMs, maxMs: silenceLimits.durationMaxMs };
@@ -82,16 +82,20 @@ const whatOf = ({ gatewayId, conditionId, component }: SilenceView): string =>
 const endText = ({ endedAt, endedBy, endsAt }: SilenceView): string =>
   endedAt === undefined ? `${timeText(endsAt)} by itself` : `${timeText(endedAt)} by ${endedBy}`;
 
-const silenceText = (silence: SilenceView, toEnd?: string): string =>
-  fields({
-    silence: silence.silenceId,
-    alerts: whatOf(silence),
-    until: timeText(silence.endsAt),
-    by: silence.by,
-    why: silence.why,
-    ended: silence.endedAt && endText(silence),
-    'to end it': toEnd,
-  });
+const silenceText = (silence: SilenceView, toEnd?: string): string => {
+  const shown = fields(
+    {
+      silence: silence.silenceId,
+      alerts: whatOf(silence),
+      until: timeText(silence.endsAt),
+      by: silence.by,
+      why: silence.why,
+      ended: silence.endedAt && endText(silence),
+    },
+    { wraps: true },
+  );
+  return toEnd === undefined ? shown : `${shown}\n${toBeTyped('to end it', toEnd)}`;
+};
 
 export function silenceTable(silences: SilenceView[], now: number): string {
   if (silences.length === 0) return 'nothing is silenced';

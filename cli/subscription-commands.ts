@@ -7,7 +7,7 @@ import type { SubscriptionFilter } from '../core/subscriptions/filter.ts';
 import { addressOf, type Target } from '../core/subscriptions/targets.ts';
 import { collect } from './command-commands.ts';
 import { addDeadLetterCommands } from './dead-letter-commands.ts';
-import { fields, paragraph, table } from './output.ts';
+import { fields, paragraph, table, toBeTyped } from './output.ts';
 import { apiCommand, type CliDeps, type Session } from './program.ts';
 import { askIntoNewFile, requireNewFile } from './secret-file.ts';
 
@@ -116,7 +116,10 @@ function addSubscribe(alerts: Command, deps: CliDeps): void {
           ...(file ? [`secret in ${file}`] : []),
           ...(subscription.state === 'pending' || subscription.next
             ? [
-                `a challenge was sent to it; \`${toType(`holdfast alerts confirm ${subscriptionId} --challenge TEXT`)}\` confirms it`,
+                toBeTyped(
+                  'a challenge was sent to it; what it says confirms it',
+                  toType(`holdfast alerts confirm ${subscriptionId} --challenge TEXT`),
+                ),
               ]
             : []),
         ].join('\n'),
@@ -198,13 +201,16 @@ export function addDeleteSubscription(
 }
 
 const subscriptionText = (s: SubscriptionView): string =>
-  fields({
-    subscription: s.subscriptionId,
-    target: addressOf(s),
-    state: s.state,
-    only: filterText(s.filter) || undefined,
-    next: s.next && addressOf(s.next),
-  });
+  fields(
+    {
+      subscription: s.subscriptionId,
+      target: addressOf(s),
+      state: s.state,
+      only: filterText(s.filter) || undefined,
+      next: s.next && addressOf(s.next),
+    },
+    { wraps: true },
+  );
 
 const filterText = (filter: SubscriptionFilter | undefined): string =>
   Object.values(filter ?? {})

@@ -154,9 +154,9 @@ describe('a dry run', () => {
     const flags = ['--playbook', shipped, '--state-dir', join(dir, 'none'), '--dry-run'];
     const [text = ''] = await holdfast('run', ...flags);
     expect(text.split('\n')).toEqual([
-      expect.stringMatching(/^ALERT +CONDITION/),
-      expect.stringMatching(`^${alertKey} .* send$`),
-      expect.stringContaining('restore.start volumeId=vol-1'),
+      expect.stringMatching(/^ALERT +WOULD +GATEWAY$/),
+      expect.stringMatching(`^${alertKey} +send +gw-1$`),
+      expect.stringMatching('VolumeIrrecoverable vol-1: restore.start volumeId=vol-1'),
     ]);
   });
 });

@@ -3,7 +3,7 @@ import https from 'node:https';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import type { z } from 'zod';
 import type { requests } from '../core/api.ts';
-import { allAlerts } from './alert-commands.ts';
+import { allAlerts } from './all-pages.ts';
 import { createApiClient, type ApiClient } from './api-client.ts';
 import { resolveContext, type ContextFlags } from './context.ts';
 

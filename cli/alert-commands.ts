@@ -5,11 +5,12 @@ import { durationText, timeText } from '../core/readable.ts';
 import type { AlertTrail, AlertView } from '../core/api.ts';
 import { shellWord } from '../core/typed.ts';
 import { addConditionCommands } from './condition-commands.ts';
-import type { ApiClient } from './api-client.ts';
+import { allAlerts } from './all-pages.ts';
 import { fields, paragraph, table, toBeTyped } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
 import { addSilenceCommands } from './silence-commands.ts';
 import { addSubscriptionCommands } from './subscription-commands.ts';
+import { wholeAlertKey } from './whole-id.ts';
 
 export function addAlertCommands(program: Command, deps: CliDeps): void {
   const group = commandGroup(program, 'alerts', 'alerts of a tenant, and where they go', [
@@ -28,7 +29,9 @@ export function addAlertCommands(program: Command, deps: CliDeps): void {
   });
 
   apiCommand(group, 'show <alert>', 'show one alert', deps, ['alerts show 3f9a…']).run(
-    async ({ api, show, toType }, alertKey = '') => {
+    async (session, given = '') => {
+      const { api, show, toType } = session;
+      const alertKey = await wholeAlertKey(session, given);
       const { alert } = await api.call('getAlert', { params: { alertKey } });
       show({ alert }, () => alertText(alert, toType));
     },
@@ -44,34 +47,23 @@ export function addAlertCommands(program: Command, deps: CliDeps): void {
     [ack, 'ackAlert'],
     [unack, 'unackAlert'],
   ] as const)
-    command
-      .option('--why <text>', 'for whoever reads the trail')
-      .run(async ({ api, show, toType }, alertKey = '') => {
-        const { why } = command.opts<{ why?: string }>();
-        const { alert } = await api.call(route, { params: { alertKey }, body: { why } });
-        show({ alert }, () => alertText(alert, toType));
-      });
+    command.option('--why <text>', 'for whoever reads the trail').run(async (session, given = '') => {
+      const { api, show, toType } = session;
+      const { why } = command.opts<{ why?: string }>();
+      const alertKey = await wholeAlertKey(session, given);
+      const { alert } = await api.call(route, { params: { alertKey }, body: { why } });
+      show({ alert }, () => alertText(alert, toType));
+    });
   apiCommand(group, 'trail <alert>', 'show what happened: alert, commands and their outcomes', deps, [
     'alerts trail 3f9a…',
-  ]).run(async ({ api, show }, alertKey = '') => {
-    const trail = await api.call('alertTrail', { params: { alertKey } });
-    show(trail, () => trailText(trail));
+  ]).run(async (session, given = '') => {
+    const alertKey = await wholeAlertKey(session, given);
+    const trail = await session.api.call('alertTrail', { params: { alertKey } });
+    session.show(trail, () => trailText(trail));
   });
   addConditionCommands(group, deps);
   addSilenceCommands(group, deps);
   addSubscriptionCommands(group, deps);
-}
-
-/** Every page of them. */
-export async function allAlerts(api: ApiClient, state: 'open' | 'all'): Promise<AlertView[]> {
-  const alerts: AlertView[] = [];
-  let next: string | undefined;
-  do {
-    const page = await api.call('listAlerts', { query: { state, next } });
-    alerts.push(...page.alerts);
-    next = page.next;
-  } while (next);
-  return alerts;
 }
 
 /** Also for the fleet, where the tenant matters. */

@@ -4,6 +4,7 @@ import { bulkLimits, type BulkTargetView, type BulkView } from '../core/bulk/api
 import { totals } from '../core/bulk/decide.ts';
 import { finalBulkStates } from '../core/bulk/model.ts';
 import { HoldfastError, type ErrorCode } from '../core/errors.ts';
+import { allBulks } from './all-pages.ts';
 import { bulkTable, bulkText, progressText, targetTable } from './bulk-output.ts';
 import { bulkBody, inFlags, type BulkFlags } from './bulk-request.ts';
 import { collect } from './command-commands.ts';
@@ -11,6 +12,7 @@ import { parseDurationMs } from './duration.ts';
 import { pollUntil } from './poll-until.ts';
 import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
 import { untilAnswered } from './submit-command.ts';
+import { wholeBulkId } from './whole-id.ts';
 
 const pollMs = 1_000;
 
@@ -71,13 +73,7 @@ export function addBulkCommands(program: Command, deps: CliDeps): void {
 
   apiCommand(group, 'list', 'list bulk sends, newest first', deps, ['bulk list', 'bulk list --json']).run(
     async ({ api, deps, show, toType }) => {
-      const bulks: BulkView[] = [];
-      let next: string | undefined;
-      do {
-        const page = await api.call('listBulkSends', { query: { next } });
-        bulks.push(...page.bulks);
-        next = page.next;
-      } while (next);
+      const bulks = await allBulks(api);
       show({ bulks }, () => bulkTable(bulks, { now: deps.now(), toType }));
     },
   );
@@ -89,16 +85,19 @@ export function addBulkCommands(program: Command, deps: CliDeps): void {
   show
     .option('--watch', 'until it is over, a line on standard error for each change')
     .option('--timeout <duration>', 'how long to watch', '1h')
-    .run(async (session, bulkId = '') => {
+    .run(async (session, given = '') => {
       const flags = show.opts<{ watch?: boolean; timeout: string }>();
       const timeoutMs = parseDurationMs('--timeout', flags.timeout);
+      const bulkId = await wholeBulkId(session, given);
       const { bulk: found } = await session.api.call('getBulkSend', { params: { bulkId } });
       const bulk = flags.watch ? await watch(session, found, timeoutMs) : found;
       session.show({ bulk }, () => bulkText(bulk, session.deps.now()));
     });
 
   apiCommand(group, 'targets <bulk>', 'list what became of each gateway', deps, ['bulk targets 3f9a…']).run(
-    async ({ api, show }, bulkId = '') => {
+    async (session, given = '') => {
+      const { api, show } = session;
+      const bulkId = await wholeBulkId(session, given);
       const targets: BulkTargetView[] = [];
       let next: string | undefined;
       do {
@@ -112,7 +111,9 @@ export function addBulkCommands(program: Command, deps: CliDeps): void {
 
   apiCommand(group, 'cancel <bulk>', 'start nothing more, and cancel what no gateway has yet', deps, [
     'bulk cancel 3f9a…',
-  ]).run(async ({ api, deps, show }, bulkId = '') => {
+  ]).run(async (session, given = '') => {
+    const { api, deps, show } = session;
+    const bulkId = await wholeBulkId(session, given);
     const { bulk } = await api.call('cancelBulkSend', { params: { bulkId } });
     show({ bulk }, () => bulkText(bulk, deps.now()));
   });

@@ -4,6 +4,7 @@ import { exampleSend } from '../core/command-parameters.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { shellWord, typed } from '../core/typed.ts';
+import { allCommands } from './all-pages.ts';
 import { readParams } from './command-params.ts';
 import { commandTable, commandText } from './command-text.ts';
 import { parseDurationMs } from './duration.ts';
@@ -12,6 +13,7 @@ import { addKindsCommand, kindList, knownKind } from './kinds-command.ts';
 import { apiCommand, commandGroup, type Session } from './program.ts';
 import { submitCommand } from './submit-command.ts';
 import type { WatchDeps } from './watch-gateway.ts';
+import { wholeAlertKey, wholeCommandId } from './whole-id.ts';
 
 interface SendFlags {
   param: string[];
@@ -67,32 +69,28 @@ export function addCommandCommands(program: Command, deps: WatchDeps): void {
 
   const group = commandGroup(program, 'commands', 'commands that were sent to a gateway', [
     'commands list gw-7x2k',
-    'commands show gw-7x2k c-5d1f',
+    'commands show gw-7x2k 5d1f…',
     'commands kinds restore.start',
   ]);
   apiCommand(group, 'list <gateway>', 'list a gateway’s commands', deps, ['commands list gw-7x2k']).run(
     async ({ api, deps, show }, gatewayId = '') => {
-      const commands: CommandView[] = [];
-      let next: string | undefined;
-      do {
-        const page = await api.call('listCommands', { params: { gatewayId }, query: { next } });
-        commands.push(...page.commands);
-        next = page.next;
-      } while (next);
+      const commands = await allCommands(api, gatewayId);
       show({ commands }, () => commandTable(commands, deps.now()));
     },
   );
   apiCommand(group, 'show <gateway> <command>', 'show one command with its audit trail', deps, [
-    'commands show gw-7x2k c-5d1f',
-  ]).run(async ({ api, show }, gatewayId = '', commandId = '') => {
-    const { command } = await api.call('getCommand', { params: { gatewayId, commandId } });
-    show({ command }, () => commandText(command));
+    'commands show gw-7x2k 5d1f…',
+  ]).run(async (session, gatewayId = '', given = '') => {
+    const commandId = await wholeCommandId(session, gatewayId, given);
+    const { command } = await session.api.call('getCommand', { params: { gatewayId, commandId } });
+    session.show({ command }, () => commandText(command));
   });
   apiCommand(group, 'cancel <gateway> <command>', 'ask for a command to be canceled', deps, [
-    'commands cancel gw-7x2k c-5d1f',
-  ]).run(async ({ api, show }, gatewayId = '', commandId = '') => {
-    const { command } = await api.call('cancelCommand', { params: { gatewayId, commandId } });
-    show({ command }, () => commandText(command));
+    'commands cancel gw-7x2k 5d1f…',
+  ]).run(async (session, gatewayId = '', given = '') => {
+    const commandId = await wholeCommandId(session, gatewayId, given);
+    const { command } = await session.api.call('cancelCommand', { params: { gatewayId, commandId } });
+    session.show({ command }, () => commandText(command));
   });
   addKindsCommand(group, deps);
 }
@@ -160,11 +158,9 @@ async function waited(
 }
 
 /** An alert of another gateway would never show the command. */
-async function causeOf(
-  { api, toType }: Session,
-  gatewayId: string,
-  alertKey: string,
-): Promise<CommandView['cause']> {
+async function causeOf(session: Session, gatewayId: string, given: string): Promise<CommandView['cause']> {
+  const { api, toType } = session;
+  const alertKey = await wholeAlertKey(session, given);
   const { alert } = await api.call('getAlert', { params: { alertKey } });
   if (alert.gatewayId !== gatewayId)
     throw new HoldfastError('INVALID_INPUT', `alert ${alertKey} is one of gateway ${alert.gatewayId}`, {

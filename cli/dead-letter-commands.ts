@@ -25,7 +25,10 @@ export function addDeadLetterCommands(alerts: Command, deps: CliDeps): void {
     'redeliver <subscription>',
     'send dead letters again, in order',
     deps,
-    ['alerts redeliver main', 'alerts redeliver main --letter 001790000000000.3f9a…#1#2'],
+    [
+      'alerts redeliver main',
+      'alerts redeliver main --letter 001790000000000.3f9a17c2aa01b4d63f9a17c2aa01b4d6#1#2',
+    ],
   );
   redeliver
     .option('--letter <id>', 'this one alone; repeat it for more (default: all)', collect, [])

@@ -12,6 +12,7 @@ import { apiCommand, type Session } from './program.ts';
 import { requireNewFile, writeNewFile } from './secret-file.ts';
 import { submitCommand } from './submit-command.ts';
 import type { WatchDeps } from './watch-gateway.ts';
+import { wholeCommandId } from './whole-id.ts';
 
 interface DiagnoseFlags {
   out?: string;
@@ -93,9 +94,10 @@ async function collected(
 async function asked(
   session: Session,
   gatewayId: string,
-  commandId: string | undefined,
+  given: string | undefined,
   expiresInMs: number,
 ): Promise<CommandView> {
+  const commandId = given === undefined ? undefined : await wholeCommandId(session, gatewayId, given);
   if (commandId !== undefined)
     return (await session.api.call('getCommand', { params: { gatewayId, commandId } })).command;
   // A gateway that comes back later than anybody waits for has nothing to collect.

@@ -6,7 +6,8 @@ import type { BreakdownView, PatternView } from '../core/patterns/pattern-view.t
 import { durationText, timeText } from '../core/readable.ts';
 import { below, fleetPages, requireOperator } from './fleet-pages.ts';
 import { fields, paragraph, table } from './output.ts';
-import { apiCommand, commandGroup, type CliDeps } from './program.ts';
+import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
+import { wholeId } from './whole-id.ts';
 
 /** What failing gateways have in common, for the provider's operator. */
 export function addPatternCommands(program: Command, deps: CliDeps): void {
@@ -26,8 +27,7 @@ export function addPatternCommands(program: Command, deps: CliDeps): void {
   );
   list.option('--all', 'those that are over too').run(async (session) => {
     const state = list.opts<{ all?: boolean }>().all ? 'all' : 'open';
-    const path = below(operatorRoutes.fleetPatterns.path);
-    const patterns = await fleetPages<PatternView>(session, path, 'patterns', { state });
+    const patterns = await allPatterns(session, state);
     session.show({ patterns }, () => patternTable(patterns, session.deps.now()));
   });
   apiCommand(
@@ -37,13 +37,24 @@ export function addPatternCommands(program: Command, deps: CliDeps): void {
     deps,
     ['patterns show 3f9a…'],
     false,
-  ).run(async (session, alertKey = '') => {
+  ).run(async (session, given = '') => {
     requireOperator(session);
+    const alertKey = await wholeId(given, {
+      what: 'pattern',
+      look: session.toType('holdfast patterns list --all'),
+      lists: (['open', 'all'] as const).map((state) => async () => {
+        const patterns = await allPatterns(session, state);
+        return patterns.map((pattern) => ({ id: pattern.alertKey, about: nameOf(pattern.evidence) }));
+      }),
+    });
     const path = fillPath(below(operatorRoutes.fleetPattern.path), { alertKey });
     const answer = await session.api.operator<{ pattern: PatternView }>(path);
     session.show(answer, () => patternText(answer.pattern));
   });
 }
+
+const allPatterns = (session: Session, state: 'open' | 'all'): Promise<PatternView[]> =>
+  fleetPages(session, below(operatorRoutes.fleetPatterns.path), 'patterns', { state });
 
 export function patternTable(patterns: PatternView[], now: number): string {
   if (patterns.length === 0) return 'no patterns';

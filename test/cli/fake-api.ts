@@ -27,6 +27,8 @@ export interface FakeApi {
   readonly dir: string;
   /** Status 0: the connection breaks before the answer. */
   answer: { status: number; body: unknown; headers?: Record<string, string> };
+  /** Bodies by path and query, before `answer`. */
+  bodies: Record<string, unknown>;
   requests: { method: string; url: string; authorization: string; body: string }[];
   /** Types one command line, without a local control plane. */
   run(argv: string[], options?: RunOptions): Promise<Run>;
@@ -54,13 +56,17 @@ export async function startFakeApi(): Promise<FakeApi> {
     });
     const { status, body, headers } = api.answer;
     if (status === 0) return void request.socket.destroy();
-    response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+    const own = api.bodies[request.url ?? ''];
+    response
+      .writeHead(own === undefined ? status : 200, { 'content-type': 'application/json', ...headers })
+      .end(JSON.stringify(own ?? body));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const api: FakeApi = {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     dir,
     answer: { status: 200, body: {} },
+    bodies: {},
     requests: [],
     run: async (argv, { env, stdin, interrupted, isTerminal = false, now = () => 1_000_000 } = {}) => {
       const result: Run = { code: -1, out: '', err: '' };

@@ -46,15 +46,24 @@ export function addSubscriptionCommands(alerts: Command, deps: CliDeps): void {
       });
       show({ subscription }, () => subscriptionText(subscription));
     });
-  apiCommand(alerts, 'test <subscription>', 'send a test message, and see what comes of it', deps, [
-    'alerts test main',
-  ]).run(async ({ api, show }, subscriptionId = '') => {
+  apiCommand(
+    alerts,
+    'test <subscription>',
+    'send a test message, and see what comes of it; HEALTH in `subscriptions` is of alerts alone',
+    deps,
+    ['alerts test main'],
+  ).run(async ({ api, show }, subscriptionId = '') => {
     const sent = await api.call('testSubscription', { params: { subscriptionId }, body: {} });
     if (!sent.isTaken)
       throw new HoldfastError('UNAVAILABLE', `the test was not taken: ${sent.reason}`, {
         hint: 'alerts that come now wait and are tried again',
       });
-    show(sent, () => `the test was taken after ${sent.durationMs} ms`);
+    show(sent, () =>
+      paragraph(
+        `the test was taken after ${sent.durationMs} ms; it is no alert, so HEALTH in \`alerts subscriptions\` stays as it is`,
+        '',
+      ),
+    );
   });
   const rotate = apiCommand(alerts, 'rotate-secret <subscription>', 'give a webhook a new secret', deps, [
     'alerts rotate-secret hook --out hook.secret',
@@ -221,7 +230,7 @@ function healthText({ state, failingSince, givenUpAt, deliveredAt }: Subscriptio
   if (state === 'pending') return '-';
   if (failingSince !== undefined) return 'failing';
   if (givenUpAt !== undefined) return 'dead letters';
-  return deliveredAt === undefined ? 'nothing yet' : 'ok';
+  return deliveredAt === undefined ? 'no alert yet' : 'ok';
 }
 
 /** What somebody has to look at. */

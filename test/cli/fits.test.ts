@@ -62,6 +62,12 @@ test.each<[string, string[], object, string[]]>([
     [why, 'npx holdfast alerts unsilence'],
   ],
   [
+    'a test',
+    ['alerts', 'test', subscription.subscriptionId],
+    { isTaken: true, durationMs: 12 },
+    ['taken after 12 ms; it is no alert, so HEALTH in `alerts subscriptions` stays as it is'],
+  ],
+  [
     'a new subscription',
     ['alerts', 'subscribe', subscription.subscriptionId, '--queue', queueUrl],
     { subscription },

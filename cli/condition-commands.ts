@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { valueText, type ConditionOverride, type ConditionView } from '../core/conditions/settings.ts';
+import { durationMsOf, writtenDuration } from '../core/duration.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { severities, type Severity } from '../core/model.ts';
 import { durationText } from '../core/readable.ts';
@@ -65,10 +66,12 @@ export function addConditionCommands(group: Command, deps: CliDeps): void {
 async function setCondition({ api }: Session, conditionId: string, flags: SetFlags): Promise<ConditionView> {
   const { default: isDefault, raiseAt, clearAt, for: forText, severity, off, on } = flags;
   const given = [raiseAt, clearAt, forText, severity, off, on].filter((flag) => flag !== undefined);
-  if ((isDefault === true) === given.length > 0 || (off && on))
-    throw new HoldfastError('USAGE', 'give what to set, or --default', {
-      hint: 'e.g. --raise-at 97%, --for 30m, --severity info, --off',
+  if (!isDefault && given.length === 0)
+    throw new HoldfastError('USAGE', 'there is nothing to set', {
+      hint: 'e.g. --raise-at 97%, --for 30m, --severity info, --off, or --default alone',
     });
+  if (off && on) throw excluding('--on', '--off');
+  if (isDefault && given.length > 0) throw excluding('--default', 'what is set otherwise');
   const params = { conditionId };
   if (isDefault) return (await api.call('deleteCondition', { params })).condition;
   for (let tries = 1; ; tries++) {
@@ -83,13 +86,16 @@ async function setCondition({ api }: Session, conditionId: string, flags: SetFla
   }
 }
 
-function changed({ unit, override }: ConditionView, flags: SetFlags): ConditionOverride {
+const excluding = (one: string, other: string): HoldfastError =>
+  new HoldfastError('USAGE', `${one} and ${other} exclude each other`, { hint: 'give one of them' });
+
+function changed({ conditionId, unit, override }: ConditionView, flags: SetFlags): ConditionOverride {
   const { isOff = false, ...rest } = override ?? {};
   const { raiseAt, clearAt, for: forText, severity, off, on } = flags;
   return {
     ...rest,
-    ...(raiseAt === undefined ? {} : { raiseAt: parseValue('--raise-at', unit, raiseAt) }),
-    ...(clearAt === undefined ? {} : { clearAt: parseValue('--clear-at', unit, clearAt) }),
+    ...(raiseAt === undefined ? {} : { raiseAt: parseValue('--raise-at', conditionId, unit, raiseAt) }),
+    ...(clearAt === undefined ? {} : { clearAt: parseValue('--clear-at', conditionId, unit, clearAt) }),
     ...(forText === undefined ? {} : { forMs: parseDurationMs('--for', forText) }),
     ...(severity === undefined ? {} : { severity: parseSeverity(severity) }),
     ...(off || (isOff && !on) ? { isOff: true } : {}),
@@ -105,17 +111,31 @@ function parseSeverity(text: string): Severity {
 }
 
 /** As people write it, in the condition's unit: `95%`, `15m` or `500ms`, `60`. */
-function parseValue(flag: string, unit: ConditionView['unit'], text: string): number {
+function parseValue(flag: string, conditionId: string, unit: ConditionView['unit'], text: string): number {
   const number = /^(\d{1,12}(?:\.\d{1,6})?)(%|ms)?$/.exec(text);
   const value = Number(number?.[1]);
-  if (unit === 'ms') return number?.[2] === 'ms' ? value : parseDurationMs(flag, text);
-  if (unit === 'share' && number && number[2] !== 'ms')
-    return number[2] === '%' ? Number((value / 100).toPrecision(12)) : value;
-  if (number && number[2] === undefined) return value;
-  throw new HoldfastError('USAGE', `${flag} "${text}" is no such value`, {
-    hint: unit === 'share' ? 'write it like 95% or 0.95' : 'a number, such as 60',
+  const suffix = number?.[2];
+  if (unit === 'ms') {
+    const ms = suffix === 'ms' ? value : durationMsOf(text);
+    if (ms !== undefined) return ms;
+  } else if (unit === 'share' && number && suffix !== 'ms')
+    return suffix === '%' ? Number((value / 100).toPrecision(12)) : value;
+  else if (unit !== 'flag' && number && suffix === undefined) return value;
+  throw new HoldfastError('USAGE', `${flag} "${text}" is no value of ${conditionId}`, {
+    hint: valueHints[unit],
   });
 }
+
+const aNumber = 'write a number alone, such as 60';
+const valueHints: Record<ConditionView['unit'], string> = {
+  share: 'write it like 95% or 0.95',
+  ms: 'write it like 500ms, 90s, 15m, 24h or 7d',
+  flag: 'it is either so or not: it has --for, --severity and --off, and no thresholds',
+  count: aNumber,
+  perSec: aNumber,
+  celsius: 'write degrees alone, such as 60',
+  score: aNumber,
+};
 
 function found(conditions: readonly ConditionView[], conditionId: string): ConditionView {
   const condition = conditions.find((each) => each.conditionId === conditionId);
@@ -144,6 +164,10 @@ function thresholds({ unit, worse, raiseAt, clearAt, forMs }: ConditionView): [s
 
 const setText = ({ isOff, override }: ConditionView): string => (isOff ? 'off' : override ? 'yes' : '-');
 
+/** Of what cannot be told sooner, whatever is set. */
+const leastText = ({ forMinMs }: ConditionView): string =>
+  `${writtenDuration(forMinMs)} at least, the time in which all gateways of a lost cell dial again`;
+
 function conditionText(condition: ConditionView): string {
   const [raised, clear, forText] = thresholds(condition);
   return fields(
@@ -153,7 +177,7 @@ function conditionText(condition: ConditionView): string {
       measures: condition.measures,
       raised,
       clear,
-      for: forText,
+      for: condition.forMinMs > 0 ? `${forText}; ${leastText(condition)}` : forText,
       'clear for': durationText(condition.clearForMs),
       severity: condition.alerts ? condition.severity : 'raises no alert',
       set: setText(condition),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { writtenDuration } from '../duration.ts';
 import { severities, type Severity } from '../model.ts';
 import { durationText } from '../readable.ts';
 import { storableNumber } from '../storable.ts';
@@ -48,32 +49,65 @@ const bounds: Record<Exclude<Unit, 'flag'>, readonly [least: number, most: numbe
   score: [0, 1_000],
 };
 
+/** Why something cannot be set, and what can. */
+export interface OverrideProblem {
+  readonly message: string;
+  readonly hint: string;
+}
+
 /** Why the override cannot stand; undefined: it can. */
 export function overrideProblem(
   row: Condition,
   override: ConditionOverride,
   limits: WindowLimit,
-): string | undefined {
+): OverrideProblem | undefined {
   const { id, unit } = row;
-  const thresholds = [override.raiseAt, override.clearAt].filter((value) => value !== undefined);
-  if (row.alerts === false) return `${id} raises no alert, so there is nothing to set`;
-  if (unit === 'flag') {
-    if (thresholds.length > 0) return `${id} is either so or not: it has no thresholds`;
-  } else {
-    const [least, most] = row.worse === 'below' && unit === 'ms' ? [0, farMs] : bounds[unit];
-    if (thresholds.some((value) => value < least || value > most))
-      return `a threshold of ${id} is between ${valueText(unit, least)} and ${valueText(unit, most)}`;
-  }
-  const { raiseAt, clearAt } = { ...row, ...override };
-  if (row.worse === 'below' ? clearAt <= raiseAt : clearAt >= raiseAt)
-    return `${id} is raised ${sideText(row, raiseAt)}, so it has to clear ${row.worse === 'below' ? 'above' : 'below'} that, and not at ${valueText(unit, clearAt)}`;
+  if (row.alerts === false)
+    return {
+      message: `${id} raises no alert, so there is nothing to set`,
+      hint: 'set one that raises alerts: the list shows its severity',
+    };
+  const problem = thresholdsProblem(row, override);
+  if (problem) return problem;
   // Gateways do not name what is clear by the table: of anything below nothing would be known.
+  const clearAt = override.clearAt ?? row.clearAt;
   if (row.listed && !isClear({ ...row, clearAt }, row.clearAt))
-    return `${id} clears at ${valueText(unit, row.clearAt)} or higher: gateways tell nothing below that`;
+    return {
+      message: `${id} clears at ${valueText(unit, row.clearAt)} or higher: gateways tell nothing below that`,
+      hint: `let it clear at ${valueText(unit, row.clearAt)} or higher`,
+    };
   const forMinMs = row.forMinMs?.(limits) ?? 0;
   if (override.forMs !== undefined && override.forMs < forMinMs)
-    return `${id} waits for ${durationText(forMinMs)} at least: within it every gateway of a lost cell has dialed again`;
+    return {
+      message: `${id} waits for ${durationText(forMinMs)} at least: within it every gateway of a lost cell has dialed again`,
+      hint: `let it wait for ${writtenDuration(forMinMs)} or longer`,
+    };
   return undefined;
+}
+
+function thresholdsProblem(row: Condition, override: ConditionOverride): OverrideProblem | undefined {
+  const { id, unit, worse } = row;
+  const thresholds = [override.raiseAt, override.clearAt].filter((value) => value !== undefined);
+  if (unit === 'flag')
+    return thresholds.length === 0
+      ? undefined
+      : {
+          message: `${id} is either so or not: it has no thresholds`,
+          hint: 'set how long it must last or its severity, or switch it off',
+        };
+  const [least, most] = worse === 'below' && unit === 'ms' ? [0, farMs] : bounds[unit];
+  if (thresholds.some((value) => value < least || value > most))
+    return {
+      message: `a threshold of ${id} is between ${valueText(unit, least)} and ${valueText(unit, most)}`,
+      hint: `by default it is raised ${sideText(row, row.raiseAt)}`,
+    };
+  const { raiseAt, clearAt } = { ...row, ...override };
+  const side = worse === 'below' ? 'above' : 'below';
+  if (worse === 'below' ? clearAt > raiseAt : clearAt < raiseAt) return undefined;
+  return {
+    message: `${id} is raised ${sideText(row, raiseAt)}, so it has to clear ${side} that, and not at ${valueText(unit, clearAt)}`,
+    hint: `set both thresholds at once, the one to clear at ${side} the other`,
+  };
 }
 
 /** The row as the tenant has it; undefined: it is switched off. */
@@ -114,6 +148,8 @@ export interface ConditionView {
   raiseAt: number;
   clearAt: number;
   forMs: number;
+  /** What it may be set to at least. */
+  forMinMs: number;
   clearForMs: number;
   severity: Severity;
   isOff: boolean;
@@ -143,6 +179,7 @@ export function conditionView(
     raiseAt: shown.raiseAt,
     clearAt: shown.clearAt,
     forMs: shown.forMs(limits),
+    forMinMs: row.forMinMs?.(limits) ?? 0,
     clearForMs: row.clearForMs,
     severity: shown.severity,
     isOff: override?.isOff ?? false,

@@ -40,10 +40,7 @@ export async function putCondition(
 ): Promise<Changed> {
   const row = requireCondition(params['conditionId']);
   const problem = overrideProblem(row, override, deps.limits);
-  if (problem !== undefined)
-    throw new HoldfastError('INVALID_INPUT', problem, {
-      hint: `\`${typed('holdfast alerts conditions list')}\` shows what is possible`,
-    });
+  if (problem) throw new HoldfastError('INVALID_INPUT', problem.message, { hint: problem.hint });
   const isEmpty = Object.values(override).every((value) => value === undefined);
   return write(deps, tenantId, row, isEmpty ? undefined : override, ifVersion);
 }

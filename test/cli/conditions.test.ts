@@ -46,6 +46,16 @@ test('shows what one means and where its runbook is', async () => {
   });
 });
 
+test('shows how long one waits at least, whatever is set', async () => {
+  const wide = { ...limits, reconnectWindowMs: hours / 4 };
+  const offline = conditionView(conditionById.get('Offline')!, { forMs: 1_000 }, wide);
+  api.answer = { status: 200, body: { version: 1, conditions: [offline] } };
+  const { out } = await run('show', 'Offline');
+  expect(out.replaceAll(/\s+/g, ' ')).toContain('for 15m; 15m at least, the time in which all gateways');
+  answering();
+  expect((await run('show', 'FsFull')).out).not.toContain('at least');
+});
+
 test.each<[string, string[], ConditionOverride]>([
   ['FsFull', ['--raise-at', '97%', '--clear-at', '0.95'], { raiseAt: 0.97, clearAt: 0.95, severity: 'info' }],
   ['FsFull', ['--for', '30m'], { forMs: hours / 2, severity: 'info' }],
@@ -71,16 +81,25 @@ test('sets all of it back to the default', async () => {
 });
 
 test.each([
-  ['nothing to set', ['FsFull'], /give what to set, or --default/],
-  ['both', ['FsFull', '--default', '--off'], /give what to set, or --default/],
-  ['on and off', ['FsFull', '--on', '--off'], /give what to set/],
+  ['nothing to set', ['FsFull'], /there is nothing to set — e.g. --raise-at 97%.* or --default alone/],
+  ['both', ['FsFull', '--default', '--off'], /--default and what is set otherwise exclude each other/],
+  ['on and off', ['FsFull', '--on', '--off'], /--on and --off exclude each other/],
   [
     'a share that is none',
     ['FsFull', '--raise-at', '15m'],
-    /--raise-at "15m" is no such value — write it like 95%/,
+    /--raise-at "15m" is no value of FsFull — write it like 95%/,
   ],
-  ['a time that is none', ['LinkLatency', '--raise-at', '9'], /--raise-at "9" is not a duration/],
-  ['a number that is none', ['DiskHot', '--raise-at', '70ms'], /--raise-at "70ms" is no such value/],
+  [
+    'a time that is none',
+    ['LinkLatency', '--raise-at', '9'],
+    /--raise-at "9" is no value of LinkLatency — write it like 500ms/,
+  ],
+  ['a threshold of what has none', ['DiskFailed', '--raise-at', '1'], /it has --for, --severity and --off/],
+  [
+    'a number that is none',
+    ['DiskHot', '--raise-at', '70ms'],
+    /--raise-at "70ms" is no value of DiskHot — write degrees/,
+  ],
   ['a severity that is none', ['FsFull', '--severity', 'bad'], /--severity "bad" is none — one of critical/],
 ])('refuses %s before anything is changed', async (_, args, words) => {
   answering();

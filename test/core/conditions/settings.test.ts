@@ -11,18 +11,41 @@ import { conditionLimits as limits, minutes } from '../../support/fleet.ts';
 
 const row = (id: string) => conditionById.get(id)!;
 
-test.each<[string, ConditionOverride, RegExp]>([
-  ['MemoryHigh', { raiseAt: 0.8 }, /raised at 80 % and above.*clear below that, and not at 85 %/],
-  ['MemoryHigh', { clearAt: 0.95 }, /clear below/],
-  ['MemoryHigh', { raiseAt: 95 }, /between 0 % and 100 %/],
-  ['CacheHitLow', { raiseAt: 0.7 }, /raised at 70 % and below.*clear above that, and not at 60 %/],
-  ['CertificateExpiring', { clearAt: 60 * 24 * 60 * minutes }, /between 0s and 30d/],
-  ['DiskHot', { raiseAt: 55, clearAt: 50 }, /clears at 58 °C or higher: gateways tell nothing below that/],
-  ['VolumeIrrecoverable', { raiseAt: 2 }, /no thresholds/],
-  ['SuspectOffline', { severity: 'critical' }, /raises no alert/],
-  ['Offline', { forMs: 10_000 }, /waits for 30s at least/],
-])('%s cannot be set to %j', (id, override, problem) => {
-  expect(overrideProblem(row(id), override, limits)).toMatch(problem);
+test.each<[string, ConditionOverride, RegExp, RegExp]>([
+  [
+    'MemoryHigh',
+    { raiseAt: 0.8 },
+    /raised at 80 % and above.*clear below that, and not at 85 %/,
+    /both thresholds.*clear at below/,
+  ],
+  ['MemoryHigh', { clearAt: 0.95 }, /clear below/, /both thresholds/],
+  ['MemoryHigh', { raiseAt: 95 }, /between 0 % and 100 %/, /raised at 95 % and above/],
+  [
+    'CacheHitLow',
+    { raiseAt: 0.7 },
+    /raised at 70 % and below.*clear above that, and not at 60 %/,
+    /both thresholds.*clear at above/,
+  ],
+  [
+    'CertificateExpiring',
+    { clearAt: 60 * 24 * 60 * minutes },
+    /between 0s and 30d/,
+    /raised at 14d and below/,
+  ],
+  [
+    'DiskHot',
+    { raiseAt: 55, clearAt: 50 },
+    /clears at 58 °C or higher: gateways tell nothing below that/,
+    /clear at 58 °C or higher/,
+  ],
+  ['VolumeIrrecoverable', { raiseAt: 2 }, /no thresholds/, /severity, or switch it off/],
+  ['SuspectOffline', { severity: 'critical' }, /raises no alert/, /one that raises alerts/],
+  ['Offline', { forMs: 10_000 }, /waits for 30s at least/, /wait for 30s or longer/],
+])('%s cannot be set to %j', (id, override, problem, hint) => {
+  expect(overrideProblem(row(id), override, limits)).toMatchObject({
+    message: expect.stringMatching(problem),
+    hint: expect.stringMatching(hint),
+  });
   expect(effective(row(id), override, limits)).toBe(row(id));
 });
 

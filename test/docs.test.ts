@@ -19,6 +19,7 @@ import { apiRoutes, operatorRoutes } from '../core/api-routes.ts';
 import { errorCodes } from '../core/errors.ts';
 import { durationText } from '../core/readable.ts';
 import { knownTypes } from '../local/template/types.ts';
+import { startFakeApi } from './cli/fake-api.ts';
 
 const page = (name: string): string => readFileSync(new URL(`../docs/${name}`, import.meta.url), 'utf8');
 
@@ -82,6 +83,21 @@ it.each(commandKinds)(
     expect(checkedParams(kind, Object.fromEntries(params)).kind).toBe(kind);
   },
 );
+
+it('the runbook of SnapshotOld leads to what takes snapshots, in lines that can be typed', async () => {
+  const runbook = page('runbooks.md').split('## SnapshotOld\n')[1]?.split('\n## ')[0] ?? '';
+  expect(runbook).toContain('](commands.md#snapshots-each-night)');
+  const section = page('commands.md').split('## Snapshots each night\n')[1]?.split('\n## ')[0] ?? '';
+  const lines = [...section.matchAll(/&& npx holdfast (.*)$/gm)].map(([, line = '']) => line);
+  expect(lines.map((line) => /^(send \S+|bulk send) snapshot\.create /.test(line))).toEqual([true, true]);
+  const api = await startFakeApi();
+  api.answer = { status: 404, body: { error: { code: 'NOT_FOUND', message: 'as far as this goes' } } };
+  for (const line of lines) {
+    const { err } = await api.run([...line.replaceAll(/"[^"]*"/g, 'key').split(' '), ...api.asTenant()]);
+    expect(err).toContain('as far as this goes');
+  }
+  await api.close();
+});
 
 /** Of an object, or of each one in a list. */
 function fieldsOf(schema: unknown): string[] {

@@ -84,6 +84,12 @@ async function up(flags: UpFlags, deps: UpDeps): Promise<void> {
   const cells = wholeNumber('--cells', flags.cells, 1, 64);
   const scheduleScale = wholeNumber('--schedule-scale', flags.scheduleScale, 1, 1000);
   const port = flags.port === '0' ? undefined : wholeNumber('--port', flags.port, 1024, 65_000);
+  const format = logFormat(flags.log, deps.isTerminal);
+  const first = flags.synth ? 'synthesizing the template, then starting' : 'starting';
+  // Until then nothing is printed at all.
+  deps.stderr(
+    `${first} ${cells + 1} stacks: some ten seconds, at the very first start up to a minute on a small machine`,
+  );
   const cloud = await deps.start({
     dataDir: flags.dataDir,
     context: {
@@ -94,7 +100,7 @@ async function up(flags: UpFlags, deps: UpDeps): Promise<void> {
     ...(port === undefined ? {} : { portBase: port }),
     scheduleScale,
     verbose: flags.verbose ?? false,
-    logFormat: logFormat(flags.log, deps.isTerminal),
+    logFormat: format,
     write: (line) => deps.stdout(line.trimEnd()),
   });
   try {

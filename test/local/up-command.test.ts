@@ -19,13 +19,15 @@ interface Run {
   exitCode: number;
   output: string[];
   errors: string[];
+  /** What else went to standard error. */
+  said: string[];
   started: StartOptions[];
   stops: number;
 }
 
 /** Types `holdfast up …` over a cloud that is only a description of one. */
 async function up(argv: string[], over: Partial<UpDeps> & { stopped?: Promise<void> } = {}): Promise<Run> {
-  const run: Run = { exitCode: 0, output: [], errors: [], started: [], stops: 0 };
+  const run: Run = { exitCode: 0, output: [], errors: [], said: [], started: [], stops: 0 };
   const cloud: RunningCloud = {
     urls: {
       'holdfast-home': { ApiUrl: 'http://127.0.0.1:1', SnapshotBucketName: 'snapshots' },
@@ -41,7 +43,7 @@ async function up(argv: string[], over: Partial<UpDeps> & { stopped?: Promise<vo
   const deps: UpDeps = {
     env: {},
     stdout: (text) => run.output.push(text),
-    stderr: (text) => run.errors.push(text),
+    stderr: (text) => (text.startsWith('error: ') ? run.errors : run.said).push(text),
     now: Date.now,
     readStdin: async () => '',
     start: async (options) => {
@@ -75,6 +77,23 @@ describe('holdfast up', () => {
     expect(run.output[0]).toContain(`s3://snapshots/standalone (with the variables of ${storage})`);
     expect(run).toMatchObject({ exitCode: 0, stops: 1 });
     expect(run.output.join('\n')).not.toContain('kept');
+  });
+
+  it.each([
+    [[], /^synthesizing the template, then starting 3 stacks: some ten seconds/],
+    [['--no-synth', '--cells', '1'], /^starting 2 stacks/],
+  ])('says at once what it is doing, and how long that takes: %j', async (argv, words) => {
+    const said: string[] = [];
+    const before = new Promise<string[]>((resolve) => {
+      void up(argv, {
+        stderr: (text) => said.push(text),
+        start: () => {
+          resolve([...said]);
+          return new Promise(() => undefined);
+        },
+      });
+    });
+    expect(await before).toEqual([expect.stringMatching(words)]);
   });
 
   it('hands its flags on', async () => {

@@ -1,4 +1,6 @@
-import type { AlertTrail, AlertView, CommandView } from '../api.ts';
+import type { AlertTrail, AlertView } from '../api.ts';
+import { commandView } from '../commands/command-view.ts';
+import { shownState } from '../commands/states.ts';
 import type { AlertItem, CommandItem } from '../model.ts';
 
 /** What the API shows of an alert: everything but the bookkeeping of its emission. */
@@ -14,27 +16,27 @@ export function isOpenAlert({ state, frozenState }: Pick<AlertItem, 'state' | 'f
   return effective === 'FIRING' || effective === 'ACKED';
 }
 
-/** The alert's transitions and those of the commands that answer it, in the order of time. */
-export function alertTrail(item: AlertItem, commands: readonly CommandItem[]): AlertTrail {
+/** The alert's transitions and those of the commands that answer it, in the order of time, as they are known at `at`. */
+export function alertTrail(item: AlertItem, commands: readonly CommandItem[], at: number): AlertTrail {
   const entries: AlertTrail['entries'] = item.audit.map((entry) => ({ ...entry, what: 'alert' }));
-  for (const command of commands) entries.push(...commandEntries(command));
+  for (const command of commands) entries.push(...commandEntries(command, at));
   // Stable: of one moment, the alert's entry stands before the command's and a command's own keep their order.
   entries.sort((a, b) => a.at - b.at);
   const byAge = [...commands].sort((a, b) => a.createdAt - b.createdAt);
-  return { alert: alertView(item), entries, commands: byAge.map(commandView) };
+  return { alert: alertView(item), entries, commands: byAge.map((command) => commandView(command, at)) };
 }
 
-function commandEntries({ commandId, kind, audit, outcome }: CommandItem): AlertTrail['entries'] {
-  return audit.map((entry, i) => {
+function commandEntries(command: CommandItem, at: number): AlertTrail['entries'] {
+  const { commandId, kind, audit, outcome } = command;
+  const of = { what: 'command' as const, commandId, kind };
+  const entries = audit.map((entry, i): AlertTrail['entries'][number] => {
     const isLast = i === audit.length - 1;
     const error = isLast ? outcome?.error : undefined;
     const note = entry.note ?? (error && `${error.code}: ${error.message}`);
-    const of = { at: entry.at, what: 'command' as const, state: entry.state, commandId, kind };
-    return note === undefined ? of : { ...of, note };
+    return { at: entry.at, state: entry.state, ...of, ...(note === undefined ? {} : { note }) };
   });
-}
-
-function commandView(item: CommandItem): CommandView {
-  const { bodyHash: _hash, claimUntil: _claim, openSeq: _open, sentEpoch: _sent, ...view } = item;
-  return view;
+  // It has expired, and the sweeper has not written it yet.
+  const shown = shownState(command, at);
+  if (shown.state === command.state) return entries;
+  return [...entries, { at: shown.endedAt ?? at, state: shown.state, ...of }];
 }

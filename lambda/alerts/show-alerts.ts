@@ -133,14 +133,14 @@ async function changeAlert(
 export async function alertTrail(deps: AlertsDeps, request: ApiRequest<'alertTrail'>): Promise<AlertTrail> {
   const item = await requireAlert(deps, request);
   // Nobody commands many gateways in the name of one.
-  if (item.gatewayId === '') return trailOf(item, []);
+  if (item.gatewayId === '') return trailOf(item, [], deps.now());
   const commands = deps.commands.query({
     key: '#gatewayId = :gateway',
     filter: '#cause.#alertKey = :alert',
     values: { ':gateway': item.gatewayId, ':alert': item.alertKey },
     strong: true,
   });
-  return trailOf(item, await collect(commands));
+  return trailOf(item, await collect(commands), deps.now());
 }
 
 /** NOT_FOUND also for another tenant's: who may not see it learns nothing of it. */

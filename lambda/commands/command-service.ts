@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Answers, CommandView, requests } from '../../core/api.ts';
-import { isFinal, shownState } from '../../core/commands/states.ts';
+import { commandView } from '../../core/commands/command-view.ts';
+import { isFinal } from '../../core/commands/states.ts';
 import { bodyHashOf, checkedParams, newCommand } from '../../core/commands/submission.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { submitEntry } from '../../core/audit/entry.ts';
@@ -211,9 +212,5 @@ const noCommand = (gatewayId: string, commandId: string) =>
     hint: `\`${typed(`holdfast commands list ${gatewayId}`)}\` shows those there are`,
   });
 
-/** What people see of a command. */
-function view({ clock }: Pick<CommandServiceDeps, 'clock'>, item: CommandItem): CommandView {
-  const { bodyHash: _hash, claimUntil: _claim, openSeq: _seq, sentEpoch: _epoch, ...rest } = item;
-  const { version: _version, openShard: _shard, dueAt: _due, ackedJournalId: _journal, ...shown } = rest;
-  return { ...shown, ...shownState(item, clock.now()) };
-}
+const view = ({ clock }: Pick<CommandServiceDeps, 'clock'>, item: CommandItem): CommandView =>
+  commandView(item, clock.now());

@@ -166,6 +166,23 @@ test('an acknowledgement and the proxy do not overwrite each other', async () =>
   expect(await deps.alerts.get({ alertKey: item.alertKey })).toMatchObject({ state: 'ACKED' });
 });
 
+test('the trail tells of a command that has expired before anybody wrote it down, as its own view does', async () => {
+  const item = await put(alert());
+  await deps.commands.put({
+    ...{ gatewayId: item.gatewayId, commandId: 'c1', tenantId: 'acme', kind: 'restore.start', params: {} },
+    ...{ state: 'QUEUED', attempt: 0, createdAt: t0, expiresAt: t0 + 60_000 },
+    audit: [{ at: t0, state: 'QUEUED' }],
+    cause: { alertKey: item.alertKey, episode: 1 },
+  } as unknown as CommandItem);
+  const at = async (now: number) => {
+    const trail = await alertTrail({ ...deps, now: () => now }, request('acme', item.alertKey) as never);
+    const [entry] = trail.entries.slice(-1);
+    return [entry?.at, entry?.state, trail.commands[0]?.state];
+  };
+  expect(await at(t0 + 30_000)).toEqual([t0, 'QUEUED', 'QUEUED']);
+  expect(await at(t0 + 70_000)).toEqual([t0 + 60_000, 'EXPIRED', 'EXPIRED']);
+});
+
 test('the trail tells alert, command and outcome in the order of time', async () => {
   const item = await put(
     alert({

@@ -23,6 +23,7 @@ const clients = {
   openssl: { command: ['openssl'] },
   smartctl: { command: ['smartctl'] },
   promtool: { command: ['promtool'] },
+  alertmanager: { command: ['prometheus-alertmanager'] },
 } as const satisfies Record<string, { command: readonly string[]; probe?: readonly string[] }>;
 
 export type Client = keyof typeof clients;
@@ -56,6 +57,11 @@ export function describeWithClients(needed: readonly Client[], title: string, bo
 
 export const missingClients = (needed: readonly Client[]): Client[] =>
   needed.filter((client) => !isInstalled(client));
+
+/** What starts a client that goes on running; `runClient` is for those that end. */
+export const clientCommand = (client: Client): [string, ...string[]] => [
+  ...(clients[client].command as readonly string[] as [string, ...string[]]),
+];
 
 export interface ClientResult {
   /** Exit code; a process that a signal ended has 128. */

@@ -124,7 +124,7 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
       },
       down: () => uplink.down(),
       message: route,
-      sayAgain: () => runner.sayAgain(),
+      sayAgain: () => [runner, uplink].forEach((part) => part.sayAgain()),
       takenOver: () => runner.hold(),
       keyWelcomed: () => rotation.welcomed(),
     },
@@ -160,14 +160,17 @@ async function assemble(options: AgentOptions, open: AsyncDisposableStack): Prom
   });
   const source = await makeStatusSource({
     ...{ bootId, startedAt, state, volumes, spool, link, broker, log },
+    ...{ setTimer, now: clocks.now },
     starts: kept.starts,
     metricsDir,
     intervalMs: () => uplink.intervalMs,
   });
+  open.defer(() => source.rollups.stop());
   const uplink = new StatusUplink({
     collect: source.heartbeat,
     inventory: source.inventory,
     spool,
+    rollups: source.rollups,
     send: (type, body) => link.send(type, body),
     isPingAnswered: () => link.isPingAnswered,
     isBusy: () => runner.runningIds.length > 0 || volumes.list().some(isAtWork),

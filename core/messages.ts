@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isDeeperThan } from './json-depth.ts';
 import { limits } from './limits.ts';
+import { rollupSchema, rollupsPerFrameMax } from './rollups/rollup.ts';
 import { heartbeatSchema, inventorySchema } from './status.ts';
 import { storableJson, storableNumber } from './storable.ts';
 
@@ -60,6 +61,8 @@ export const upstreamBodies = {
     heartbeat: heartbeatSchema,
     /** False where nobody waits for `status.ack`: a report that the next one replaces. Absent: it is awaited. */
     wantsAck: z.boolean().optional(),
+    /** Of the past, for plots; it is stored when the status is acknowledged. */
+    rollups: z.array(rollupSchema).max(rollupsPerFrameMax).optional(),
   }),
   inventory: z.object({ inventory: inventorySchema }),
   'probe.ok': z.object({ probeId: id }),

@@ -208,6 +208,7 @@ export class CellStack extends Stack {
     })
       .useTable(tables.status, 'get', 'put')
       .useTable(tables.inventory, 'get', 'put')
+      .useTable(tables.rollups, 'get', 'put')
       .useTable(tables.configurations, 'get', 'update')
       .useTable(tables.gateways, 'get', 'update')
       .setEnv('CELL_ID', this.#props.cellId);

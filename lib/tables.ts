@@ -32,6 +32,7 @@ import type {
   SubscriptionItem,
 } from '../core/subscriptions/model.ts';
 import type { PatternsItem } from '../core/patterns/items.ts';
+import type { RollupItem } from '../core/rollups/rollup-item.ts';
 import type { AuditItem } from '../core/audit/audit-item.ts';
 
 /** `insert` adds items and can overwrite none. */
@@ -145,6 +146,12 @@ export class HomeTables extends Construct {
   readonly inventory = createTable<InventoryItem>(this, 'Inventory', {
     envName: 'INVENTORY_TABLE',
     partitionKey: 'gatewayId',
+  });
+  readonly rollups = createTable<RollupItem>(this, 'Rollups', {
+    envName: 'ROLLUPS_TABLE',
+    partitionKey: 'gatewayId',
+    sortKey: 'rollupKey',
+    timeToLive: 'expiresAtSec',
   });
   readonly alerts = createTable<AlertItem>(this, 'Alerts', {
     envName: 'ALERTS_TABLE',

@@ -12,6 +12,9 @@ import { servePrometheus, type PrometheusEndpoint } from '../status/prometheus.t
 import { createSmartReader, smartctl } from '../status/smart-reader.ts';
 import type { Spool } from '../status/spool.ts';
 import { volumeStatusOf } from '../status/volume-status.ts';
+import { valuesOf } from '../../core/rollups/signals.ts';
+import { keepPast, loadPast, pastFileName } from '../rollups/past-file.ts';
+import { RollupKeeper } from '../rollups/rollup-keeper.ts';
 import { agentVersion } from '../version.ts';
 import type { CredentialBroker } from './credential-broker.ts';
 import type { Link } from './link.ts';
@@ -22,6 +25,8 @@ export interface StatusSource {
   /** What is watched between heartbeats. */
   watch(): Promise<Watched>;
   serveMetrics(port: number): Promise<PrometheusEndpoint>;
+  /** What is kept for plots. */
+  readonly rollups: RollupKeeper;
 }
 
 /** Status of this host and of the agent's own parts. */
@@ -38,6 +43,9 @@ export async function makeStatusSource(parts: {
   metricsDir: string | undefined;
   /** The longest time between two heartbeats. */
   intervalMs: () => number;
+  /** Monotonic, ms. */
+  now: () => number;
+  setTimer: (run: () => void, delayMs: number) => () => void;
   log: Log;
 }): Promise<StatusSource> {
   const { bootId, startedAt, starts, state, volumes, spool, link, broker, metricsDir, log } = parts;
@@ -53,11 +61,25 @@ export async function makeStatusSource(parts: {
     bootId,
     agentStartedAt: startedAt,
   });
+  const productParts = async () => ({
+    volumes: volumeStatuses(volumes),
+    metrics: { ...(await readFolder?.()), ...connectionMetrics(link) },
+  });
+  const rollups = new RollupKeeper({
+    past: await loadPast(state.file(pastFileName), log),
+    keep: keepPast(state.file(pastFileName)),
+    observe: async () => valuesOf(await collector.observe(await productParts())),
+    isPingAnswered: () => link.isPingAnswered,
+    unixMs: host.now,
+    now: parts.now,
+    setTimer: parts.setTimer,
+    log,
+  }).start();
   return {
+    rollups,
     heartbeat: async () =>
       collector.heartbeat({
-        volumes: volumeStatuses(volumes),
-        metrics: { ...(await readFolder?.()), ...connectionMetrics(link) },
+        ...(await productParts()),
         expiries: expiriesOf(link, broker),
         starts: startsToTell(starts, host.now()),
         droppedHeartbeats: spool.dropped,

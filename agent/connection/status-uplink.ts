@@ -1,5 +1,8 @@
 import type { Log } from '../../core/log.ts';
 import type { Heartbeat, Inventory } from '../../core/status.ts';
+import { limits } from '../../core/limits.ts';
+import { rollupFrameBytes, type Rollup } from '../../core/rollups/rollup.ts';
+import type { RollupSource } from '../rollups/rollup-keeper.ts';
 import type { Spool } from '../status/spool.ts';
 import type { UpstreamBody } from './link-ports.ts';
 import {
@@ -24,6 +27,7 @@ export interface UplinkDeps {
   collect: () => Promise<Heartbeat>;
   inventory: () => Promise<Inventory>;
   spool: Spool;
+  rollups: RollupSource;
   /** False where there is no connection. */
   send: <T extends 'status' | 'inventory'>(type: T, body: UpstreamBody<T>) => boolean;
   /** Whether pings show that the connection is whole; where they do not, the answers to statuses have to. */
@@ -41,6 +45,8 @@ const backfillCount = 8;
 const ackWithinMs = 15_000;
 /** An inventory without its answer is sent so often over one connection. */
 const inventorySendsMax = 3;
+/** Of a frame, beside the heartbeat and the rollups. */
+const envelopeBytes = 1_024;
 const unsent = { hash: '', count: 0, at: -Infinity };
 
 /**
@@ -62,6 +68,7 @@ export class StatusUplink {
   private isStarted = false;
   private isStopped = false;
   private isUp = false;
+  private isOpenRollupWanted = false;
 
   constructor(deps: UplinkDeps) {
     this.deps = deps;
@@ -77,6 +84,7 @@ export class StatusUplink {
   up(welcome: { heartbeatIntervalMs: number; changeBurst?: number }): void {
     this.isUp = true;
     this.inventorySent = unsent;
+    this.deps.rollups.lost();
     this.schedule = onUp(this.schedule, welcome);
     this.wake();
   }
@@ -85,6 +93,7 @@ export class StatusUplink {
     this.isUp = false;
     this.inFlight.clear();
     this.cancelBackfill?.();
+    this.deps.rollups.lost();
     this.schedule = onDown(this.schedule);
     this.wake();
   }
@@ -100,8 +109,14 @@ export class StatusUplink {
     this.wake();
   }
 
-  /** Somebody looks. */
+  /** A frame of this connection was not handled: nobody knows which. */
+  sayAgain(): void {
+    this.deps.rollups.lost();
+  }
+
+  /** Somebody looks: also at what is not whole yet. */
   watch(watch: { everyMs: number; forMs: number }): void {
+    this.isOpenRollupWanted = true;
     this.schedule = onWatch(this.schedule, watch, this.deps.now());
     this.wake();
   }
@@ -114,8 +129,9 @@ export class StatusUplink {
 
   async acked({ bootId, seq }: { bootId: string; seq: number }, ownBootId: string): Promise<void> {
     if (bootId === ownBootId) this.schedule = onAck(this.schedule, seq);
+    this.deps.rollups.acked(carrierOf({ bootId, seq }));
     await this.deps.spool.ack(bootId, seq);
-    if (this.inFlight.delete(`${bootId} ${seq}`)) this.backfill();
+    if (this.inFlight.delete(carrierOf({ bootId, seq }))) this.backfill();
     this.wake();
   }
 
@@ -159,7 +175,7 @@ export class StatusUplink {
   }
 
   private async report(reason: StatusReason): Promise<void> {
-    const { collect, send, spool, isPingAnswered, now, log } = this.deps;
+    const { collect, send, spool, rollups, isPingAnswered, now, log } = this.deps;
     if (this.isUp) await this.reportInventory();
     // What changes while it is collected is news for the next one.
     const wasChanged = this.schedule.isChanged;
@@ -171,12 +187,27 @@ export class StatusUplink {
     const changedMeanwhile = this.schedule.isChanged;
     const before = { ...this.schedule, isChanged: wasChanged };
     const wantsAck = mustArrive(before, reason) || !isPingAnswered();
-    const isSent = send('status', { heartbeat, wantsAck });
-    if (!isSent) await spool.append(heartbeat);
+    // Before something goes wrong it is worth to know what was: it may be the last that is heard.
+    const carried = this.rollupsFor(heartbeat, reason === 'change' || this.isOpenRollupWanted);
+    const isSent = send('status', { heartbeat, wantsAck, ...carried });
+    if (isSent) this.isOpenRollupWanted = false;
+    else {
+      rollups.lost();
+      await spool.append(heartbeat);
+    }
     this.schedule = onStatus(before, { seq: heartbeat.seq, reason, isSent }, now());
     if (changedMeanwhile) this.schedule = onChange(this.schedule);
     log('debug', 'status.reported', { seq: heartbeat.seq, reason, isSent });
     if (isSent) this.backfill();
+  }
+
+  /** What the frame has room for. */
+  private rollupsFor(heartbeat: Heartbeat, withOpen: boolean): { rollups?: Rollup[] } {
+    if (!this.isUp) return {};
+    const leftBytes = limits.messageBytes - envelopeBytes - Buffer.byteLength(JSON.stringify(heartbeat));
+    const roomBytes = Math.min(rollupFrameBytes, leftBytes);
+    const rollups = this.deps.rollups.due(carrierOf(heartbeat), { roomBytes, withOpen });
+    return rollups.length > 0 ? { rollups } : {};
   }
 
   /** Only where the server does not have it as it is now; with a later status again, if its answer does not come. */
@@ -195,8 +226,9 @@ export class StatusUplink {
     if (!this.isUp || this.isStopped || this.inFlight.size > 0) return;
     this.cancelBackfill?.();
     for (const heartbeat of this.deps.spool.pending(backfillCount)) {
-      this.inFlight.add(`${heartbeat.bootId} ${heartbeat.seq}`);
-      this.deps.send('status', { heartbeat });
+      this.inFlight.add(carrierOf(heartbeat));
+      const isSent = this.deps.send('status', { heartbeat, ...this.rollupsFor(heartbeat, false) });
+      if (!isSent) this.deps.rollups.lost();
     }
     if (this.inFlight.size === 0) return;
     this.cancelBackfill = this.deps.setTimer(() => {
@@ -205,3 +237,5 @@ export class StatusUplink {
     }, ackWithinMs);
   }
 }
+
+const carrierOf = ({ bootId, seq }: Pick<Heartbeat, 'bootId' | 'seq'>): string => `${bootId} ${seq}`;

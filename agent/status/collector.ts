@@ -1,3 +1,4 @@
+import type { Observed } from '../../core/rollups/signals.ts';
 import type { CheckedPart, Heartbeat, Inventory, VolumeStatus } from '../../core/status.ts';
 import type { Watched } from './crossings.ts';
 import { createFilesystemReader } from './filesystems.ts';
@@ -40,6 +41,8 @@ export interface StatusCollectorDeps extends Omit<HardwareDeps, 'host'> {
 export interface StatusCollector {
   /** Reads the host and numbers the result. Rates are since the heartbeat before. Never rejects for a missing number. */
   heartbeat(parts: ProductParts): Promise<Heartbeat>;
+  /** What the history is made of. Rates are since the last time; those of heartbeats are not touched. */
+  observe(parts: Pick<ProductParts, 'volumes' | 'metrics'>): Promise<Observed>;
   /** Reads what is watched between heartbeats: cheap, and leaves numbers and rates alone. */
   watch(volumes: readonly VolumeStatus[]): Promise<Watched>;
   inventory(): Promise<Inventory>;
@@ -53,6 +56,13 @@ export function createStatusCollector(deps: StatusCollectorDeps): StatusCollecto
   const readHardware = createHardwareReader(deps);
   const sample = createSampler(host, { filesystems: readFilesystems, hardware: readHardware });
   const lossOf = createLossMeter();
+  // The event loop's delay is since the last call: that is the heartbeat's.
+  const between = createSampler(
+    { ...host, eventLoopDelayP99Ms: () => 0 },
+    { filesystems: readFilesystems, hardware: readHardware },
+  );
+  const lossBetween = createLossMeter();
+  let observed: HostSample | undefined;
   let latest: ReturnType<StatusCollector['latest']>;
   let inventoryHash: string | undefined;
   let seq = 0;
@@ -91,6 +101,16 @@ export function createStatusCollector(deps: StatusCollectorDeps): StatusCollecto
       };
       latest = { heartbeat, sample: now, parts };
       return fitHeartbeat(heartbeat);
+    },
+    observe: async ({ volumes, metrics }) => {
+      const now = await between();
+      const before = observed;
+      observed = now;
+      return {
+        metrics: { ...productMetrics(metrics, lossBetween(now.tcp, now.at)), ...metricsOf(now, before) },
+        filesystems: now.filesystems.filesystems,
+        volumes: [...volumes],
+      };
     },
     watch: async (volumes) => {
       const [memory, mounted, { disks, arrays }] = await Promise.all([

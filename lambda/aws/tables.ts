@@ -20,6 +20,7 @@ import type {
   SubscriptionItem,
 } from '../../core/subscriptions/model.ts';
 import type { PatternsItem } from '../../core/patterns/items.ts';
+import type { RollupItem } from '../../core/rollups/rollup-item.ts';
 import type { AuditItem } from '../../core/audit/audit-item.ts';
 import type { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import { Table } from './table.ts';
@@ -35,6 +36,8 @@ export const statusTable = (name: string, client?: Client) =>
   new Table<StatusItem, 'gatewayId'>(name, ['gatewayId'], client);
 export const inventoryTable = (name: string, client?: Client) =>
   new Table<InventoryItem, 'gatewayId'>(name, ['gatewayId'], client);
+export const rollupsTable = (name: string, client?: Client) =>
+  new Table<RollupItem, 'gatewayId' | 'rollupKey'>(name, ['gatewayId', 'rollupKey'], client);
 export const alertsTable = (name: string, client?: Client) =>
   new Table<AlertItem, 'alertKey'>(name, ['alertKey'], client);
 export const conditionSettingsTable = (name: string, client?: Client) =>

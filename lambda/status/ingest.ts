@@ -1,5 +1,11 @@
 import { apiGatewayConnections } from '../aws/connections.ts';
-import { configurationsTable, gatewaysTable, inventoryTable, statusTable } from '../aws/tables.ts';
+import {
+  configurationsTable,
+  gatewaysTable,
+  inventoryTable,
+  rollupsTable,
+  statusTable,
+} from '../aws/tables.ts';
 import { webSocketHandler } from '../aws/websocket-handler.ts';
 import { systemClock } from '../commands/aws-deps.ts';
 import { dynamoConfigurations, dynamoGateways } from '../commands/dynamo-stores.ts';
@@ -11,6 +17,7 @@ export const env = [
   'GATEWAYS_TABLE',
   'STATUS_TABLE',
   'INVENTORY_TABLE',
+  'ROLLUPS_TABLE',
   'CONFIGURATIONS_TABLE',
   'CELL_ID',
   'CALLBACK_URL',
@@ -25,6 +32,7 @@ export const handler = webSocketHandler<typeof env, Omit<ReportDeps, 'log'>>({
     store: dynamoStatusStore({
       status: statusTable(names.STATUS_TABLE),
       inventory: inventoryTable(names.INVENTORY_TABLE),
+      rollups: rollupsTable(names.ROLLUPS_TABLE),
     }),
     configurations: dynamoConfigurations(configurationsTable(names.CONFIGURATIONS_TABLE)),
     connections: apiGatewayConnections(names.CALLBACK_URL),

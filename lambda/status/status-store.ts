@@ -1,8 +1,10 @@
 import { needsHistory, nextHistory } from '../../core/conditions/history.ts';
 import type { InventoryItem, StatusItem } from '../../core/model.ts';
-import type { inventoryTable, statusTable } from '../aws/tables.ts';
+import type { RollupItem } from '../../core/rollups/rollup-item.ts';
+import type { inventoryTable, rollupsTable, statusTable } from '../aws/tables.ts';
+import { mergeRollup } from './merge-rollup.ts';
 
-/** What the ingest writes. Both answer whether they changed anything. */
+/** What the ingest writes. Each answers whether it changed anything. */
 export interface StatusStore {
   /**
    * Keeps the newer heartbeat, so that duplicates and backfill may come in any order; where it matters, with what is
@@ -11,6 +13,8 @@ export interface StatusStore {
   putStatus(item: StatusItem): Promise<boolean>;
   /** Writes an inventory whose hash is another. */
   putInventory(item: InventoryItem): Promise<boolean>;
+  /** Of each bucket the account stays that measured more: duplicates and accounts of a part may come in any order. */
+  mergeRollup(item: RollupItem): Promise<boolean>;
 }
 
 /**
@@ -28,6 +32,7 @@ const conflictsMax = 4;
 export function dynamoStatusStore(tables: {
   status: ReturnType<typeof statusTable>;
   inventory: ReturnType<typeof inventoryTable>;
+  rollups: ReturnType<typeof rollupsTable>;
 }): StatusStore {
   const { status } = tables;
   const putNewer = (item: StatusItem, from?: StatusItem) => {
@@ -56,6 +61,7 @@ export function dynamoStatusStore(tables: {
       const condition = 'attribute_not_exists(#gatewayId) OR #inventory.#hash <> :hash';
       return (await tables.inventory.put(item, { condition, values: { ':hash': item.inventory.hash } })).ok;
     },
+    mergeRollup: (item) => mergeRollup(tables.rollups, item),
   };
 }
 

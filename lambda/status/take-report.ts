@@ -2,6 +2,7 @@ import type { Upstream } from '../../core/messages.ts';
 import { postDrafts } from '../commands/reach.ts';
 import { offerPending, takeReported, type OfferDeps } from '../configuration/offer-configuration.ts';
 import { receive, requireLive, type Socket } from '../connections/socket.ts';
+import { takeRollups } from './take-rollups.ts';
 import type { StatusStore } from './status-store.ts';
 
 export interface ReportDeps extends OfferDeps {
@@ -32,7 +33,7 @@ export async function takeReport(deps: ReportDeps, socket: Socket, frame: string
 async function takeStatus(
   deps: ReportDeps,
   socket: Socket,
-  { ts, body: { heartbeat, wantsAck = true } }: Extract<Upstream, { t: 'status' }>,
+  { ts, body: { heartbeat, rollups = [], wantsAck = true } }: Extract<Upstream, { t: 'status' }>,
 ): Promise<void> {
   const { gatewayId, tenantId, epoch } = socket;
   const { cellId, store } = deps;
@@ -48,6 +49,8 @@ async function takeStatus(
     epoch,
     cellId,
   });
+  // After the status: alerts are judged by that, and nothing by these.
+  await takeRollups(deps, gatewayId, rollups, receivedAt);
   if (!wantsAck) return;
   const { bootId, seq } = heartbeat;
   // A duplicate is acknowledged like the first: what the agent waits for is that it is stored. Where the answer is

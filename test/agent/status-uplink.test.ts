@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { silentLog } from '../../core/log.ts';
 import type { Heartbeat, Inventory } from '../../core/status.ts';
 import { StatusUplink } from '../../agent/connection/status-uplink.ts';
+import type { Rollup } from '../../core/rollups/rollup.ts';
 import { openSpool, type Spool } from '../../agent/status/spool.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
@@ -24,9 +25,22 @@ class Bench {
   collectFails = false;
   isBusy = false;
   inventoryHash = 'h1';
-  sent: { type: string; seq?: number; sentAt?: number; hash?: string; wantsAck?: boolean }[] = [];
+  sent: {
+    type: string;
+    seq?: number;
+    sentAt?: number;
+    hash?: string;
+    wantsAck?: boolean;
+    rollups?: Rollup[];
+  }[] = [];
   timers: { at: number; run: () => void }[] = [];
   isPingAnswered = true;
+  /** What statuses are to take along, what they asked for, and what became of it. */
+  rollups: Rollup[] = [];
+  askedFor: { carrier: string; roomBytes: number; withOpen: boolean }[] = [];
+  told: string[] = [];
+  /** Makes heartbeats larger. */
+  padding = '';
   spool!: Spool;
   uplink!: StatusUplink;
 
@@ -43,11 +57,20 @@ class Bench {
         this.collectFails ? Promise.reject(new Error('no /proc')) : Promise.resolve(this.heartbeat()),
       inventory: () => Promise.resolve({ hash: this.inventoryHash } as Inventory),
       spool: this.spool,
+      rollups: {
+        due: (carrier, { roomBytes, withOpen }) => {
+          this.askedFor.push({ carrier, roomBytes, withOpen });
+          return this.rollups;
+        },
+        acked: (carrier) => void this.told.push(`acked ${carrier}`),
+        lost: () => void this.told.push('lost'),
+      },
       send: (type, body) => {
         if (!this.isUp) return false;
         if ('heartbeat' in body) {
           const { seq, sentAt } = body.heartbeat;
-          this.sent.push({ type, seq, sentAt, wantsAck: body.wantsAck ?? true });
+          const { wantsAck = true, rollups } = body;
+          this.sent.push({ type, seq, sentAt, wantsAck, ...(rollups && { rollups }) });
         } else this.sent.push({ type, hash: body.inventory.hash });
         return true;
       },
@@ -68,7 +91,7 @@ class Bench {
       bootId: boot,
       seq,
       sentAt: this.now,
-      agentVersion: '0.1.0',
+      agentVersion: `0.1.0${this.padding}`,
       agentStartedAt: 0,
       metrics: {},
       filesystems: [],
@@ -341,4 +364,90 @@ it('says nothing before it is started: a status without the volumes would look l
   bench.uplink.configure(60 * second);
   await bench.pass(600 * second);
   expect(bench.collected).toBe(0);
+});
+
+describe('the past goes along', () => {
+  const rollup: Rollup = { kind: 'half-hour', startsAt: 0, counts: [1], signals: {} };
+  const carrying = async (): Promise<Bench> => {
+    const bench = await new Bench().start();
+    bench.rollups = [rollup];
+    await bench.up();
+    return bench;
+  };
+
+  test('with each status, without an answer of its own', async () => {
+    const bench = await carrying();
+    expect(bench.sent.at(-1)).toMatchObject({ type: 'status', seq: 1, wantsAck: false, rollups: [rollup] });
+    bench.rollups = [];
+    await bench.pass(300 * second);
+    expect(bench.sent.at(-1)).not.toHaveProperty('rollups');
+    expect(bench.askedFor.map(({ carrier, withOpen }) => [carrier, withOpen])).toEqual([
+      ['boot-1 1', false],
+      ['boot-1 2', false],
+    ]);
+  });
+
+  test('with what is in the spool, which it gives a use', async () => {
+    const bench = await carrying();
+    await bench.down();
+    bench.rollups = [];
+    await bench.pass(900 * second);
+    expect(bench.askedFor).toHaveLength(1); // nothing is promised to what goes nowhere
+    bench.rollups = [rollup];
+    await bench.up();
+    const statuses = bench.sent.filter(({ type }) => type === 'status').slice(1);
+    expect(statuses.map(({ seq, rollups }) => [seq, rollups])).toEqual([
+      [5, [rollup]],
+      [2, [rollup]],
+      [3, [rollup]],
+      [4, [rollup]],
+    ]);
+    await bench.ack(2);
+    expect(bench.told).toContain('acked boot-1 2');
+  });
+
+  test('as far as it got, with what changed and for who looks', async () => {
+    const bench = await carrying();
+    await bench.change();
+    expect(bench.askedFor.at(-1)).toMatchObject({ carrier: 'boot-1 2', withOpen: true });
+    await bench.pass(300 * second);
+    expect(bench.askedFor.at(-1)!.withOpen).toBe(false);
+    const before = bench.askedFor.length;
+    bench.uplink.watch({ everyMs: 2 * second, forMs: 60 * second });
+    await bench.settle();
+    await bench.pass(6 * second);
+    const [first, ...later] = bench.askedFor.slice(before).map(({ withOpen }) => withOpen);
+    expect(first).toBe(true);
+    expect(new Set(later)).toEqual(new Set([false]));
+  });
+
+  test('again, where a connection was lost, or where nobody handled a frame of it', async () => {
+    const bench = await carrying();
+    bench.told = [];
+    await bench.down();
+    expect(bench.told).toEqual(['lost']);
+    await bench.up();
+    bench.told = [];
+    bench.uplink.sayAgain();
+    expect(bench.told).toEqual(['lost']);
+  });
+
+  test('again, where its status went into the spool after all', async () => {
+    const bench = await carrying();
+    bench.told = [];
+    bench.isUp = false; // the connection takes nothing any more, and nobody has said so yet
+    await bench.pass(300 * second);
+    expect(bench.spool.count).toBe(1);
+    expect(bench.told).toEqual(['lost']);
+  });
+
+  test('in what room a frame has left beside its heartbeat', async () => {
+    const bench = await carrying();
+    expect(bench.askedFor[0]!.roomBytes).toBe(8 * 1024);
+    bench.padding = 'm'.repeat(20_000);
+    await bench.pass(300 * second);
+    const { roomBytes } = bench.askedFor.at(-1)!;
+    expect(roomBytes).toBeGreaterThan(0);
+    expect(roomBytes).toBeLessThan(4 * 1024);
+  });
 });

@@ -66,6 +66,7 @@ describe('the tables', () => {
       BulkTargets: { key: 'bulkId / gatewayId' },
       Status: { key: 'gatewayId' },
       Inventory: { key: 'gatewayId' },
+      Rollups: { key: 'gatewayId / rollupKey' },
       Alerts: {
         key: 'alertKey',
         open: 'global openShard ALL',

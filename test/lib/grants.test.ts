@@ -217,6 +217,7 @@ const allowed: Record<string, string[]> = {
   'cell-1/StatusIngest': [
     'dynamodb:GetItem PutItem on {home/TablesStatus.Arn}',
     'dynamodb:GetItem PutItem on {home/TablesInventory.Arn}',
+    'dynamodb:GetItem PutItem on {home/TablesRollups.Arn}',
     'dynamodb:GetItem UpdateItem on {home/TablesConfigurations.Arn}',
     'dynamodb:GetItem UpdateItem on {home/TablesGateways.Arn}',
     `execute-api:ManageConnections on ${connections('POST')}`,

@@ -21,6 +21,7 @@ const valueOf: Record<EnvName, string> = {
   BULK_TARGETS_TABLE: '{home/TablesBulkTargets}',
   STATUS_TABLE: '{home/TablesStatus}',
   INVENTORY_TABLE: '{home/TablesInventory}',
+  ROLLUPS_TABLE: '{home/TablesRollups}',
   ALERTS_TABLE: '{home/TablesAlerts}',
   CONDITION_SETTINGS_TABLE: '{home/TablesConditionSettings}',
   PATTERNS_TABLE: '{home/TablesPatterns}',

@@ -41,6 +41,27 @@ describe('heartbeat', () => {
     expect(heartbeat.metrics).not.toHaveProperty('system.cpu.utilization'); // a rate needs two readings
   });
 
+  it('leaves rates and the event loop’s delay to heartbeats, whatever is measured for plots in between', async () => {
+    const host = recordedHost();
+    const asked: number[] = [];
+    host.eventLoopDelayP99Ms = () => asked.push(host.at);
+    const collector = collectorOf(host);
+    host.texts['/proc/stat'] = 'cpu  0 0 0 10000 0 0 0 0 0 0\n';
+    await collector.heartbeat(none);
+    expect((await collector.observe(none)).metrics).not.toHaveProperty('system.cpu.utilization');
+    host.at += 60_000;
+    host.texts['/proc/stat'] = 'cpu  900 0 0 10100 0 0 0 0 0 0\n'; // 900 of 1,000 ticks
+    const observed = await collector.observe({ volumes: [], metrics: { 'gateway.connection.rtt': 40 } });
+    expect(observed.metrics).toMatchObject({ 'system.cpu.utilization': 0.9, 'gateway.connection.rtt': 40 });
+    expect(observed.filesystems.length).toBeGreaterThan(0);
+    host.at += 60_000;
+    host.texts['/proc/stat'] = 'cpu  1000 0 0 11000 0 0 0 0 0 0\n';
+    const { metrics, seq } = await collector.heartbeat(none);
+    expect(seq).toBe(2);
+    expect(metrics['system.cpu.utilization']).toBe(0.5); // 1,000 of 2,000 ticks since the first
+    expect(asked).toHaveLength(2);
+  });
+
   it('counts rates from one heartbeat to the next, whatever is watched in between', async () => {
     const host = recordedHost();
     const collector = collectorOf(host);

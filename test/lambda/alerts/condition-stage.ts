@@ -14,6 +14,7 @@ import {
   configurationsTable,
   gatewaysTable,
   inventoryTable,
+  rollupsTable,
   statusTable,
 } from '../../../lambda/aws/tables.ts';
 import { dynamoConfigurations, dynamoGateways } from '../../../lambda/commands/dynamo-stores.ts';
@@ -135,6 +136,7 @@ async function sharedTables(dynamo: TestDynamo) {
       gateways: gatewaysTable(names.GATEWAYS_TABLE, client),
       status: statusTable(names.STATUS_TABLE, client),
       inventory: inventoryTable(names.INVENTORY_TABLE, client),
+      rollups: rollupsTable(names.ROLLUPS_TABLE, client),
       configurations: configurationsTable(names.CONFIGURATIONS_TABLE, client),
       alerts: alertsTable(names.ALERTS_TABLE, client),
       settings: conditionSettingsTable(names.CONDITION_SETTINGS_TABLE, client),

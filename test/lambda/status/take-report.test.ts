@@ -3,6 +3,7 @@ import { parseDownstream, type Downstream } from '../../../core/messages.ts';
 import type { ConfigurationItem, GatewayItem, InventoryItem, StatusItem } from '../../../core/model.ts';
 import type { Heartbeat, Inventory } from '../../../core/status.ts';
 import { Table } from '../../../lambda/aws/table.ts';
+import { rollupsTable } from '../../../lambda/aws/tables.ts';
 import { dynamoConfigurations, dynamoGateways } from '../../../lambda/commands/dynamo-stores.ts';
 import { dynamoStatusStore } from '../../../lambda/status/status-store.ts';
 import { takeReport } from '../../../lambda/status/take-report.ts';
@@ -38,6 +39,7 @@ async function cell(gateway: Partial<GatewayItem> = {}) {
   const gateways = table<GatewayItem>(names.GATEWAYS_TABLE);
   const status = table<StatusItem>(names.STATUS_TABLE);
   const inventories = table<InventoryItem>(names.INVENTORY_TABLE);
+  const rollups = rollupsTable(names.ROLLUPS_TABLE, dynamo.client);
   const configurations = table<ConfigurationItem>(names.CONFIGURATIONS_TABLE);
   await gateways.put(gatewayItem(gateway));
   const posted: Downstream[] = [];
@@ -45,7 +47,7 @@ async function cell(gateway: Partial<GatewayItem> = {}) {
   const deps = {
     gateways: dynamoGateways(gateways),
     configurations: dynamoConfigurations(configurations),
-    store: dynamoStatusStore({ status, inventory: inventories }),
+    store: dynamoStatusStore({ status, inventory: inventories, rollups }),
     cellId: 'cell-1',
     clock: { now: () => now, newId: () => 'id' },
     connections: {
@@ -71,6 +73,8 @@ async function cell(gateway: Partial<GatewayItem> = {}) {
       takeReport(deps, socket, frame('status', { heartbeat: heartbeat(beat), wantsAck: false })),
     sendInventory: (hash: string) =>
       takeReport(deps, socket, frame('inventory', { inventory: inventory(hash) })),
+    frameOf: frame,
+    storedRollup: (rollupKey: string) => rollups.get({ gatewayId: 'gw-1', rollupKey }),
     stored: () => status.get({ gatewayId: 'gw-1' }),
     storedInventory: () => inventories.get({ gatewayId: 'gw-1' }),
   };
@@ -109,6 +113,18 @@ test('a duplicate and an older heartbeat are acknowledged and change nothing', a
   await send({ seq: 4, sentAt: t0 - 300_000 });
   expect(await stored()).toMatchObject({ heartbeat: { seq: 5 }, receivedAt: t0 });
   expect(posted.map(({ body }) => (body as { seq: number }).seq)).toEqual([5, 5, 4]);
+});
+
+test('a status that brings a rollup is acknowledged once both are stored, and not where one is not', async () => {
+  const { raw, posted, store, frameOf, storedRollup } = await cell();
+  const rollup = { kind: 'half-hour', startsAt: t0, counts: [5], signals: {} };
+  await raw(frameOf('status', { heartbeat: heartbeat({ seq: 3 }), rollups: [rollup] }));
+  expect(posted).toMatchObject([{ t: 'status.ack', body: { seq: 3 } }]);
+  expect(await storedRollup('half-hour#2026-11-22T12:00')).toMatchObject({ counts: [5] });
+  store.mergeRollup = () => Promise.reject(new Error('throttled'));
+  const again = frameOf('status', { heartbeat: heartbeat({ seq: 4 }), rollups: [rollup] });
+  await expect(raw(again)).rejects.toThrow('throttled');
+  expect(posted).toHaveLength(1);
 });
 
 test('a status that asks for no answer is stored without one', async () => {

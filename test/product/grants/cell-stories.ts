@@ -122,6 +122,13 @@ const reportsTwice =
     return it.hears(socket, t, body);
   };
 const status = { heartbeat: heartbeat() };
+const halfHourMs = 30 * 60_000;
+const rollup = {
+  kind: 'half-hour',
+  startsAt: Math.floor(Date.now() / halfHourMs) * halfHourMs,
+  counts: [1],
+  signals: { 'system.cpu.utilization': [0.1, 0.1, 0.1] },
+};
 const about = { hash: 'abcd', hostname: 'h', os: 'o', kernel: 'k', arch: 'a', cpuModel: 'c', cpuCount: 1 };
 const more = { memoryBytes: 1, agentVersion: '1', nodeVersion: '24', disks: [], interfaces: [] };
 const inventory = { inventory: { ...about, ...more } };
@@ -255,6 +262,10 @@ export const cellStories: Stories = {
     ...each(
       ['dynamodb:PutItem on Inventory', 'dynamodb:GetItem on Inventory'],
       reportsTwice('inventory', inventory),
+    ),
+    ...each(
+      ['dynamodb:PutItem on Rollups', 'dynamodb:GetItem on Rollups'],
+      reportsTwice('status', { ...status, rollups: [rollup] }),
     ),
     'dynamodb:GetItem on Configurations': remindsOfConfiguration,
     ...each(

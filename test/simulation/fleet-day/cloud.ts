@@ -17,6 +17,7 @@ import { greet, leave } from '../../../lambda/connections/greet.ts';
 import { receive, type Socket } from '../../../lambda/connections/socket.ts';
 import { takeReport } from '../../../lambda/status/take-report.ts';
 import { memoryHolders, MemoryStores } from '../../support/memory-stores.ts';
+import type { RollupItem } from '../../../core/rollups/rollup-item.ts';
 import { SimulatedFunction } from './functions.ts';
 import { serviceTimes } from './service-times.ts';
 import {
@@ -73,6 +74,7 @@ const partOf: Record<HandlerName, Part> = {
 export class Cloud {
   readonly stores = new MemoryStores();
   readonly statuses = new Map<string, StatusItem>();
+  readonly rollups = new Map<string, RollupItem>();
   readonly alerts = new Map<string, AlertItem>();
   readonly holders: ReadonlyMap<string, Map<string, HolderItem>>;
   readonly meter = new Meter();
@@ -157,7 +159,7 @@ export class Cloud {
       case 'status':
       case 'inventory':
         return this.#route(cellId, 'StatusIngest', type, socket, ({ log }) => {
-          const store = meteredStatus(this.statuses, this.#tables.status);
+          const store = meteredStatus(this.statuses, this.rollups, this.#tables.status);
           return takeReport({ ...this.#cell(cellId, 'status'), store, log }, socket, text);
         });
       case 'cmd.ack':

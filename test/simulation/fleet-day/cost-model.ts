@@ -1,3 +1,4 @@
+import { rollupKinds, type RollupKind } from '../../../core/rollups/rollup.ts';
 import { functionTimes } from './functions.ts';
 import { tableTimes } from './metered-stores.ts';
 import { serviceTimes } from './service-times.ts';
@@ -14,7 +15,7 @@ export interface CostParameters {
   needsGoShare: number;
   cells: number;
   /** Bytes of items as DynamoDB counts them. */
-  itemBytes: { gateway: number; status: number; command: number };
+  itemBytes: { gateway: number; status: number; command: number; halfHour: number; day: number };
 }
 export const costDefaults: CostParameters = {
   gateways: 10_000,
@@ -22,7 +23,7 @@ export const costDefaults: CostParameters = {
   commandsPerMinute: 20,
   needsGoShare: 0.4,
   cells: 2,
-  itemBytes: { gateway: 700, status: 1_000, command: 800 },
+  itemBytes: { gateway: 700, status: 1_000, command: 800, halfHour: 900, day: 3_200 },
 };
 
 const minutesPerMonth = 30 * 24 * 60;
@@ -74,6 +75,12 @@ const ofStatus = ({ itemBytes }: CostParameters): Partial<Usage> => ({
   readUnits: readUnitsOf(itemBytes.gateway),
   writeUnits: writeUnitsOf(itemBytes.status),
   ...logged(lines.status, 1),
+});
+
+/** A rollup comes with a beat: one more write, for which the beat's run waits. */
+const ofRollup = (bytes: number): Partial<Usage> => ({
+  gbSeconds: (tableTimes.writeMs / 1_000) * ingestGb,
+  writeUnits: writeUnitsOf(bytes),
 });
 
 /** A rollover: authorizer, $connect, hello, $disconnect; `hello`, `welcome` and `superseded`. */
@@ -132,15 +139,27 @@ export function usageOf(parameters: CostParameters): Usage {
     for (const [what, amount] of Object.entries(of)) usage[what as keyof Usage] += times * amount;
   };
   add(beats, ofStatus(parameters));
+  for (const [kind, bytes] of rollupsOf(parameters))
+    add((minutesPerMonth * 60_000) / rollupKinds[kind].spanMs, ofRollup(bytes));
   add(connections, ofConnection(parameters));
   add((commandsPerMinute * minutesPerMonth) / gateways, ofCommand(parameters));
   add(minutesPerMonth / gateways, ofTick(parameters));
   return usage;
 }
 
-export function standingOf({ gateways, cells, itemBytes }: CostParameters, usage: Usage): Standing {
+const rollupsOf = ({ itemBytes }: CostParameters): [RollupKind, number][] => [
+  ['half-hour', itemBytes.halfHour],
+  ['day', itemBytes.day],
+];
+
+export function standingOf(parameters: CostParameters, usage: Usage): Standing {
+  const { gateways, cells, itemBytes } = parameters;
+  const rollupBytes = rollupsOf(parameters).reduce(
+    (sum, [kind, bytes]) => sum + (rollupKinds[kind].keptMs / rollupKinds[kind].spanMs) * bytes,
+    0,
+  );
   return {
-    tableBytes: itemBytes.gateway + itemBytes.status + otherTableBytes,
+    tableBytes: itemBytes.gateway + itemBytes.status + otherTableBytes + rollupBytes,
     keptLogBytes: compressed * (usage.logBytes + usage.accessLogBytes),
     alarms: (alarmCounts.home + cells * alarmCounts.cell) / gateways,
   };

@@ -8,6 +8,9 @@ import { volume } from '../../support/fleet.ts';
 import { Cloud } from './cloud.ts';
 import { Gateway } from './gateway.ts';
 import { apiGateway, Network, type NetworkFaults } from './network.ts';
+import { costDefaults, type CostParameters } from './cost-model.ts';
+import type { RollupItem } from '../../../core/rollups/rollup-item.ts';
+import type { RollupKind } from '../../../core/rollups/rollup.ts';
 import { itemBytes, type Part, type Usage } from './usage-meter.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -112,7 +115,7 @@ export interface FleetDayReport {
   meteredHours: number;
   usage: Record<Part, Usage>;
   /** As DynamoDB counts them, on average. */
-  itemBytes: { gateway: number; status: number; command: number };
+  itemBytes: CostParameters['itemBytes'];
   violations: string[];
 }
 
@@ -364,9 +367,16 @@ class FleetDay {
         gateway: meanBytes(this.#cloud.gateways.values()),
         status: meanBytes(this.#cloud.statuses.values()),
         command: this.#commandBytes / Math.max(1, this.#waits.length),
+        halfHour: meanBytes(this.#rollups('half-hour')),
+        // A short day has none that is whole.
+        day: meanBytes(this.#rollups('day')) || costDefaults.itemBytes.day,
       },
       violations: this.#violations,
     };
+  }
+
+  #rollups(kind: RollupKind): RollupItem[] {
+    return [...this.#cloud.rollups.values()].filter(({ rollupKey }) => rollupKey.startsWith(kind));
   }
 
   #outageReport({ kind, at, lost }: { kind: OutageKind; at: number; lost: number }): OutageReport {

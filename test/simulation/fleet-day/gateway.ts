@@ -10,6 +10,9 @@ import type { Dialer } from '../../../agent/connection/dialer.ts';
 import { signDialToken } from '../../../agent/connection/dial-token.ts';
 import { Link } from '../../../agent/connection/link.ts';
 import { StatusUplink } from '../../../agent/connection/status-uplink.ts';
+import { historySignalNames } from '../../../core/rollups/signals.ts';
+import { RollupKeeper } from '../../../agent/rollups/rollup-keeper.ts';
+import { noPast } from '../../../agent/rollups/tally.ts';
 import type { Spool } from '../../../agent/status/spool.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
@@ -22,6 +25,8 @@ export interface GatewaySettings {
   inventory: Inventory;
 }
 
+/** A gateway with a data path, at values of two digits: rollups are as large as they get. */
+const everySignal = Object.fromEntries(historySignalNames.map((name) => [name, 0.12]));
 /** How long a command takes on the gateway. */
 const commandMs = 150;
 
@@ -38,6 +43,7 @@ export class Gateway {
   #lost: { at: number; reason: string } | undefined;
   readonly #clock: VirtualClock;
   readonly #uplink: StatusUplink;
+  readonly #rollups: RollupKeeper;
   readonly #journalId: string;
   readonly #book: CommandBook = new Map();
   #runner: Promise<CommandRunner> | undefined;
@@ -83,6 +89,18 @@ export class Gateway {
         hello: () => ({ bootId, journalId: this.#journalId, agentVersion: '0.1.0' }),
       },
     );
+    // Each minute would count more measurements, and cost the same.
+    this.#rollups = new RollupKeeper({
+      past: noPast,
+      keep: () => Promise.resolve(),
+      observe: () => Promise.resolve(everySignal),
+      everyMs: 300_000,
+      isPingAnswered: () => this.link.isPingAnswered,
+      unixMs,
+      now: () => clock.now,
+      setTimer: clock.set,
+      log: silentLog,
+    });
     let seq = 0;
     this.#uplink = new StatusUplink({
       collect: () =>
@@ -95,6 +113,7 @@ export class Gateway {
         }),
       inventory: () => Promise.resolve(settings.inventory),
       spool: memorySpool(),
+      rollups: this.#rollups,
       send: (type, body) => this.link.send(type, body),
       isPingAnswered: () => this.link.isPingAnswered,
       isBusy: () => false,
@@ -107,6 +126,7 @@ export class Gateway {
   start(): void {
     this.link.start();
     this.#uplink.start();
+    this.#rollups.start();
   }
 
   readonly #log: Log = (_, event) => {

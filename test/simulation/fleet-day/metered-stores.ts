@@ -1,4 +1,5 @@
 import type { CommandItem, GatewayItem, HolderItem, StatusItem } from '../../../core/model.ts';
+import type { RollupItem } from '../../../core/rollups/rollup-item.ts';
 import { needsHistory } from '../../../core/conditions/history.ts';
 import { audited } from '../../../core/commands/machine.ts';
 import type { AuditTrail } from '../../../lambda/audit/trail.ts';
@@ -176,8 +177,25 @@ export const meteredTrail = (trail: AuditTrail, meter: TableMeter): AuditTrail =
 });
 
 /** The status table: the newer heartbeat stays. One status per gateway and boot comes in order here. */
-export function meteredStatus(items: Map<string, StatusItem>, meter: TableMeter): StatusStore {
+export function meteredStatus(
+  items: Map<string, StatusItem>,
+  rollups: Map<string, RollupItem>,
+  meter: TableMeter,
+): StatusStore {
   return {
+    // A part of a rollup comes only with a change, and nothing changes in a day like this: the first is the whole of it.
+    mergeRollup: (item) => {
+      const key = `${item.gatewayId} ${item.rollupKey}`;
+      return meter.write(
+        () => writeUnitsOf(itemBytes(item)),
+        () => {
+          const isNew = !rollups.has(key);
+          if (isNew) rollups.set(key, item);
+          return Promise.resolve(isNew);
+        },
+        (isNew) => !isNew,
+      );
+    },
     putStatus: async (item) => {
       const before = items.get(item.gatewayId);
       if (needsHistory(item.heartbeat))

@@ -1,0 +1,53 @@
+import { measured, noPast, pastSchema, withoutDone, type Past } from '../../../agent/rollups/tally.ts';
+import { rollupKinds, rollupSchema, type RollupKind } from '../../../core/rollups/rollup.ts';
+import { historySignalNames } from '../../../core/rollups/signals.ts';
+import { hours, minutes } from '../../support/fleet.ts';
+
+const t0 = Date.UTC(2026, 9, 1);
+/** Every signal, with as many digits as there are. */
+const everything = Object.fromEntries(historySignalNames.map((name) => [name, 0.123456789]));
+const startsOf = ({ done }: Past, kind: RollupKind) =>
+  done.filter((each) => each.kind === kind).map(({ startsAt }) => startsAt);
+
+test('without a connection it keeps what the cloud would take: two days by half hours, 35 days by days', () => {
+  let past = noPast;
+  let at = t0;
+  for (; at < t0 + 50 * 24 * hours; at += 5 * minutes) past = measured(past, everything, at);
+  const [halfHours, days] = [startsOf(past, 'half-hour'), startsOf(past, 'day')];
+  expect(halfHours.length).toBeGreaterThan(90);
+  expect(days.length).toBeGreaterThan(30);
+  expect(halfHours.at(-1)).toBe(at - hours);
+  for (const { kind, startsAt } of past.done)
+    expect(startsAt + rollupKinds[kind].keptMs).toBeGreaterThan(at - 5 * minutes);
+  // A file of the state directory has a megabyte at most, and comes back as it went.
+  const text = JSON.stringify(past);
+  expect(text.length).toBeLessThan(512 * 1024);
+  expect(pastSchema.parse(JSON.parse(text))).toEqual(past);
+  expect(past.done.filter((rollup) => !rollupSchema.safeParse(rollup).success)).toEqual([]);
+});
+
+test('what is stored is gone, and what was measured meanwhile is not', () => {
+  let past = noPast;
+  for (let minute = 0; minute <= 30; minute++) past = measured(past, everything, t0 + minute * minutes);
+  const stored = past.done;
+  past = measured(past, everything, t0 + 31 * minutes);
+  expect(withoutDone(past, stored).done).toEqual([]);
+  expect(withoutDone(past, stored).open).toEqual(past.open);
+});
+
+test('a signal that is not always there has the mean of the times that it was', () => {
+  const [first, second] = historySignalNames as [string, string];
+  let past = measured(noPast, { [first]: 1 }, t0);
+  past = measured(past, { [first]: 2, [second]: 6 }, t0 + minutes);
+  past = measured(past, {}, t0 + 30 * minutes);
+  expect(past.done).toMatchObject([{ counts: [2], signals: { [first]: [1, 1.5, 2], [second]: [6, 6, 6] } }]);
+});
+
+test.each([1, -1])('a clock that jumps by days (%s) leaves what can be told of now', (direction) => {
+  const jumped = t0 + direction * 3 * 24 * hours;
+  let past = measured(noPast, everything, t0);
+  past = measured(past, everything, jumped);
+  past = measured(past, everything, jumped + 30 * minutes);
+  expect(startsOf(past, 'half-hour')).toEqual([jumped]);
+  expect(startsOf(past, 'day')).toEqual(direction > 0 ? [t0] : []);
+});

@@ -6,6 +6,7 @@ import { HoldfastError } from '../core/errors.ts';
 import { labelNames, labelsSchema, type GatewayLabels } from '../core/identity/labels.ts';
 import { plainIssues } from '../core/plain-issues.ts';
 import { addDiagnoseCommand } from './diagnose-command.ts';
+import { addHistoryCommand } from './history-command.ts';
 import { printableLine } from '../core/printable.ts';
 import { fields, table } from './output.ts';
 import { addConfigurationCommands } from './configuration-commands.ts';
@@ -17,6 +18,7 @@ export function addGatewayCommands(program: Command, deps: WatchDeps): void {
     'gateways list',
     'gateways show gw-7x2k',
     'gateways rename gw-7x2k "Oslo 1"',
+    'gateways history gw-7x2k --span day',
     'gateways diagnose gw-7x2k',
     'gateways configure gw-7x2k --set log-level=debug',
   ]);
@@ -95,6 +97,7 @@ export function addGatewayCommands(program: Command, deps: WatchDeps): void {
     const answer = await api.call('revokeGateway', { params: { gatewayId: gatewayId ?? '' } });
     show(answer, () => `${gatewayId} is revoked`);
   });
+  addHistoryCommand(group, deps);
   addDiagnoseCommand(group, deps);
 }
 

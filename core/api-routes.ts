@@ -46,6 +46,13 @@ export const apiRoutes = {
   }),
   listGateways: route({ method: 'GET', path: '/gateways', function: 'gateways', role: 'tenant-read' }),
   getGateway: route({ method: 'GET', path: gateway, function: 'gateways', role: 'tenant-read' }),
+  /** `?span=hour|day|month` (default: hour), `&signal=NAME,NAME` (default: all that there are). */
+  getHistory: route({
+    method: 'GET',
+    path: `${gateway}/history`,
+    function: 'gateways',
+    role: 'tenant-read',
+  }),
   renameGateway: route({
     method: 'PUT',
     path: `${gateway}/name`,

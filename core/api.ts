@@ -11,6 +11,7 @@ import { labelsSchema } from './identity/labels.ts';
 import { limits } from './limits.ts';
 import { tenantRoles, type AlertItem, type CommandItem, type TokenItem } from './model.ts';
 import type { AuditItem } from './audit/audit-item.ts';
+import type { HistoryView } from './rollups/history-view.ts';
 import { drainCellSchema } from './routes/drain-rules.ts';
 import { subscriptionRequests, type SubscriptionAnswers } from './subscriptions/api.ts';
 
@@ -112,6 +113,7 @@ export interface Answers extends BulkAnswers, SubscriptionAnswers {
   /** `?status=current` (the default) leaves revoked ones out, and says in `hiddenCount` how many; or `all`. */
   listGateways: { gateways: GatewayView[]; hiddenCount?: number; next?: string };
   getGateway: { gateway: GatewayView };
+  getHistory: { history: HistoryView };
   renameGateway: { gateway: GatewayView };
   labelGateway: { gateway: GatewayView };
   confirmGateway: { gateway: GatewayView };

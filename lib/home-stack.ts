@@ -108,6 +108,7 @@ export class HomeStack extends Stack {
       .useTable(this.tables.gateways, 'get', 'batchGet', 'update', 'scan', 'query:byTenant')
       .useTable(this.tables.status, 'get', 'batchGet')
       .useTable(this.tables.inventory, 'get')
+      .useTable(this.tables.rollups, 'query')
       .useTable(this.tables.commands, 'get', 'put', 'query:open')
       .useTable(this.tables.audit, 'insert')
       .setEnv('HEARTBEAT_INTERVAL_MS', this.#deployment.config.heartbeatIntervalMs);

@@ -16,7 +16,10 @@ export interface ShowDeps {
 }
 
 /** Now, as far as it matters to what is shown. */
-export const viewedAt = ({ now, heartbeatIntervalMs }: ShowDeps): ViewedAt => ({
+export const viewedAt = ({
+  now,
+  heartbeatIntervalMs,
+}: Pick<ShowDeps, 'now' | 'heartbeatIntervalMs'>): ViewedAt => ({
   now: now(),
   limits: { heartbeatIntervalMs },
 });

@@ -33,6 +33,7 @@ const allowed: Record<string, string[]> = {
     'dynamodb:Query on {home/TablesGateways.Arn}/index/byTenant',
     'dynamodb:BatchGetItem GetItem on {home/TablesStatus.Arn}',
     'dynamodb:GetItem on {home/TablesInventory.Arn}',
+    'dynamodb:Query on {home/TablesRollups.Arn}',
     'dynamodb:GetItem PutItem on {home/TablesCommands.Arn}',
     'dynamodb:Query on {home/TablesCommands.Arn}/index/open',
     `ssm:GetParametersByPath on ${cellDirectory}`,

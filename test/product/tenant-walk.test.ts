@@ -13,8 +13,16 @@ import { openShardOf } from '../../core/alerts/alert-key.ts';
 import { tokenItem } from '../../core/identity/access-tokens.ts';
 import { newToken, newTokenId } from '../../core/identity/secrets.ts';
 import type { AuditItem } from '../../core/audit/audit-item.ts';
+import { rollupItem } from '../../core/rollups/rollup-item.ts';
+import { rollupStart } from '../../core/rollups/rollup.ts';
 import type { AwsKeys } from '../../core/sigv4.ts';
-import { alertsTable, deadLettersTable, subscriptionsTable, tokensTable } from '../../lambda/aws/tables.ts';
+import {
+  alertsTable,
+  deadLettersTable,
+  rollupsTable,
+  subscriptionsTable,
+  tokensTable,
+} from '../../lambda/aws/tables.ts';
 import { randomBytes } from 'node:crypto';
 import { knock, signedHeaders, type Heard, type Knock } from '../support/door.ts';
 import { firingAlert } from '../support/firing-alert.ts';
@@ -75,7 +83,7 @@ beforeAll(async () => {
     ]),
   );
   ids['conditionId'] = { theirs: 'MemoryHigh', nobodys: 'DiskHot', own: 'FsFull' };
-  secrets = [...Object.values(first.ids), 'Strongroom', 'whispered', 'of-the-first', '0.98765'];
+  secrets = [...Object.values(first.ids), 'Strongroom', 'whispered', 'of-the-first', '0.98765', '0.87654'];
   connection = await connect(first.gateway, 'cell-2', 'journal-of-the-first');
   callers = [
     { name: 'the other tenant’s admin', base: 'tenant', headers: bearer(second.admin) },
@@ -152,6 +160,7 @@ async function furnish(tenantId: string, named: { name: string; echo: string; su
   const params = { subscriptionId };
   if (tenantId === theirs) {
     await subscribe(api, params);
+    await remember(gatewayId, 0.87654);
     await api.call('putCondition', { params: { conditionId: 'MemoryHigh' }, body: { raiseAt: 0.98765 } });
   }
   const [admin, reader, deleted] = await Promise.all(
@@ -195,6 +204,16 @@ async function subscribe(api: ApiClient, params: { subscriptionId: string }): Pr
     givenUpAt: 1,
     reason: 'of-the-first',
     expiresAtSec: 2_000_000_000,
+  });
+}
+
+/** A past, which only its own tenant may see anything of. */
+async function remember(gatewayId: string, value: number): Promise<void> {
+  const startsAt = rollupStart('half-hour', Date.now());
+  const item = rollupItem(gatewayId, { kind: 'half-hour', startsAt, counts: [1], signals: {} });
+  await rollupsTable(tables.named('Rollups'), tables.client).put({
+    ...item,
+    signals: { cu: [value, value, value] },
   });
 }
 
@@ -362,6 +381,12 @@ async function walk(caller: Caller, stack: string, route: NamedRoute): Promise<v
     if (isAboutOne) await heard('own', { query: { next } });
   }
 }
+
+it('shows a tenant its own gateway’s past, which the walk would have found elsewhere', async () => {
+  const route = routes.find(({ name }) => name === 'getHistory')!;
+  const { status, text } = await ask('home', ownReader, filled(route, ownReader, 'theirs'));
+  expect({ status, isThere: text.includes('0.87654') }).toEqual({ status: 200, isThere: true });
+});
 
 it('takes no change from a reader, its own tenant’s neither', async () => {
   // A reader may watch: nothing of it is stored, and it ends by itself.

@@ -29,6 +29,7 @@ const listsGateways: Story = async (stage, it) => {
   return it.asks('listGateways');
 };
 const showsGateway: Story = (_, it) => it.asks('getGateway', { gatewayId: 'gw-1' });
+const showsHistory: Story = async (stage, it) => it.asks('getHistory', await idOf(stage));
 const renames: Story = async (stage, it) =>
   it.asks('renameGateway', { ...(await stage.gateway()), body: { name: 'Oslo' } });
 /** With a command that ends by it. */
@@ -176,6 +177,7 @@ export const homeStories: Stories = {
       ['dynamodb:GetItem on Gateways', 'dynamodb:GetItem on Status', 'dynamodb:GetItem on Inventory'],
       showsGateway,
     ),
+    'dynamodb:Query on Rollups': showsHistory,
     'dynamodb:Scan on Gateways': (_, it) => it.asks('fleetGateways'),
     ...each(['dynamodb:UpdateItem on Gateways', 'dynamodb:PartiQLInsert on Audit'], renames),
     ...each(

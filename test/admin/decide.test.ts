@@ -27,23 +27,21 @@ const caseOf = (...tries: Try[]): Case => ({
 });
 const firing = alertView();
 const now = t0 + 2 * minutes;
-const next = (
-  one: Case,
-  alert = firing as ReturnType<typeof alertView> | undefined,
-  at = now,
-  lastTryAt?: number,
-) => decide(one, alert, play, at, lastTryAt);
+/** `alert` null: there is none. */
+const next = (one: Case, alert: ReturnType<typeof alertView> | null = firing, at = now, lastTryAt?: number) =>
+  decide(one, alert ?? undefined, play, at, lastTryAt);
 
 test('a new firing alert is acted on', () => {
   expect(next(caseOf())).toEqual({ do: 'act', number: 1 });
 });
 test('a try without an outcome is followed first, whatever became of the alert', () => {
   const open = attempt({ outcome: undefined, endedAt: undefined });
-  for (const alert of [firing, undefined, alertView({ state: 'RESOLVED' })])
+  for (const alert of [firing, null, alertView({ state: 'RESOLVED' })])
     expect(next(caseOf(open), alert)).toEqual({ do: 'follow', attempt: open });
 });
 test.each([
   ['resolved', alertView({ state: 'RESOLVED' })],
+  ['not there any more', null],
   ['in a later episode', alertView({ episode: 2 })],
 ])('an alert that is %s needs nothing, or confirms what was done', (_, alert) => {
   expect(next(caseOf(), alert)).toMatchObject({ do: 'close', phase: 'moot' });

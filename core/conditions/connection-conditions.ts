@@ -75,7 +75,7 @@ export const connectionConditions: readonly Condition[] = [
     id: 'PacketLoss',
     scope: 'gateway',
     unit: 'share',
-    measures: 'pings without an answer (`gateway.connection.loss`)',
+    measures: 'pings without an answer or TCP segments sent again, the greater (`gateway.connection.loss`)',
     needsStatus: true,
     signal: metric('gateway.connection.loss'),
     raiseAt: 0.05,
@@ -83,9 +83,10 @@ export const connectionConditions: readonly Condition[] = [
     forMs: () => 10 * minutes,
     clearForMs: 10 * minutes,
     severity: 'warning',
-    meaning: 'Pings over the gateway’s connection stay without an answer.',
+    meaning:
+      'Pings over the gateway’s connection stay without an answer, or TCP on its host has to send much again, whichever is more.',
     explanation: 'A full or faulty uplink. Transfers to and from S3 slow down long before connections break.',
-    summary: ({ value }) => `${percent(value)} of pings get no answer`,
+    summary: ({ value }) => `${percent(value)} of pings get no answer, or of TCP segments are sent again`,
   },
   {
     id: 'LinkLatency',

@@ -150,6 +150,24 @@ describe('a dry run', () => {
     ]);
   });
 
+  test.each([
+    ['has to follow its command', undefined, { would: 'follow', command: { commandId: 'c1' } }],
+    ['waits for what its command brings', 'SUCCEEDED', { would: 'wait', reason: /a later status/ }],
+    ['waits for its cooldown', 'FAILED', { would: 'wait', reason: /the cooldown/ }],
+  ] as const)('says of a case under way that it %s', async (_what, outcome, intention) => {
+    const now = Date.now();
+    const attempt = {
+      ...{ number: 1, idempotencyKey: 'k'.repeat(64), kind: 'restore.start' as const, params: {} },
+      ...{ commandId: 'c1', decidedAt: now, ...(outcome && { outcome, endedAt: now }) },
+    };
+    const stateDir = join(dir, `state-${outcome}`);
+    await (await CaseBook.open(stateDir)).put({ ...someCase, phase: 'open', tries: [attempt] });
+    const [found] = (await dryRun(shipped, stateDir)) as { reason?: string }[];
+    const { reason, ...rest } = intention as { reason?: RegExp };
+    expect(found).toMatchObject(rest);
+    expect(found?.reason ?? '').toMatch(reason ?? /^$/);
+  });
+
   test('is a table for people', async () => {
     const flags = ['--playbook', shipped, '--state-dir', join(dir, 'none'), '--dry-run'];
     const [text = ''] = await holdfast('run', ...flags);

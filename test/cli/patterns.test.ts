@@ -5,6 +5,7 @@ import { startFakeApi, type FakeApi } from './fake-api.ts';
 
 let api: FakeApi;
 beforeAll(async () => void (api = await startFakeApi()));
+beforeEach(() => void (api.requests = []));
 afterAll(() => api.close());
 
 const longest = (text: string): number => Math.max(...text.split('\n').map((line) => line.length));
@@ -59,6 +60,19 @@ test('a breakdown fits, the worst value first', () => {
   expect(text).toMatch(/^Offline by kernel, as of 2m 5s ago$/m);
   expect(text).toContain('3.2');
   expect(text).toContain('3 more values');
+});
+
+test('a breakdown is asked for by what its flags say, and says when nothing is known', async () => {
+  api.answer.body = {
+    breakdown: { attribute: 'kernel', condition: 'Offline', at: 1_000_000, left: 0, lines: [] },
+  };
+  const flags = ['--by', 'kernel', '--condition', 'Offline', '--operator-token-file', api.token()];
+  const asked = await api.run(['fleet', 'breakdown', ...flags, '--endpoint', api.endpoint]);
+  expect(api.requests.map(({ url }) => url)).toEqual(['/operator/v1/breakdown?by=kernel&condition=Offline']);
+  expect(asked).toMatchObject({
+    code: 0,
+    out: 'Offline by kernel, as of 0s ago: no gateway has a known value\n',
+  });
 });
 
 test.each([

@@ -88,7 +88,7 @@ export type CommandView = Omit<
 /** `getAlert`, `ackAlert`, `unackAlert`, `escalateAlert` answer `{alert}`; `listAlerts` (`?state=open|all`) `{alerts, next?}`. */
 export type AlertView = Omit<
   AlertItem,
-  'outbox' | 'openShard' | 'version' | 'frozenState' | 'raisedAt' | 'pattern'
+  'outbox' | 'openShard' | 'expiresAtSec' | 'version' | 'frozenState' | 'raisedAt' | 'pattern'
 >;
 export interface AlertTrail {
   alert: AlertView;

@@ -258,6 +258,8 @@ export interface AlertItem {
   outbox: AlertOutboxEntry[];
   /** '0'…'7'. Present while PENDING, FIRING, ACKED or UNKNOWN, while the outbox holds anything, and for a day after `raisedAt`. */
   openShard?: string;
+  /** Unix seconds. Absent while it is in the index. */
+  expiresAtSec?: number;
   /** Transitions, oldest first, at most 40. */
   audit: { at: number; state: AlertState; note?: string }[];
   /** Optimistic concurrency: every write asserts and raises it. */

@@ -156,6 +156,7 @@ export class HomeTables extends Construct {
   readonly alerts = createTable<AlertItem>(this, 'Alerts', {
     envName: 'ALERTS_TABLE',
     partitionKey: 'alertKey',
+    timeToLive: 'expiresAtSec',
     indexes: [
       { name: 'open', partitionKey: 'openShard', projection: 'all' },
       { name: 'byTenant', partitionKey: 'tenantId', sortKey: 'changedAt', projection: 'all' },

@@ -17,13 +17,18 @@ export const stateBehind = ({ state, frozenState }: Pick<AlertItem, 'state' | 'f
 
 export function changed(item: AlertItem, now: number): AlertItem {
   const isListed = isOpenState(item.state) || item.state === 'UNKNOWN' || item.outbox.length > 0;
-  return {
-    ...item,
-    evaluatedAt: now,
-    openShard: isListed ? openShardOf(item.alertKey) : undefined,
-    version: item.version + 1,
-  };
+  return filed({ ...item, evaluatedAt: now, version: item.version + 1 }, isListed, now);
 }
+
+/** What is over is kept for those who look back; parts that a gateway has no more must not stay for ever. */
+const keptMs = 400 * 24 * 3_600_000;
+
+/** In the index of the open ones, or out of it and kept for a while. */
+export const filed = (item: AlertItem, isListed: boolean, now: number): AlertItem => ({
+  ...item,
+  openShard: isListed ? openShardOf(item.alertKey) : undefined,
+  expiresAtSec: isListed ? undefined : Math.ceil((now + keptMs) / 1_000),
+});
 
 export function entered(item: AlertItem, state: AlertState, now: number, note?: string): AlertItem {
   return { ...item, state, changedAt: now, audit: audited(item, state, now, note) };

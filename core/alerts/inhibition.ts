@@ -1,5 +1,6 @@
 import type { AlertItem, AlertOutboxEntry } from '../model.ts';
-import { eventIdOf, openShardOf } from './alert-key.ts';
+import { filed } from './alert-item.ts';
+import { eventIdOf } from './alert-key.ts';
 import type { AlertHold } from './model.ts';
 
 /**
@@ -88,10 +89,7 @@ function withOnset(before: AlertItem | undefined, after: AlertItem, now: number)
 }
 
 /** Among the open ones while it is one, has something to tell, or is an onset of the last day. */
-export const listed = (item: AlertItem, now: number): AlertItem => ({
-  ...item,
-  openShard: isToBeListed(item, now) ? openShardOf(item.alertKey) : undefined,
-});
+export const listed = (item: AlertItem, now: number): AlertItem => filed(item, isToBeListed(item, now), now);
 const isToBeListed = (item: AlertItem, now: number): boolean =>
   isUp(item) || item.outbox.length > 0 || now - (item.raisedAt ?? -Infinity) < listedForMs;
 const isOutlived = (item: AlertItem, now: number): boolean =>

@@ -73,6 +73,13 @@ test('it stays while the volume is restored and resolves when it is healthy', ()
   expect(drained(alert).openShard).toBeUndefined();
 });
 
+test('what is over is forgotten after 400 days, and what is open never', () => {
+  const over = drained(run(fresh(), [lost, 0], [well, minutes], [well, 2 * minutes]));
+  const days400 = 400 * 24 * hours;
+  expect(over).toMatchObject({ openShard: undefined, expiresAtSec: (over.changedAt + days400) / 1_000 });
+  expect(run(over, [lost, 3 * minutes])).toMatchObject({ state: 'FIRING', expiresAtSec: undefined });
+});
+
 test('a pending alert that clears leaves no event and no line in the audit', () => {
   const raised = o('MemoryHigh', 'raised');
   const alert = run(newAlert(gateway, raised), [raised, 0], [o('MemoryHigh', 'clear'), minutes]);

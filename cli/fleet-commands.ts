@@ -8,6 +8,7 @@ import { auditTable, sinceTime } from './audit-command.ts';
 import { alertTable } from './alert-commands.ts';
 import { below, fleetPages, requireOperator } from './fleet-pages.ts';
 import { addBreakdownCommand } from './pattern-commands.ts';
+import { addReportCommand } from './report-command.ts';
 import { parseDurationMs } from './duration.ts';
 import { everyGateway, gatewayTable, withRevokedOption } from './gateway-commands.ts';
 import { table } from './output.ts';
@@ -19,6 +20,7 @@ export function addFleetCommands(program: Command, deps: CliDeps): void {
     'fleet gateways',
     'fleet alerts --json',
     'fleet breakdown --by agentVersion --condition Offline',
+    'fleet report',
     'fleet drain cell-1',
   ]);
   const list = apiCommand(
@@ -59,6 +61,7 @@ export function addFleetCommands(program: Command, deps: CliDeps): void {
     session.show({ entries }, () => auditTable(entries));
   });
   addBreakdownCommand(group, deps);
+  addReportCommand(group, deps);
   addCellCommands(group, deps);
 }
 

@@ -217,6 +217,8 @@ export const operatorRoutes = {
   fleetPattern: { method: 'GET', path: '/operator/v1/patterns/{alertKey}', function: 'alerts' },
   /** `?by=ATTRIBUTE&condition=ID` */
   fleetBreakdown: { method: 'GET', path: '/operator/v1/breakdown', function: 'alerts' },
+  /** `?date=2026-11-28` (the newest without it), `&condition=ID`, `&by=ATTRIBUTE` */
+  fleetReport: { method: 'GET', path: '/operator/v1/design-report', function: 'alerts' },
   fleetCells: { method: 'GET', path: '/operator/v1/cells', function: 'cells' },
   drainCell: { method: 'POST', path: '/operator/v1/cells/{cellId}/drain', function: 'cells' },
   /** What was done to the fleet; what was done to a tenant's is in the tenant's. */

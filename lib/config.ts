@@ -50,6 +50,7 @@ const schema = z.object({
       bulkRunner: rate.default('rate(1 minute)'),
       statusProxy: rate.default('rate(1 minute)'),
       alertRetries: rate.default('rate(1 minute)'),
+      designReport: rate.default('rate(30 minutes)'),
     }),
   ).prefault({}),
   heartbeatIntervalMs: json(
@@ -88,6 +89,7 @@ const schema = z.object({
     BulkRunner: 1,
     StatusProxy: 1,
     AlertRetries: 1,
+    DesignReport: 1,
     // Targets that hang take this much and no more.
     AlertDelivery: 40,
   }),

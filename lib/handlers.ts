@@ -16,6 +16,7 @@ export const handlerEntries = {
   Alerts: 'lambda/alerts/api.ts',
   Audit: 'lambda/audit/api.ts',
   StatusProxy: 'lambda/alerts/status-proxy.ts',
+  DesignReport: 'lambda/design-report/design-report.ts',
   Subscriptions: 'lambda/subscriptions/api.ts',
   AlertRetries: 'lambda/subscriptions/retries.ts',
   AlertDelivery: 'lambda/subscriptions/delivery.ts',

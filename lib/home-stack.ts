@@ -7,6 +7,7 @@ import { AlertBus } from './alert-bus.ts';
 import { AlertSubscriptions } from './alert-subscriptions.ts';
 import { useCellDirectory, useDeliver } from './cell-directory.ts';
 import { createDeadLetterQueue } from './dead-letters.ts';
+import { designReportFunction } from './design-report.ts';
 import { HoldfastFunction, type Deployment, type HoldfastFunctionProps } from './function.ts';
 import { HoldfastHttpApi } from './http-api.ts';
 import { acknowledgeWildcard } from './nag.ts';
@@ -60,6 +61,8 @@ export class HomeStack extends Stack {
     this.#sweeper();
     this.#bulkRunner();
     this.#alerting(subscriptions);
+    const report = designReportFunction({ tables: this.tables, tick, create: this.#function.bind(this) });
+    this.#tick('DesignReportTick', report, config.schedules.designReport);
     new CfnOutput(this, 'ApiUrl', {
       value: http.url,
       description: 'The HTTP API, for tenants and operators',
@@ -245,10 +248,8 @@ export class HomeStack extends Stack {
   }
 
   #audit(): HoldfastFunction {
-    return this.#function('Audit', {
-      handler: 'Audit',
-      description: 'Shows the audit trail',
-    }).useTable(this.tables.audit, 'query', 'query:byGateway');
+    const fn = this.#function('Audit', { handler: 'Audit', description: 'Shows the audit trail' });
+    return fn.useTable(this.tables.audit, 'query', 'query:byGateway');
   }
 
   #subscriptions(): AlertSubscriptions {

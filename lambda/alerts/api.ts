@@ -27,6 +27,7 @@ import {
   type AlertsDeps,
 } from './show-alerts.ts';
 import { fleetBreakdown, fleetPattern, fleetPatterns, type PatternsApiDeps } from './show-patterns.ts';
+import { fleetReport } from './show-report.ts';
 import { createSilence, endSilence, listSilences, type SilenceDeps } from './silences.ts';
 
 export const env = [
@@ -56,7 +57,7 @@ export const handler = httpHandler<typeof env, AlertsApiDeps>({
   routes: {
     ...{ listAlerts, getAlert, ackAlert, unackAlert, escalateAlert, alertTrail, fleetAlerts },
     ...{ listConditions, putCondition, deleteCondition },
-    ...{ fleetPatterns, fleetPattern, fleetBreakdown },
+    ...{ fleetPatterns, fleetPattern, fleetBreakdown, fleetReport },
     ...{ listSilences, createSilence, endSilence },
   },
 });

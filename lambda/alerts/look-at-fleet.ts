@@ -3,6 +3,7 @@ import { CellHealth, cellOf } from '../../core/alerts/cell-health.ts';
 import { siteId } from '../../core/alerts/site-incidents.ts';
 import { conditions } from '../../core/conditions/conditions.ts';
 import { conditionsByTenant, type RowsOf } from '../../core/conditions/settings.ts';
+import { FleetDayBuilder, type FleetDay } from '../../core/design-report/fleet-day.ts';
 import { observe, type Observation } from '../../core/conditions/evaluate.ts';
 import type { AlertItem, GatewayItem, StatusItem } from '../../core/model.ts';
 import { attributeNames, attributesOf, type AttributeValues } from '../../core/patterns/attributes.ts';
@@ -29,6 +30,10 @@ export interface FleetLook {
   siteSizes: Map<string, number>;
   /** Silent cells, and how many gateways each has. */
   frozen: Map<string, number>;
+  /** For the design report, where a day was asked for. */
+  day: FleetDay | undefined;
+  /** Gateways whose inventory is not known yet. */
+  unknown: number;
   /** Gateways that could not be judged. */
   failed: number;
   /** For patterns: without those of silent cells. */
@@ -43,11 +48,11 @@ const failureIndex = new Map(failures.map((id, index) => [id, index]));
 /** Reads the fleet once, gateways before statuses, and keeps of it only what is judged. */
 export async function lookAtFleet(
   deps: TickDeps,
-  { open, now }: { open: readonly AlertItem[]; now: number },
+  { open, now, day }: { open: readonly AlertItem[]; now: number; day?: number },
 ): Promise<FleetLook> {
   const settings = (await deps.fleet.settings?.()) ?? [];
   const rowsOf = conditionsByTenant(settings, deps.limits);
-  const reader = new Reader(deps, open, { now, rowsOf });
+  const reader = new Reader(deps, open, { now, rowsOf, day });
   const waiting = new Map<string, GatewayItem>();
   for await (const gateway of deps.fleet.gateways()) waiting.set(gateway.gatewayId, gateway);
   for await (const status of deps.fleet.statuses()) {
@@ -69,28 +74,43 @@ class Reader {
   /** Twice the conditions: what began when, and what is so now. */
   readonly #builder = new FleetBuilder(attributeNames, [...failures, ...failures]);
   readonly #siteSizes = new Map<string, number>();
+  readonly #day: FleetDayBuilder | undefined;
   #looks: Look[] = [];
   #gateways = 0;
   #active = 0;
   #failed = 0;
+  #unknown = 0;
 
-  constructor(deps: TickDeps, open: readonly AlertItem[], { now, rowsOf }: { now: number; rowsOf: RowsOf }) {
+  constructor(
+    deps: TickDeps,
+    open: readonly AlertItem[],
+    { now, rowsOf, day }: { now: number; rowsOf: RowsOf; day: number | undefined },
+  ) {
     this.#deps = deps;
     this.#now = now;
     this.#rowsOf = rowsOf;
+    this.#day = day === undefined ? undefined : new FleetDayBuilder(day);
     this.#openOf = Map.groupBy(open, ({ gatewayId }) => gatewayId);
   }
 
   take(gateway: GatewayItem, status: StatusItem | undefined): void {
     this.#gateways += 1;
     this.#cells.add(gateway, status);
-    const facts = this.#deps.patterns?.inventory.factsOf(gateway.gatewayId, status?.heartbeat.inventoryHash);
+    const hash = status?.heartbeat.inventoryHash;
+    const facts = this.#deps.patterns?.inventory.factsOf(gateway.gatewayId, hash);
     const values = attributesOf(gateway, status, facts);
     const look = this.#judged({ gateway, status, values }, false);
     if (look && (look.open.length > 0 || look.seen.some(({ level }) => level === 'raised')))
       this.#looks.push(look);
     if (gateway.status !== 'active') return;
     this.#active += 1;
+    if (hash !== undefined && !facts) this.#unknown += 1;
+    if (look)
+      this.#day?.add(
+        gateway,
+        values,
+        look.failing.filter(({ conditionId }) => failureIndex.has(conditionId)),
+      );
     const site = siteId(gateway.tenantId, gateway.labels?.site);
     this.#siteSizes.set(site, (this.#siteSizes.get(site) ?? 0) + 1);
     const row = this.#builder.add(gateway.tenantId, values);
@@ -112,6 +132,7 @@ class Reader {
     const both = withoutCells(this.#builder.build(), frozen);
     return {
       ...{ looks: this.#looks, gateways: this.#gateways, active: this.#active, failed: this.#failed },
+      ...{ day: this.#day?.build(new Set(frozen.keys())), unknown: this.#unknown },
       siteSizes: this.#siteSizes,
       frozen,
       fleet: { ...both, conditionIds: failures, onsets: both.onsets.slice(0, failures.length) },

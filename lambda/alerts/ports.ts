@@ -7,6 +7,7 @@ import type { InventoryFacts } from '../../core/patterns/attributes.ts';
 import type { Breakdown } from '../../core/patterns/breakdown.ts';
 import type { DetectorState } from '../../core/patterns/detect.ts';
 import type { PatternHistory } from '../../core/patterns/history.ts';
+import type { DayStore } from '../design-report/day-store.ts';
 import type { HoldSource } from './hold-source.ts';
 
 /** Alerts and their outboxes. `put` writes when the stored version is the item's minus one; false: it is not. */
@@ -58,6 +59,8 @@ export interface TickDeps {
   holds?: HoldSource;
   /** @default - nobody looks for patterns, and a late tick is as any other */
   patterns?: PatternDeps;
+  /** @default - no design report: nothing is kept of the days */
+  days?: DayStore;
   now: () => number;
   log: Log;
 }

@@ -79,7 +79,7 @@ export async function fleetBreakdown(
   return { breakdown: { attribute, condition, at, left, lines: breakdownLines(item, condition) } };
 }
 
-function oneOf<const Name extends string>(
+export function oneOf<const Name extends string>(
   what: string,
   given: string | undefined,
   names: readonly Name[],

@@ -13,6 +13,7 @@ import {
   statusTable,
 } from '../aws/tables.ts';
 import { randomBytes } from 'node:crypto';
+import { dynamoDayStore } from '../design-report/day-store.ts';
 import { dynamoAlertStore } from './alert-store.ts';
 import { dynamoDetectorStore } from './detector-store.ts';
 import { eventBridgeSink } from './event-sink.ts';
@@ -56,6 +57,7 @@ export const handler = eventHandler({
       inventory: cachedInventory(inventoryTable(names.INVENTORY_TABLE)),
       tickMs: durationMs('PROXY_INTERVAL_MS', names.PROXY_INTERVAL_MS),
     },
+    days: dynamoDayStore(patternsTable(names.PATTERNS_TABLE), { now: Date.now, random: randomBytes }),
     holds: dynamoHolds({
       silences: silencesTable(names.SILENCES_TABLE),
       configurations: configurationsTable(names.CONFIGURATIONS_TABLE),

@@ -1,6 +1,7 @@
 import { isLive } from '../../core/alerts/inhibition.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { isWindowTooSmall } from '../../core/reconnect-window.ts';
+import { dayToKeep, keepDay } from '../design-report/keep-day.ts';
 import { emit } from './emit.ts';
 import { findInTick, isAfterGap, recall } from './find-in-tick.ts';
 import { holdLookup } from './hold-source.ts';
@@ -28,7 +29,7 @@ export interface TickReport {
 export async function runTick(deps: TickDeps): Promise<TickReport> {
   const now = deps.now();
   const [open, memory] = await Promise.all([deps.alerts.open(), recall(deps)]);
-  const look = await lookAtFleet(deps, { open, now });
+  const look = await lookAtFleet(deps, { open, now, day: await dayToKeep(deps, now) });
   for (const cellId of look.frozen.keys()) deps.log('error', 'cell.frozen', { cellId });
   warnOfSmallWindow(deps, look.active);
 
@@ -44,6 +45,7 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
     deps,
     current.filter(({ outbox }) => outbox.length > 0),
   );
+  await keepDay(deps, look, now);
   const failed = look.failed + judge.failed;
   if (failed > 0)
     throw new HoldfastError('INTERNAL', `${failed} of ${look.gateways} gateways could not be judged`, {

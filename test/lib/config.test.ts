@@ -40,6 +40,7 @@ test('takes values as the text that cdk -c gives', () => {
     bulkRunner: 'rate(1 minute)',
     statusProxy: 'rate(1 minute)',
     alertRetries: 'rate(1 minute)',
+    designReport: 'rate(30 minutes)',
   });
   expect(config.operatorAuth).toEqual({ issuer: 'https://id.example.com', audience: ['holdfast'] });
 });

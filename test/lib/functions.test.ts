@@ -88,19 +88,22 @@ describe('every scheduled function', () => {
       Object.values(ofType(stack, 'AWS::Events::Rule'))
         .filter(({ Properties }) => Properties['ScheduleExpression'])
         .flatMap(({ Properties }) =>
-          (Properties['Targets'] as Target[]).map((target) => ({ stack, target })),
+          (Properties['Targets'] as Target[]).map((target) => ({
+            ...{ stack, target },
+            minutes: Number(/\d+/.exec(Properties['ScheduleExpression'] as string)?.[0]),
+          })),
         ),
     );
 
   it('is missed by an alarm when it is not started', () => {
-    expect(scheduled()).toHaveLength(4);
-    for (const { stack, target } of scheduled())
+    expect(scheduled()).toHaveLength(5);
+    for (const { stack, target, minutes } of scheduled())
       expect(alarmsOf(stack, target.Arn['Fn::GetAtt'][0])).toContainEqual(
         expect.objectContaining({
           MetricName: 'Invocations',
           ComparisonOperator: 'LessThanThreshold',
           Threshold: 1,
-          Period: 60,
+          Period: 60 * minutes,
           TreatMissingData: 'breaching',
         }),
       );

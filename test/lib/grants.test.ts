@@ -144,6 +144,10 @@ const allowed: Record<string, string[]> = {
     'events:PutEvents on {home/AlertBus.Arn}',
     'sqs:SendMessage on {home/DeadLetters.Arn}',
   ],
+  'home/DesignReport': [
+    'dynamodb:GetItem PutItem on {home/TablesPatterns.Arn}',
+    'sqs:SendMessage on {home/DeadLetters.Arn}',
+  ],
   'home/SubscriptionRouter': [
     'dynamodb:GetItem Query UpdateItem on {home/TablesSubscriptions.Arn}',
     'dynamodb:GetItem PutItem on {home/TablesAlertLanes.Arn}',

@@ -123,6 +123,7 @@ describe('a rule', () => {
       row('AlertBusToRouter', { source: [alertEventSource] }, 'SubscriptionRouter', 'AlertBus'),
       row('AlertRetriesTick', config.schedules.alertRetries, 'AlertRetries'),
       row('BulkRunnerTick', config.schedules.bulkRunner, 'BulkRunner'),
+      row('DesignReportTick', config.schedules.designReport, 'DesignReport'),
       row('StatusProxyTick', config.schedules.statusProxy, 'StatusProxy'),
       row('SweeperTick', config.schedules.sweeper, 'Sweeper'),
     ]);

@@ -1,5 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import type { BulkJobItem } from '../../../core/bulk/model.ts';
+import { dateText, dayOf, FleetDayBuilder } from '../../../core/design-report/fleet-day.ts';
 import type { CommandItem } from '../../../core/model.ts';
+import { dynamoDayStore } from '../../../lambda/design-report/day-store.ts';
 import { statusItem } from '../../support/fleet.ts';
 import { bulkJob, cellDirectory, deliver } from './home-stories.ts';
 import { each, type Stories, type Story } from './stories.ts';
@@ -54,6 +57,15 @@ const looksUp: Story = async (stage, it) => {
 };
 const emits: Story = async (stage, it) => {
   await stage.world.alertToEmit();
+  return it.runs();
+};
+
+/** A day that is over, of which there is no report. */
+const reports: Story = async (stage, it) => {
+  const day = dayOf(Date.now()) - 1;
+  const table = stage.table('patternsTable');
+  await dynamoDayStore(table, { now: Date.now, random: randomBytes }).put(new FleetDayBuilder(day).build());
+  await table.delete({ itemKey: `design-report/${dateText(day)}` });
   return it.runs();
 };
 
@@ -117,6 +129,10 @@ export const tickStories: Stories = {
     'dynamodb:BatchGetItem on Inventory': looksUp,
     ...each(['dynamodb:Query on Silences', 'dynamodb:GetItem on Configurations'], judges),
     'events:PutEvents on AlertBus': emits,
+    ...deadLetters,
+  },
+  DesignReport: {
+    ...each(['dynamodb:GetItem on Patterns', 'dynamodb:PutItem on Patterns'], reports),
     ...deadLetters,
   },
   ...deliveryStories,

@@ -63,9 +63,9 @@ describe('the settings of the simulation and of the model are those of lib/', ()
         handler,
         resource.Properties['MemorySize'],
       ]);
-      expect(sizes.filter(([handler, size]) => size !== (handler === 'StatusProxy' ? 1_024 : 512))).toEqual(
-        [],
-      );
+      // What the design report costs is left out of both: one run a day that has work to do.
+      const sizeOf: Record<string, number> = { StatusProxy: 1_024, DesignReport: 2_048 };
+      expect(sizes.filter(([handler, size]) => size !== (sizeOf[String(handler)] ?? 512))).toEqual([]);
       const hello = cell.functions.find(({ handler }) => handler === 'Hello');
       expect(hello?.resource.Properties['ReservedConcurrentExecutions']).toBe(defaultSettings.concurrencyMax);
     },

@@ -1,4 +1,4 @@
-import { gammaShare, leastRest, studentQuantile } from './intervals.ts';
+import { gammaShare, leastRest, normal, normalTail, studentQuantile } from './intervals.ts';
 import { periodCount, type Cell } from './fleet-history.ts';
 
 /** Cells in the order of customers, as far as they were at risk of one condition. Columns, because there are many. */
@@ -18,7 +18,7 @@ export interface Ratio {
 }
 export interface Comparison {
   ratio: Ratio;
-  /** The chance of at least as much more, if there were no difference. */
+  /** The chance of at least as much more, if there were no difference; 1 where it is not more. */
   pValue: number;
   /** Onsets that could be compared. */
   onsets: { carriers: number; others: number };
@@ -76,10 +76,15 @@ export function compare(sample: Sample, carries: Uint8Array, groups?: Int32Array
       ...(worse > 0 ? { value, low: value / factor, high: value * factor } : noneOf(others)),
       ...(seen > 0 ? {} : { isAtLeast: true }),
     },
-    pValue: chanceOf(worse - seen, sample, carries, strata),
+    pValue:
+      worse > seen ? Math.max(chanceOf(worse - seen, sample, carries, strata), refuted(value, factor)) : 1,
     onsets: { carriers: sums.carriers, others: sums.others },
   };
 }
+
+/** The p-value that goes with the interval: the scatter of these customers, where the other one has that of all. */
+const refuted = (ratio: number, factor: number): number =>
+  normalTail((normal * Math.log(ratio)) / Math.log(factor));
 
 /** It began nowhere with the value: up to 3 onsets are not refuted. */
 const noneOf = (others: number): Ratio => ({ value: 0, low: 0, high: 3.7 / others });

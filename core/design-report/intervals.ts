@@ -2,7 +2,7 @@ import { logGamma } from '../patterns/statistics.ts';
 import type { Rate } from '../patterns/breakdown.ts';
 
 /** Intervals are two-sided, at 95 %. */
-const normal = 1.959964;
+export const normal = 1.959964;
 
 /** What one customer adds: gateway-days, and on how many of them something began. */
 export interface Cluster {
@@ -80,6 +80,18 @@ export function gammaShare(shape: number, x: number): number {
   let all = term;
   for (let n = 1; n < 10_000 && term > all * 1e-15; n++) all += term *= x / (shape + n);
   return Math.min(1, all);
+}
+
+/** P(Z ≥ z) of a normal variable (Numerical Recipes’ erfcc: relative error below 1.2e-7). */
+export function normalTail(z: number): number {
+  const x = Math.abs(z) / Math.SQRT2;
+  const t = 1 / (1 + 0.5 * x);
+  const terms = [
+    -1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587,
+    -0.82215223, 0.17087277,
+  ];
+  const tail = 0.5 * t * Math.exp(-x * x + terms.reduceRight((all, term) => term + t * all, 0));
+  return z >= 0 ? tail : 1 - tail;
 }
 
 /**

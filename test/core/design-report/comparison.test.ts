@@ -88,6 +88,21 @@ test.each([
   expect(held.length / found.length).toBeGreaterThanOrEqual(0.93);
 });
 
+test('of ratios where customers have outages, at least 93 in 100 hold the truth', () => {
+  const chance = new Chance(17, 'outages');
+  const found = Array.from({ length: 400 }, () => {
+    const cells = Array.from({ length: 120 }, (_, c) => {
+      // On some days two thirds of all that a customer has are hit at once.
+      const outages = chance.poisson(0.15);
+      const gateways = 1 + chance.below(20);
+      return cell(c, [c < 40 ? 1 : 2], 30 * gateways, outages * Math.round((2 * gateways) / 3));
+    });
+    return compared(cells)!;
+  });
+  const held = found.filter(({ ratio }) => ratio.low <= 1 && 1 <= ratio.high);
+  expect(held.length / found.length).toBeGreaterThanOrEqual(0.93);
+});
+
 test('without a difference p-values are as rare as they say, though customers differ', () => {
   const chance = new Chance(13, 'p-values');
   const truth = { customers: 100, carriers: 20, base: 0.005, ratio: 1 };

@@ -27,7 +27,7 @@ export interface AlertStep {
  * was seen in, where it is not stale.
  */
 export function planGateway(
-  gateway: GatewayItem,
+  gateway: PlannedGateway,
   open: readonly AlertItem[],
   observations: readonly Observation[],
   limits: ConditionLimits,
@@ -75,11 +75,13 @@ const makingRoom =
   (stored, now) =>
     stored?.version === version ? displaced(stored, now) : stored;
 
+type PlannedGateway = Pick<GatewayItem, 'gatewayId' | 'tenantId' | 'status'>;
+
 /** A condition's id holds no space. */
 const partOf = (conditionId: string, component: string): string => `${conditionId} ${component}`;
 
 const withoutReading =
-  (gateway: GatewayItem, rows: readonly Condition[], fresh: StatusItem | undefined): AlertStep['apply'] =>
+  (gateway: PlannedGateway, rows: readonly Condition[], fresh: StatusItem | undefined): AlertStep['apply'] =>
   (stored, now) => {
     if (!stored) return undefined;
     if (gateway.status !== 'active') return withdrawn(stored, now, 'revoked');

@@ -1,5 +1,5 @@
-import { lastHeardAt, type ConditionLimits } from '../conditions/signals.ts';
-import type { GatewayItem, StatusItem } from '../model.ts';
+import { lastHeardAt, type ConditionLimits, type JudgedGateway } from '../conditions/signals.ts';
+import type { GatewayItem, Route, StatusItem } from '../model.ts';
 
 /** A cell from which nobody was heard for this many beats has lost its own way to the store. */
 const deafAfterBeats = 1.5;
@@ -11,15 +11,15 @@ const tenantsMin = 2;
 export class CellHealth {
   readonly #cells = new Map<string, { heardAt: number; gateways: number; tenants: Set<string> }>();
 
-  add(gateway: GatewayItem, status: StatusItem | undefined): void {
+  add(gateway: WatchedGateway, status: StatusItem | undefined): void {
     const cellId = cellOf(gateway, status);
     if (cellId === undefined || gateway.status !== 'active') return;
-    const cell = this.#cells.get(cellId) ?? { heardAt: 0, gateways: 0, tenants: new Set() };
+    let cell = this.#cells.get(cellId);
+    if (!cell) this.#cells.set(cellId, (cell = { heardAt: 0, gateways: 0, tenants: new Set() }));
     // A recorded disconnect is a sign of life of the cell too.
     cell.heardAt = Math.max(cell.heardAt, lastHeardAt({ gateway, status }), gateway.routeLostAt ?? 0);
     cell.gateways += 1;
     if (cell.tenants.size < tenantsMin) cell.tenants.add(gateway.tenantId);
-    this.#cells.set(cellId, cell);
   }
 
   /**
@@ -36,6 +36,11 @@ export class CellHealth {
   }
 }
 
+interface Celled {
+  route?: Pick<Route, 'cellId'>;
+}
+type WatchedGateway = JudgedGateway & Celled & Pick<GatewayItem, 'status' | 'tenantId'>;
+
 /** The cell that holds the gateway, or held it last. */
-export const cellOf = (gateway: GatewayItem, status: StatusItem | undefined): string | undefined =>
+export const cellOf = (gateway: Celled, status: StatusItem | undefined): string | undefined =>
   gateway.route?.cellId ?? status?.cellId;

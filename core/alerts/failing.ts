@@ -26,7 +26,7 @@ export interface Failing {
 
 /** What of a gateway's observations and listed alerts counts for groups. */
 export function failingOf(
-  { gatewayId, tenantId, labels }: GatewayItem,
+  { gatewayId, tenantId, labels }: Pick<GatewayItem, 'gatewayId' | 'tenantId' | 'labels'>,
   { seen, open, values, now }: FailingInput,
 ): Failing[] {
   const found = new Map<string, Failing>();

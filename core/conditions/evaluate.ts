@@ -31,17 +31,36 @@ export interface ObserveInput extends SignalInput {
 /** Every observation that the input allows. */
 export function observe(input: ObserveInput): Observation[] {
   const { rows = conditions } = input;
-  const fresh = !isStale(input) && input.status ? { ...input, status: input.status } : undefined;
+  const fresh = freshOf(input);
   const seen: Observation[] = [];
-  for (const condition of rows) {
-    let readings: Reading[] = [];
-    if (!condition.needsStatus) readings = input.cellFrozen ? [] : condition.signal(input);
-    else if (fresh) readings = condition.signal(fresh);
-    for (const reading of readings)
+  for (const condition of rows)
+    for (const reading of readingsOf(condition, input, fresh))
       if (Number.isFinite(reading.value)) seen.push(observation(condition, reading));
-  }
   return fresh ? [...seen, ...unlisted(fresh, rows)] : seen;
 }
+
+/** Whether one of the observations is raised. Most gateways have none: they are asked for no more than this. */
+export function isAnythingRaised(input: ObserveInput): boolean {
+  const fresh = freshOf(input);
+  for (const condition of input.rows ?? conditions)
+    for (const { value } of readingsOf(condition, input, fresh))
+      if (Number.isFinite(value) && isRaised(condition, value)) return true;
+  return false;
+}
+
+const freshOf = (input: ObserveInput): (ObserveInput & FreshInput) | undefined =>
+  // It has a status, or it would be stale.
+  isStale(input) ? undefined : (input as ObserveInput & FreshInput);
+
+function readingsOf(
+  condition: Condition,
+  input: ObserveInput,
+  fresh: FreshInput | undefined,
+): readonly Reading[] {
+  if (condition.needsStatus) return fresh ? condition.signal(fresh) : nothing;
+  return input.cellFrozen ? nothing : condition.signal(input);
+}
+const nothing: readonly Reading[] = [];
 
 function observation(condition: Condition, reading: Reading): Observation {
   const { value } = reading;

@@ -9,16 +9,13 @@ import {
   type CounterName,
 } from './history.ts';
 import { farMs, fullInMs } from './prediction.ts';
-import { ofGateway, type FreshInput, type Reading } from './signals.ts';
+import { ofGateway, readingsOf, type FreshInput, type Reading } from './signals.ts';
 
 /** Readings of the disks that are named, where `valueOf` knows a value. */
 export const ofDisks =
   (valueOf: (disk: DiskStatus) => number | undefined) =>
   ({ status }: FreshInput): Reading[] =>
-    (status.heartbeat.disks ?? []).flatMap((disk) => {
-      const value = valueOf(disk);
-      return value === undefined ? [] : [{ component: disk.name, value }];
-    });
+    readingsOf(status.heartbeat.disks ?? [], ({ name }) => name, valueOf);
 
 export const diskNames = ({ disks = [] }: Heartbeat): string[] => disks.map(({ name }) => name);
 export const arrayNames = ({ arrays = [] }: Heartbeat): string[] => arrays.map(({ name }) => name);
@@ -52,33 +49,30 @@ export const degradedArrays = ({ status }: FreshInput): Reading[] =>
   (status.heartbeat.arrays ?? []).map(({ name, state }) => ({ component: name, value: arrayValues[state] }));
 
 const usedOf = ({ sizeBytes, freeBytes }: FilesystemStatus): number => Math.max(0, 1 - freeBytes / sizeBytes);
-const withSize = ({ status }: FreshInput) =>
-  status.heartbeat.filesystems.filter(({ sizeBytes }) => sizeBytes > 0);
+const mountOf = ({ mount }: FilesystemStatus): string => mount;
 
 /** Used fraction of each file system. */
-export const filesystemUtilization = (input: FreshInput): Reading[] =>
-  withSize(input).map((fs) => ({ component: fs.mount, value: usedOf(fs) }));
+export const filesystemUtilization = ({ status }: FreshInput): Reading[] =>
+  readingsOf(status.heartbeat.filesystems, mountOf, (fs) => (fs.sizeBytes > 0 ? usedOf(fs) : undefined));
 
 /** Errors of each file system; 1 at least for one that takes no writes any more. */
 export const filesystemErrors = ({ status: { heartbeat } }: FreshInput): Reading[] => {
   const absent = heartbeat.checked?.includes('errors') ? 0 : undefined;
-  return heartbeat.filesystems.flatMap(({ mount, readOnly, deviceErrors = absent }) => {
-    const value = readOnly ? Math.max(1, deviceErrors ?? 0) : deviceErrors;
-    return value === undefined ? [] : [{ component: mount, value }];
-  });
+  return readingsOf(heartbeat.filesystems, mountOf, ({ readOnly, deviceErrors = absent }) =>
+    readOnly ? Math.max(1, deviceErrors ?? 0) : deviceErrors,
+  );
 };
 
 /** When each file system is full, if it goes on like this; one that is hardly used is far from it. */
 export const filesystemsFullInMs = (input: FreshInput): Reading[] =>
-  withSize(input).flatMap((fs) => {
-    const value = leftMs(input, 'filesystem', filesystemLevel(fs.mount), usedOf(fs));
-    return value === undefined ? [] : [{ component: fs.mount, value }];
-  });
+  readingsOf(input.status.heartbeat.filesystems, mountOf, (fs) =>
+    fs.sizeBytes > 0 ? leftMs(input, 'filesystem', fs.mount, usedOf(fs)) : undefined,
+  );
 
 export const uploadBufferFullInMs = (input: FreshInput): Reading[] => {
   const level = input.status.heartbeat.metrics['gateway.upload_buffer.utilization'];
   if (level === undefined) return [];
-  const value = leftMs(input, 'buffer', bufferLevel, level);
+  const value = leftMs(input, 'buffer', undefined, level);
   return value === undefined ? [] : ofGateway(value);
 };
 
@@ -86,11 +80,12 @@ export const uploadBufferFullInMs = (input: FreshInput): Reading[] => {
 function leftMs(
   { status }: FreshInput,
   kind: keyof typeof watchedFrom,
-  name: string,
+  mount: string | undefined,
   level: number,
 ): number | undefined {
   if (level < watchedFrom[kind]) return farMs;
   const minute = Math.floor(status.heartbeat.sentAt / 60_000);
+  const name = mount === undefined ? bufferLevel : filesystemLevel(mount);
   return fullInMs(pairs(status.history?.levels?.[name]), { minute, level }, spacingMinutes[kind]);
 }
 
@@ -99,6 +94,7 @@ export const roseWithin =
   (name: CounterName, windowMs: number) =>
   ({ status }: FreshInput): Reading[] => {
     if (!isCounted(status.heartbeat, name)) return [];
+    if (!status.history?.rises?.[name]) return ofGateway(0);
     const since = (status.heartbeat.sentAt - windowMs) / 60_000;
     const recent = pairs(status.history?.rises?.[name]).filter(([minute]) => minute > since);
     return ofGateway(recent.reduce((sum, [, by]) => sum + by, 0));

@@ -41,7 +41,8 @@ interface Counter {
 }
 
 /** Absent counters of the host are 0 where the heartbeat says that it looked at them. */
-function counterOf({ metrics, checked, ...beat }: Heartbeat, name: CounterName): Counter {
+function counterOf(beat: Heartbeat, name: CounterName): Counter {
+  const { metrics, checked } = beat;
   if (name === 'droppedHeartbeats')
     return { value: beat.droppedHeartbeats, ageMs: beat.sentAt - beat.agentStartedAt };
   const metric = name === 'oomKills' ? 'gateway.host.oom_kills' : 'hw.memory.errors.uncorrected';

@@ -1,4 +1,4 @@
-import type { GatewayItem, StatusItem } from '../model.ts';
+import type { GatewayItem, Route, StatusItem } from '../model.ts';
 import type { Heartbeat } from '../status.ts';
 import { farMs } from './prediction.ts';
 import { compareVersions } from './versions.ts';
@@ -13,9 +13,15 @@ export interface ConditionLimits {
   latestAgentVersion?: string;
 }
 
+/** What signals look at of a gateway beside its status. */
+export type JudgedGateway = Pick<GatewayItem, 'createdAt' | 'routeLostAt' | 'cloneSeenAt'> & {
+  route?: Pick<Route, 'connectedAt'>;
+  recentHellos: readonly number[];
+};
+
 /** Everything a signal may look at. `status` is there and fresh for all signals but that of Offline. */
 export interface SignalInput {
-  gateway: GatewayItem;
+  gateway: JudgedGateway;
   status: StatusItem | undefined;
   now: number;
   limits: ConditionLimits;
@@ -40,11 +46,12 @@ const hourMs = 3_600_000;
 
 /** Server time of the newest sign of life. */
 export function lastHeardAt({ gateway, status }: Pick<SignalInput, 'gateway' | 'status'>): number {
+  const { recentHellos } = gateway;
   return Math.max(
     gateway.createdAt,
     status?.receivedAt ?? 0,
     gateway.route?.connectedAt ?? 0,
-    gateway.recentHellos.at(-1) ?? 0,
+    recentHellos[recentHellos.length - 1] ?? 0,
   );
 }
 
@@ -86,11 +93,18 @@ export const suspectOffline = (input: SignalInput): Reading[] => {
 /** Reconnections of the last hour; a planned rollover is not one. */
 export function reconnectsPerHour({ gateway, now }: FreshInput): Reading[] {
   const hellos = gateway.recentHellos;
-  const counted = hellos.filter((at, i) => {
-    const before = hellos[i - 1];
-    return before !== undefined && at - before < rolloverGapMs && now - at < hourMs;
-  });
-  return ofGateway(counted.length);
+  let counted = 0;
+  for (let i = 1; i < hellos.length; i++) if (isReconnection(hellos, i, now)) counted += 1;
+  return ofGateway(counted);
+}
+const isReconnection = (hellos: readonly number[], i: number, now: number): boolean =>
+  hellos[i]! - hellos[i - 1]! < rolloverGapMs && now - hellos[i]! < hourMs;
+
+/** The end of the list that says all that the whole does, from its last hello on: mostly that one alone. */
+export function tellingHellos(hellos: readonly number[]): readonly number[] {
+  const last = hellos.at(-1) ?? 0;
+  for (let i = 1; i < hellos.length; i++) if (isReconnection(hellos, i, last)) return hellos.slice(i - 1);
+  return hellos.slice(-1);
 }
 
 /** How long a clone is suspected after its last sign: agents that lose to each other wait up to two hours. */
@@ -141,5 +155,19 @@ export const hardReboot = ({ status: { heartbeat } }: FreshInput): Reading[] => 
   if (at !== undefined) return ofGateway(heartbeat.sentAt - at < hourMs ? 1 : 0);
   return heartbeat.checked?.includes('starts') ? ofGateway(0) : [];
 };
+
+/** One reading for each part of which a value is known. A loop: a tick does this a dozen times for each gateway. */
+export function readingsOf<Part>(
+  parts: readonly Part[],
+  nameOf: (part: Part) => string,
+  valueOf: (part: Part) => number | undefined,
+): Reading[] {
+  const readings: Reading[] = [];
+  for (const part of parts) {
+    const value = valueOf(part);
+    if (value !== undefined) readings.push({ component: nameOf(part), value });
+  }
+  return readings;
+}
 
 export const ofGateway = (value: number): Reading[] => [{ component: '', value }];

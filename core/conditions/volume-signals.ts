@@ -1,5 +1,5 @@
 import type { VolumeStatus } from '../status.ts';
-import type { FreshInput, Reading } from './signals.ts';
+import { readingsOf, type FreshInput, type Reading } from './signals.ts';
 
 /** A disk that comes late or a path that is mounted late is there again within it; what was overwritten is not. */
 const passesWithinMs = 2 * 60_000;
@@ -57,9 +57,5 @@ export const failedSnapshots = (input: FreshInput): Reading[] =>
 const ofVolumes = (
   { status }: FreshInput,
   valueOf: (volume: VolumeStatus) => number | undefined,
-): Reading[] =>
-  status.heartbeat.volumes.flatMap((volume) => {
-    const value = valueOf(volume);
-    return value === undefined ? [] : [{ component: volume.volumeId, value }];
-  });
+): Reading[] => readingsOf(status.heartbeat.volumes, ({ volumeId }) => volumeId, valueOf);
 const ageMs = ({ status }: FreshInput, at: number): number => Math.max(0, status.heartbeat.sentAt - at);

@@ -1,4 +1,4 @@
-import type { GatewayItem, InventoryItem, StatusItem } from '../model.ts';
+import type { GatewayItem, InventoryItem, Route, StatusItem } from '../model.ts';
 
 /** What gateways may have in common. What a gateway's owner or provider says of it (labels), and what it reports. */
 export const attributeNames = [
@@ -20,6 +20,8 @@ export const attributeNames = [
   'diskFirmware',
 ] as const;
 export type AttributeName = (typeof attributeNames)[number];
+/** From here on they are what the inventory says. */
+export const firstFact = attributeNames.indexOf('os');
 /** In the order of `attributeNames`; undefined: not known. */
 export type AttributeValues = readonly (string | undefined)[];
 
@@ -43,23 +45,34 @@ export function inventoryFacts({ inventory }: Pick<InventoryItem, 'inventory'>):
   };
 }
 
-export function attributesOf(
-  { activatedFrom, labels, route }: Pick<GatewayItem, 'activatedFrom' | 'labels' | 'route'>,
-  status: StatusItem | undefined,
-  facts: InventoryFacts = {},
-): AttributeValues {
-  const { region, isp, rolloutWave } = labels ?? {};
-  const own: InventoryFacts = {
-    ...facts,
-    agentVersion: status?.heartbeat.agentVersion,
-    cell: route?.cellId ?? status?.cellId,
-    region,
-    isp,
-    rolloutWave,
-    network: activatedFrom?.address && networkOf(activatedFrom.address),
+export interface Attributed {
+  gateway: Pick<GatewayItem, 'labels'> & {
+    route?: Pick<Route, 'cellId'>;
+    /** `networkOf` the address that it was activated from. */
+    network?: string;
   };
-  return attributeNames.map((name) => own[name] || undefined);
+  status: StatusItem | undefined;
+  facts: InventoryFacts | undefined;
 }
+const sources: Record<AttributeName, (of: Attributed) => string | undefined> = {
+  agentVersion: ({ status }) => status?.heartbeat.agentVersion,
+  cell: ({ gateway: { route }, status }) => route?.cellId ?? status?.cellId,
+  region: ({ gateway: { labels } }) => labels?.region,
+  isp: ({ gateway: { labels } }) => labels?.isp,
+  rolloutWave: ({ gateway: { labels } }) => labels?.rolloutWave,
+  network: ({ gateway: { network } }) => network,
+  os: ({ facts }) => facts?.os,
+  kernel: ({ facts }) => facts?.kernel,
+  nodeVersion: ({ facts }) => facts?.nodeVersion,
+  cpuModel: ({ facts }) => facts?.cpuModel,
+  hardwareModel: ({ facts }) => facts?.hardwareModel,
+  hypervisor: ({ facts }) => facts?.hypervisor,
+  diskModel: ({ facts }) => facts?.diskModel,
+  diskFirmware: ({ facts }) => facts?.diskFirmware,
+};
+const inOrder = attributeNames.map((name) => sources[name]);
+
+export const attributesOf = (of: Attributed): AttributeValues => inOrder.map((read) => read(of) || undefined);
 
 /** 16 bits of an IPv4 address, 32 of an IPv6 one; undefined for anything else. */
 export function networkOf(address: string): string | undefined {

@@ -94,8 +94,9 @@ export function exposureOf(fleet: Fleet): Exposure {
   if (before) return before;
   const sizes = customerSizes(fleet);
   const tested: Tested[] = [];
+  const entries = new Uint32Array(entryWidth * fleet.rows);
   const slots = fleet.columns.map((column, attribute) => {
-    const carried = new Carried(fleet, column, fleet.values[attribute]?.length ?? 0);
+    const carried = new Carried(fleet, column, { values: fleet.values[attribute]?.length ?? 0, entries });
     const slot = carried.slots(tested.length);
     for (const groups of carried.groups(slot, sizes))
       tested.push({ attribute, code: groups.code, ...groups.of });
@@ -125,25 +126,28 @@ function customerSizes({ starts, rows }: Fleet): CustomerSizes {
   return { all: { customers, gateways: rows, sizes }, bin };
 }
 
+/** Customer, code, and how many of the customer's gateways carry it. */
+const entryWidth = 3;
+
 /** One attribute: for each customer and each value that it carries, how many of its gateways do. */
 class Carried {
   readonly #starts: Uint32Array;
   /** By code. */
   readonly #gateways: Uint32Array;
   readonly #customers: Uint32Array;
-  /** Entries: customer, code, and carriers. At most one for each row. */
-  readonly #customerOf: Uint32Array;
-  readonly #codes: Uint32Array;
-  readonly #carriers: Uint32Array;
+  readonly #entries: Uint32Array;
   #length = 0;
 
-  constructor({ starts, rows }: Fleet, column: Uint32Array, values: number) {
+  /** `entries` has room for one of each row, and is used up with the next attribute. */
+  constructor(
+    { starts }: Fleet,
+    column: Uint32Array,
+    { values, entries }: { values: number; entries: Uint32Array },
+  ) {
     this.#starts = starts;
     this.#gateways = new Uint32Array(values);
     this.#customers = new Uint32Array(values);
-    this.#customerOf = new Uint32Array(rows);
-    this.#codes = new Uint32Array(rows);
-    this.#carriers = new Uint32Array(rows);
+    this.#entries = entries;
     const count = new Uint32Array(values);
     for (let c = 0; c + 1 < starts.length; c++) {
       const [from, to] = [starts[c]!, starts[c + 1]!];
@@ -166,10 +170,10 @@ class Carried {
   }
 
   #enter(customer: number, code: number, carriers: number): void {
-    this.#customerOf[this.#length] = customer;
-    this.#codes[this.#length] = code;
-    this.#carriers[this.#length] = carriers;
-    this.#length += 1;
+    this.#entries[this.#length] = customer;
+    this.#entries[this.#length + 1] = code;
+    this.#entries[this.#length + 2] = carriers;
+    this.#length += entryWidth;
     this.#gateways[code]! += carriers;
     this.#customers[code]! += 1;
   }
@@ -194,11 +198,11 @@ class Carried {
     // Customers by size: with a carrier, by how many carry it, and by how many do not.
     const [near, own, others] = [0, 1, 2].map(() => new Int32Array(codes.length * bins)) as Three;
     const [nearGateways, only] = [new Uint32Array(codes.length), new Uint32Array(codes.length)];
-    for (let i = 0; i < this.#length; i++) {
-      const slot = slots[this.#codes[i]!]!;
+    for (let i = 0; i < this.#length; i += entryWidth) {
+      const slot = slots[this.#entries[i + 1]!]!;
       if (slot < 0) continue;
       const value = slot - first;
-      const [customer, carriers] = [this.#customerOf[i]!, this.#carriers[i]!];
+      const [customer, carriers] = [this.#entries[i]!, this.#entries[i + 2]!];
       const size = this.#starts[customer + 1]! - this.#starts[customer]!;
       near[value * bins + bin[customer]!]! += 1;
       nearGateways[value]! += size;

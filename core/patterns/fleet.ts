@@ -1,3 +1,6 @@
+import { Codes } from './codes.ts';
+import { Numbers } from './numbers.ts';
+
 /** How long each window looks back; onsets of a shorter one are in the longer ones too. */
 export const windowsMs = [15 * 60_000, 3_600_000, 24 * 3_600_000] as const;
 export type WindowIndex = 0 | 1 | 2;
@@ -28,36 +31,10 @@ export interface Fleet {
   readonly onsets: readonly Uint32Array[];
 }
 
-/** Codes of texts in the order of their first appearance. */
-class Codes {
-  readonly names: string[];
-  readonly #codes = new Map<string, number>();
-  constructor(first?: string) {
-    this.names = first === undefined ? [] : [first];
-  }
-  of(text: string): number {
-    const known = this.#codes.get(text);
-    if (known !== undefined) return known;
-    this.#codes.set(text, this.names.length);
-    return this.names.push(text) - 1;
-  }
-}
-
-/** Unsigned numbers that may grow. */
-class Numbers {
-  #items = new Uint32Array(1024);
-  length = 0;
-  push(item: number): void {
-    if (this.length === this.#items.length) {
-      const larger = new Uint32Array(2 * this.length);
-      larger.set(this.#items);
-      this.#items = larger;
-    }
-    this.#items[this.length++] = item;
-  }
-  get items(): Uint32Array {
-    return this.#items.subarray(0, this.length);
-  }
+/** Values from index `from` on that are the same for all gateways with this very object: they are looked up once. */
+export interface SharedFacts {
+  facts: object;
+  from: number;
 }
 
 /** Takes gateways one after the other, in any order, and keeps integers of them. */
@@ -69,6 +46,7 @@ export class FleetBuilder {
   readonly #customerOf = new Numbers();
   readonly #columns: Numbers[];
   readonly #onsets: Numbers[];
+  readonly #codesOf = new Map<object, Uint32Array>();
 
   constructor(attributes: readonly string[], conditionIds: readonly string[]) {
     this.#attributes = attributes;
@@ -82,14 +60,31 @@ export class FleetBuilder {
    * A gateway that could be judged in the window (fresh, or lost: not in a frozen cell). `values` stand in the order of
    * the attributes; undefined: not known. Answers with its row, for `onset`.
    */
-  add(customerId: string, values: readonly (string | undefined)[]): number {
+  add(customerId: string, values: readonly (string | undefined)[], shared?: SharedFacts): number {
     const row = this.#customerOf.length;
     this.#customerOf.push(this.#customers.of(customerId));
-    for (let a = 0; a < this.#columns.length; a++) {
-      const value = values[a];
-      this.#columns[a]!.push(value === undefined ? unknownCode : this.#values[a]!.of(value));
+    const count = shared?.from ?? this.#columns.length;
+    for (let a = 0; a < count; a++) this.#columns[a]!.push(this.#codeOf(a, values[a]));
+    if (!shared) return row;
+    let codes = this.#codesOf.get(shared.facts);
+    if (!codes) {
+      codes = Uint32Array.from(values.slice(count), (value, i) => this.#codeOf(count + i, value));
+      this.#codesOf.set(shared.facts, codes);
     }
+    for (let i = 0; i < codes.length; i++) this.#columns[count + i]!.push(codes[i]!);
     return row;
+  }
+
+  #codeOf(attribute: number, value: string | undefined): number {
+    return value === undefined ? unknownCode : this.#values[attribute]!.of(value);
+  }
+
+  /** Code of a row's customer: an index into `customerNames`. */
+  customerOf(row: number): number {
+    return this.#customerOf.at(row);
+  }
+  get customerNames(): readonly string[] {
+    return this.#customers.names;
   }
 
   /** The gateway came to meet the condition (index into `conditionIds`) `ageMs` ago; repeated ones count once. */

@@ -73,11 +73,13 @@ async function detected(
   const { detector, tickMs } = patterns;
   const named = open.flatMap((item) => (item.pattern && isInForce(item) ? [item.pattern] : []));
   const { state, history } = memory;
+  deps.begin?.('detect');
   const { found, next, hasRemembered } = detect({
     ...{ fleet: look.fleet, state, history, named, nowMs: now, tickMs },
   });
   if (!(await detector.save(next, hasRemembered ? history : undefined)))
     deps.log('warn', 'patterns.contended');
+  deps.begin?.('breakdown');
   await prepared(patterns, look, state, now).catch((thrown: unknown) =>
     deps.log('error', 'patterns.unprepared', errorFields(thrown)),
   );

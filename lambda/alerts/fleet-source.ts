@@ -1,3 +1,4 @@
+import { Roster } from '../../core/alerts/roster.ts';
 import { collect } from '../aws/collect.ts';
 import type { conditionSettingsTable, gatewaysTable, statusTable } from '../aws/tables.ts';
 import type { FleetSource } from './ports.ts';
@@ -25,23 +26,24 @@ export function dynamoFleet(tables: {
     return Array.from({ length: count }, (_, index) => ({ index, count }));
   };
   return {
+    roster: new Roster(),
     gateways: async function* () {
       let found = 0;
-      for await (const gateway of merged(shares().map((segment) => tables.gateways.scan({ segment })))) {
-        found += 1;
-        yield gateway;
+      for await (const page of merged(shares().map((segment) => tables.gateways.scanPages({ segment })))) {
+        found += page.length;
+        yield page;
       }
       gatewayCount = found;
     },
-    statuses: () => merged(shares().map((segment) => tables.status.scan({ segment }))),
+    statuses: () => merged(shares().map((segment) => tables.status.scanPages({ segment }))),
     settings: () => (tables.settings ? collect(tables.settings.scan()) : Promise.resolve([])),
   };
 }
 
-/** Items that are read and not yet taken, of all streams together. */
-const aheadMax = 2_000;
+/** Pages that are read and not yet taken, of all streams together. */
+const aheadMax = 2;
 
-/** Items of several streams as they come. */
+/** What several streams bring, as it comes. */
 export async function* merged<T>(streams: readonly AsyncIterable<T>[]): AsyncGenerator<T> {
   const [only, ...others] = streams;
   if (only && others.length === 0) return yield* only;

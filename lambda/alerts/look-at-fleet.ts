@@ -1,19 +1,25 @@
 import { failingOf, isFailure, type Failing } from '../../core/alerts/failing.ts';
 import { CellHealth, cellOf } from '../../core/alerts/cell-health.ts';
-import { siteId } from '../../core/alerts/site-incidents.ts';
+import { Roster, type KnownGateway } from '../../core/alerts/roster.ts';
+import { SiteSizes } from '../../core/alerts/site-sizes.ts';
 import { conditions } from '../../core/conditions/conditions.ts';
 import { conditionsByTenant, type RowsOf } from '../../core/conditions/settings.ts';
 import { FleetDayBuilder, type FleetDay } from '../../core/design-report/fleet-day.ts';
-import { observe, type Observation } from '../../core/conditions/evaluate.ts';
-import type { AlertItem, GatewayItem, StatusItem } from '../../core/model.ts';
-import { attributeNames, attributesOf, type AttributeValues } from '../../core/patterns/attributes.ts';
+import { isAnythingRaised, observe, type Observation } from '../../core/conditions/evaluate.ts';
+import type { AlertItem, StatusItem } from '../../core/model.ts';
+import {
+  attributeNames,
+  attributesOf,
+  firstFact,
+  type AttributeValues,
+} from '../../core/patterns/attributes.ts';
 import { FleetBuilder, restrict, type Fleet } from '../../core/patterns/fleet.ts';
 import { errorFields } from '../aws/invocation.ts';
 import type { TickDeps } from './ports.ts';
 
 /** A gateway with something to judge: one that meets a condition, or has an alert. The others are not kept. */
 export interface Look {
-  gateway: GatewayItem;
+  gateway: KnownGateway;
   status: StatusItem | undefined;
   seen: Observation[];
   open: AlertItem[];
@@ -26,7 +32,7 @@ export interface FleetLook {
   looks: Look[];
   gateways: number;
   active: number;
-  /** Active gateways of each site. */
+  /** Active gateways of each site, of the customers of whom one fails. */
   siteSizes: Map<string, number>;
   /** Silent cells, and how many gateways each has. */
   frozen: Map<string, number>;
@@ -45,7 +51,9 @@ export interface FleetLook {
 const failures = conditions.filter(isFailure).map(({ id }) => id);
 const failureIndex = new Map(failures.map((id, index) => [id, index]));
 
-/** Reads the fleet once, gateways before statuses, and keeps of it only what is judged. */
+/**
+ * Reads the fleet once, gateways before statuses, and keeps of it what is judged; of all others only columns of numbers.
+ */
 export async function lookAtFleet(
   deps: TickDeps,
   { open, now, day }: { open: readonly AlertItem[]; now: number; day?: number },
@@ -53,17 +61,26 @@ export async function lookAtFleet(
   const settings = (await deps.fleet.settings?.()) ?? [];
   const rowsOf = conditionsByTenant(settings, deps.limits);
   const reader = new Reader(deps, open, { now, rowsOf, day });
-  const waiting = new Map<string, GatewayItem>();
-  for await (const gateway of deps.fleet.gateways()) waiting.set(gateway.gatewayId, gateway);
-  for await (const status of deps.fleet.statuses()) {
-    const gateway = waiting.get(status.gatewayId);
-    // A scan that goes on after a failure may show an item twice.
-    if (!gateway || !waiting.delete(status.gatewayId)) continue;
-    reader.take(gateway, status);
+  const roster = beginning(deps.fleet.roster) ?? beginning(new Roster())!;
+  try {
+    deps.begin?.('gateways');
+    for await (const page of deps.fleet.gateways()) for (const gateway of page) roster.put(gateway);
+    deps.begin?.('statuses');
+    for await (const page of deps.fleet.statuses())
+      for (const status of page) {
+        const gateway = roster.take(status.gatewayId);
+        if (gateway) reader.take(gateway, status);
+      }
+    for (const gateway of roster.rest()) reader.take(gateway, undefined);
+  } finally {
+    roster.end();
   }
-  for (const gateway of waiting.values()) reader.take(gateway, undefined);
+  deps.begin?.('columns');
   return { ...reader.finish(), rowsOf };
 }
+
+/** Two ticks that overlap in one process do not share one. */
+const beginning = (roster: Roster | undefined): Roster | undefined => (roster?.begin() ? roster : undefined);
 
 class Reader {
   readonly #deps: TickDeps;
@@ -73,7 +90,7 @@ class Reader {
   readonly #cells = new CellHealth();
   /** Twice the conditions: what began when, and what is so now. */
   readonly #builder = new FleetBuilder(attributeNames, [...failures, ...failures]);
-  readonly #siteSizes = new Map<string, number>();
+  readonly #sites = new SiteSizes();
   readonly #day: FleetDayBuilder | undefined;
   #looks: Look[] = [];
   #gateways = 0;
@@ -93,27 +110,21 @@ class Reader {
     this.#openOf = Map.groupBy(open, ({ gatewayId }) => gatewayId);
   }
 
-  take(gateway: GatewayItem, status: StatusItem | undefined): void {
+  take(gateway: KnownGateway, status: StatusItem | undefined): void {
     this.#gateways += 1;
     this.#cells.add(gateway, status);
     const hash = status?.heartbeat.inventoryHash;
     const facts = this.#deps.patterns?.inventory.factsOf(gateway.gatewayId, hash);
-    const values = attributesOf(gateway, status, facts);
+    const values = attributesOf({ gateway, status, facts });
+    const failedBefore = this.#failed;
     const look = this.#judged({ gateway, status, values }, false);
-    if (look && (look.open.length > 0 || look.seen.some(({ level }) => level === 'raised')))
-      this.#looks.push(look);
+    if (look) this.#looks.push(look);
     if (gateway.status !== 'active') return;
     this.#active += 1;
     if (hash !== undefined && !facts) this.#unknown += 1;
-    if (look)
-      this.#day?.add(
-        gateway,
-        values,
-        look.failing.filter(({ conditionId }) => failureIndex.has(conditionId)),
-      );
-    const site = siteId(gateway.tenantId, gateway.labels?.site);
-    this.#siteSizes.set(site, (this.#siteSizes.get(site) ?? 0) + 1);
-    const row = this.#builder.add(gateway.tenantId, values);
+    if (this.#failed === failedBefore) this.#day?.add(gateway, values, failuresOf(look));
+    const row = this.#builder.add(gateway.tenantId, values, facts && { facts, from: firstFact });
+    this.#sites.add(this.#builder.customerOf(row), gateway.labels?.site);
     for (const { conditionId, since, isNow } of look?.failing ?? []) {
       const condition = failureIndex.get(conditionId);
       if (condition === undefined) continue;
@@ -133,32 +144,32 @@ class Reader {
     return {
       ...{ looks: this.#looks, gateways: this.#gateways, active: this.#active, failed: this.#failed },
       ...{ day: this.#day?.build(new Set(frozen.keys())), unknown: this.#unknown },
-      siteSizes: this.#siteSizes,
+      siteSizes: this.#sites.of(
+        new Set(this.#looks.flatMap(({ failing }) => failing.map(({ tenantId }) => tenantId))),
+        this.#builder.customerNames,
+      ),
       frozen,
       fleet: { ...both, conditionIds: failures, onsets: both.onsets.slice(0, failures.length) },
       fleetNow: { ...both, conditionIds: failures, onsets: both.onsets.slice(failures.length) },
     };
   }
 
+  /** Undefined: there is nothing to judge. */
   #judged(
     { gateway, status, values }: Pick<Look, 'gateway' | 'status' | 'values'>,
     cellFrozen: boolean,
   ): Look | undefined {
     const { limits, log } = this.#deps;
-    const [open, now] = [this.#openOf.get(gateway.gatewayId) ?? [], this.#now];
+    const [open, now] = [this.#openOf.get(gateway.gatewayId), this.#now];
+    const rows = this.#rowsOf(gateway.tenantId);
+    const input = { gateway, status, now, limits, cellFrozen, rows, open };
     try {
-      const seen = observe({
-        gateway,
-        status,
-        now,
-        limits,
-        cellFrozen,
-        rows: this.#rowsOf(gateway.tenantId),
-        open,
-      });
+      if (!open && !isAnythingRaised(input)) return undefined;
+      const seen = observe(input);
+      const alerts = open ?? [];
       const isJudged = gateway.status === 'active';
-      const failing = isJudged ? failingOf(gateway, { seen, open, values, now }) : [];
-      return { gateway, status, seen, open, failing, values };
+      const failing = isJudged ? failingOf(gateway, { seen, open: alerts, values, now }) : [];
+      return { gateway, status, seen, open: alerts, failing, values };
     } catch (thrown) {
       this.#failed += 1;
       log('error', 'proxy.gateway_failed', { gatewayId: gateway.gatewayId, ...errorFields(thrown) });
@@ -166,6 +177,9 @@ class Reader {
     }
   }
 }
+
+const failuresOf = (look: Look | undefined): Failing[] =>
+  look?.failing.filter(({ conditionId }) => failureIndex.has(conditionId)) ?? [];
 
 function withoutCells(fleet: Fleet, frozen: ReadonlyMap<string, number>): Fleet {
   if (frozen.size === 0) return fleet;

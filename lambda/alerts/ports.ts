@@ -1,4 +1,5 @@
 import type { AlertEvent } from '../../core/alert-event.ts';
+import type { Roster } from '../../core/alerts/roster.ts';
 import type { ConditionSettingsItem } from '../../core/conditions/settings.ts';
 import type { ConditionLimits } from '../../core/conditions/signals.ts';
 import type { Log } from '../../core/log.ts';
@@ -18,10 +19,12 @@ export interface AlertStore {
   get(alertKey: string): Promise<AlertItem | undefined>;
   put(item: AlertItem): Promise<boolean>;
 }
-/** The whole fleet in two streams, each read once a tick and in no order. */
+/** The whole fleet in two streams of pages, each read once a tick and in no order. */
 export interface FleetSource {
-  gateways(): AsyncIterable<GatewayItem>;
-  statuses(): AsyncIterable<StatusItem>;
+  gateways(): AsyncIterable<readonly GatewayItem[]>;
+  statuses(): AsyncIterable<readonly StatusItem[]>;
+  /** Kept from tick to tick: most of a fleet stays what it is. @default - a new one each tick */
+  roster?: Roster;
   /** What tenants want otherwise of conditions. @default nothing */
   settings?(): Promise<ConditionSettingsItem[]>;
 }
@@ -50,6 +53,23 @@ export interface PatternDeps {
   readonly tickMs: number;
 }
 
+/** The parts of a tick, in their order. */
+export const tickPhases = [
+  /** Open alerts and what the detector remembers are read. */
+  'recall',
+  'gateways',
+  /** Read, and each gateway judged by its own. */
+  'statuses',
+  /** The fleet is put in the order of customers. */
+  'columns',
+  'detect',
+  'breakdown',
+  /** Alerts are changed and written. */
+  'judge',
+  'emit',
+] as const;
+export type TickPhase = (typeof tickPhases)[number];
+
 export interface TickDeps {
   alerts: AlertStore;
   fleet: FleetSource;
@@ -63,4 +83,6 @@ export interface TickDeps {
   days?: DayStore;
   now: () => number;
   log: Log;
+  /** Told when a part begins. @default - nobody asks where the time goes */
+  begin?: (phase: TickPhase) => void;
 }

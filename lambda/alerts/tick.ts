@@ -28,6 +28,7 @@ export interface TickReport {
  */
 export async function runTick(deps: TickDeps): Promise<TickReport> {
   const now = deps.now();
+  deps.begin?.('recall');
   const [open, memory] = await Promise.all([deps.alerts.open(), recall(deps)]);
   const look = await lookAtFleet(deps, { open, now, day: await dayToKeep(deps, now) });
   for (const cellId of look.frozen.keys()) deps.log('error', 'cell.frozen', { cellId });
@@ -39,8 +40,10 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
     isAfterGap: isAfterGap(deps, memory, now),
     holdOf: holdLookup(deps.holds, now),
   });
+  deps.begin?.('judge');
   await judge.judge(found);
   const current = [...judge.current.values()];
+  deps.begin?.('emit');
   const emitted = await emit(
     deps,
     current.filter(({ outbox }) => outbox.length > 0),

@@ -211,7 +211,19 @@ export class Table<Item extends object, KeyName extends keyof Item & string> {
   }
 
   /** Every item of the table, or of one of `segment.count` equal shares of it, in no order; not strong. */
-  async *scan({ segment, filter, values, names, pageSize, after }: ScanOptions = {}) {
+  async *scan(options: ScanOptions = {}): AsyncGenerator<Item> {
+    for await (const page of this.scanPages(options)) yield* page;
+  }
+
+  /** The same, as it comes: for scans of so many items that handing over each of them costs something. */
+  async *scanPages({
+    segment,
+    filter,
+    values,
+    names,
+    pageSize,
+    after,
+  }: ScanOptions = {}): AsyncGenerator<Item[]> {
     let from = after;
     do {
       const page = await this.#client.send(
@@ -226,7 +238,7 @@ export class Table<Item extends object, KeyName extends keyof Item & string> {
         }),
       );
       addUsage('readUnits', page.ConsumedCapacity?.CapacityUnits);
-      yield* (page.Items ?? []) as Item[];
+      yield (page.Items ?? []) as Item[];
       from = page.LastEvaluatedKey;
     } while (from);
   }

@@ -76,3 +76,8 @@ export const volume = (over: Partial<VolumeStatus> = {}): VolumeStatus => ({
 export async function* streamOf<T>(items: readonly T[] | Promise<readonly T[]>): AsyncGenerator<T> {
   yield* await items;
 }
+
+/** The same in pages, as the fleet's tables are read. */
+export async function* pagesOf<T>(items: readonly T[] | Promise<readonly T[]>): AsyncGenerator<readonly T[]> {
+  yield await items;
+}

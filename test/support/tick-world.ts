@@ -7,7 +7,7 @@ import type { DetectorState } from '../../core/patterns/detect.ts';
 import { noHistory, type PatternHistory } from '../../core/patterns/history.ts';
 import type { PatternDeps, TickDeps } from '../../lambda/alerts/ports.ts';
 import { runTick, type TickReport } from '../../lambda/alerts/tick.ts';
-import { conditionLimits, gatewayItem, minutes, statusItem, streamOf, t0 } from './fleet.ts';
+import { conditionLimits, gatewayItem, minutes, statusItem, pagesOf, t0 } from './fleet.ts';
 
 export const tickMs = minutes;
 /** Called around each thing that a tick does to the world: it may throw before or after. */
@@ -79,8 +79,8 @@ export class TickWorld {
         put: (item) => effect(() => this.#put(item)),
       },
       fleet: {
-        gateways: () => streamOf(effect(() => [...this.gateways.values()])),
-        statuses: () => streamOf(effect(() => [...this.statuses.values()])),
+        gateways: () => pagesOf(effect(() => [...this.gateways.values()])),
+        statuses: () => pagesOf(effect(() => [...this.statuses.values()])),
         settings: () => effect(() => this.settings),
       },
       events: {

@@ -2,7 +2,13 @@ import { readFileSync } from 'node:fs';
 import { observed, newAlert } from '../../../core/alerts/lifecycle.ts';
 import { isClear, isRaised } from '../../../core/conditions/condition.ts';
 import { conditionById, conditions } from '../../../core/conditions/conditions.ts';
-import { observe, suggestedFor, summaryOf, type ObserveInput } from '../../../core/conditions/evaluate.ts';
+import {
+  isAnythingRaised,
+  observe,
+  suggestedFor,
+  summaryOf,
+  type ObserveInput,
+} from '../../../core/conditions/evaluate.ts';
 import {
   conditionLimits as limits,
   gatewayItem,
@@ -66,6 +72,15 @@ test('every condition has a section in the runbooks, in the order of the table, 
       true,
     ]);
   }
+});
+
+test('who is asked only whether anything is raised answers as the observations do', () => {
+  for (const [id, { raises, clears, holds = {} }] of Object.entries(cases))
+    for (const given of Object.values({ ...raises, ...clears, ...holds }))
+      for (const cellFrozen of [false, true]) {
+        const of = { ...input(given), cellFrozen };
+        expect([id, isAnythingRaised(of)]).toEqual([id, observe(of).some(({ level }) => level === 'raised')]);
+      }
 });
 
 for (const [id, { component, raises, clears, holds = {} }] of Object.entries(cases)) {

@@ -53,7 +53,11 @@ test('a gateway’s values come from its labels, its status, its route, its addr
     labels: { site: 'Oslo', region: 'north' },
     activatedFrom: { address: '192.0.2.17' },
   });
-  const values = attributesOf(gateway, statusItem({}, { agentVersion: '7.3' }), { kernel: '6.1' });
+  const values = attributesOf({
+    gateway: { ...gateway, network: networkOf(gateway.activatedFrom!.address!) },
+    status: statusItem({}, { agentVersion: '7.3' }),
+    facts: { kernel: '6.1' },
+  });
   const named = Object.fromEntries(attributeNames.map((name, i) => [name, values[i]]));
   expect(named).toMatchObject({
     agentVersion: '7.3',

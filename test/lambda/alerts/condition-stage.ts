@@ -24,7 +24,7 @@ import { dynamoStatusStore } from '../../../lambda/status/status-store.ts';
 import { takeReport } from '../../../lambda/status/take-report.ts';
 import type { TestDynamo } from '../../support/dynamo.ts';
 import { startFakeBus, type FakeBus } from '../../support/fake-bus.ts';
-import { conditionLimits, gatewayItem, heartbeat, streamOf, t0 } from '../../support/fleet.ts';
+import { conditionLimits, gatewayItem, heartbeat, pagesOf, t0 } from '../../support/fleet.ts';
 import { memoryHolders, MemoryStores } from '../../support/memory-stores.ts';
 
 /**
@@ -76,10 +76,10 @@ export class ConditionStage {
     const { tables, bus } = this.#shared;
     const fleet = dynamoFleet(tables);
     const gateways = async () =>
-      (await collect(fleet.gateways())).filter(({ gatewayId }) => gatewayId === this.gatewayId);
+      (await collect(fleet.gateways())).flat().filter(({ gatewayId }) => gatewayId === this.gatewayId);
     await runTick({
       alerts: dynamoAlertStore(tables.alerts),
-      fleet: { ...fleet, gateways: () => streamOf(gateways()) },
+      fleet: { ...fleet, gateways: () => pagesOf(gateways()) },
       events: eventBridgeSink(bus.client, 'alerts', silentLog),
       limits: conditionLimits,
       now: () => this.now,

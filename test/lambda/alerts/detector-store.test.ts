@@ -120,10 +120,10 @@ test('a look at a gateway’s status costs at most an eighth of a read unit', as
     await tables.gateways.put(gatewayItem({ gatewayId }));
   }
   const fleet = dynamoFleet(tables);
-  const cost = (stream: () => AsyncIterable<unknown>) =>
+  const cost = (stream: () => AsyncIterable<readonly unknown[]>) =>
     countUsage(async (usage) => {
       let seen = 0;
-      for await (const _item of stream()) seen += 1;
+      for await (const page of stream()) seen += page.length;
       return { seen, perGateway: usage.readUnits / count };
     });
   // What the store bills for a strong read, twice as much, the local one does not count: it must not be asked for one.

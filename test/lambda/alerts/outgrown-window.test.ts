@@ -1,5 +1,5 @@
 import { runTick } from '../../../lambda/alerts/tick.ts';
-import { conditionLimits, gatewayItem, statusItem, streamOf, t0 } from '../../support/fleet.ts';
+import { conditionLimits, gatewayItem, statusItem, pagesOf, t0 } from '../../support/fleet.ts';
 
 /** What a look at a fleet of so many gateways logs as an error. */
 async function errorsOf(count: number, over: Parameters<typeof gatewayItem>[0] = {}): Promise<string[]> {
@@ -8,8 +8,8 @@ async function errorsOf(count: number, over: Parameters<typeof gatewayItem>[0] =
   await runTick({
     alerts: { open: async () => [], get: async () => undefined, put: async () => true },
     fleet: {
-      gateways: () => streamOf(fleet),
-      statuses: () => streamOf(fleet.map(({ gatewayId }) => statusItem({ gatewayId }))),
+      gateways: () => pagesOf(fleet),
+      statuses: () => pagesOf(fleet.map(({ gatewayId }) => statusItem({ gatewayId }))),
     },
     events: { put: async () => new Set() },
     limits: { ...conditionLimits, reconnectWindowMs: 2_000 },

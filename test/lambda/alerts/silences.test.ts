@@ -22,7 +22,7 @@ import {
   hours,
   minutes,
   statusItem,
-  streamOf,
+  pagesOf,
   t0,
   volume,
 } from '../../support/fleet.ts';
@@ -155,7 +155,7 @@ describe('the status proxy', () => {
         get: async (key) => stored.get(key),
         put: async (item) => Boolean(stored.set(item.alertKey, item)),
       },
-      fleet: { gateways: () => streamOf([gateway]), statuses: () => streamOf([status]) },
+      fleet: { gateways: () => pagesOf([gateway]), statuses: () => pagesOf([status]) },
       events: {
         put: async (sent) => {
           events.push(...sent);

@@ -11,7 +11,7 @@ import {
   hours,
   minutes,
   statusItem,
-  streamOf,
+  pagesOf,
   t0,
   volume,
 } from '../../support/fleet.ts';
@@ -55,8 +55,8 @@ class World {
           }),
       },
       fleet: {
-        statuses: () => streamOf(effect(() => this.statuses)),
-        gateways: () => streamOf(effect(() => this.gateways)),
+        statuses: () => pagesOf(effect(() => this.statuses)),
+        gateways: () => pagesOf(effect(() => this.gateways)),
       },
       events: {
         put: (events) =>

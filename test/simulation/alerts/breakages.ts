@@ -57,7 +57,8 @@ export const breakages: Readonly<Record<string, Breakage>> = {
     fleet: {
       ...deps.fleet,
       statuses: async function* () {
-        for await (const status of deps.fleet.statuses()) yield { ...status, receivedAt: now };
+        for await (const page of deps.fleet.statuses())
+          yield page.map((status) => ({ ...status, receivedAt: now }));
       },
     },
   }),

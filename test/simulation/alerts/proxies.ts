@@ -5,7 +5,7 @@ import type { AlertItem } from '../../../core/model.ts';
 import { eventBridgeSink } from '../../../lambda/alerts/event-sink.ts';
 import type { TickDeps } from '../../../lambda/alerts/ports.ts';
 import { runTick } from '../../../lambda/alerts/tick.ts';
-import { conditionLimits, streamOf } from '../../support/fleet.ts';
+import { conditionLimits, pagesOf } from '../../support/fleet.ts';
 import type { Fleet, View } from './fleet.ts';
 import type { Ledger } from './ledger.ts';
 import type { Subscriber } from './subscriber.ts';
@@ -81,8 +81,8 @@ export class Proxies {
         put: (item) => effect(() => put(item)),
       },
       fleet: {
-        gateways: () => streamOf(effect(() => view.gateways)),
-        statuses: () => streamOf(effect(() => view.statuses)),
+        gateways: () => pagesOf(effect(() => view.gateways)),
+        statuses: () => pagesOf(effect(() => view.statuses)),
       },
       events: eventBridgeSink(this.#bus(effect), 'alerts', silentLog),
       holds: {

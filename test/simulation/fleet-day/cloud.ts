@@ -3,7 +3,7 @@ import { silentLog } from '../../../core/log.ts';
 import type { AlertItem, CommandItem, GatewayItem, HolderItem, StatusItem } from '../../../core/model.ts';
 import type { UpstreamType } from '../../../core/messages.ts';
 import { runTick } from '../../../lambda/alerts/tick.ts';
-import { streamOf } from '../../support/fleet.ts';
+import { pagesOf } from '../../support/fleet.ts';
 import type { Connections, PostResult } from '../../../lambda/aws/connections.ts';
 import type { Invocation } from '../../../lambda/aws/invocation.ts';
 import { submitCommand } from '../../../lambda/commands/command-service.ts';
@@ -210,8 +210,8 @@ export class Cloud {
       const report = await runTick({
         alerts: this.#alertStore(),
         fleet: {
-          statuses: () => streamOf([...this.statuses.values()]),
-          gateways: () => streamOf([...this.gateways.values()]),
+          statuses: () => pagesOf([...this.statuses.values()]),
+          gateways: () => pagesOf([...this.gateways.values()]),
         },
         events: { put: (events) => Promise.resolve(new Set(events.map(({ eventId }) => eventId))) },
         limits: this.#settings,

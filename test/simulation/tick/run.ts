@@ -1,108 +1,81 @@
 import { Command } from 'commander';
-import type { AlertItem, GatewayItem, StatusItem } from '../../../core/model.ts';
-import type { InventoryFacts } from '../../../core/patterns/attributes.ts';
-import { noHistory } from '../../../core/patterns/history.ts';
-import { silentLog } from '../../../core/log.ts';
-import type { TickDeps } from '../../../lambda/alerts/ports.ts';
-import { runTick } from '../../../lambda/alerts/tick.ts';
-import { conditionLimits, gatewayItem, hours, minutes, statusItem, t0 } from '../../support/fleet.ts';
+import { execFileSync } from 'node:child_process';
+import { textTable } from '../../../core/text-table.ts';
+import { tickPhases } from '../../../lambda/alerts/ports.ts';
 import { runScript } from '../../support/run-script.ts';
 import { wholeNumber } from '../../support/whole-number.ts';
+import { measuredLooks, type Taken } from './measure.ts';
 
 /** `npm run simulate:tick`: what one look at a fleet of any size takes, the store's part left out. */
+const growth = [10_000, 30_000, 100_000, 300_000, 1_000_000];
+
+interface TickReport {
+  gateways: number;
+  stormPercent: number;
+  /** The slowest of those measured, by processor time. */
+  wallMs: number;
+  cpuMs: number;
+  phases: Record<string, Taken>;
+  openAlerts: number;
+  written: number;
+  /** Of the whole process from its start: what is made in place of the store's answers is in it. */
+  maxRssMiB: number;
+}
+
 const program = new Command('simulate:tick')
-  .description('one look of the status proxy at a fleet: time and memory, without the store')
+  .description(
+    'looks of the status proxy at a fleet that is streamed: processor time, time and memory, without the store;\n' +
+      'docs/performance.md says what is measured',
+  )
   .option('--gateways <count>', 'in the fleet', '100000')
-  .option('--dark <percent>', 'of the gateways, all of one region', '1')
+  .option('--storm <percent>', 'of the gateways, all of one region, meet every condition they can', '0')
+  .option('--growth', 'fleets of 10,000 to 1,000,000 gateways, each in a process of its own')
   .option('--json', 'print JSON')
-  .addHelpText('after', '\nExamples:\n  $ npm run simulate:tick -- --gateways 1000000')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  $ npm run simulate:tick -- --gateways 1000000\n  $ npm run simulate:tick -- --growth\n' +
+      '  $ npm run simulate:tick -- --gateways 10000 --storm 30',
+  )
   .action(async () => {
-    const flags = program.opts<{ gateways: string; dark: string; json?: boolean }>();
+    const flags = program.opts<{ gateways: string; storm: string; growth?: boolean; json?: boolean }>();
     const gateways = wholeNumber('--gateways', flags.gateways, 100, 10_000_000);
-    const dark = Math.floor((gateways * wholeNumber('--dark', flags.dark, 0, 100)) / 100);
-    const looks = await threeLooks(gateways, dark);
-    const maxRssMiB = Math.round(process.resourceUsage().maxRSS / 1024);
-    const report = { gateways, dark, looks, maxRssMiB };
-    console.log(flags.json ? JSON.stringify(report) : report);
+    const stormPercent = wholeNumber('--storm', flags.storm, 0, 100);
+    const reports = flags.growth
+      ? growth.map((size) => apart(size, stormPercent))
+      : [await measured(gateways, stormPercent)];
+    if (flags.json) console.log(JSON.stringify(flags.growth ? reports : reports[0]));
+    else console.log(tableOf(reports));
   });
 
-const perCustomer = 4;
-const text = (prefix: string, i: number): string => `${prefix}-${i}`;
-
-/** Made as they are read, and forgotten with it, as a store's pages are. */
-function* gatewayItems(count: number, dark: number): Generator<GatewayItem> {
-  for (let i = 0; i < count; i++) {
-    const customer = Math.floor(i / perCustomer);
-    const item = gatewayItem({
-      gatewayId: text('gw', i),
-      tenantId: text('customer', customer),
-      labels: { region: i < dark ? 'dark' : text('region', customer % 12), isp: text('isp', customer % 97) },
-    });
-    yield i < dark ? { ...item, route: undefined, routeLostAt: t0 } : structuredClone(item);
-  }
-}
-function* statusItems(count: number, now: number): Generator<StatusItem> {
-  for (let i = 0; i < count; i++) {
-    const tenantId = text('customer', Math.floor(i / perCustomer));
-    const agentVersion = text('7', i % 3);
-    // Every hundredth is short of memory.
-    const metrics = { 'system.memory.utilization': i % 100 === 0 ? 0.97 : 0.4 };
-    const gatewayId = text('gw', i);
-    yield structuredClone(
-      statusItem({ gatewayId, tenantId, receivedAt: now }, { agentVersion, metrics, inventoryHash: 'h' }),
-    );
-  }
-}
-async function* later<T>(items: Iterable<T>): AsyncGenerator<T> {
-  yield* items;
-}
-
-/** The second look finds all alerts there, the third knows what both have in common. */
-async function threeLooks(count: number, dark: number): Promise<{ ms: number; cpuMs: number }[]> {
-  const alerts = new Map<string, AlertItem>();
-  const facts: InventoryFacts[] = Array.from({ length: 60 }, (_, i) => ({
-    ...{ os: text('os', i % 4), kernel: text('kernel', i), cpuModel: text('cpu', i % 20), nodeVersion: '24' },
-    ...{ hardwareModel: text('machine', i % 9), diskModel: text('disk', i % 30) },
-  }));
-  let now = t0;
-  let state: Awaited<ReturnType<NonNullable<TickDeps['patterns']>['detector']['load']>>['state'];
-  const history = { ...noHistory(), watchedMs: 24 * hours };
-  const deps: TickDeps = {
-    alerts: {
-      open: async () => [...alerts.values()].filter(({ openShard }) => openShard !== undefined),
-      get: async (alertKey) => alerts.get(alertKey),
-      put: async (item) => Boolean(alerts.set(item.alertKey, item)),
-    },
-    fleet: {
-      gateways: () => later(gatewayItems(count, dark)),
-      statuses: () => later(statusItems(count, now)),
-    },
-    events: { put: async (events) => new Set(events.map(({ eventId }) => eventId)) },
-    limits: conditionLimits,
-    patterns: {
-      tickMs: minutes,
-      inventory: {
-        factsOf: (gatewayId) => facts[gatewayId.length * 7 + Number(gatewayId.slice(-1))],
-        load: async () => undefined,
-      },
-      detector: {
-        load: async () => ({ state, history }),
-        save: async (next) => Boolean((state = next)),
-        putBreakdown: async () => undefined,
-      },
-    },
-    now: () => now,
-    log: silentLog,
+async function measured(gateways: number, stormPercent: number): Promise<TickReport> {
+  const looks = await measuredLooks({ gateways, stormShare: stormPercent / 100 });
+  const slowest = looks.reduce((a, b) => (b.cpuMs > a.cpuMs ? b : a));
+  const { wallMs, cpuMs, phases, report } = slowest;
+  return {
+    ...{ gateways, stormPercent, wallMs, cpuMs, phases },
+    ...{ openAlerts: report.open, written: report.written },
+    maxRssMiB: Math.round(process.resourceUsage().maxRSS / 1024),
   };
-  const looks: { ms: number; cpuMs: number }[] = [];
-  for (let i = 0; i < 3; i++) {
-    const [startedAt, cpu] = [performance.now(), process.cpuUsage()];
-    await runTick(deps);
-    const { user, system } = process.cpuUsage(cpu);
-    looks.push({ ms: Math.round(performance.now() - startedAt), cpuMs: Math.round((user + system) / 1_000) });
-    now += minutes;
-  }
-  return looks;
+}
+
+/** A process's peak of memory is that of all it ever did. */
+function apart(gateways: number, stormPercent: number): TickReport {
+  const flags = ['--gateways', String(gateways), '--storm', String(stormPercent), '--json'];
+  const args = [...process.execArgv, process.argv[1]!, ...flags];
+  return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as TickReport;
+}
+
+/** Processor time by phase, then both times and the memory. */
+function tableOf(reports: readonly TickReport[]): string {
+  const seconds = (ms: number): string => (ms / 1_000).toFixed(2);
+  const head = ['gateways', ...tickPhases, 'CPU s', 'wall s', 'MiB', 'open', 'written'];
+  const rows = reports.map((report) => [
+    report.gateways.toLocaleString('en'),
+    ...tickPhases.map((phase) => seconds(report.phases[phase]?.cpuMs ?? 0)),
+    ...[seconds(report.cpuMs), seconds(report.wallMs), String(report.maxRssMiB)],
+    ...[String(report.openAlerts), String(report.written)],
+  ]);
+  return textTable(head, rows, { width: 160 });
 }
 
 await runScript(program);

@@ -1,0 +1,157 @@
+import { tellingHellos } from '../conditions/signals.ts';
+import { labelNames, type GatewayLabels } from '../identity/labels.ts';
+import type { GatewayItem, Route } from '../model.ts';
+import { networkOf } from '../patterns/attributes.ts';
+import { Codes } from '../patterns/codes.ts';
+
+/** What a look at the fleet needs to know of a gateway beside its status. */
+export type KnownGateway = Pick<
+  GatewayItem,
+  'gatewayId' | 'tenantId' | 'status' | 'createdAt' | 'labels' | 'routeLostAt' | 'cloneSeenAt'
+> & {
+  route?: Pick<Route, 'epoch' | 'cellId' | 'connectedAt'>;
+  recentHellos: readonly number[];
+  /** The first half of the address that it was activated from. */
+  network?: string;
+};
+
+const statuses = ['pending', 'active', 'revoked'] as const satisfies readonly GatewayItem['status'][];
+
+/** Columns of codes: of the customer, the status, the cell, the network, and of each label. */
+const [tenant, status, cell, network, firstLabel] = [0, 1, 2, 3, 4] as const;
+const codesOfRow = firstLabel + labelNames.length;
+/** Columns of times, 0 where there is none. */
+const [createdAt, routeLostAt, connectedAt, epoch, lastHelloAt] = [0, 1, 2, 3, 4] as const;
+const timesOfRow = 5;
+
+/**
+ * A fleet's gateways in columns: 80 bytes each beside its id, where an item as an object has two thousand. What many of
+ * them have in common (customer, cell, labels) is kept once.
+ */
+export class Roster {
+  readonly #rows = new Map<string, number>();
+  readonly #ids: string[] = [];
+  readonly #tenants = new Codes();
+  /** Code 0 is a text that is not there. */
+  readonly #texts = new Codes('');
+  #codes = new Uint32Array(1_024 * codesOfRow);
+  #times = new Float64Array(1_024 * timesOfRow);
+  /** In which look the row was put, and taken, last. */
+  #putIn = new Uint32Array(1_024);
+  #takenIn = new Uint32Array(1_024);
+  #look = 0;
+  #isInUse = false;
+  /** Of the few whose hellos say more than when the last one was, and of those that have a clone. */
+  readonly #hellos = new Map<number, readonly number[]>();
+  readonly #clones = new Map<number, number>();
+
+  /** A new look begins: gateways are put, then taken; whoever is not put is not there. False while another one goes on. */
+  begin(): boolean {
+    if (this.#isInUse) return false;
+    this.#isInUse = true;
+    this.#look += 1;
+    return true;
+  }
+  end(): void {
+    this.#isInUse = false;
+  }
+
+  /** Adds a gateway, or takes over what is new of it. */
+  put(gateway: GatewayItem): void {
+    const row = this.#rowFor(gateway.gatewayId);
+    this.#putIn[row] = this.#look;
+    const { route, labels, activatedFrom, cloneSeenAt } = gateway;
+    const codes = row * codesOfRow;
+    this.#codes[codes + tenant] = this.#tenants.of(gateway.tenantId);
+    this.#codes[codes + status] = statuses.indexOf(gateway.status);
+    this.#codes[codes + cell] = this.#codeOf(route?.cellId);
+    this.#codes[codes + network] = this.#codeOf(activatedFrom?.address && networkOf(activatedFrom.address));
+    for (let i = 0; i < labelNames.length; i++)
+      this.#codes[codes + firstLabel + i] = labels ? this.#codeOf(labels[labelNames[i]!]) : 0;
+    const hellos = tellingHellos(gateway.recentHellos);
+    const times = row * timesOfRow;
+    this.#times[times + createdAt] = gateway.createdAt;
+    this.#times[times + routeLostAt] = gateway.routeLostAt ?? 0;
+    this.#times[times + connectedAt] = route?.connectedAt ?? 0;
+    this.#times[times + epoch] = route?.epoch ?? 0;
+    this.#times[times + lastHelloAt] = hellos.at(-1) ?? 0;
+    if (hellos.length > 1) this.#hellos.set(row, hellos);
+    else this.#hellos.delete(row);
+    if (cloneSeenAt === undefined) this.#clones.delete(row);
+    else this.#clones.set(row, cloneSeenAt);
+  }
+
+  /** The gateway, once a look; undefined where it is not known, or was taken already. */
+  take(gatewayId: string): KnownGateway | undefined {
+    const row = this.#rows.get(gatewayId);
+    return row !== undefined && this.#mayTake(row) ? this.#known(row) : undefined;
+  }
+
+  /** Takes all that are left. */
+  *rest(): Generator<KnownGateway> {
+    for (let row = 0; row < this.#ids.length; row++) if (this.#mayTake(row)) yield this.#known(row);
+  }
+
+  #mayTake(row: number): boolean {
+    if (this.#putIn[row] !== this.#look || this.#takenIn[row] === this.#look) return false;
+    this.#takenIn[row] = this.#look;
+    return true;
+  }
+
+  #rowFor(gatewayId: string): number {
+    const known = this.#rows.get(gatewayId);
+    if (known !== undefined) return known;
+    const row = this.#ids.push(gatewayId) - 1;
+    this.#rows.set(gatewayId, row);
+    if (row >= this.#takenIn.length) {
+      const rows = 2 * this.#takenIn.length;
+      this.#codes = larger(this.#codes, new Uint32Array(rows * codesOfRow));
+      this.#times = larger(this.#times, new Float64Array(rows * timesOfRow));
+      this.#putIn = larger(this.#putIn, new Uint32Array(rows));
+      this.#takenIn = larger(this.#takenIn, new Uint32Array(rows));
+    }
+    return row;
+  }
+
+  #codeOf(text: string | undefined): number {
+    return text ? this.#texts.of(text) : 0;
+  }
+
+  #known(row: number): KnownGateway {
+    const [codes, times] = [row * codesOfRow, row * timesOfRow];
+    const textOf = (column: number): string | undefined =>
+      this.#texts.names[this.#codes[codes + column]!] || undefined;
+    const timeOf = (column: number): number | undefined => this.#times[times + column]! || undefined;
+    const cellId = textOf(cell);
+    const last = this.#times[times + lastHelloAt]!;
+    return {
+      gatewayId: this.#ids[row]!,
+      tenantId: this.#tenants.names[this.#codes[codes + tenant]!]!,
+      status: statuses[this.#codes[codes + status]!]!,
+      createdAt: this.#times[times + createdAt]!,
+      labels: this.#labelsOf(codes),
+      network: textOf(network),
+      route:
+        cellId === undefined
+          ? undefined
+          : { cellId, epoch: this.#times[times + epoch]!, connectedAt: this.#times[times + connectedAt]! },
+      routeLostAt: timeOf(routeLostAt),
+      recentHellos: this.#hellos.get(row) ?? (last === 0 ? [] : [last]),
+      cloneSeenAt: this.#clones.get(row),
+    };
+  }
+
+  #labelsOf(codes: number): GatewayLabels | undefined {
+    let labels: GatewayLabels | undefined;
+    for (let i = 0; i < labelNames.length; i++) {
+      const code = this.#codes[codes + firstLabel + i]!;
+      if (code !== 0) (labels ??= {})[labelNames[i]!] = this.#texts.names[code];
+    }
+    return labels;
+  }
+}
+
+function larger<T extends Uint32Array | Float64Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}

@@ -1,0 +1,14 @@
+/** Codes of texts in the order of their first appearance. */
+export class Codes {
+  readonly names: string[];
+  readonly #codes = new Map<string, number>();
+  constructor(first?: string) {
+    this.names = first === undefined ? [] : [first];
+  }
+  of(text: string): number {
+    const known = this.#codes.get(text);
+    if (known !== undefined) return known;
+    this.#codes.set(text, this.names.length);
+    return this.names.push(text) - 1;
+  }
+}

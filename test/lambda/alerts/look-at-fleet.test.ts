@@ -1,0 +1,62 @@
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { lookAtFleet } from '../../../lambda/alerts/look-at-fleet.ts';
+import type { TickDeps } from '../../../lambda/alerts/ports.ts';
+import { gatewayItem, statusItem } from '../../support/fleet.ts';
+import { TickWorld } from '../../support/tick-world.ts';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+const pages = 5;
+const perPage = 200;
+const numbers = (page: number): number[] => Array.from({ length: perPage }, (_, i) => page * perPage + i);
+
+/** Pages whose items are watched; answers how many of a page are in memory still once two more were read. */
+class Watched<T extends object> {
+  readonly left: number[] = [];
+  readonly #makes: (i: number) => T;
+  constructor(makes: (i: number) => T) {
+    this.#makes = makes;
+  }
+  async *read(): AsyncGenerator<readonly T[]> {
+    const refs: WeakRef<T>[][] = [];
+    for (let page = 0; page < pages; page++) {
+      const items = numbers(page).map(this.#makes);
+      refs.push(items.map((item) => new WeakRef(item)));
+      yield items;
+      // What a WeakRef was made of lives until the turn is over.
+      await setImmediate();
+      collectGarbage();
+      const before = refs[page - 1];
+      if (before) this.left.push(before.filter((ref) => ref.deref() !== undefined).length);
+    }
+  }
+}
+
+test('no gateway and no status stays in memory but of those with something to judge', async () => {
+  const gateways = new Watched((i) => gatewayItem({ gatewayId: `gw-${i}`, tenantId: `t-${i % 50}` }));
+  const statuses = new Watched((i) =>
+    statusItem(
+      { gatewayId: `gw-${i}` },
+      { metrics: { 'system.memory.utilization': i % 100 === 0 ? 0.99 : 0.4 } },
+    ),
+  );
+  const world = new TickWorld();
+  const deps: TickDeps = {
+    ...world.deps(),
+    fleet: { gateways: () => gateways.read(), statuses: () => statuses.read() },
+  };
+
+  const look = await lookAtFleet(deps, { open: [], now: world.now });
+
+  expect(look).toMatchObject({ gateways: pages * perPage, failed: 0 });
+  expect(look.looks.map(({ gateway }) => gateway.gatewayId)).toEqual(
+    numbers(0).flatMap((i) => (i < 10 ? [`gw-${i * 100}`] : [])),
+  );
+  // One that was just looked at may still be in a register.
+  expect(gateways.left).toHaveLength(pages - 1);
+  expect(Math.max(...gateways.left)).toBeLessThanOrEqual(1);
+  expect(statuses.left.map((left) => left >= 2 && left <= 3)).toEqual([true, true, true, true]);
+});

@@ -216,14 +216,9 @@ export class Table<Item extends object, KeyName extends keyof Item & string> {
   }
 
   /** The same, as it comes: for scans of so many items that handing over each of them costs something. */
-  async *scanPages({
-    segment,
-    filter,
-    values,
-    names,
-    pageSize,
-    after,
-  }: ScanOptions = {}): AsyncGenerator<Item[]> {
+  async *scanPages({ segment, filter, values, names, pageSize, after }: ScanOptions = {}): AsyncGenerator<
+    Item[]
+  > {
     let from = after;
     do {
       const page = await this.#client.send(

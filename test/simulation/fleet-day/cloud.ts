@@ -16,9 +16,11 @@ import { authorizeDial, type DialContext } from '../../../lambda/connections/aut
 import { greet, leave } from '../../../lambda/connections/greet.ts';
 import { receive, type Socket } from '../../../lambda/connections/socket.ts';
 import { takeReport } from '../../../lambda/status/take-report.ts';
+import { runDue } from '../../../lambda/subscriptions/run-due.ts';
 import { memoryHolders, MemoryStores } from '../../support/memory-stores.ts';
 import type { RollupItem } from '../../../core/rollups/rollup-item.ts';
 import { SimulatedFunction } from './functions.ts';
+import { MeteredDetector } from './metered-detector.ts';
 import { serviceTimes } from './service-times.ts';
 import {
   meteredCommands,
@@ -85,6 +87,7 @@ export class Cloud {
   readonly #settings: CloudSettings;
   readonly #post: Post;
   readonly #tables: Record<Part, TableMeter>;
+  readonly detector: MeteredDetector;
   #ids = 0;
 
   constructor(clock: VirtualClock, settings: CloudSettings, post: Post) {
@@ -112,6 +115,9 @@ export class Cloud {
     this.functions.set('Sweeper', new SimulatedFunction('Sweeper', world, { ...home, concurrencyMax: 1 }));
     const proxy = { memoryMiB: proxyMemoryMiB, concurrencyMax: 1, coldStartMs };
     this.functions.set('StatusProxy', new SimulatedFunction('StatusProxy', world, proxy));
+    const retries = new SimulatedFunction('AlertRetries', world, { ...home, concurrencyMax: 1 });
+    this.functions.set('AlertRetries', retries);
+    this.detector = new MeteredDetector(this.#tables.schedules);
   }
 
   get gateways(): ReadonlyMap<string, GatewayItem> {
@@ -215,10 +221,23 @@ export class Cloud {
         },
         events: { put: (events) => Promise.resolve(new Set(events.map(({ eventId }) => eventId))) },
         limits: this.#settings,
+        patterns: this.detector.deps(60_000),
         now: () => this.#clock.now,
         log,
       });
       note({ ...report, frozenCells: report.frozenCells.join(' ') || undefined });
+    });
+  }
+
+  /** Looks whether any lane of a subscription waits; none does here. */
+  async retryAlerts(): Promise<void> {
+    await this.functions.get('AlertRetries')!.run('schedules', 'retries.tick', async ({ log, note }) => {
+      const table = this.#tables.schedules;
+      await table.pause(tableTimes.queryMs);
+      table.units('readUnits', readUnitsOf(0, false));
+      const subscriptions = { listDue: () => Promise.resolve([]) };
+      const start = () => Promise.resolve();
+      note({ ...(await runDue({ subscriptions, start, now: () => this.#clock.now, log })) });
     });
   }
 

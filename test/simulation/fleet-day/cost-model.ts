@@ -2,6 +2,8 @@ import { rollupKinds, type RollupKind } from '../../../core/rollups/rollup.ts';
 import { functionTimes } from './functions.ts';
 import { tableTimes } from './metered-stores.ts';
 import { serviceTimes } from './service-times.ts';
+import type { PatternBytes } from './metered-detector.ts';
+import { minutesPerMonth, ofTick, patternBytesOf } from './tick-costs.ts';
 import { billOf, type Bill, type Prices, type Standing } from './prices.ts';
 import { logEventBytes, noUsage, readUnitsOf, writeUnitsOf, type Usage } from './usage-meter.ts';
 
@@ -15,7 +17,13 @@ export interface CostParameters {
   needsGoShare: number;
   cells: number;
   /** Bytes of items as DynamoDB counts them. */
-  itemBytes: { gateway: number; status: number; command: number; halfHour: number; day: number };
+  itemBytes: {
+    gateway: number;
+    status: number;
+    command: number;
+    halfHour: number;
+    day: number;
+  } & PatternBytes;
 }
 export const costDefaults: CostParameters = {
   gateways: 10_000,
@@ -23,21 +31,32 @@ export const costDefaults: CostParameters = {
   commandsPerMinute: 20,
   needsGoShare: 0.4,
   cells: 2,
-  itemBytes: { gateway: 700, status: 1_000, command: 800, halfHour: 900, day: 3_200 },
+  itemBytes: {
+    gateway: 700,
+    status: 1_000,
+    command: 800,
+    halfHour: 900,
+    day: 3_200,
+    ...patternBytesOf(10_000),
+  },
 };
 
-const minutesPerMonth = 30 * 24 * 60;
+/** The same for a fleet of another size: what is remembered of its patterns grows with it. */
+export const costOf = (gateways: number): CostParameters => ({
+  ...costDefaults,
+  gateways,
+  itemBytes: { ...costDefaults.itemBytes, ...patternBytesOf(gateways) },
+});
+
 /** Rollovers are uniform between 90 and 110 minutes. */
 const connectionMinutes = 100;
 const ingestGb = 0.5;
-const proxyGb = 1;
 
 /** What functions write about one thing, in all its runs; measured, without what CloudWatch adds to each line. */
 const lines = {
   status: { count: 1, bytes: 390 },
   connection: { count: 7, bytes: 2_229 },
   command: { count: 10, bytes: 2_800 },
-  tick: { count: 2, bytes: 602 },
 } as const;
 /** Entries of the audit trail: of a submit, and of an end. */
 const auditBytes = { submit: 700, final: 1_000 } as const;
@@ -112,19 +131,6 @@ function ofCommand({ itemBytes, needsGoShare: go }: CostParameters): Partial<Usa
     readUnits: 10,
     writeUnits: (1 + 2 * go) * writeUnitsOf(itemBytes.gateway) + commandWrites + auditWrites,
     ...logged(lines.command, 2),
-  };
-}
-
-/** Each minute: the proxy scans status and gateways, both ticks ask their eight shards. */
-function ofTick({ gateways, itemBytes }: CostParameters): Partial<Usage> {
-  const sweeperMs = runMs({ q: 8 });
-  const proxyMs = functionTimes.ownMs + serviceTimes.proxyMsPerGateway * gateways;
-  const scanned = [itemBytes.status, itemBytes.gateway].map((bytes) => readUnitsOf(bytes * gateways, false));
-  return {
-    invocations: 2,
-    gbSeconds: (sweeperMs * ingestGb + proxyMs * proxyGb) / 1_000,
-    readUnits: scanned[0]! + scanned[1]! + 2 * 8 * readUnitsOf(0, false),
-    ...logged(lines.tick, 0),
   };
 }
 

@@ -1,7 +1,9 @@
-import { alarmCounts, modelBill } from './cost-model.ts';
+import { readFileSync } from 'node:fs';
+import { alarmCounts, costDefaults, costOf, modelBill } from './cost-model.ts';
 import { meteredBill, meteredUsage, parametersOf } from './metered-bill.ts';
 import { defaultSettings, needsGoShare, simulateFleetDay } from './fleet-day.ts';
 import { billItems, sumOf, usEast1 } from './prices.ts';
+import { scanCostOf, scanRows, scanSizes } from './tick-costs.ts';
 import { homeAndCell, ofType } from '../../lib/synthesis.ts';
 import { readConfig } from '../../../lib/config.ts';
 
@@ -50,6 +52,35 @@ describe('a day of a fleet', () => {
     },
     testMs,
   );
+});
+
+describe('docs/cost.md', () => {
+  const page = readFileSync(new URL('../../../docs/cost.md', import.meta.url), 'utf8');
+  const rows = page
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .map((line) =>
+      line
+        .slice(2, -2)
+        .split(' | ')
+        .map((cell) => cell.replaceAll('*', '').trim()),
+    );
+
+  it('has what a look at a gateway costs as the model says it', () => {
+    const table = scanRows(scanSizes.map((size) => scanCostOf(costOf(size), usEast1)));
+    for (const row of table) expect(rows).toContainEqual(row);
+  });
+
+  it('has the bill of a gateway as the model says it', () => {
+    const bills = [60, 300, 480].map((sec) =>
+      modelBill({ ...costDefaults, heartbeatIntervalMs: sec * 1_000 }, usEast1),
+    );
+    const figures = (of: (bill: (typeof bills)[number]) => number) =>
+      bills.map((bill) => of(bill).toFixed(5));
+    const numbers = rows.map((row) => row.slice(1));
+    for (const item of billItems) expect(numbers).toContainEqual(figures((bill) => bill[item]));
+    expect(numbers).toContainEqual(figures(sumOf));
+  });
 });
 
 describe('the settings of the simulation and of the model are those of lib/', () => {

@@ -237,6 +237,7 @@ class FleetDay {
     this.#collect();
     void this.#cloud.sweep().catch(this.#failed);
     void this.#cloud.judge().catch(this.#failed);
+    void this.#cloud.retryAlerts().catch(this.#failed);
     const { now } = this.#clock;
     if (now < startAt + rampMs || now > endAt - lastCommandMs) return;
     this.#commandsDue += this.#settings.commandsPerMinute;
@@ -370,6 +371,7 @@ class FleetDay {
         halfHour: meanBytes(this.#rollups('half-hour')),
         // A short day has none that is whole.
         day: meanBytes(this.#rollups('day')) || costDefaults.itemBytes.day,
+        ...this.#cloud.detector.bytes(),
       },
       violations: this.#violations,
     };

@@ -2,8 +2,9 @@ import { Command } from 'commander';
 import { textTable } from '../../../core/text-table.ts';
 import { runScript } from '../../support/run-script.ts';
 import { wholeNumber } from '../../support/whole-number.ts';
-import { costDefaults, modelBill } from './cost-model.ts';
+import { costOf, modelBill } from './cost-model.ts';
 import { billItems, sumOf, usEast1 } from './prices.ts';
+import { scanCostOf, scanRows, scanSizes } from './tick-costs.ts';
 
 const intervalsSec = [60, 300, 480] as const;
 
@@ -13,13 +14,24 @@ const program = new Command('cost')
   .option('--gateways <count>', 'in the fleet', '10000')
   .option('--commands <count>', 'a minute, over the whole fleet', '20')
   .option('--cells <count>', 'control servers', '2')
+  .option('--scan', 'what looking at a gateway each minute costs, in fleets of 10,000 to 1,000,000')
   .option('--json', 'print the table as JSON')
-  .addHelpText('after', '\nExamples:\n  $ npm run cost\n  $ npm run -s cost -- --gateways 1000 --json')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  $ npm run cost\n  $ npm run -s cost -- --gateways 1000 --json\n  $ npm run cost -- --scan',
+  )
   .action(() => {
-    const flags = program.opts<{ gateways: string; commands: string; cells: string; json?: boolean }>();
+    const flags = program.opts<
+      Record<'gateways' | 'commands' | 'cells', string> & { json?: true; scan?: true }
+    >();
+    const width = process.stdout.columns ?? 100;
+    if (flags.scan) {
+      const costs = scanSizes.map((size) => scanCostOf(costOf(size), usEast1));
+      const [head, ...rows] = scanRows(costs);
+      return console.log(flags.json ? JSON.stringify(costs) : textTable(head, rows, { width }));
+    }
     const parameters = {
-      ...costDefaults,
-      gateways: wholeNumber('--gateways', flags.gateways, 1, 1_000_000),
+      ...costOf(wholeNumber('--gateways', flags.gateways, 1, 1_000_000)),
       commandsPerMinute: wholeNumber('--commands', flags.commands, 0, 100_000),
       cells: wholeNumber('--cells', flags.cells, 1, 64),
     };
@@ -42,6 +54,6 @@ const program = new Command('cost')
     ];
     const rows = [...billItems.map((item) => row(item, (bill) => bill[item])), row('total', sumOf)];
     const head = ['$ a gateway and month', ...intervalsSec.map((sec) => `every ${sec} s`)];
-    console.log(textTable(head, rows, { width: process.stdout.columns ?? 100 }));
+    console.log(textTable(head, rows, { width }));
   });
 await runScript(program);

@@ -20,8 +20,8 @@ export const attributeNames = [
   'diskFirmware',
 ] as const;
 export type AttributeName = (typeof attributeNames)[number];
-/** From here on they are what the inventory says. */
-export const firstFact = attributeNames.indexOf('os');
+/** Those that the inventory says. */
+export const factNames = attributeNames.slice(attributeNames.indexOf('os'));
 /** In the order of `attributeNames`; undefined: not known. */
 export type AttributeValues = readonly (string | undefined)[];
 

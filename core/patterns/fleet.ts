@@ -31,12 +31,6 @@ export interface Fleet {
   readonly onsets: readonly Uint32Array[];
 }
 
-/** Values from index `from` on that are the same for all gateways with this very object: they are looked up once. */
-export interface SharedFacts {
-  facts: object;
-  from: number;
-}
-
 /** Takes gateways one after the other, in any order, and keeps integers of them. */
 export class FleetBuilder {
   readonly #attributes: readonly string[];
@@ -46,7 +40,6 @@ export class FleetBuilder {
   readonly #customerOf = new Numbers();
   readonly #columns: Numbers[];
   readonly #onsets: Numbers[];
-  readonly #codesOf = new Map<object, Uint32Array>();
 
   constructor(attributes: readonly string[], conditionIds: readonly string[]) {
     this.#attributes = attributes;
@@ -60,23 +53,14 @@ export class FleetBuilder {
    * A gateway that could be judged in the window (fresh, or lost: not in a frozen cell). `values` stand in the order of
    * the attributes; undefined: not known. Answers with its row, for `onset`.
    */
-  add(customerId: string, values: readonly (string | undefined)[], shared?: SharedFacts): number {
+  add(customerId: string, values: readonly (string | undefined)[]): number {
     const row = this.#customerOf.length;
     this.#customerOf.push(this.#customers.of(customerId));
-    const count = shared?.from ?? this.#columns.length;
-    for (let a = 0; a < count; a++) this.#columns[a]!.push(this.#codeOf(a, values[a]));
-    if (!shared) return row;
-    let codes = this.#codesOf.get(shared.facts);
-    if (!codes) {
-      codes = Uint32Array.from(values.slice(count), (value, i) => this.#codeOf(count + i, value));
-      this.#codesOf.set(shared.facts, codes);
+    for (let a = 0; a < this.#columns.length; a++) {
+      const value = values[a];
+      this.#columns[a]!.push(value === undefined ? unknownCode : this.#values[a]!.of(value));
     }
-    for (let i = 0; i < codes.length; i++) this.#columns[count + i]!.push(codes[i]!);
     return row;
-  }
-
-  #codeOf(attribute: number, value: string | undefined): number {
-    return value === undefined ? unknownCode : this.#values[attribute]!.of(value);
   }
 
   /** Code of a row's customer: an index into `customerNames`. */

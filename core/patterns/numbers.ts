@@ -10,6 +10,9 @@ export class Numbers {
     }
     this.#items[this.length++] = item;
   }
+  set(index: number, item: number): void {
+    this.#items[index] = item;
+  }
   at(index: number): number {
     return this.#items[index]!;
   }

@@ -1,6 +1,7 @@
 import type { InventoryItem } from '../../core/model.ts';
-import { inventoryFacts, type InventoryFacts } from '../../core/patterns/attributes.ts';
+import { factNames, inventoryFacts, type InventoryFacts } from '../../core/patterns/attributes.ts';
 import { Codes } from '../../core/patterns/codes.ts';
+import { Numbers } from '../../core/patterns/numbers.ts';
 import type { inventoryTable } from '../aws/tables.ts';
 import type { InventorySource } from './ports.ts';
 
@@ -12,30 +13,36 @@ const loadsMax = 5_000;
  * scan all of them every minute would cost more than everything else that the proxy reads.
  */
 export function cachedInventory(table: Pick<ReturnType<typeof inventoryTable>, 'batchGet'>): InventorySource {
-  /** Where a gateway stands in `hashes` and `facts`. */
+  /** Where a gateway stands in the columns: its hash, and a code for each fact. */
   const places = new Map<string, number>();
-  const hashes: number[] = [];
-  const facts: InventoryFacts[] = [];
-  /** Facts that many gateways share are in memory once. */
-  const texts = new Codes();
-  const shared: InventoryFacts[] = [];
+  const hashes = new Numbers();
+  const columns = factNames.map(() => ({ codes: new Numbers(), texts: new Codes('') }));
   const wanted = new Set<string>();
   const keep = (gatewayId: string, { inventory }: InventoryItem): void => {
     const own = inventoryFacts({ inventory });
-    const code = texts.of(JSON.stringify(own));
-    shared[code] ??= own;
     const place = places.get(gatewayId) ?? places.size;
-    places.set(gatewayId, place);
-    hashes[place] = digestOf(inventory.hash);
-    facts[place] = shared[code];
+    const isNew = place === places.size;
+    if (isNew) places.set(gatewayId, place);
+    const put = (column: Numbers, item: number) => (isNew ? column.push(item) : column.set(place, item));
+    put(hashes, digestOf(inventory.hash));
+    for (const [i, name] of factNames.entries())
+      put(columns[i]!.codes, columns[i]!.texts.of(own[name] ?? ''));
+  };
+  const factsAt = (place: number): InventoryFacts => {
+    const facts: InventoryFacts = {};
+    for (let i = 0; i < factNames.length; i++) {
+      const { codes, texts } = columns[i]!;
+      facts[factNames[i]!] = texts.names[codes.at(place)] || undefined;
+    }
+    return facts;
   };
   return {
     factsOf: (gatewayId, hash) => {
       if (hash === undefined) return undefined;
       const place = places.get(gatewayId);
-      const isNew = place === undefined || hashes[place] !== digestOf(hash);
+      const isNew = place === undefined || hashes.at(place) !== digestOf(hash);
       if (isNew && wanted.size < loadsMax) wanted.add(gatewayId);
-      return place === undefined ? undefined : facts[place];
+      return place === undefined ? undefined : factsAt(place);
     },
     load: async () => {
       const keys = [...wanted].map((gatewayId) => ({ gatewayId }));

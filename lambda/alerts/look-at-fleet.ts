@@ -7,12 +7,7 @@ import { conditionsByTenant, type RowsOf } from '../../core/conditions/settings.
 import { FleetDayBuilder, type FleetDay } from '../../core/design-report/fleet-day.ts';
 import { isAnythingRaised, observe, type Observation } from '../../core/conditions/evaluate.ts';
 import type { AlertItem, StatusItem } from '../../core/model.ts';
-import {
-  attributeNames,
-  attributesOf,
-  firstFact,
-  type AttributeValues,
-} from '../../core/patterns/attributes.ts';
+import { attributeNames, attributesOf, type AttributeValues } from '../../core/patterns/attributes.ts';
 import { FleetBuilder, restrict, type Fleet } from '../../core/patterns/fleet.ts';
 import { errorFields } from '../aws/invocation.ts';
 import type { TickDeps } from './ports.ts';
@@ -123,7 +118,7 @@ class Reader {
     this.#active += 1;
     if (hash !== undefined && !facts) this.#unknown += 1;
     if (this.#failed === failedBefore) this.#day?.add(gateway, values, failuresOf(look));
-    const row = this.#builder.add(gateway.tenantId, values, facts && { facts, from: firstFact });
+    const row = this.#builder.add(gateway.tenantId, values);
     this.#sites.add(this.#builder.customerOf(row), gateway.labels?.site);
     for (const { conditionId, since, isNow } of look?.failing ?? []) {
       const condition = failureIndex.get(conditionId);

@@ -5,6 +5,7 @@ import { ApiLoggingAccount } from './access-log.ts';
 import { Alarms } from './alarms.ts';
 import { AlertBus } from './alert-bus.ts';
 import { AlertSubscriptions } from './alert-subscriptions.ts';
+import { bulkRunnerFunction, bulkSendsFunction } from './bulk-functions.ts';
 import { useCellDirectory, useDeliver } from './cell-directory.ts';
 import { createDeadLetterQueue } from './dead-letters.ts';
 import { designReportFunction } from './design-report.ts';
@@ -38,6 +39,7 @@ export class HomeStack extends Stack {
     this.#alarms.watchDeadLetters(this.#deadLetters);
     new ApiLoggingAccount(this, 'ApiLogging');
     const subscriptions = this.#subscriptions();
+    const parts = { tables: this.tables, tick, create: this.#function.bind(this) };
 
     const http = new HoldfastHttpApi(this, 'Http', {
       config,
@@ -50,7 +52,7 @@ export class HomeStack extends Stack {
         cells: this.#cells(),
         commands: this.#commands(),
         diagnostics: this.#bundleLinks(),
-        bulk: this.#bulkSends(),
+        bulk: bulkSendsFunction(parts),
         alerts: this.#alerts(),
         subscriptions: subscriptions.api,
         access: this.#access(),
@@ -59,10 +61,9 @@ export class HomeStack extends Stack {
     });
     this.#alarms.watchServerErrors(http.api.metricServerError({ period: Duration.minutes(5) }));
     this.#sweeper();
-    this.#bulkRunner();
+    this.#tick('BulkRunnerTick', bulkRunnerFunction(parts, config), config.schedules.bulkRunner);
     this.#alerting(subscriptions);
-    const report = designReportFunction({ tables: this.tables, tick, create: this.#function.bind(this) });
-    this.#tick('DesignReportTick', report, config.schedules.designReport);
+    this.#tick('DesignReportTick', designReportFunction(parts), config.schedules.designReport);
     new CfnOutput(this, 'ApiUrl', {
       value: http.url,
       description: 'The HTTP API, for tenants and operators',
@@ -195,36 +196,6 @@ export class HomeStack extends Stack {
     useCellDirectory(fn);
     useDeliver(fn, config.cells);
     this.#tick('SweeperTick', fn, config.schedules.sweeper);
-  }
-
-  #bulkSends(): HoldfastFunction {
-    return this.#function('BulkSends', {
-      handler: 'BulkSends',
-      description: 'Takes, shows and cancels bulk sends',
-    })
-      .useTable(this.tables.bulkSends, 'get', 'batchGet', 'put', 'update', 'query:byTenant')
-      .useTable(this.tables.bulkTargets, 'query')
-      .useTable(this.tables.audit, 'insert');
-  }
-
-  #bulkRunner(): void {
-    const { config } = this.#deployment;
-    const fn = this.#function('BulkRunner', {
-      handler: 'BulkRunner',
-      description: 'Sends the commands of bulk sends and takes over what became of them',
-      timeout: Duration.seconds(50),
-      ...tick,
-    })
-      .useTable(this.tables.bulkSends, 'get', 'update', 'query:open')
-      .useTable(this.tables.bulkTargets, 'get', 'put', 'update', 'query')
-      .useTable(this.tables.gateways, 'get', 'batchGet', 'update', 'query:byTenant')
-      .useTable(this.tables.status, 'batchGet')
-      .useTable(this.tables.commands, 'get', 'put', 'query:open')
-      .useTable(this.tables.audit, 'insert')
-      .setEnv('FORWARDING_MODE', config.forwardingMode);
-    useCellDirectory(fn);
-    useDeliver(fn, config.cells);
-    this.#tick('BulkRunnerTick', fn, config.schedules.bulkRunner);
   }
 
   #alerts(): HoldfastFunction {

@@ -83,9 +83,11 @@ export class AsyncInvocations {
   }
 
   #attempt(event: AsyncEvent): void {
-    this.#run(event).catch((error: unknown) =>
-      this.#log('error', 'async.fault', event, { message: (error as Error).message }),
-    );
+    this.#run(event).catch((error: unknown) => {
+      this.#log('error', 'async.fault', event, { message: (error as Error).message });
+      // The next tick does its work, and must not wait for it.
+      if (event.schedule !== undefined) this.#deps.queue.remove(event.id);
+    });
   }
 
   async #run(event: AsyncEvent): Promise<void> {

@@ -147,6 +147,17 @@ describe('an event for later', () => {
     expect(calls.map((call) => call.split(' ')[1])).toEqual(['{"n":1}', '{"n":1}', '{"n":3}', '{"n":4}']);
   });
 
+  it('of a schedule comes again after one that could not be brought to an end', async () => {
+    const { invocations, calls, logs } = start(new DatabaseSync(':memory:'), [
+      { ok: true, payload: 'no JSON' },
+    ]);
+    invocations.acceptTick('f', '{"n":1}', 'clock');
+    await new Promise(setImmediate);
+    invocations.acceptTick('f', '{"n":2}', 'clock');
+    expect(calls).toHaveLength(2);
+    expect(logs[0]).toMatchObject({ level: 'error', event: 'async.fault' });
+  });
+
   it('of a schedule is one after a process that was killed, in a directory of an older release, too', async () => {
     const database = new DatabaseSync(':memory:');
     database.exec(

@@ -126,6 +126,13 @@ const first: Removed[] = [
   },
   {
     stack: 'home',
+    of: 'DesignReport',
+    action: 'dynamodb:GetItem',
+    on: /tablespatterns/i,
+    need: () => nobodyAsks(),
+  },
+  {
+    stack: 'home',
     of: 'Sweeper',
     action: 'dynamodb:Query',
     on: /tablescommands.*index\/openByShard/i,

@@ -258,7 +258,7 @@ export interface AlertItem {
   outbox: AlertOutboxEntry[];
   /** '0'…'7'. Present while PENDING, FIRING, ACKED or UNKNOWN, while the outbox holds anything, and for a day after `raisedAt`. */
   openShard?: string;
-  /** Unix seconds. Absent while it is in the index. */
+  /** Unix seconds. Absent while it is in the index, and once it has fired. */
   expiresAtSec?: number;
   /** Transitions, oldest first, at most 40. */
   audit: { at: number; state: AlertState; note?: string }[];

@@ -20,14 +20,17 @@ export function changed(item: AlertItem, now: number): AlertItem {
   return filed({ ...item, evaluatedAt: now, version: item.version + 1 }, isListed, now);
 }
 
-/** What is over is kept for those who look back; parts that a gateway has no more must not stay for ever. */
-const keptMs = 400 * 24 * 3_600_000;
+/**
+ * What never fired is kept for those who look back. What did fire stays: an alert that began anew would give its events, and
+ * the commands that answer them, ids that were given before.
+ */
+const keptUnfiredMs = 30 * 24 * 3_600_000;
 
 /** In the index of the open ones, or out of it and kept for a while. */
 export const filed = (item: AlertItem, isListed: boolean, now: number): AlertItem => ({
   ...item,
   openShard: isListed ? openShardOf(item.alertKey) : undefined,
-  expiresAtSec: isListed ? undefined : Math.ceil((now + keptMs) / 1_000),
+  expiresAtSec: isListed || item.episode > 0 ? undefined : Math.ceil((now + keptUnfiredMs) / 1_000),
 });
 
 export function entered(item: AlertItem, state: AlertState, now: number, note?: string): AlertItem {

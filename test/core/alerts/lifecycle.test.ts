@@ -73,11 +73,14 @@ test('it stays while the volume is restored and resolves when it is healthy', ()
   expect(drained(alert).openShard).toBeUndefined();
 });
 
-test('what is over is forgotten after 400 days, and what is open never', () => {
+test('what never fired is forgotten after 30 days; what did never gives an id a second time', () => {
+  const slow = { ...lost, forMs: 10 * minutes };
+  const unfired = run(fresh(), [slow, 0], [well, minutes]);
+  expect(unfired).toMatchObject({ state: 'OK', openShard: undefined });
+  expect(unfired.expiresAtSec).toBe((t0 + minutes) / 1_000 + 30 * 24 * 3_600);
+  expect(run(unfired, [slow, 2 * minutes])).toMatchObject({ state: 'PENDING', expiresAtSec: undefined });
   const over = drained(run(fresh(), [lost, 0], [well, minutes], [well, 2 * minutes]));
-  const days400 = 400 * 24 * hours;
-  expect(over).toMatchObject({ openShard: undefined, expiresAtSec: (over.changedAt + days400) / 1_000 });
-  expect(run(over, [lost, 3 * minutes])).toMatchObject({ state: 'FIRING', expiresAtSec: undefined });
+  expect(over).toMatchObject({ state: 'RESOLVED', openShard: undefined, expiresAtSec: undefined });
 });
 
 test('a pending alert that clears leaves no event and no line in the audit', () => {

@@ -14,12 +14,12 @@ export interface Facts {
 /** Why the play may not act now, in words for people; undefined: nothing stands against it. */
 export function unmetOf(
   { when }: Pick<Play, 'when'>,
-  { component, heldBy }: Pick<AlertView, 'component'> & { heldBy?: string },
+  { component, silencedBy }: Pick<AlertView, 'component' | 'silencedBy'>,
   { gateway, isMaintenance }: Facts,
   now: number,
 ): string | undefined {
   const { connected, agentVersions, maintenance, silenced, during, volume, metrics = {} } = when;
-  if (silenced === 'wait' && heldBy?.startsWith('silence/')) return 'the alert is silenced';
+  if (silenced === 'wait' && silencedBy !== undefined) return `the alert is silenced by ${silencedBy}`;
   if (gateway.status !== 'active') return `the gateway is ${gateway.status}`;
   if (connected !== undefined && connected !== (gateway.connection.state === 'connected'))
     return `the gateway is ${gateway.connection.state}`;

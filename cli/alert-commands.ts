@@ -3,7 +3,7 @@ import { conditionById } from '../core/conditions/conditions.ts';
 import { runbookOf } from '../core/conditions/settings.ts';
 import { durationText, timeText } from '../core/readable.ts';
 import type { AlertTrail, AlertView } from '../core/api.ts';
-import { shellWord } from '../core/typed.ts';
+import { shellWord, typed } from '../core/typed.ts';
 import { addConditionCommands } from './condition-commands.ts';
 import { allAlerts } from './all-pages.ts';
 import { fields, paragraph, table, toBeTyped } from './output.ts';
@@ -59,7 +59,7 @@ export function addAlertCommands(program: Command, deps: CliDeps): void {
   ]).run(async (session, given = '') => {
     const alertKey = await wholeAlertKey(session, given);
     const trail = await session.api.call('alertTrail', { params: { alertKey } });
-    session.show(trail, () => trailText(trail));
+    session.show(trail, () => trailText(trail, session.toType));
   });
   addConditionCommands(group, deps);
   addSilenceCommands(group, deps);
@@ -76,10 +76,11 @@ export function alertTable(alerts: AlertView[], now: number, withTenant = false)
       const what = alert.component ? `${alert.conditionId} ${alert.component}` : alert.conditionId;
       const since = `${durationText(now - (alert.firedAt ?? alert.changedAt))} ago`;
       const held = alert.heldBy ? `, held by ${alert.heldBy}` : '';
+      const silenced = alert.silencedBy && !alert.heldBy ? `, silenced by ${alert.silencedBy}` : '';
       const unsolved = escalationOf(alert);
       const mark = unsolved ? `; escalated: ${unsolved.reason}` : '';
       const whose = withTenant ? `, tenant ${alert.tenantId}` : '';
-      return `${what}, ${since}${held}${whose}: ${alert.summary}${mark}`;
+      return `${what}, ${since}${held}${silenced}${whose}: ${alert.summary}${mark}`;
     }),
   );
 }
@@ -99,6 +100,7 @@ function alertText(alert: AlertView, toType: Session['toType']): string {
       acknowledged: alert.ackedAt && ackText(alert),
       escalated: escalationText(alert),
       told: toldText(alert),
+      silenced: alert.silencedBy && silencedText(alert.silencedBy, toType),
       reminders: alert.reminders,
       resolved: alert.resolvedAt && timeText(alert.resolvedAt),
       runbook: conditionById.has(alert.conditionId) ? runbookOf(alert.conditionId) : undefined,
@@ -139,10 +141,19 @@ function answerText({ gatewayId, alertKey, suggested }: AlertView, toType: Sessi
   return toType(`holdfast send ${gatewayId} ${suggested?.kind} ${params.join('')}--alert ${alertKey}`);
 }
 
-/** The transitions of the alert and of the commands that answer it, oldest first. */
-export const trailText = ({ alert, entries }: AlertTrail): string =>
-  table(
+/** By what it is kept quiet now, also where its firing was told before. */
+const silencedText = (silenceId: string, toType: Session['toType']): string =>
+  `by ${silenceId}; \`${toType('holdfast alerts silences')}\` says by whom and why`;
+
+/** The transitions of the alert and of the commands that answer it, oldest first; below them what holds now. */
+export function trailText({ alert, entries }: AlertTrail, toType: Session['toType'] = typed): string {
+  const rows = table(
     ['AT', 'WHAT', 'STATE', 'OF'],
     entries.map(({ at, what, state, kind }) => [timeText(at), what, state, kind ?? alert.conditionId]),
     entries.map(({ commandId, note }) => [commandId, note].filter(Boolean).join(', ') || undefined),
   );
+  const { silencedBy } = alert;
+  return silencedBy === undefined
+    ? rows
+    : `${rows}\n${paragraph(silencedText(silencedBy, toType), 'silenced ')}`;
+}

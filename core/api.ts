@@ -89,7 +89,10 @@ export type CommandView = Omit<
 export type AlertView = Omit<
   AlertItem,
   'outbox' | 'openShard' | 'expiresAtSec' | 'version' | 'frozenState' | 'raisedAt' | 'pattern'
->;
+> & {
+  /** The silence that fits it now, also where its firing was told before; in what a tenant reads of alerts that are not over. */
+  silencedBy?: string;
+};
 export interface AlertTrail {
   alert: AlertView;
   /** Oldest first: the alert's transitions and those of the commands that answer it. */

@@ -2,12 +2,21 @@ import type { AlertTrail, AlertView } from '../api.ts';
 import { commandView } from '../commands/command-view.ts';
 import { shownState } from '../commands/states.ts';
 import type { AlertItem, CommandItem } from '../model.ts';
+import { silenceOf } from './holds.ts';
+import type { SilenceItem } from './model.ts';
 
 /** What the API shows of an alert: everything but the bookkeeping of its emission. */
 export function alertView(item: AlertItem): AlertView {
   const { outbox: _outbox, openShard: _shard, version: _version, frozenState: _frozen, ...rest } = item;
   const { raisedAt: _raised, pattern: _pattern, toldInSeq: _seq, expiresAtSec: _expires, ...view } = rest;
   return view;
+}
+
+/** What a tenant reads of an alert: also which of the tenant's silences fits it now. What is over needs none. */
+export function shownAlert(item: AlertItem, silences: readonly SilenceItem[], now: number): AlertView {
+  const isOver = item.state === 'OK' || item.state === 'RESOLVED';
+  const silence = isOver ? undefined : silenceOf(item, silences, now);
+  return { ...alertView(item), ...(silence && { silencedBy: silence.silenceId }) };
 }
 
 /** True for what a person calls an open alert: it fired and was not resolved (PENDING is not one yet). */
@@ -17,13 +26,21 @@ export function isOpenAlert({ state, frozenState }: Pick<AlertItem, 'state' | 'f
 }
 
 /** The alert's transitions and those of the commands that answer it, in the order of time, as they are known at `at`. */
-export function alertTrail(item: AlertItem, commands: readonly CommandItem[], at: number): AlertTrail {
+export function alertTrail(
+  item: AlertItem,
+  { commands, silences }: { commands: readonly CommandItem[]; silences: readonly SilenceItem[] },
+  at: number,
+): AlertTrail {
   const entries: AlertTrail['entries'] = item.audit.map((entry) => ({ ...entry, what: 'alert' }));
   for (const command of commands) entries.push(...commandEntries(command, at));
   // Stable: of one moment, the alert's entry stands before the command's and a command's own keep their order.
   entries.sort((a, b) => a.at - b.at);
   const byAge = [...commands].sort((a, b) => a.createdAt - b.createdAt);
-  return { alert: alertView(item), entries, commands: byAge.map((command) => commandView(command, at)) };
+  return {
+    alert: shownAlert(item, silences, at),
+    entries,
+    commands: byAge.map((command) => commandView(command, at)),
+  };
 }
 
 function commandEntries(command: CommandItem, at: number): AlertTrail['entries'] {

@@ -23,10 +23,17 @@ export function holdOf(
   { configuration, silences }: { configuration: Configuration | undefined; silences: readonly SilenceItem[] },
   now: number,
 ): AlertHold | undefined {
-  const silence = silences.find((each) => isSilencing(each, now) && fits(each, alert));
+  const silence = silenceOf(alert, silences, now);
   if (silence) return `silence/${silence.silenceId}`;
   return configuration && isMaintenance(configuration, now) ? 'maintenance' : undefined;
 }
+
+/** The silence that holds now and fits the alert, the first of them. */
+export const silenceOf = (
+  alert: Omit<Holdable, 'tenantId'>,
+  silences: readonly SilenceItem[],
+  now: number,
+): SilenceItem | undefined => silences.find((each) => isSilencing(each, now) && fits(each, alert));
 
 export const isSilencing = ({ endsAt, endedAt }: SilenceItem, now: number): boolean =>
   now < endsAt && endedAt === undefined;

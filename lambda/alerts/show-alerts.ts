@@ -1,20 +1,22 @@
 import { acknowledged, unacknowledged } from '../../core/alerts/acknowledge.ts';
 import { escalated } from '../../core/alerts/escalate.ts';
 import { openShards } from '../../core/alerts/alert-key.ts';
-import { alertTrail as trailOf, alertView } from '../../core/alerts/alert-view.ts';
+import { alertTrail as trailOf, alertView, shownAlert } from '../../core/alerts/alert-view.ts';
 import type { AlertTrail, AlertView } from '../../core/api.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import type { AlertItem } from '../../core/model.ts';
+import type { AlertItem, CommandItem } from '../../core/model.ts';
 import { cursorOf } from '../api/cursor.ts';
 import type { ApiRequest } from '../aws/http-handler.ts';
 import type { commandsTable } from '../aws/tables.ts';
 import { collect } from '../aws/collect.ts';
 import { putNext, type AlertsTable } from './alert-store.ts';
+import { silencesOfTenant, type SilenceDeps } from './silences.ts';
 import { typed } from '../../core/typed.ts';
 
 export interface AlertsDeps {
   readonly alerts: AlertsTable;
   readonly commands: ReturnType<typeof commandsTable>;
+  readonly silences: SilenceDeps['silences'];
   readonly now: () => number;
 }
 interface Page {
@@ -33,14 +35,14 @@ export const isOpen = {
 
 /** The tenant's alerts, those that changed last first; `?state=open` (the default) or `all`. */
 export async function listAlerts(
-  { alerts }: AlertsDeps,
+  deps: AlertsDeps,
   { tenantId, query }: ApiRequest<'listAlerts'>,
 ): Promise<Page> {
   const { state = 'open', next } = query;
   if (state !== 'open' && state !== 'all')
     throw new HoldfastError('INVALID_INPUT', `state "${state}" is neither open nor all`);
   const [changedAt, alertKey] = cursorOf(next, /^(\d{1,15})\.([0-9a-f]{32})$/);
-  const found = alerts.query({
+  const found = deps.alerts.query({
     index: 'byTenant',
     key: '#tenantId = :tenant',
     filter: state === 'open' ? isOpen.filter : undefined,
@@ -48,7 +50,9 @@ export async function listAlerts(
     newestFirst: true,
     after: alertKey === undefined ? undefined : { tenantId, changedAt: Number(changedAt), alertKey },
   });
-  return pageOf(found, (last) => `${last.changedAt}.${last.alertKey}`);
+  const silences = await silencesOf(deps, { tenantId });
+  const shown = (item: AlertItem) => shownAlert(item, silences, deps.now());
+  return pageOf(found, (last) => `${last.changedAt}.${last.alertKey}`, shown);
 }
 
 /** Open alerts of every tenant, in no order. */
@@ -67,14 +71,15 @@ export async function fleetAlerts(
         after: openShard === shard && alertKey !== undefined ? { openShard, alertKey } : undefined,
       });
   }
-  return pageOf(found(), (last) => `${last.openShard}.${last.alertKey}`);
+  return pageOf(found(), (last) => `${last.openShard}.${last.alertKey}`, alertView);
 }
 
 export async function getAlert(
   deps: AlertsDeps,
   request: ApiRequest<'getAlert'>,
 ): Promise<{ alert: AlertView }> {
-  return { alert: alertView(await requireAlert(deps, request)) };
+  const item = await requireAlert(deps, request);
+  return { alert: shownAlert(item, await silencesOf(deps, item), deps.now()) };
 }
 
 /** CONFLICT when the alert does not fire; acknowledging twice is no error and changes nothing. */
@@ -132,16 +137,24 @@ async function changeAlert(
 
 export async function alertTrail(deps: AlertsDeps, request: ApiRequest<'alertTrail'>): Promise<AlertTrail> {
   const item = await requireAlert(deps, request);
+  const [commands, silences] = await Promise.all([commandsFor(deps, item), silencesOf(deps, item)]);
+  return trailOf(item, { commands, silences }, deps.now());
+}
+
+async function commandsFor({ commands }: AlertsDeps, item: AlertItem): Promise<CommandItem[]> {
   // Nobody commands many gateways in the name of one.
-  if (item.gatewayId === '') return trailOf(item, [], deps.now());
-  const commands = deps.commands.query({
+  if (item.gatewayId === '') return [];
+  const found = commands.query({
     key: '#gatewayId = :gateway',
     filter: '#cause.#alertKey = :alert',
     values: { ':gateway': item.gatewayId, ':alert': item.alertKey },
     strong: true,
   });
-  return trailOf(item, await collect(commands), deps.now());
+  return collect(found);
 }
+
+const silencesOf = ({ silences }: AlertsDeps, { tenantId }: Pick<AlertItem, 'tenantId'>) =>
+  silencesOfTenant(silences, tenantId);
 
 /** NOT_FOUND also for another tenant's: who may not see it learns nothing of it. */
 async function requireAlert(
@@ -157,9 +170,13 @@ async function requireAlert(
 }
 
 /** A full page may have another behind it. */
-async function pageOf(found: AsyncIterable<AlertItem>, cursor: (last: AlertItem) => string): Promise<Page> {
+async function pageOf(
+  found: AsyncIterable<AlertItem>,
+  cursor: (last: AlertItem) => string,
+  shown: (item: AlertItem) => AlertView,
+): Promise<Page> {
   const items: AlertItem[] = [];
   for await (const item of found) if (items.push(item) === pageCount) break;
   const last = items.length === pageCount ? items.at(-1) : undefined;
-  return { alerts: items.map(alertView), ...(last ? { next: cursor(last) } : {}) };
+  return { alerts: items.map(shown), ...(last ? { next: cursor(last) } : {}) };
 }

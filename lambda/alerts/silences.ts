@@ -30,7 +30,7 @@ export async function createSilence(
     throw new HoldfastError('INVALID_INPUT', `there is no condition ${body.conditionId}`, {
       hint: `conditions are written as in an alert, such as ${namesOf(tenantId).slice(0, 3).join(', ')}`,
     });
-  const open = (await ofTenant(silences, tenantId)).filter((each) => isSilencing(each, at));
+  const open = (await silencesOfTenant(silences, tenantId)).filter((each) => isSilencing(each, at));
   if (open.length >= silenceLimits.openMax)
     throw new HoldfastError('CONFLICT', `a tenant has at most ${silenceLimits.openMax} silences at once`, {
       hint: 'end one that is not needed, or silence more by one',
@@ -55,7 +55,7 @@ export async function listSilences(
   const { state = 'open' } = query;
   if (state !== 'open' && state !== 'all')
     throw new HoldfastError('INVALID_INPUT', `state "${state}" is neither open nor all`);
-  const found = (await ofTenant(silences, tenantId)).filter(
+  const found = (await silencesOfTenant(silences, tenantId)).filter(
     (each) => state === 'all' || isSilencing(each, now()),
   );
   const newest = found.toSorted((a, b) => b.createdAt - a.createdAt).slice(0, listedMax);
@@ -81,5 +81,8 @@ export async function endSilence(
   });
 }
 
-const ofTenant = (silences: SilenceDeps['silences'], tenantId: string): Promise<SilenceItem[]> =>
+export const silencesOfTenant = (
+  silences: SilenceDeps['silences'],
+  tenantId: string,
+): Promise<SilenceItem[]> =>
   collect(silences.query({ key: '#tenantId = :tenant', values: { ':tenant': tenantId }, strong: true }));

@@ -22,7 +22,7 @@ test.each<[name: string, reason: RegExp, ...Parameters<typeof unmet>]>([
   ['it must not be', /gateway is connected/, { connected: false }],
   ['its maintenance window', /in a maintenance window/, {}, { isMaintenance: true }],
   ['no maintenance window', /in no maintenance window/, { maintenance: 'inside' }],
-  ['a silence', /silenced/, {}, {}, { heldBy: 'silence/s-1' }],
+  ['a silence', /silenced by si-1/, {}, {}, { silencedBy: 'si-1' }],
   ['the hour', /hours/, { during: nightly }, {}, {}, friday - 3_600_000],
   ['the agent’s version', /version is 0\.1\.0/, { agentVersions: ['1.*', '2.*'] }],
   [
@@ -70,7 +70,7 @@ test.each<[name: string, ...Parameters<typeof unmet>]>([
   ['nothing is asked', {}],
   ['a maintenance window does not matter', { maintenance: 'any' }, { isMaintenance: true }],
   ['it acts in maintenance windows alone', { maintenance: 'inside' }, { isMaintenance: true }],
-  ['a silence does not matter', { silenced: 'act' }, {}, { heldBy: 'silence/s-1' }],
+  ['a silence does not matter', { silenced: 'act' }, {}, { silencedBy: 'si-1' }],
   ['it is the hour', { during: nightly }],
   ['it is the hour of the night before', { during: nightly }, {}, {}, friday + 5 * 3_600_000],
   [

@@ -65,6 +65,19 @@ test('what it waits for it waits for after a restart too, without a message', as
   await second.stop();
 });
 
+test('an alert that fired before people silenced it is left alone until nobody does any more', async () => {
+  const at = await place();
+  // Its firing was told, so nothing holds its news back.
+  at.cloud.alert = alertView({ silencedBy: 'si-1' });
+  const run = new Run(at, { plays: plays({}) });
+  await sqs.send(at.queueUrl, firing());
+  expect(await run.until('admin.waiting')).toMatchObject({ reason: 'the alert is silenced by si-1' });
+  expect(at.cloud.submissions).toEqual([]);
+  at.cloud.alert = alertView();
+  await run.until('admin.confirmed');
+  await run.stop();
+});
+
 test('it gives up on what does not come to hold, without a command', async () => {
   const at = await place();
   at.cloud.gateway = withoutSnapshot;

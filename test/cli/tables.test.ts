@@ -39,6 +39,24 @@ test.each([true, false])('alerts keep their whole summary below their line (flee
   expect(below).toBe(`VolumeIrrecoverable vol-a, 1m 5s ago${tenant}: ${summary}`);
 });
 
+test('an alert that people silence says so where it is listed, shown and followed', async () => {
+  const alertKey = 'a'.repeat(32);
+  const alert = {
+    ...{ alertKey, gatewayId, conditionId: 'VolumeIrrecoverable', component: 'vol-a', audit: [] },
+    ...{ severity: 'critical', state: 'FIRING', episode: 1, summary, silencedBy: 'si-3f9a17c2aa01b4d6' },
+  };
+  const answers: [string[], object, RegExp][] = [
+    [['list'], { alerts: [alert] }, /, silenced by si-3f9a17c2aa01b4d6: volume/],
+    [['show', alertKey], { alert }, /silenced +by si-3f9a17c2aa01b4d6; `npx holdfast alerts silences/],
+    [['trail', alertKey], { alert, entries: [], commands: [] }, /silenced by si-3f9a17c2aa01b4d6; `npx/],
+  ];
+  for (const [argv, body, said] of answers) {
+    api.answer = { status: 200, body };
+    const run = await api.run(['alerts', ...argv, ...api.asTenant()]);
+    expect(run.out.replaceAll(/\s+/g, ' ')).toMatch(said);
+  }
+});
+
 test.each([true, false])('gateways name the volumes that are not healthy (fleet: %s)', (fleet) => {
   const volumes = ['vol-a', 'vol-b'].map((volumeId) => ({ volumeId, state: 'lost' }));
   const gateway = {

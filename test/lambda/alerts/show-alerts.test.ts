@@ -1,9 +1,12 @@
 import { newAlert, observed } from '../../../core/alerts/lifecycle.ts';
+import type { SilenceItem } from '../../../core/alerts/model.ts';
+import { newSilence } from '../../../core/alerts/silences.ts';
 import { isOpenAlert } from '../../../core/alerts/alert-view.ts';
 import { conditionById } from '../../../core/conditions/conditions.ts';
 import { silentLog } from '../../../core/log.ts';
 import type { AlertItem, CommandItem } from '../../../core/model.ts';
 import type { ApiRequest } from '../../../lambda/aws/http-handler.ts';
+import { silencesTable } from '../../../lambda/aws/tables.ts';
 import { Table } from '../../../lambda/aws/table.ts';
 import { dynamoAlertStore } from '../../../lambda/alerts/alert-store.ts';
 import {
@@ -32,6 +35,7 @@ beforeEach(async () => {
       ['gatewayId', 'commandId'],
       dynamo.client,
     ),
+    silences: silencesTable(names.SILENCES_TABLE, dynamo.client),
     now: () => t0 + 5000,
   };
 });
@@ -104,6 +108,33 @@ test('another tenant’s alert is not found, neither is nonsense', async () => {
   for (const ask of [getAlert, ackAlert, escalateAlert, alertTrail])
     await expect(ask(deps, request('acme', alertKey) as never)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   await expect(getAlert(deps, request('acme', '../x'))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
+
+test('an alert that was told of before says which silence of its tenant fits it now', async () => {
+  const { alertKey } = await put(alert());
+  const resolved = await put(alert({ state: 'RESOLVED', openShard: undefined }, 'vol-2'));
+  const silenceOf = async (tenantId: string, over: Partial<SilenceItem>) => {
+    const named = { all: true, why: 'the disk is replaced', forMs: 60_000 } as const;
+    const of = { tenantId, silenceId: 'si-1', by: 'tok-1', at: t0 };
+    await deps.silences.put({ ...newSilence(named, of), ...over });
+  };
+  const silencedBy = async () => {
+    const [shown, trail, listed] = await Promise.all([
+      getAlert(deps, request('acme', alertKey)),
+      alertTrail(deps, request('acme', alertKey) as never),
+      listAlerts(deps, request('acme') as never),
+    ]);
+    return [shown.alert, trail.alert, listed.alerts[0]!].map((one) => one.silencedBy);
+  };
+  await silenceOf('other', {});
+  await silenceOf('acme', { silenceId: 'si-2', conditionId: 'Offline' });
+  await silenceOf('acme', { silenceId: 'si-3', endsAt: t0 + 4000 });
+  await silenceOf('acme', { silenceId: 'si-4', endedAt: t0 + 1, endedBy: 'tok-1' });
+  expect(await silencedBy()).toEqual([undefined, undefined, undefined]);
+  await silenceOf('acme', { silenceId: 'si-5', conditionId: 'VolumeIrrecoverable' });
+  expect(await silencedBy()).toEqual(['si-5', 'si-5', 'si-5']);
+  await silenceOf('acme', { silenceId: 'si-6' });
+  expect((await getAlert(deps, request('acme', resolved.alertKey))).alert).not.toHaveProperty('silencedBy');
 });
 
 test('an answer carries no bookkeeping', async () => {

@@ -3,8 +3,8 @@ import { silentLog } from '../../../core/log.ts';
 import type { AlertItem } from '../../../core/model.ts';
 import type { PatternEvidence } from '../../../core/patterns/evidence.ts';
 import type { ApiRequest } from '../../../lambda/aws/http-handler.ts';
-import { alertsTable, commandsTable, patternsTable } from '../../../lambda/aws/tables.ts';
-import { alertTrail, listAlerts } from '../../../lambda/alerts/show-alerts.ts';
+import { alertsTable, commandsTable, patternsTable, silencesTable } from '../../../lambda/aws/tables.ts';
+import { alertTrail, listAlerts, type AlertsDeps } from '../../../lambda/alerts/show-alerts.ts';
 import {
   fleetBreakdown,
   fleetPattern,
@@ -16,7 +16,7 @@ import { firingAlert } from '../../support/firing-alert.ts';
 import { t0 } from '../../support/fleet.ts';
 
 let dynamo: TestDynamo;
-let deps: PatternsApiDeps & { commands: ReturnType<typeof commandsTable>; now: () => number };
+let deps: PatternsApiDeps & AlertsDeps;
 beforeAll(async () => {
   dynamo = await startDynamo();
   const names = await dynamo.createTables();
@@ -24,6 +24,7 @@ beforeAll(async () => {
     alerts: alertsTable(names.ALERTS_TABLE, dynamo.client),
     patterns: patternsTable(names.PATTERNS_TABLE, dynamo.client),
     commands: commandsTable(names.COMMANDS_TABLE, dynamo.client),
+    silences: silencesTable(names.SILENCES_TABLE, dynamo.client),
     now: () => t0,
   };
 });

@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { commandKinds, commandSpecs } from '../core/command-kinds.ts';
-import { conditionById } from '../core/conditions/conditions.ts';
+import { conditionById, conditionIds } from '../core/conditions/conditions.ts';
 import { timeWindowSchema, timeZoneSchema } from '../core/configuration/configuration.ts';
 import { durationMsOf, writtenDuration } from '../core/duration.ts';
 import { severities } from '../core/model.ts';
+import { didYouMean } from '../core/nearest-names.ts';
 import { plainIssues } from '../core/plain-issues.ts';
 import { volumeFailures, volumeStates } from '../core/status.ts';
+import { typed } from '../core/typed.ts';
 
 /**
  * The format of a playbook: which alert is answered by which command. A command's parameter is a literal, or the whole
@@ -42,8 +44,11 @@ const duration = (minMs: number, maxMs: number) =>
 const pattern = z.string().min(1).max(80);
 const some = <T extends z.ZodType>(each: T) => z.array(each).min(1).max(200);
 const conditionId = z.string().refine((id) => conditionById.has(id), {
-  error: ({ input }) =>
-    `no condition "${String(input).slice(0, 64)}"; there are ${[...conditionById.keys()].join(', ')}`,
+  error: ({ input }) => {
+    const given = String(input);
+    const list = `\`${typed('holdfast alerts conditions list')}\` lists them`;
+    return `no condition "${given.slice(0, 64)}"; ${didYouMean(given, conditionIds, list)}`;
+  },
 });
 
 /** Which alerts of the condition a play is for; what it is not for, the plays below it may be for. */

@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import { valueText, type ConditionOverride, type ConditionView } from '../core/conditions/settings.ts';
 import { durationMsOf, writtenDuration } from '../core/duration.ts';
 import { HoldfastError } from '../core/errors.ts';
+import { didYouMean } from '../core/nearest-names.ts';
 import { severities, type Severity } from '../core/model.ts';
 import { durationText } from '../core/readable.ts';
-import { typed } from '../core/typed.ts';
 import { parseDurationMs } from './duration.ts';
 import { fields, table } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
@@ -36,9 +36,9 @@ export function addConditionCommands(group: Command, deps: CliDeps): void {
 
   apiCommand(conditions, 'show <condition>', 'what a condition means, and what to do', deps, [
     'alerts conditions show DiskFailed',
-  ]).run(async ({ api, show }, conditionId = '') => {
-    const condition = found((await api.call('listConditions', {})).conditions, conditionId);
-    show({ condition }, () => conditionText(condition));
+  ]).run(async (session, conditionId = '') => {
+    const condition = found(session, (await session.api.call('listConditions', {})).conditions, conditionId);
+    session.show({ condition }, () => conditionText(condition));
   });
 
   const set = apiCommand(conditions, 'set <condition>', 'set a condition otherwise for the tenant', deps, [
@@ -63,7 +63,8 @@ export function addConditionCommands(group: Command, deps: CliDeps): void {
 }
 
 /** Changed over the settings that were read, so that two who set different things both do. */
-async function setCondition({ api }: Session, conditionId: string, flags: SetFlags): Promise<ConditionView> {
+async function setCondition(session: Session, conditionId: string, flags: SetFlags): Promise<ConditionView> {
+  const { api } = session;
   const { default: isDefault, raiseAt, clearAt, for: forText, severity, off, on } = flags;
   const given = [raiseAt, clearAt, forText, severity, off, on].filter((flag) => flag !== undefined);
   if (!isDefault && given.length === 0)
@@ -76,7 +77,7 @@ async function setCondition({ api }: Session, conditionId: string, flags: SetFla
   if (isDefault) return (await api.call('deleteCondition', { params })).condition;
   for (let tries = 1; ; tries++) {
     const { version: ifVersion, conditions } = await api.call('listConditions', {});
-    const override = changed(found(conditions, conditionId), flags);
+    const override = changed(found(session, conditions, conditionId), flags);
     try {
       return (await api.call('putCondition', { params, body: { ...override, ifVersion } })).condition;
     } catch (thrown) {
@@ -137,11 +138,19 @@ const valueHints: Record<ConditionView['unit'], string> = {
   score: aNumber,
 };
 
-function found(conditions: readonly ConditionView[], conditionId: string): ConditionView {
+function found(
+  { toType }: Session,
+  conditions: readonly ConditionView[],
+  conditionId: string,
+): ConditionView {
   const condition = conditions.find((each) => each.conditionId === conditionId);
   if (condition) return condition;
   throw new HoldfastError('NOT_FOUND', `there is no condition ${conditionId}`, {
-    hint: `\`${typed('holdfast alerts conditions list')}\` lists them`,
+    hint: didYouMean(
+      conditionId,
+      conditions.map((each) => each.conditionId),
+      `\`${toType('holdfast alerts conditions list')}\` lists them`,
+    ),
   });
 }
 

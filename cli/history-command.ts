@@ -4,6 +4,7 @@ import { HoldfastError } from '../core/errors.ts';
 import { historySpanNames, type HistorySpan, type HistoryView } from '../core/rollups/history-view.ts';
 import { historySignalNames } from '../core/rollups/signals.ts';
 import { historyText } from './history-text.ts';
+import { knownName } from './known-name.ts';
 import { apiCommand, type CliDeps, type Session } from './program.ts';
 import { blocksFor } from './sparkline.ts';
 
@@ -50,7 +51,7 @@ async function newestHistory({ api }: Session, gatewayId: string, flags: History
   const params = { gatewayId };
   const query = {
     span: spanOf(flags.span),
-    ...(flags.signal && { signal: flags.signal.join(',') }),
+    ...(flags.signal && { signal: flags.signal.map(knownSignal).join(',') }),
   };
   const ask = async () => (await api.call('getHistory', { params, query })).history;
   const stored = await ask();
@@ -63,6 +64,8 @@ async function newestHistory({ api }: Session, gatewayId: string, flags: History
   }
   return newest;
 }
+
+const knownSignal = (name: string): string => knownName('--signal', name, historySignalNames);
 
 function spanOf(text: string): HistorySpan {
   const span = historySpanNames.find((name) => name === text);

@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
 import { fillPath, operatorRoutes } from '../core/api-routes.ts';
+import { conditionIds } from '../core/conditions/conditions.ts';
 import { attributeNames } from '../core/patterns/attributes.ts';
 import type { Rate } from '../core/patterns/breakdown.ts';
 import type { BreakdownView, PatternView } from '../core/patterns/pattern-view.ts';
 import { durationText, timeText } from '../core/readable.ts';
 import { below, fleetPages, requireOperator } from './fleet-pages.ts';
 import { fields, paragraph, table } from './output.ts';
+import { knownName } from './known-name.ts';
 import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
 import { wholeId } from './whole-id.ts';
 
@@ -132,7 +134,9 @@ export function addBreakdownCommand(group: Command, deps: CliDeps): void {
     .requiredOption('--condition <id>', 'the condition that counts as failing');
   command.run(async (session) => {
     requireOperator(session);
-    const { by, condition } = command.opts<{ by: string; condition: string }>();
+    const flags = command.opts<{ by: string; condition: string }>();
+    const by = knownName('--by', flags.by, attributeNames);
+    const condition = knownName('--condition', flags.condition, conditionIds);
     const path = below(operatorRoutes.fleetBreakdown.path);
     const answer = await session.api.operator<{ breakdown: BreakdownView }>(path, { by, condition });
     session.show(answer, () => breakdownText(answer.breakdown, session.deps.now()));

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import { operatorRoutes } from '../core/api-routes.ts';
+import { conditionIds } from '../core/conditions/conditions.ts';
 import type { ReportView } from '../core/design-report/report-view.ts';
 import { attributeNames } from '../core/patterns/attributes.ts';
 import { below, requireOperator } from './fleet-pages.ts';
+import { knownName } from './known-name.ts';
 import { apiCommand, type CliDeps } from './program.ts';
 import { reportText } from './report-text.ts';
 
@@ -23,6 +25,8 @@ export function addReportCommand(group: Command, deps: CliDeps): void {
   command.run(async (session) => {
     requireOperator(session);
     const { date, condition, by } = command.opts<{ date?: string; condition?: string; by?: string }>();
+    if (condition !== undefined) knownName('--condition', condition, conditionIds);
+    if (by !== undefined) knownName('--by', by, attributeNames);
     const path = below(operatorRoutes.fleetReport.path);
     const answer = await session.api.operator<ReportView>(path, { date, condition, by });
     session.show(answer, () => reportText(answer));

@@ -16,3 +16,4 @@ export const conditions: readonly Condition[] = [
 ];
 
 export const conditionById: ReadonlyMap<string, Condition> = new Map(conditions.map((c) => [c.id, c]));
+export const conditionIds: readonly string[] = [...conditionById.keys()];

@@ -1,5 +1,5 @@
 import type { Answers } from '../../core/api.ts';
-import { conditionById, conditions } from '../../core/conditions/conditions.ts';
+import { conditionById, conditionIds, conditions } from '../../core/conditions/conditions.ts';
 import {
   conditionView,
   overrideProblem,
@@ -9,6 +9,7 @@ import {
 import type { Condition } from '../../core/conditions/condition.ts';
 import type { ConditionLimits } from '../../core/conditions/signals.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import { didYouMean } from '../../core/nearest-names.ts';
 import { typed } from '../../core/typed.ts';
 import type { ApiRequest } from '../aws/http-handler.ts';
 import type { conditionSettingsTable } from '../aws/tables.ts';
@@ -86,7 +87,7 @@ function requireCondition(conditionId = ''): Condition {
   const row = conditionById.get(conditionId);
   if (row) return row;
   throw new HoldfastError('NOT_FOUND', `there is no condition ${conditionId.slice(0, 64)}`, {
-    hint: `\`${typed('holdfast alerts conditions list')}\` lists them`,
+    hint: didYouMean(conditionId, conditionIds, `\`${typed('holdfast alerts conditions list')}\` lists them`),
   });
 }
 

@@ -2,6 +2,7 @@ import { fleetScope } from '../../core/audit/actions.ts';
 import { conditionById } from '../../core/conditions/conditions.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { AlertItem } from '../../core/model.ts';
+import { didYouMean } from '../../core/nearest-names.ts';
 import { attributeNames } from '../../core/patterns/attributes.ts';
 import { breakdownLines } from '../../core/patterns/breakdown.ts';
 import type { PatternEvidence } from '../../core/patterns/evidence.ts';
@@ -86,6 +87,9 @@ export function oneOf<const Name extends string>(
 ): Name {
   const found = names.find((name) => name === given);
   if (found !== undefined) return found;
-  const asked = given === undefined ? `${what} is missing` : `${what} "${given.slice(0, 64)}" is unknown`;
-  throw new HoldfastError('INVALID_INPUT', asked, { hint: `it is one of ${names.join(', ')}` });
+  const all = `it is one of ${names.join(', ')}`;
+  if (given === undefined) throw new HoldfastError('INVALID_INPUT', `${what} is missing`, { hint: all });
+  throw new HoldfastError('INVALID_INPUT', `${what} "${given.slice(0, 64)}" is unknown`, {
+    hint: didYouMean(given, names, all),
+  });
 }

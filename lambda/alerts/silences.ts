@@ -6,6 +6,7 @@ import type { Answers } from '../../core/api.ts';
 import { fleetScope } from '../../core/audit/actions.ts';
 import { conditionById } from '../../core/conditions/conditions.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import { didYouMean } from '../../core/nearest-names.ts';
 import type { RandomBytes } from '../../core/identity/secrets.ts';
 import { typed } from '../../core/typed.ts';
 import { collect } from '../aws/collect.ts';
@@ -28,7 +29,11 @@ export async function createSilence(
   const at = now();
   if (body.conditionId !== undefined && !namesOf(tenantId).includes(body.conditionId))
     throw new HoldfastError('INVALID_INPUT', `there is no condition ${body.conditionId}`, {
-      hint: `conditions are written as in an alert, such as ${namesOf(tenantId).slice(0, 3).join(', ')}`,
+      hint: didYouMean(
+        body.conditionId,
+        namesOf(tenantId),
+        `conditions are written as in an alert, such as ${namesOf(tenantId).slice(0, 3).join(', ')}`,
+      ),
     });
   const open = (await silencesOfTenant(silences, tenantId)).filter((each) => isSilencing(each, at));
   if (open.length >= silenceLimits.openMax)

@@ -10,6 +10,7 @@ import {
 } from '../../core/rollups/history-view.ts';
 import { rollupKeyOf, rollupOfItem } from '../../core/rollups/rollup-item.ts';
 import { rollupStart, type Rollup } from '../../core/rollups/rollup.ts';
+import { didYouMean } from '../../core/nearest-names.ts';
 import { historySignalNames } from '../../core/rollups/signals.ts';
 import type { ApiRequest } from '../aws/http-handler.ts';
 import type { rollupsTable } from '../aws/tables.ts';
@@ -74,6 +75,6 @@ function signalsOf(text: string | undefined): string[] | undefined {
   const unknown = names?.find((name) => !historySignalNames.includes(name));
   if (unknown === undefined) return names;
   throw new HoldfastError('INVALID_INPUT', `no history is kept of a signal "${unknown}"`, {
-    hint: `the signals are ${historySignalNames.join(', ')}`,
+    hint: didYouMean(unknown, historySignalNames, `the signals are ${historySignalNames.join(', ')}`),
   });
 }

@@ -61,7 +61,12 @@ describe('a fault is told with the line and column where it stands:', () => {
     [
       'a condition that is none',
       '  - condition: DiskOnFire\n    command: { kind: probe }',
-      /^3:16: .*"DiskOnFire"; there are Offline/,
+      /^3:16: .*"DiskOnFire"; `npx holdfast alerts conditions list` lists them$/,
+    ],
+    [
+      'a condition that is nearly one',
+      '  - condition: VolumeIrrecovrable\n    command: { kind: probe }',
+      /^3:16: .*no condition "VolumeIrrecovrable"; did you mean VolumeIrrecoverable\?$/,
     ],
     [
       'a command that is none',

@@ -44,6 +44,7 @@ test('shows what one means and where its runbook is', async () => {
     code: expect.any(Number) as number,
     err: expect.stringMatching(/^error: NOT_FOUND: there is no condition Nonsense — /) as string,
   });
+  expect((await run('show', 'DiskFaild')).err).toContain('— did you mean DiskFailed?');
 });
 
 test('shows how long one waits at least, whatever is set', async () => {

@@ -138,3 +138,14 @@ test('an unknown span is told with those there are', async () => {
   });
   expect(api.requests).toEqual([]);
 });
+
+test('an unknown signal is told with what it may have been', async () => {
+  const argv = ['gateways', 'history', 'gw-1', '--signal', 'cpu', ...api.asTenant()];
+  expect(await api.run(argv)).toMatchObject({
+    code: 64,
+    err: expect.stringContaining(
+      '--signal "cpu" is unknown — did you mean system.cpu.utilization or gateway.cpu.iowait?',
+    ),
+  });
+  expect(api.requests).toEqual([]);
+});

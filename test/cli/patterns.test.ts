@@ -85,6 +85,24 @@ test.each([
   expect(api.requests).toEqual([]);
 });
 
+test.each([
+  [
+    ['breakdown', '--by', 'kernl', '--condition', 'Offline'],
+    '--by "kernl" is unknown — did you mean kernel?',
+  ],
+  [['breakdown', '--by', 'kernel', '--condition', 'Ofline'], 'did you mean Offline?'],
+  [['report', '--condition', 'DiskFaild'], '--condition "DiskFaild" is unknown — did you mean DiskFailed?'],
+  [['report', '--by', 'colour'], '--by "colour" is unknown — it is one of '],
+])(
+  'a name that is none is told with its flag and what is near, and not sent: fleet %j',
+  async (argv, said) => {
+    const operator = ['--operator-token-file', api.token(), '--endpoint', api.endpoint];
+    const run = await api.run(['fleet', ...argv, ...operator]);
+    expect(run).toMatchObject({ code: 64, err: expect.stringContaining(said) });
+    expect(api.requests).toEqual([]);
+  },
+);
+
 test('labels are sent by name, and others than those that there are are refused here', async () => {
   api.answer.body = { gateway: { gatewayId: 'gw-1', labels: { site: 'Oslo 1', region: 'north' } } };
   const { out } = await api.run([

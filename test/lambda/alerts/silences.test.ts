@@ -103,6 +103,7 @@ describe('silences', () => {
   it('name a condition that there is, and are bounded in time and number', async () => {
     await expect(create({ conditionId: 'Oflfine', why: 'w', forMs: hours })).rejects.toMatchObject({
       code: 'INVALID_INPUT',
+      hint: 'did you mean Offline?',
     });
     for (const conditionId of ['SiteIncident', 'SharedIncident'])
       await expect(create({ conditionId, why: 'w', forMs: 60_000 })).resolves.toBeDefined();

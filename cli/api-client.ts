@@ -2,7 +2,7 @@ import { type Answers } from '../core/api.ts';
 import { apiRoutes, fillPath, operatorBase, tenantBase, type ApiRouteName } from '../core/api-routes.ts';
 import { errorCodes, HoldfastError, type ErrorCode } from '../core/errors.ts';
 import { signerFor } from '../core/sigv4.ts';
-import { typed } from '../core/typed.ts';
+import { retyped, typed } from '../core/typed.ts';
 import { parseJson, type CliContext } from './context.ts';
 
 export interface CallOptions {
@@ -27,7 +27,8 @@ export interface ApiClient {
 
 const requestTimeoutMs = 30_000;
 
-export function createApiClient(context: CliContext, fetchImpl: typeof fetch = fetch): ApiClient {
+/** `toType`: how a command line is typed here. The API does not know with which flags it was asked. */
+export function createApiClient(context: CliContext, toType: (line: string) => string = typed): ApiClient {
   const send = async <T>(method: string, base: string, path: string, options: CallOptions): Promise<T> => {
     const url = new URL(base + path);
     for (const [key, value] of Object.entries(options.query ?? {}))
@@ -39,7 +40,7 @@ export function createApiClient(context: CliContext, fetchImpl: typeof fetch = f
     let response: Response;
     let text: string;
     try {
-      response = await fetchImpl(url, { method, headers, body, signal, redirect: 'error' });
+      response = await fetch(url, { method, headers, body, signal, redirect: 'error' });
       text = await response.text();
     } catch (cause) {
       throw new HoldfastError('UNAVAILABLE', `${url.origin} does not answer`, {
@@ -47,7 +48,7 @@ export function createApiClient(context: CliContext, fetchImpl: typeof fetch = f
         cause,
       });
     }
-    return readAnswer<T>(response, text, context);
+    return readAnswer<T>(response, text, { context, toType });
   };
   return {
     call: (name, options = {}) => {
@@ -102,13 +103,17 @@ async function authorize(
   return rest;
 }
 
-function readAnswer<T>(response: Response, text: string, { identity }: CliContext): T {
+function readAnswer<T>(
+  response: Response,
+  text: string,
+  { context: { identity }, toType }: { context: CliContext; toType: (line: string) => string },
+): T {
   const answer = parseJson(text) as Partial<ErrorAnswer> | undefined;
   if (response.ok) return answer as T;
   const problem = answer?.error;
   const lookUp = response.status >= 500 ? whereToLook : undefined;
   if (problem && Object.hasOwn(errorCodes, problem.code)) {
-    const hint = problem.hint ?? lookUp;
+    const hint = problem.hint === undefined ? lookUp : retyped(problem.hint, toType);
     throw new HoldfastError(problem.code, problem.message, hint ? { hint } : {});
   }
   const requestId = response.headers.get('apigw-requestid') ?? response.headers.get('x-amzn-requestid');

@@ -71,7 +71,7 @@ export function apiCommand(
         deps.stdout(printable(flags.json ? json(data) : text()));
       const positional = args.slice(0, -2).map((arg) => String(arg));
       const toType = (commandLine: string) => typedNext(commandLine, flags);
-      await action({ context, api: createApiClient(context), deps, show, toType }, ...positional);
+      await action({ context, api: createApiClient(context, toType), deps, show, toType }, ...positional);
     });
   return Object.assign(command, { run });
 }

@@ -25,6 +25,10 @@ export function typedNext(commandLine: string, given: GivenFlags): string {
   return typed([commandLine, ...flags].join(' '));
 }
 
+/** The command lines in a text, which stand there without flags, as `toType` has them typed. */
+export const retyped = (text: string, toType: (commandLine: string) => string): string =>
+  text.replaceAll(/`npx (holdfast [^`]+)`/g, (_, commandLine: string) => `\`${toType(commandLine)}\``);
+
 /** One word for a shell, in quotes where it needs them. */
 export const shellWord = (text: string): string =>
   /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;

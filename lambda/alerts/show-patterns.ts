@@ -60,7 +60,7 @@ export async function fleetPattern(
   const item = /^[0-9a-f]{32}$/.test(alertKey) ? await alerts.get({ alertKey }) : undefined;
   if (isPattern(item)) return { pattern: patternView(item) };
   throw new HoldfastError('NOT_FOUND', `there is no pattern ${alertKey.slice(0, 64)}`, {
-    hint: `\`${typed('holdfast patterns --all')}\` shows them`,
+    hint: `\`${typed('holdfast patterns list --all')}\` shows them`,
   });
 }
 

@@ -119,6 +119,21 @@ test.each([
   );
 });
 
+test.each([
+  [['gateways', 'show', 'gw-1'], 'gateways list'],
+  [['alerts', 'unsilence', 'si-1'], 'alerts silences --all'],
+  [['alerts', 'unsubscribe', 'main'], 'alerts subscriptions'],
+  [['alerts', 'conditions', 'set', 'FsFull', '--default'], 'alerts conditions list'],
+])('what the API says to type next has the flags of this call: %j', async (argv, next) => {
+  const hint = `\`npx holdfast ${next}\` shows those there are`;
+  api.answer = { status: 404, body: { error: { code: 'NOT_FOUND', message: 'there is none', hint } } };
+  const run = await api.run([...argv, ...api.asTenant()]);
+  api.answer = { status: 200, body: {} };
+  expect(run.err).toBe(
+    `error: NOT_FOUND: there is none — \`npx holdfast ${next} ${api.asTenant().join(' ')}\` shows those there are\n`,
+  );
+});
+
 test('an alert shows its answer as it is typed, which names the alert and so stands in its trail', async () => {
   const alertKey = 'a'.repeat(32);
   const alert = {

@@ -83,6 +83,7 @@ test('what is no pattern is not found as one, and no tenant finds one among its 
   for (const key of [alertKey, 'f'.repeat(32), '../x'])
     await expect(fleetPattern(deps, asked({}, { alertKey: key }))).rejects.toMatchObject({
       code: 'NOT_FOUND',
+      hint: '`npx holdfast patterns list --all` shows them',
     });
   const { alerts } = await listAlerts(deps, asked({ state: 'all' }, {}, 'acme') as ApiRequest<'listAlerts'>);
   expect(alerts.map((alert) => alert.alertKey)).toEqual([alertKey]);

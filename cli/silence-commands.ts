@@ -4,6 +4,7 @@ import { HoldfastError } from '../core/errors.ts';
 import { printableLine } from '../core/printable.ts';
 import { timeText } from '../core/readable.ts';
 import { parseDurationMs } from './duration.ts';
+import { requireGateways } from './known-gateways.ts';
 import { fields, paragraph, table, toBeTyped } from './output.ts';
 import { apiCommand, type CliDeps } from './program.ts';
 
@@ -53,6 +54,7 @@ export function addSilenceCommands(alerts: Command, deps: CliDeps): void {
         why: flags.why,
         forMs: parseDurationMs('--for', flags.for, range),
       };
+      await requireGateways(api, flags.gateway === undefined ? [] : [flags.gateway]);
       const { silence: made } = await api.call('createSilence', { body });
       show({ silence: made }, () => silenceText(made, toType(`holdfast alerts unsilence ${made.silenceId}`)));
     });

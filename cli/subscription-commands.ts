@@ -7,6 +7,7 @@ import type { SubscriptionFilter } from '../core/subscriptions/filter.ts';
 import { addressOf, type Target } from '../core/subscriptions/targets.ts';
 import { collect } from './command-commands.ts';
 import { addDeadLetterCommands } from './dead-letter-commands.ts';
+import { requireGateways } from './known-gateways.ts';
 import { fields, paragraph, table, toBeTyped } from './output.ts';
 import { apiCommand, type CliDeps, type Session } from './program.ts';
 import { askIntoNewFile, requireNewFile } from './secret-file.ts';
@@ -110,6 +111,7 @@ function addSubscribe(alerts: Command, deps: CliDeps): void {
       const flags = subscribe.opts<SubscribeFlags>();
       const body = { ...targetOf(flags), ...filterOf(flags) };
       if (flags.secretOut !== undefined) requireNewFile(flags.secretOut);
+      await requireGateways(api, flags.gateway);
       const put = () => api.call('putSubscription', { params: { subscriptionId }, body });
       const { subscription, secret } = await put();
       const file = secret !== undefined ? flags.secretOut : undefined;

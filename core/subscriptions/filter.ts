@@ -7,7 +7,7 @@ const anyOf = <S extends z.ZodType>(value: S, countMax: number) => z.array(value
 /** Which alerts a subscription is for: each list that is given must hold the alert's own value. */
 export const subscriptionFilterSchema = z.strictObject({
   severities: anyOf(z.enum(severities), severities.length).optional(),
-  /** Free text: a condition that comes with a later version may be named before it. */
+  /** Which there are is asked where it is put: what is stored may name one that a later version has no more. */
   conditionIds: anyOf(z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/), 50).optional(),
   gatewayIds: anyOf(z.string().min(1).max(64), 100).optional(),
 });

@@ -1,12 +1,9 @@
+import { requireAlertName } from '../../core/alerts/alert-names.ts';
 import { isSilencing } from '../../core/alerts/holds.ts';
-import { groupsOf } from '../../core/alerts/group-alerts.ts';
 import type { SilenceItem } from '../../core/alerts/model.ts';
 import { newSilence, silenceIdPattern, silenceLimits, silenceView } from '../../core/alerts/silences.ts';
 import type { Answers } from '../../core/api.ts';
-import { fleetScope } from '../../core/audit/actions.ts';
-import { conditionById } from '../../core/conditions/conditions.ts';
 import { HoldfastError } from '../../core/errors.ts';
-import { didYouMean } from '../../core/nearest-names.ts';
 import type { RandomBytes } from '../../core/identity/secrets.ts';
 import { typed } from '../../core/typed.ts';
 import { collect } from '../aws/collect.ts';
@@ -27,14 +24,7 @@ export async function createSilence(
   { tenantId, principal, body }: ApiRequest<'createSilence'>,
 ): Promise<Answers['createSilence']> {
   const at = now();
-  if (body.conditionId !== undefined && !namesOf(tenantId).includes(body.conditionId))
-    throw new HoldfastError('INVALID_INPUT', `there is no condition ${body.conditionId}`, {
-      hint: didYouMean(
-        body.conditionId,
-        namesOf(tenantId),
-        `conditions are written as in an alert, such as ${namesOf(tenantId).slice(0, 3).join(', ')}`,
-      ),
-    });
+  if (body.conditionId !== undefined) requireAlertName(tenantId, body.conditionId);
   const open = (await silencesOfTenant(silences, tenantId)).filter((each) => isSilencing(each, at));
   if (open.length >= silenceLimits.openMax)
     throw new HoldfastError('CONFLICT', `a tenant has at most ${silenceLimits.openMax} silences at once`, {
@@ -45,12 +35,6 @@ export async function createSilence(
   await silences.put(silence);
   return { silence: silenceView(silence) };
 }
-
-/** What there are alerts of: the provider's own are all about many gateways. */
-const namesOf = (tenantId: string): string[] => [
-  ...groupsOf(tenantId),
-  ...(tenantId === fleetScope ? [] : conditionById.keys()),
-];
 
 /** Those that hold now, the newest first; `?state=all`: the newest thousand that are kept, also ended ones. */
 export async function listSilences(

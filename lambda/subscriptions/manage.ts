@@ -1,3 +1,4 @@
+import { requireAlertName } from '../../core/alerts/alert-names.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import { newChallenge, secretHash, type RandomBytes } from '../../core/identity/secrets.ts';
 import { subscriptionView, type SubscriptionAnswers } from '../../core/subscriptions/api.ts';
@@ -58,6 +59,7 @@ export async function putSubscription(
 ): Promise<SubscriptionAnswers['putSubscription']> {
   const subscriptionId = requireSubscriptionId(params['subscriptionId']);
   parseTarget(body, tenantId, deps.local);
+  for (const conditionId of body.filter?.conditionIds ?? []) requireAlertName(tenantId, conditionId);
   const key = { tenantId, subscriptionId };
   const existing = await dynamoSubscriptions(deps.subscriptionItems).ofTenant(tenantId);
   const current = existing.find((item) => item.subscriptionId === subscriptionId);

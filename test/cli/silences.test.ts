@@ -32,9 +32,24 @@ test('a silence says what, why and for how long, and how it is ended', async () 
   ];
   const made = await api.run(['alerts', 'silence', ...named, ...api.asTenant()]);
   const body = { gatewayId: 'gw-1', conditionId: 'SnapshotOld', why: 'the bucket moves', forMs: 7_200_000 };
-  expect(sent()).toEqual([['POST', '/v1/silences', body]]);
+  expect(sent()).toEqual([
+    ['GET', '/v1/gateways/gw-1', ''],
+    ['POST', '/v1/silences', body],
+  ]);
   expect(made.out).toContain('SnapshotOld of gw-1');
   expect(made.out).toContain('npx holdfast alerts unsilence si-3f9a17c2aa01b4d6');
+});
+
+test.each([
+  [['silence', '--gateway', 'gw-nope', '--for', '2h', '--why', 'w']],
+  [['subscribe', 'main', '--queue', 'https://sqs.example.com/1/q', '--gateway', 'gw-nope']],
+])('a gateway that the tenant has not is refused before anything is put: %j', async (argv) => {
+  const body = { error: { code: 'NOT_FOUND', message: 'there is no gateway gw-nope' } };
+  api.answer = { status: 404, body };
+  const refused = await api.run(['alerts', ...argv, ...api.asTenant()]);
+  api.answer = { status: 200, body: {} };
+  expect(refused.err).toContain('NOT_FOUND: there is no gateway gw-nope');
+  expect(sent()).toEqual([['GET', '/v1/gateways/gw-nope', '']]);
 });
 
 test('of all alerts, and for at most thirty days', async () => {

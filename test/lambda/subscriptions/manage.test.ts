@@ -146,6 +146,17 @@ describe('a subscription', () => {
     });
   });
 
+  it('is for conditions that there are, or incidents: another one is refused, and nothing is sent', async () => {
+    await expect(put('acme', { filter: { conditionIds: ['Offline', 'FsFul'] } })).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: 'there is no condition FsFul',
+      hint: 'did you mean FsFull?',
+    });
+    expect(asked).toEqual([]);
+    const filter = { conditionIds: ['Offline', 'SiteIncident', 'SharedIncident'] };
+    expect((await put('acme', { filter })).subscription).toMatchObject({ filter });
+  });
+
   it('stays confirmed when it is put again as it is or with another filter', async () => {
     await confirmed();
     const filter = { severities: ['critical'] };

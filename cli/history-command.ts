@@ -31,7 +31,7 @@ export function addHistoryCommand(group: Command, deps: CliDeps): void {
     .option('--signal <name>', 'one signal; repeat it for more (default: all that there are)', collect)
     .addHelpText(
       'after',
-      `\nA plot goes from the least to the greatest mean;\na blank is a time of which nothing is known.\n\nSignals:\n${historySignalNames.map((name) => `  ${name}`).join('\n')}`,
+      `\nA column of a plot is a mean: of a share from 0 to 100 %, of others from 0 to\nthe greatest. A blank is a time of which nothing is known.\n\nSignals:\n${historySignalNames.map((name) => `  ${name}`).join('\n')}`,
     )
     .run(async (session, gatewayId = '') => {
       const found = await newestHistory(session, gatewayId, history.opts<HistoryFlags>());

@@ -15,7 +15,7 @@ export function historyText(history: HistoryView, { now, blocks }: { now: number
   const columns = plotColumns[span];
   const head = fields({
     gateway: gatewayId,
-    span: `${span}, ${timeText(from).slice(0, 16)}Z to ${timeText(to).slice(0, 16)}Z; ${columnText(columns, to - from, bucketMs)}`,
+    span: `${span}, ${minuteText(from)} to ${minuteText(to)}; ${columnText(columns, to - from, bucketMs)}`,
     'as of': asOf(history, now),
     clock:
       Math.abs(clockSkewMs) >= skewToTellMs
@@ -27,18 +27,28 @@ export function historyText(history: HistoryView, { now, blocks }: { now: number
     (signal) =>
       `${lineOf(signal.name, figuresOf(signal, history.counts))}\n${plotOf(signal, history.counts, { columns, blocks })}`,
   );
-  return `${head}\n\n${[lineOf('SIGNAL', ['MIN', 'MEAN', 'MAX', 'LAST']), ...plots].join('\n')}`;
+  const lines = [lineOf('SIGNAL', ['MIN', 'MEAN', 'MAX', 'LAST']), ...plots, axisOf(history, columns)];
+  return `${head}\n\n${lines.join('\n')}`;
+}
+
+const minuteText = (at: number): string => `${timeText(at).slice(0, 16)}Z`;
+
+/** When the first column begins and the last one ends, below them. */
+function axisOf({ from, to }: HistoryView, columns: number): string {
+  const end = minuteText(to);
+  return minuteText(from).padEnd(columns - end.length) + end;
 }
 
 const lineOf = (name: string, figures: readonly string[]): string =>
   name.padEnd(nameColumns) + figures.map((figure) => figure.padStart(figureColumns)).join('');
 
 function plotOf(
-  { buckets }: SignalView,
+  { buckets, unit }: SignalView,
   counts: readonly number[],
   { columns, blocks }: { columns: number; blocks: string },
 ): string {
-  return sparkline(weighedMeans(buckets, counts, columns), blocks).trimEnd() || '(nothing)';
+  const most = unit === 'share' ? 1 : undefined;
+  return sparkline(weighedMeans(buckets, counts, columns), blocks, most).trimEnd() || '(nothing)';
 }
 
 function columnText(columns: number, spanMs: number, bucketMs: number): string {

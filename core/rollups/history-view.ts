@@ -72,7 +72,7 @@ export function rollupsNeeded(
 
 export interface HistorySources {
   rollups: readonly Rollup[];
-  /** The last report. What it says stands for its bucket until the rollup of that is there. */
+  /** The last report. What it says stands for its bucket until the rollup of that is there, and lies within it then. */
   last?: Observed & { sentAt: number };
 }
 
@@ -88,7 +88,9 @@ export function drawnFrom(
   const buckets = filledBuckets(rollups, { from, to, bucketMs });
   const lastValues = last ? valuesOf(last) : {};
   const lastAt = last ? Math.floor((last.sentAt - from) / bucketMs) : -1;
-  if (buckets[lastAt]?.count === 0) buckets[lastAt] = bucketOf(lastValues);
+  const beforeLast = buckets[lastAt];
+  if (beforeLast)
+    buckets[lastAt] = beforeLast.count === 0 ? bucketOf(lastValues) : widened(beforeLast, lastValues);
   const newest = buckets.findLastIndex(({ count }) => count > 0);
   const endOfNewest = Math.min(now, from + (newest + 1) * bucketMs);
   const newestAt = last && lastAt === newest ? last.sentAt : endOfNewest;
@@ -112,6 +114,15 @@ export function drawnFrom(
 function bucketOf(values: Record<string, number>): Bucket {
   const single = Object.entries(values).map(([name, value]) => [name, [value, value, value] as const]);
   return { count: 1, values: Object.fromEntries(single) as Bucket['values'] };
+}
+
+/** A bucket that may have counted the values or not: they lie within it, and neither its mean nor its count moves. */
+function widened({ count, values }: Bucket, by: Record<string, number>): Bucket {
+  const wider = Object.entries(by).map(([name, value]) => {
+    const [min, mean, max] = values[name] ?? [value, value, value];
+    return [name, [Math.min(min, value), mean, Math.max(max, value)] as const];
+  });
+  return { count, values: { ...values, ...(Object.fromEntries(wider) as Bucket['values']) } };
 }
 
 /** Where a day and half hours tell of the same bucket, the one with more measurements counts. */

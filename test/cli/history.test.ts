@@ -74,10 +74,10 @@ test('draws a day by half hours, the mean of what was measured, and leaves gaps 
     i < 8 ? null : i < 24 ? 0.1 : i < 26 ? null : i < 94 ? 0.75 : 0.9,
   );
   const text = historyText(history('day', of(values)), { now, blocks: unicodeBlocks });
-  expect(text.split('\n').at(-1)).toBe(`${' '.repeat(4)}${'▁'.repeat(8)} ${'▇'.repeat(34)}█`);
+  expect(text.split('\n').at(-2)).toBe(`${' '.repeat(4)}${'▁'.repeat(8)} ${'▇'.repeat(34)}█`);
   expect(text).toMatch(/^system\.cpu\.utilization +10 % +63 % +90 % +-$/m);
   const nothing = historyText(history('day', of(values.map(() => null))), { now, blocks: unicodeBlocks });
-  expect(nothing.split('\n').at(-1)).toBe('(nothing)');
+  expect(nothing.split('\n').at(-2)).toBe('(nothing)');
   const none = historyText(history('day', { signals: [], newestAt: undefined }), {
     now,
     blocks: unicodeBlocks,
@@ -86,9 +86,28 @@ test('draws a day by half hours, the mean of what was measured, and leaves gaps 
   expect(none).toContain('no data; disconnected');
 });
 
-test('a value that hardly moves is no mountain', () => {
+test('a share is drawn from 0 to 100 %, anything else from 0 to its greatest, and below them from when to when', () => {
+  const steady = (name: string, unit: 'share' | 'ms', value: number) => ({
+    ...{ name, unit, last: value },
+    buckets: Array.from({ length: 12 }, () => [value, value, value] as const),
+  });
+  const signals = [
+    steady('busy', 'share', 1),
+    steady('half', 'share', 0.5),
+    steady('idle', 'share', 0),
+    steady('steady', 'ms', 20),
+    steady('none', 'ms', 0),
+  ];
+  const lines = historyText(history('hour', { signals }), { now, blocks: unicodeBlocks }).split('\n');
+  const plotOf = (name: string) => lines[lines.findIndex((line) => line.startsWith(`${name} `)) + 1];
+  expect(signals.map(({ name }) => plotOf(name)?.[0])).toEqual(['█', '▅', '▁', '█', '▁']);
+  expect(plotOf('busy')).toBe('█'.repeat(60));
+  expect(lines.at(-1)).toBe(`2026-11-29 15:47Z${' '.repeat(26)}2026-11-29 16:47Z`);
+});
+
+test('heights go from 0 up', () => {
   expect(sparkline([0, 1, 2, 3, 4, 5, 6, 7])).toBe('▁▂▃▄▅▆▇█');
-  expect(sparkline([0.6, undefined, 0.61])).toBe('▁ ▁');
+  expect(sparkline([0.6, undefined, 0.61])).toBe('█ █');
   expect(sparkline([0, 0])).toBe('▁▁');
   expect(sparkline([])).toBe('');
 });

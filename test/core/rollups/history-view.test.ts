@@ -65,8 +65,12 @@ test('what the last report says stands for its bucket until that is told', () =>
   expect(alone.newestAt).toBe(now - minutes);
   const told = rollup('half-hour', now, [bucket(0), bucket(0), bucket(0), bucket(2, 0.5)]);
   const both = drawnFrom('hour', now, { rollups: [told], last });
-  expect(pointsOf(both).at(-1)).toEqual([0.5, 0.5, 0.5]);
+  // It may be counted in it or not: what is shown as the last lies within the least and the greatest all the same.
+  expect(pointsOf(both).at(-1)).toEqual([0.25, 0.5, 0.5]);
+  expect(both.counts.at(-1)).toBe(2);
   expect(both.signals[0]!.last).toBe(0.25);
+  const above = heartbeat({ sentAt: now - minutes, metrics: { [cpu]: 0.75 } });
+  expect(pointsOf(drawnFrom('hour', now, { rollups: [told], last: above })).at(-1)).toEqual([0.5, 0.5, 0.75]);
 });
 
 test('a day has a point each quarter of an hour, of three buckets weighed by how much was measured', () => {

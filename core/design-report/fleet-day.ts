@@ -40,6 +40,11 @@ const valuesMax = 1_000;
 export const dayOf = (unixMs: number): number => Math.floor(unixMs / dayMs);
 /** `2026-11-28` */
 export const dateText = (day: number): string => new Date(day * dayMs).toISOString().slice(0, 10);
+/** Of a day that there is: not `2026-02-30`, which some parsers take for a day of March. */
+export function isDate(text: string): boolean {
+  const at = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) : NaN;
+  return !Number.isNaN(at) && dateText(dayOf(at)) === text;
+}
 
 interface Row {
   gatewayId: string;

@@ -1,4 +1,4 @@
-import { dateText, dayOf } from '../../core/design-report/fleet-day.ts';
+import { dateText, dayOf, isDate } from '../../core/design-report/fleet-day.ts';
 import { filtered, type ReportView } from '../../core/design-report/report-view.ts';
 import { conditionById } from '../../core/conditions/conditions.ts';
 import { HoldfastError } from '../../core/errors.ts';
@@ -39,8 +39,10 @@ async function newest(store: ReportStore, now: number) {
 }
 
 async function ofDate(store: ReportStore, date: string) {
-  if (!/^\d{4}-\d\d-\d\d$/.test(date))
-    throw new HoldfastError('INVALID_INPUT', `date "${date.slice(0, 64)}" is not a date such as 2026-11-28`);
+  if (!isDate(date))
+    throw new HoldfastError('INVALID_INPUT', `date "${date.slice(0, 64)}" is no date`, {
+      hint: `write it like 2026-11-28; \`${typed('holdfast fleet report')}\` shows the newest`,
+    });
   const report = await store.get(date);
   if (report) return report;
   throw new HoldfastError('NOT_FOUND', `there is no design report of ${date}`, {

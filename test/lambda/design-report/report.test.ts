@@ -69,9 +69,15 @@ test('operators get the newest, that of a day, and what it says of a condition o
 
 test.each([
   [{ date: 'yesterday' }, 'INVALID_INPUT'],
+  [{ date: '2026-13-40' }, 'INVALID_INPUT'],
+  [{ date: '2026-02-30' }, 'INVALID_INPUT'],
   [{ date: '2020-01-01' }, 'NOT_FOUND'],
   [{ by: 'colour' }, 'INVALID_INPUT'],
   [{ condition: 'Bored' }, 'INVALID_INPUT'],
 ])('a question that cannot be answered is refused: %j', async (query, code) => {
-  await expect(asked(query)).rejects.toMatchObject({ code });
+  await expect(asked(query)).rejects.toMatchObject({
+    code,
+    message: expect.stringContaining(Object.values(query).join()),
+    hint: expect.any(String),
+  });
 });

@@ -83,7 +83,7 @@ class CaseWork {
       const next =
         decided.do === 'act' && alert && play ? await this.#act(alert, play, decided.number) : decided;
       if (next?.do === 'close') await this.#close(next);
-      else if (next?.do === 'follow') await this.#follow(next.attempt);
+      else if (next?.do === 'follow') isResting = await this.#follow(next.attempt);
       else if (next?.do === 'wait') {
         await this.#wait(next);
         if (once) isResting = true;
@@ -150,7 +150,8 @@ class CaseWork {
     this.#deps.log('info', 'admin.waiting', { ...this.#ids(), reason });
   }
 
-  async #follow(attempt: Try): Promise<void> {
+  /** One look at the command, which is sent first where it was not. True: it is for the next process. */
+  async #follow(attempt: Try): Promise<boolean> {
     const { api, log, now, sleep, pollMs } = this.#deps;
     try {
       const { gatewayId } = this.#case;
@@ -159,7 +160,11 @@ class CaseWork {
       );
       const { commandId, state } = command;
       const ended = finalCommandStates.find((final) => final === state);
-      if (!ended) return await sleep(pollMs.command);
+      if (!ended) {
+        if (await this.#isLeft(commandId)) return true;
+        await sleep(pollMs.command);
+        return false;
+      }
       // Sent before, by another process or one whose memory is lost: it ended when it ended.
       const endedAt = Math.min(now(), (attempt.commandId ? undefined : command.endedAt) ?? now());
       const error =
@@ -172,6 +177,20 @@ class CaseWork {
       await this.#changeTry({ outcome: 'REFUSED', error: `${code}: ${message}`, endedAt: now() });
       log('warn', 'admin.refused', { ...this.#ids(), code, message });
     }
+    return false;
+  }
+
+  /** `once` nobody waits for a gateway that is away, which may be for as long as the command does. */
+  async #isLeft(commandId: string): Promise<boolean> {
+    if (!this.#deps.once) return false;
+    const { alertKey, gatewayId } = this.#case;
+    const { connection } = await persistently(this.#deps, alertKey, () =>
+      this.#deps.api.getGateway(gatewayId),
+    );
+    if (connection.state === 'connected') return false;
+    const reason = `the gateway is ${connection.state}; the next run goes on with the command`;
+    this.#deps.log('info', 'admin.waiting', { ...this.#ids(), commandId, reason });
+    return true;
   }
 
   async #submit({ kind, params, idempotencyKey, expiresInMs }: Try): Promise<CommandView> {

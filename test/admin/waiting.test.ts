@@ -179,6 +179,27 @@ describe('once', () => {
     expect(book.get(`${alertKey}#1`)?.phase).toBe('confirmed');
   });
 
+  test('it leaves a command whose gateway is away to the next one, which sends no second', async () => {
+    const at = await place();
+    at.cloud.looksToEnd = Infinity;
+    at.cloud.gateway = gatewayView({ connection: { state: 'disconnected' } });
+    await sqs.send(at.queueUrl, firing());
+    const first = new Run(at, { once: true });
+    expect(await first.ended).toEqual({ escalated: 0, failed: 0 });
+    expect(await first.until('admin.waiting')).toMatchObject({
+      commandId: 'cmd-1',
+      reason: 'the gateway is disconnected; the next run goes on with the command',
+    });
+    expect(await sqs.count(at.queueUrl)).toBe(0);
+    at.cloud.looksToEnd = 1;
+    at.cloud.gateway = gatewayView();
+    const book = await CaseBook.open(at.stateDir);
+    const second = new Run({ ...at, book }, { once: true });
+    expect(await second.ended).toEqual({ escalated: 0, failed: 0 });
+    expect(book.get(`${alertKey}#1`)).toMatchObject({ phase: 'confirmed', tries: [{ commandId: 'cmd-1' }] });
+    expect(at.cloud.submissions).toHaveLength(1);
+  });
+
   test('it says how many cases it gave up', async () => {
     const at = await place();
     at.cloud.endings = ['FAILED'];

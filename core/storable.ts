@@ -4,7 +4,7 @@ import { z } from 'zod';
  * A number that DynamoDB takes and gives back as it was: neither beyond what a double counts exactly nor closer to 0
  * than 1e-130. JSON allows others, and a report with one of them would fail where it is stored, again and again.
  */
-const isStorable = (value: number): boolean =>
+export const isStorable = (value: number): boolean =>
   value === 0 || (Math.abs(value) <= Number.MAX_SAFE_INTEGER && Math.abs(value) >= 1e-130);
 
 export const storableNumber = z.number().refine(isStorable, 'a number between 1e-130 and 2^53, or 0');

@@ -7,7 +7,7 @@ import { createHardwareReader, type HardwareDeps } from './hardware.ts';
 import type { Host } from './host.ts';
 import { readInventory, type InventoryVersions } from './inventory.ts';
 import { createLossMeter } from './loss-meter.ts';
-import { metricsOf, shortened } from './metrics.ts';
+import { metricsOf, storedMetrics } from './metrics.ts';
 import { parseMemory } from './proc.ts';
 import { createSampler, type HostSample } from './sample.ts';
 import { tellHardware } from './tell-hardware.ts';
@@ -139,8 +139,7 @@ function productMetrics(
   const { 'gateway.connection.loss': unanswered, ...others } = given;
   const losses = [unanswered, resent].filter((loss) => loss !== undefined);
   const all = losses.length === 0 ? others : { ...others, 'gateway.connection.loss': Math.max(...losses) };
-  const finite = Object.entries(all).filter(([, value]) => Number.isFinite(value));
-  return Object.fromEntries(finite.map(([name, value]) => [name, shortened(value)]));
+  return storedMetrics(Object.entries(all));
 }
 
 const monthMs = 31 * 24 * 3_600_000;

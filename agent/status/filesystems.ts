@@ -1,4 +1,4 @@
-import type { FilesystemStatus } from '../../core/status.ts';
+import { filesystemStatusSchema, type FilesystemStatus } from '../../core/status.ts';
 import { isForcedReadOnly, readDeviceErrors } from './filesystem-errors.ts';
 import { parseMounts, type Mount } from './proc.ts';
 import type { Host } from './host.ts';
@@ -71,13 +71,15 @@ export function createFilesystemReader(host: Host, waitMs: number): () => Promis
     if (!found) return undefined;
     const { bsize, blocks, bfree, bavail } = found;
     const deviceErrors = await errorsOf(mount);
-    return {
+    const status = {
       mount: path.slice(0, mountCharsMax),
       sizeBytes: (blocks - bfree + bavail) * bsize,
       freeBytes: bavail * bsize,
       ...(isForcedReadOnly(mount) && { readOnly: true }),
       ...(deviceErrors && { deviceErrors }),
     };
+    // A server's file system may claim any size: with one that is no number the whole heartbeat would be refused.
+    return filesystemStatusSchema.safeParse(status).success ? status : undefined;
   };
   return async () => {
     const [mountinfo, types] = await Promise.all([

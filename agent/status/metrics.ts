@@ -1,4 +1,5 @@
 import { judgedMetrics } from '../../core/status.ts';
+import { isStorable } from '../../core/storable.ts';
 import type { HostSample } from './sample.ts';
 
 /** For Prometheus, which wants base units and says so in names. */
@@ -131,16 +132,27 @@ export const isJudged = (name: string): boolean => judged.has(name);
 
 /** Metrics by name, in order of importance. Rates need the sample before; without it they are absent. */
 export function metricsOf(now: HostSample, before: HostSample | undefined): Record<string, number> {
+  return storedMetrics(metrics.map(({ name, of }) => [name, of(now, before)] as const));
+}
+
+/** Without what is not known, or cannot be stored: one such number would take the whole heartbeat with it. */
+export function storedMetrics(
+  values: readonly (readonly [name: string, value: number | undefined])[],
+): Record<string, number> {
   const found: Record<string, number> = {};
-  for (const { name, of } of metrics) {
-    const value = of(now, before);
-    if (value !== undefined && Number.isFinite(value)) found[name] = shortened(value);
+  for (const [name, value] of values) {
+    const short = value === undefined ? NaN : shortened(value);
+    if (isStorable(short)) found[name] = short;
   }
   return found;
 }
 
+/** Nothing that is measured is so small; an average that fades away is, and cannot be stored in the end. */
+const leastValue = 1e-9;
+
 /** Three significant digits below 1000, whole numbers above: a number costs a byte for two digits where it is stored. */
 export function shortened(value: number): number {
+  if (Math.abs(value) < leastValue) return 0;
   return Math.abs(value) < 1000 ? Number(value.toPrecision(3)) : Math.round(value);
 }
 

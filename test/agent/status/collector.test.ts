@@ -115,6 +115,30 @@ describe('heartbeat', () => {
     ]);
   });
 
+  it('is taken by the cloud whatever numbers the gateway’s own parts and file systems come with', async () => {
+    const host = recordedHost();
+    const { statfs } = host;
+    host.statfs = async (path) => ({ ...(await statfs(path)), ...(path !== '/' && { blocks: 2 ** 62 }) });
+    const metrics = {
+      'gateway.cache.hit_ratio': 1e-165, // an average that fades away
+      'gateway.cache.utilization': -1e-300,
+      'gateway.clock.offset': 1e300,
+      'gateway.connection.rtt': NaN,
+      'gateway.upload_buffer.utilization': 0.12345,
+    };
+    const heartbeat = await collectorOf(host).heartbeat({ volumes: [], metrics });
+    expect(heartbeatSchema.safeParse(heartbeat).error).toBeUndefined();
+    expect(heartbeat.metrics).toMatchObject({
+      'gateway.cache.hit_ratio': 0,
+      'gateway.cache.utilization': 0,
+      'gateway.upload_buffer.utilization': 0.123,
+    });
+    expect(heartbeat.metrics).not.toHaveProperty('gateway.clock.offset');
+    expect(heartbeat.metrics).not.toHaveProperty('gateway.connection.rtt');
+    expect(heartbeat.filesystems.map(({ mount }) => mount)).toEqual(['/']);
+    expect(heartbeat.checked).not.toContain('errors'); // one file system is not known
+  });
+
   it('leaves out a file system that does not answer, and does not ask it again meanwhile', async () => {
     const host = recordedHost();
     const statfs = host.statfs;

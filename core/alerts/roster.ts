@@ -59,8 +59,9 @@ export class Roster {
   /** Adds a gateway, or takes over what is new of it. */
   put(gateway: GatewayItem): void {
     const row = this.#rowFor(gateway.gatewayId);
-    this.#putIn[row] = this.#look;
     const { route, labels, activatedFrom, cloneSeenAt } = gateway;
+    // Before anything is taken over: an item without them is none.
+    const hellos = tellingHellos(gateway.recentHellos);
     const codes = row * codesOfRow;
     this.#codes[codes + tenant] = this.#tenants.of(gateway.tenantId);
     this.#codes[codes + status] = statuses.indexOf(gateway.status);
@@ -68,7 +69,6 @@ export class Roster {
     this.#codes[codes + network] = this.#codeOf(activatedFrom?.address && networkOf(activatedFrom.address));
     for (let i = 0; i < labelNames.length; i++)
       this.#codes[codes + firstLabel + i] = labels ? this.#codeOf(labels[labelNames[i]!]) : 0;
-    const hellos = tellingHellos(gateway.recentHellos);
     const times = row * timesOfRow;
     this.#times[times + createdAt] = gateway.createdAt;
     this.#times[times + routeLostAt] = gateway.routeLostAt ?? 0;
@@ -79,6 +79,7 @@ export class Roster {
     else this.#hellos.delete(row);
     if (cloneSeenAt === undefined) this.#clones.delete(row);
     else this.#clones.set(row, cloneSeenAt);
+    this.#putIn[row] = this.#look;
   }
 
   /** The gateway, once a look; undefined where it is not known, or was taken already. */

@@ -6,7 +6,7 @@ import { conditions } from '../../core/conditions/conditions.ts';
 import { conditionsByTenant, type RowsOf } from '../../core/conditions/settings.ts';
 import { FleetDayBuilder, type FleetDay } from '../../core/design-report/fleet-day.ts';
 import { isAnythingRaised, observe, type Observation } from '../../core/conditions/evaluate.ts';
-import type { AlertItem, StatusItem } from '../../core/model.ts';
+import type { AlertItem, GatewayItem, StatusItem } from '../../core/model.ts';
 import { attributeNames, attributesOf, type AttributeValues } from '../../core/patterns/attributes.ts';
 import { FleetBuilder, restrict, type Fleet } from '../../core/patterns/fleet.ts';
 import { errorFields } from '../aws/invocation.ts';
@@ -59,7 +59,7 @@ export async function lookAtFleet(
   const roster = beginning(deps.fleet.roster) ?? beginning(new Roster())!;
   try {
     deps.begin?.('gateways');
-    for await (const page of deps.fleet.gateways()) for (const gateway of page) roster.put(gateway);
+    for await (const page of deps.fleet.gateways()) for (const gateway of page) reader.put(roster, gateway);
     deps.begin?.('statuses');
     for await (const page of deps.fleet.statuses())
       for (const status of page) {
@@ -105,8 +105,31 @@ class Reader {
     this.#openOf = Map.groupBy(open, ({ gatewayId }) => gatewayId);
   }
 
+  /** One item that cannot be read costs itself, and not the look at all others. */
+  put(roster: Roster, gateway: GatewayItem): void {
+    try {
+      roster.put(gateway);
+    } catch (thrown) {
+      this.#gateways += 1;
+      this.#fail(gateway.gatewayId, thrown);
+    }
+  }
+
   take(gateway: KnownGateway, status: StatusItem | undefined): void {
     this.#gateways += 1;
+    try {
+      this.#read(gateway, status);
+    } catch (thrown) {
+      this.#fail(gateway.gatewayId, thrown);
+    }
+  }
+
+  #fail(gatewayId: string, thrown: unknown): void {
+    this.#failed += 1;
+    this.#deps.log('error', 'proxy.gateway_failed', { gatewayId, ...errorFields(thrown) });
+  }
+
+  #read(gateway: KnownGateway, status: StatusItem | undefined): void {
     this.#cells.add(gateway, status);
     const hash = status?.heartbeat.inventoryHash;
     const facts = this.#deps.patterns?.inventory.factsOf(gateway.gatewayId, hash);
@@ -154,7 +177,7 @@ class Reader {
     { gateway, status, values }: Pick<Look, 'gateway' | 'status' | 'values'>,
     cellFrozen: boolean,
   ): Look | undefined {
-    const { limits, log } = this.#deps;
+    const { limits } = this.#deps;
     const [open, now] = [this.#openOf.get(gateway.gatewayId), this.#now];
     const rows = this.#rowsOf(gateway.tenantId);
     const input = { gateway, status, now, limits, cellFrozen, rows, open };
@@ -166,8 +189,7 @@ class Reader {
       const failing = isJudged ? failingOf(gateway, { seen, open: alerts, values, now }) : [];
       return { gateway, status, seen, open: alerts, failing, values };
     } catch (thrown) {
-      this.#failed += 1;
-      log('error', 'proxy.gateway_failed', { gatewayId: gateway.gatewayId, ...errorFields(thrown) });
+      this.#fail(gateway.gatewayId, thrown);
       return undefined;
     }
   }

@@ -1,7 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { lookAtFleet } from '../../../lambda/alerts/look-at-fleet.ts';
+import { Roster } from '../../../core/alerts/roster.ts';
+import type { GatewayItem, StatusItem } from '../../../core/model.ts';
+import { lookAtFleet, type FleetLook } from '../../../lambda/alerts/look-at-fleet.ts';
 import type { TickDeps } from '../../../lambda/alerts/ports.ts';
 import { gatewayItem, statusItem } from '../../support/fleet.ts';
 import { TickWorld } from '../../support/tick-world.ts';
@@ -59,4 +61,46 @@ test('no gateway and no status stays in memory but of those with something to ju
   expect(gateways.left).toHaveLength(pages - 1);
   expect(Math.max(...gateways.left)).toBeLessThanOrEqual(1);
   expect(statuses.left.map((left) => left >= 2 && left <= 3)).toEqual([true, true, true, true]);
+});
+
+test('an item that cannot be read costs itself, and not the look at the others', async () => {
+  const hot = { metrics: { 'system.memory.utilization': 0.99 } };
+  const ids = ['gw-1', 'gw-2', 'gw-3', 'gw-4'];
+  const { recentHellos: _, ...noHellos } = gatewayItem({ gatewayId: 'gw-1' });
+  const { heartbeat: __, ...noHeartbeat } = statusItem({ gatewayId: 'gw-2' });
+  const world = new TickWorld();
+  const logged: unknown[] = [];
+  const lookAt = (isBroken: boolean) =>
+    lookAtFleet(
+      {
+        ...world.deps(),
+        log: (_level, event, fields) => void logged.push([event, fields?.gatewayId]),
+        fleet: {
+          roster,
+          gateways: async function* () {
+            yield ids.map((id, i) =>
+              isBroken && i === 0 ? (noHellos as GatewayItem) : gatewayItem({ gatewayId: id }),
+            );
+          },
+          statuses: async function* () {
+            yield ids.map((id, i) =>
+              isBroken && i === 1 ? (noHeartbeat as StatusItem) : statusItem({ gatewayId: id }, hot),
+            );
+          },
+        },
+      },
+      { open: [], now: world.now },
+    );
+  const idsOf = ({ looks }: FleetLook) => looks.map(({ gateway }) => gateway.gatewayId);
+  const roster = new Roster();
+  expect(idsOf(await lookAt(false))).toEqual(ids);
+
+  const look = await lookAt(true);
+
+  expect(look).toMatchObject({ gateways: 4, active: 2, failed: 2 });
+  expect(idsOf(look)).toEqual(['gw-3', 'gw-4']);
+  expect(logged).toEqual([
+    ['proxy.gateway_failed', 'gw-1'],
+    ['proxy.gateway_failed', 'gw-2'],
+  ]);
 });

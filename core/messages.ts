@@ -61,8 +61,8 @@ export const upstreamBodies = {
     heartbeat: heartbeatSchema,
     /** False where nobody waits for `status.ack`: a report that the next one replaces. Absent: it is awaited. */
     wantsAck: z.boolean().optional(),
-    /** Of the past, for plots; it is stored when the status is acknowledged. */
-    rollups: z.array(rollupSchema).max(rollupsPerFrameMax).optional(),
+    /** Of the past, for plots; it is stored when the status is acknowledged. One that is not valid costs only itself. */
+    rollups: z.array(rollupSchema.optional().catch(undefined)).max(rollupsPerFrameMax).optional(),
   }),
   inventory: z.object({ inventory: inventorySchema }),
   'probe.ok': z.object({ probeId: id }),

@@ -31,7 +31,7 @@ class Bench {
     sentAt?: number;
     hash?: string;
     wantsAck?: boolean;
-    rollups?: Rollup[];
+    rollups?: (Rollup | undefined)[];
   }[] = [];
   timers: { at: number; run: () => void }[] = [];
   isPingAnswered = true;

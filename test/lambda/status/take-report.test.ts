@@ -2,6 +2,8 @@ import { silentLog } from '../../../core/log.ts';
 import { parseDownstream, type Downstream } from '../../../core/messages.ts';
 import type { ConfigurationItem, GatewayItem, InventoryItem, StatusItem } from '../../../core/model.ts';
 import type { Heartbeat, Inventory } from '../../../core/status.ts';
+import { rollupKeyOf } from '../../../core/rollups/rollup-item.ts';
+import { rollupStart } from '../../../core/rollups/rollup.ts';
 import { Table } from '../../../lambda/aws/table.ts';
 import { rollupsTable } from '../../../lambda/aws/tables.ts';
 import { dynamoConfigurations, dynamoGateways } from '../../../lambda/commands/dynamo-stores.ts';
@@ -212,6 +214,24 @@ test('an inventory is written when its hash is another, and acknowledged each ti
   expect(posted.map(({ t, body }) => ({ t, body }))).toEqual(
     ['h1', 'h1', 'h2'].map((hash) => ({ t: 'inventory.ack', body: { hash } })),
   );
+});
+
+test('a rollup that is not valid costs only itself: its status and the others stand', async () => {
+  const { raw, frameOf, stored, storedRollup, posted, at } = await cell();
+  at(t0 + 3_600_000);
+  const rollup = (startsAt: number, count: number) => ({
+    kind: 'half-hour',
+    startsAt,
+    counts: [count],
+    signals: { 'system.cpu.utilization': [0.1, 0.2, 0.3] },
+  });
+  const [first, second] = [rollupStart('half-hour', t0), rollupStart('half-hour', t0) + 1_800_000];
+  const rollups = [rollup(first, 1_500), null, 'none', rollup(second, 5)];
+  await raw(frameOf('status', { heartbeat: heartbeat({ seq: 3 }), rollups }));
+  expect(await stored()).toMatchObject({ heartbeat: { seq: 3 } });
+  expect(posted.map(({ t }) => t)).toEqual(['status.ack']);
+  expect(await storedRollup(rollupKeyOf('half-hour', first))).toBeUndefined();
+  expect(await storedRollup(rollupKeyOf('half-hour', second))).toBeDefined();
 });
 
 const kills = (seq: number, count: number): Partial<Heartbeat> => ({

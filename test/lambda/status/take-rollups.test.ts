@@ -80,7 +80,10 @@ test('what a clock put into the future or far into the past is counted and left 
   const past = rollup([5], 0.1, t0 - 48 * hours);
   await take([future, past, rollup([5], 0.2)]);
   expect(logged).toEqual([
-    { event: 'rollups.refused', fields: { gatewayId: 'gw-1', futureCount: 1, pastCount: 1 } },
+    {
+      event: 'rollups.refused',
+      fields: { gatewayId: 'gw-1', futureCount: 1, pastCount: 1, invalidCount: 0 },
+    },
   ]);
   expect(await stored(future.startsAt)).toBeUndefined();
   expect(await stored(past.startsAt)).toBeUndefined();

@@ -1,6 +1,6 @@
 import { asHoldfastError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
-import { rollupKinds, rollupsPerFrameMax, type Rollup } from '../../core/rollups/rollup.ts';
+import { rollupKinds, rollupSchema, rollupsPerFrameMax, type Rollup } from '../../core/rollups/rollup.ts';
 import { closed, measured, withoutDone, type Past } from './tally.ts';
 
 export interface RollupKeeperDeps {
@@ -68,7 +68,7 @@ export class RollupKeeper implements RollupSource {
   due(carrier: string, { roomBytes, withOpen }: { roomBytes: number; withOpen: boolean }): Rollup[] {
     this.#settle();
     const waiting = this.#past.done.filter((each) => !this.#inFlight.has(each)).reverse();
-    const open = withOpen ? this.#past.open.filter(({ kind }) => kind === 'half-hour').map(closed) : [];
+    const open = withOpen ? this.#openHalfHours() : [];
     const fitting: Rollup[] = [];
     let leftBytes = roomBytes;
     for (const rollup of [...open, ...waiting]) {
@@ -79,6 +79,11 @@ export class RollupKeeper implements RollupSource {
     const at = this.#deps.now();
     for (const rollup of fitting) if (waiting.includes(rollup)) this.#inFlight.set(rollup, { carrier, at });
     return fitting;
+  }
+
+  #openHalfHours(): Rollup[] {
+    const open = this.#past.open.filter(({ kind }) => kind === 'half-hour');
+    return open.map(closed).filter((each) => this.#isValid(each));
   }
 
   acked(carrier: string): void {
@@ -125,7 +130,7 @@ export class RollupKeeper implements RollupSource {
   async #once(): Promise<void> {
     const values = await this.#deps.observe();
     const at = this.#deps.unixMs();
-    this.#past = measured(this.#past, values, at);
+    this.#past = this.#withValid(measured(this.#past, values, at));
     // A clock that was set back makes one of two accounts of a span: what is on its way is not what waits.
     for (const sent of [...this.#inFlight.keys()])
       if (!this.#past.done.includes(sent)) this.#inFlight.delete(sent);
@@ -134,6 +139,20 @@ export class RollupKeeper implements RollupSource {
     if (bucket === this.#writtenIn && !this.#isChanged) return;
     this.#writtenIn = bucket;
     await this.#write();
+  }
+
+  /** With one that is not valid in the file, the next agent would take the whole file for damaged. */
+  #withValid(next: Past): Past {
+    const known = new Set(this.#past.done);
+    return { ...next, done: next.done.filter((each) => known.has(each) || this.#isValid(each)) };
+  }
+
+  #isValid(rollup: Rollup): boolean {
+    const { error } = rollupSchema.safeParse(rollup);
+    const { kind, startsAt } = rollup;
+    if (error)
+      this.#deps.log('warn', 'rollups.not-valid', { kind, startsAt, error: error.issues[0]?.message });
+    return !error;
   }
 
   async #write(): Promise<void> {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { storableNumber } from '../storable.ts';
+import { isStorable, storableNumber } from '../storable.ts';
 import { historySignalNames } from './signals.ts';
 
 /**
@@ -76,17 +76,22 @@ export function bucketsOf({ counts, signals }: Pick<Rollup, 'counts' | 'signals'
   });
 }
 
-/** Of the signals that this version knows, to two digits: what is drawn has eight heights, and a third costs a byte. */
+/**
+ * Of the signals that this version knows, to two digits: what is drawn has eight heights, and a third costs a byte.
+ * A clock that stands still counts more in a bucket than a day has minutes, and a mean may be too small to be stored.
+ */
 export function rollupOf(of: Pick<Rollup, 'kind' | 'startsAt'>, buckets: readonly Bucket[]): Rollup {
   const signals: Rollup['signals'] = {};
   for (const name of historySignalNames) {
     if (!buckets.some(({ values }) => values[name])) continue;
     signals[name] = buckets.flatMap(({ values }) => values[name]?.map(rounded) ?? [null, null, null]);
   }
-  return { kind: of.kind, startsAt: of.startsAt, counts: buckets.map(({ count }) => count), signals };
+  const counts = buckets.map(({ count }) => Math.min(count, countMax));
+  return { kind: of.kind, startsAt: of.startsAt, counts, signals };
 }
 
-const rounded = (value: number): number => Number(value.toPrecision(2));
+const rounded = (value: number): number =>
+  Math.abs(value) < 1 && !isStorable(value) ? 0 : Number(value.toPrecision(2));
 
 /**
  * Two accounts of the same span: each bucket is that of the one who measured more in it. In whatever order and how often

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { bucketsOf, rollupFrameBytes, type Rollup } from '../../../core/rollups/rollup.ts';
+import { bucketsOf, rollupFrameBytes, rollupSchema, type Rollup } from '../../../core/rollups/rollup.ts';
 import { keepPast, loadPast } from '../../../agent/rollups/past-file.ts';
 import { RollupKeeper } from '../../../agent/rollups/rollup-keeper.ts';
 import { hours, minutes } from '../../support/fleet.ts';
@@ -20,6 +20,7 @@ class Bench {
   unixMs: number;
   now = 0;
   value = 0.5;
+  more: Record<string, number> = {};
   measureFails = false;
   isPingAnswered = true;
   logged: string[] = [];
@@ -53,7 +54,9 @@ class Bench {
       past: await loadPast(this.path, log),
       keep: (past) => (this.#writing = keep(past)),
       observe: () =>
-        this.measureFails ? Promise.reject(new Error('no /proc')) : Promise.resolve({ [cpu]: this.value }),
+        this.measureFails
+          ? Promise.reject(new Error('no /proc'))
+          : Promise.resolve({ [cpu]: this.value, ...this.more }),
       isPingAnswered: () => this.isPingAnswered,
       unixMs: () => this.unixMs,
       now: () => this.now,
@@ -237,6 +240,36 @@ test('a clock that is set back and forth makes neither two rollups of one span n
   expect(
     bench.keeper.due('b', { ...room, roomBytes: 20_000 }).every(({ startsAt }) => startsAt <= bench.unixMs),
   ).toBe(true);
+});
+
+test('what a still clock and faded values make of a rollup is one that the cloud takes', async () => {
+  const bench = await Bench.start();
+  bench.value = 1e-300;
+  const until = bench.unixMs;
+  for (let minute = 0; minute < 1_500; minute++) {
+    bench.unixMs = until - minutes;
+    await bench.pass(minutes);
+  }
+  bench.unixMs = until + 31 * minutes;
+  await bench.pass(minutes);
+  const [rollup] = bench.keeper.due('a', withOpen).filter(({ startsAt }) => startsAt === t0);
+  expect(rollup).toMatchObject({ counts: [1_440] });
+  expect(rollupSchema.safeParse(rollup).error).toBeUndefined();
+  expect(bench.logged).toEqual([]);
+});
+
+test('a rollup that no cloud would take is dropped alone, and the file with the others is read again', async () => {
+  const bench = await Bench.start();
+  await bench.pass(31 * minutes);
+  bench.more = { 'gateway.connection.rtt': 1e300 };
+  await bench.pass(28 * minutes);
+  bench.more = {};
+  await bench.pass(32 * minutes);
+  expect(new Set(bench.logged)).toEqual(new Set(['rollups.not-valid']));
+  await bench.keeper.stop();
+  const next = await bench.restart();
+  expect(startsOf(next.keeper.due('a', room))).toEqual([60, 0]);
+  expect(next.logged).toEqual([]);
 });
 
 test('a measurement that fails is a gap, and the next one is made', async () => {

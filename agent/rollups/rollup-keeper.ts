@@ -72,8 +72,11 @@ export class RollupKeeper implements RollupSource {
     const fitting: Rollup[] = [];
     let leftBytes = roomBytes;
     for (const rollup of [...open, ...waiting]) {
-      leftBytes -= JSON.stringify(rollup).length + 1;
-      if (leftBytes < 0 || fitting.length === rollupsPerFrameMax) break;
+      if (fitting.length === rollupsPerFrameMax) break;
+      const bytes = JSON.stringify(rollup).length + 1;
+      // One that is too large for what is left waits, and keeps no other one waiting.
+      if (bytes > leftBytes) continue;
+      leftBytes -= bytes;
       fitting.push(rollup);
     }
     const at = this.#deps.now();

@@ -21,8 +21,8 @@ export const bucketCountOf = (kind: RollupKind): number =>
 const bucketsMax = Math.max(...rollupKindNames.map(bucketCountOf));
 /** In one status frame. */
 export const rollupsPerFrameMax = 4;
-/** Of all rollups of one frame, as JSON. */
-export const rollupFrameBytes = 8 * 1024;
+/** Of all rollups of one frame, as JSON: a day of every signal fits, with numbers as long as two digits can be. */
+export const rollupFrameBytes = 12 * 1024;
 /** A gateway has that many names at most that this version does not know. */
 const signalsMax = 32;
 /** A day has so many minutes; whoever measures more often is not told from it. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { silentLog } from '../../core/log.ts';
 import type { Heartbeat, Inventory } from '../../core/status.ts';
 import { StatusUplink } from '../../agent/connection/status-uplink.ts';
-import type { Rollup } from '../../core/rollups/rollup.ts';
+import { rollupFrameBytes, type Rollup } from '../../core/rollups/rollup.ts';
 import { openSpool, type Spool } from '../../agent/status/spool.ts';
 import { temporaryDirectory } from './temporary-directory.ts';
 
@@ -443,7 +443,7 @@ describe('the past goes along', () => {
 
   test('in what room a frame has left beside its heartbeat', async () => {
     const bench = await carrying();
-    expect(bench.askedFor[0]!.roomBytes).toBe(8 * 1024);
+    expect(bench.askedFor[0]!.roomBytes).toBe(rollupFrameBytes);
     bench.padding = 'm'.repeat(20_000);
     await bench.pass(300 * second);
     const { roomBytes } = bench.askedFor.at(-1)!;

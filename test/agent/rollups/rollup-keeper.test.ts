@@ -224,6 +224,18 @@ test('takes no more than there is room for', async () => {
   expect(bench.keeper.due('d', { ...room, roomBytes: -1 })).toEqual([]);
 });
 
+test('one that is too large for what is left keeps no other one waiting', async () => {
+  const bench = await Bench.start(Date.UTC(2026, 10, 29, 22));
+  await bench.pass(2 * hours + minutes);
+  const [day] = bench.keeper.due('a', { ...room, roomBytes: 20_000 });
+  expect(day!.kind).toBe('day');
+  bench.keeper.lost();
+  const dayBytes = JSON.stringify(day).length;
+  const kinds = bench.keeper.due('b', { ...room, roomBytes: dayBytes }).map(({ kind }) => kind);
+  expect(kinds.length).toBeGreaterThan(0);
+  expect(kinds).not.toContain('day');
+});
+
 test('a clock that is set back and forth makes neither two rollups of one span nor any of what is to come', async () => {
   const bench = await Bench.start();
   await bench.pass(31 * minutes);

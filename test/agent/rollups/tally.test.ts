@@ -1,6 +1,11 @@
 import { measured, noPast, pastSchema, withoutDone, type Past } from '../../../agent/rollups/tally.ts';
-import { rollupKinds, rollupSchema, type RollupKind } from '../../../core/rollups/rollup.ts';
-import { historySignalNames } from '../../../core/rollups/signals.ts';
+import {
+  rollupFrameBytes,
+  rollupKinds,
+  rollupSchema,
+  type RollupKind,
+} from '../../../core/rollups/rollup.ts';
+import { historySignalNames, historySignals } from '../../../core/rollups/signals.ts';
 import { hours, minutes } from '../../support/fleet.ts';
 
 const t0 = Date.UTC(2026, 9, 1);
@@ -24,6 +29,17 @@ test('without a connection it keeps what the cloud would take: two days by half 
   expect(text.length).toBeLessThan(512 * 1024);
   expect(pastSchema.parse(JSON.parse(text))).toEqual(past);
   expect(past.done.filter((rollup) => !rollupSchema.safeParse(rollup).success)).toEqual([]);
+});
+
+test('a day of every signal has room in a frame, however long its numbers are', () => {
+  const long = historySignals.map(
+    ({ name, unit }) => [name, unit === 'bytes/s' ? 123_456_789_012 : 0.00000123] as const,
+  );
+  let past = noPast;
+  for (let hour = 0; hour <= 24; hour++) past = measured(past, Object.fromEntries(long), t0 + hour * hours);
+  const day = past.done.find(({ kind }) => kind === 'day');
+  expect(day?.counts).toHaveLength(24);
+  expect(JSON.stringify(day).length).toBeLessThan(rollupFrameBytes);
 });
 
 test('what is stored is gone, and what was measured meanwhile is not', () => {

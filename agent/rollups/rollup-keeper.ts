@@ -1,6 +1,12 @@
 import { asHoldfastError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
-import { rollupKinds, rollupSchema, rollupsPerFrameMax, type Rollup } from '../../core/rollups/rollup.ts';
+import {
+  refusalOf,
+  rollupKinds,
+  rollupSchema,
+  rollupsPerFrameMax,
+  type Rollup,
+} from '../../core/rollups/rollup.ts';
 import { closed, measured, withoutDone, type Past } from './tally.ts';
 
 export interface RollupKeeperDeps {
@@ -67,7 +73,10 @@ export class RollupKeeper implements RollupSource {
 
   due(carrier: string, { roomBytes, withOpen }: { roomBytes: number; withOpen: boolean }): Rollup[] {
     this.#settle();
-    const waiting = this.#past.done.filter((each) => !this.#inFlight.has(each)).reverse();
+    const unixMs = this.#deps.unixMs();
+    // What the cloud would not take by this clock waits: it may be the clock that is wrong.
+    const isDue = (each: Rollup) => !this.#inFlight.has(each) && refusalOf(each, unixMs) === undefined;
+    const waiting = this.#past.done.filter(isDue).reverse();
     const open = withOpen ? this.#openHalfHours() : [];
     const fitting: Rollup[] = [];
     let leftBytes = roomBytes;

@@ -43,7 +43,7 @@ export function measured(past: Past, values: Readonly<Record<string, number>>, a
     const now = before?.startsAt === startsAt ? before : { kind, startsAt, tallies: [] };
     return added(now, values, Math.floor((at - startsAt) / rollupKinds[kind].bucketMs));
   });
-  return { open, done: kept(done, at) };
+  return { open, done: kept(done) };
 }
 
 function added(open: OpenRollup, values: Readonly<Record<string, number>>, index: number): OpenRollup {
@@ -81,13 +81,13 @@ function withDone(done: readonly Rollup[], next: Rollup): Rollup[] {
   return [...done.filter((each) => each !== same), same ? mergeRollups(same, next) : next];
 }
 
-/** What the cloud would not take any more is not kept for it; neither is what a wrong clock said was to come. */
-function kept(done: readonly Rollup[], at: number): Rollup[] {
-  const isWanted = ({ kind, startsAt }: Rollup) => startsAt <= at && startsAt + rollupKinds[kind].keptMs > at;
+/**
+ * As many as the cloud would take, the last that were measured. Not by their times: a clock that was reset would end what
+ * it will be put right for.
+ */
+function kept(done: readonly Rollup[]): Rollup[] {
   const countMax = (kind: RollupKind) => Math.ceil(rollupKinds[kind].keptMs / rollupKinds[kind].spanMs);
-  return rollupKindNames.flatMap((kind) =>
-    done.filter((each) => each.kind === kind && isWanted(each)).slice(-countMax(kind)),
-  );
+  return rollupKindNames.flatMap((kind) => done.filter((each) => each.kind === kind).slice(-countMax(kind)));
 }
 
 /** The cloud has them. */

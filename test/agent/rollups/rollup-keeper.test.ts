@@ -242,7 +242,7 @@ test('a clock that is set back and forth makes neither two rollups of one span n
   bench.unixMs = t0 + 10 * minutes;
   await bench.pass(21 * minutes);
   const again = bench.keeper.due('a', { ...room, roomBytes: 20_000 });
-  expect(startsOf(again)).toEqual([0]);
+  expect(startsOf(again)).toEqual([0, 30]);
   expect(again[0]!.counts.every((count) => count >= 5)).toBe(true);
   bench.unixMs = t0 + 24 * hours;
   await bench.pass(minutes);
@@ -252,6 +252,19 @@ test('a clock that is set back and forth makes neither two rollups of one span n
   expect(
     bench.keeper.due('b', { ...room, roomBytes: 20_000 }).every(({ startsAt }) => startsAt <= bench.unixMs),
   ).toBe(true);
+});
+
+test('a clock that was reset holds back what waits, and sends it once it is right again', async () => {
+  const bench = await Bench.start();
+  await bench.pass(61 * minutes);
+  const right = bench.unixMs;
+  bench.unixMs = 0;
+  await bench.pass(minutes);
+  expect(bench.keeper.due('a', room)).toEqual([]);
+  const next = await bench.restart(right);
+  await next.pass(minutes);
+  // Of the half hour and the day of the reset there are parts, too.
+  expect(startsOf(next.keeper.due('b', room)).slice(-2)).toEqual([30, 0]);
 });
 
 test('what a still clock and faded values make of a rollup is one that the cloud takes', async () => {

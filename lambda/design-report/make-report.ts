@@ -12,7 +12,7 @@ export interface ReportDeps {
 }
 export interface Made {
   date: string;
-  /** False: it is there already, or the day that it is to end with is not. */
+  /** False: it is there already, or the day that it is to end with is not, or cannot be read. */
   made: boolean;
   days?: number;
   findings?: number;
@@ -29,6 +29,8 @@ export async function makeReport({ days, reports, now }: ReportDeps): Promise<Ma
   for (let day = first; day <= last; day++) {
     const fleet = await days.get(day);
     if (fleet) history.add(fleet);
+    // Without it the report would bear another day's date, and stand in that one's place.
+    else if (day === last) return { date, made: false };
   }
   const made = designReport(history, await reports.get(dateText(last - 1)));
   const { findings } = made.report;

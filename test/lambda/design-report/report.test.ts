@@ -46,6 +46,32 @@ test('a report is made once its last day is there, once; the next one knows what
   expect(await makeReport(deps())).toMatchObject({ made: false });
 });
 
+test('no report is made where its last day cannot be read: it would be one of another day', async () => {
+  const days = new Map(
+    rolloutDays({ customers: 20, base: 0.006, effect: 4, frailty: 0.5 }, 3).map((fleet) => [
+      fleet.day,
+      fleet,
+    ]),
+  );
+  days.delete(rolloutLastDay);
+  const put: string[] = [];
+  const made = await makeReport({
+    now: () => now,
+    days: {
+      has: () => Promise.resolve(true),
+      put: () => Promise.resolve(false),
+      get: (day) => Promise.resolve(days.get(day)),
+    },
+    reports: {
+      ...deps().reports,
+      get: () => Promise.resolve(undefined),
+      put: ({ report }) => Promise.resolve(put.push(report.date) > 0),
+    },
+  });
+  expect(made).toEqual({ date: dateText(rolloutLastDay), made: false });
+  expect(put).toEqual([]);
+});
+
 test('operators get the newest, that of a day, and what it says of a condition or an attribute', async () => {
   const { report, list } = await asked();
   expect(report.date).toBe(dateText(dayOf(now) - 1));

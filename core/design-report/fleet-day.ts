@@ -1,4 +1,5 @@
 import { attributeNames, type AttributeValues } from '../patterns/attributes.ts';
+import { Numbers } from '../patterns/numbers.ts';
 
 export const dayMs = 24 * 3_600_000;
 
@@ -46,19 +47,19 @@ export function isDate(text: string): boolean {
   return !Number.isNaN(at) && dateText(dayOf(at)) === text;
 }
 
-interface Row {
-  gatewayId: string;
-  customer: number;
-  codes: number[];
-  met: readonly Met[];
-}
+const [versionIndex, cellIndex] = [attributeNames.indexOf('agentVersion'), attributeNames.indexOf('cell')];
 
-/** Takes gateways one after the other, in any order. */
+/** Takes gateways one after the other, in any order. Of each it keeps numbers in columns, and no object. */
 export class FleetDayBuilder {
   readonly #day: number;
   readonly #customers = new Codes();
   readonly #values = attributeNames.map(() => new Codes(''));
-  readonly #rows: Row[] = [];
+  readonly #columns = attributeNames.map(() => new Numbers());
+  readonly #customerOf = new Numbers();
+  readonly #gatewayIds: string[] = [];
+  /** Rows by condition. */
+  readonly #onsets = new Map<string, Numbers>();
+  readonly #standing = new Map<string, Numbers>();
 
   constructor(day: number) {
     this.#day = day;
@@ -70,52 +71,76 @@ export class FleetDayBuilder {
     values: AttributeValues,
     met: readonly Met[],
   ): void {
-    const codes = values.map((value, a) => (value === undefined ? 0 : this.#values[a]!.of(value)));
-    if (codes[attributeNames.indexOf('agentVersion')] === 0) return;
-    this.#rows.push({ gatewayId, customer: this.#customers.of(tenantId), codes, met });
+    if (!values[versionIndex]) return;
+    values.forEach((value, a) =>
+      this.#columns[a]!.push(value === undefined ? 0 : this.#values[a]!.of(value)),
+    );
+    this.#customerOf.push(this.#customers.of(tenantId));
+    const row = this.#gatewayIds.push(gatewayId) - 1;
+    for (const { conditionId, since, isNow } of met) {
+      if (dayOf(since) === this.#day) rowsOf(this.#onsets, conditionId).push(row);
+      if (isNow && dayOf(since) < this.#day) rowsOf(this.#standing, conditionId).push(row);
+    }
   }
 
   /** Without the gateways of `silent` cells: nothing is known of them. */
   build(silent: ReadonlySet<string> = new Set()): FleetDay {
-    const cell = attributeNames.indexOf('cell');
-    const isSilent = this.#values[cell]!.names.map((name) => silent.has(name));
-    const rows = this.#rows
-      .filter(({ codes }) => !isSilent[codes[cell]!])
-      .sort((a, b) => a.customer - b.customer || (a.gatewayId < b.gatewayId ? -1 : 1));
-    const kept = this.#values.map(({ names }, a) => mostCarried(names, rows, a));
+    const rows = this.#order(silent);
+    const kept = this.#values.map(({ names }, a) => mostCarried(names, rows, this.#columns[a]!));
+    const inOrder = <T>(of: (row: number) => T): T[] =>
+      Array.from({ length: rows.length }, (_, i) => of(rows[i]!));
     return {
       day: this.#day,
       attributes: attributeNames,
       values: kept.map(({ values }) => values),
-      columns: kept.map(({ codeOf }, a) => rows.map(({ codes }) => codeOf[codes[a]!]!)),
+      columns: kept.map(({ codeOf }, a) => inOrder((row) => codeOf[this.#columns[a]!.at(row)]!)),
       customers: this.#customers.names,
-      customerOf: rows.map(({ customer }) => customer),
-      gatewayIds: rows.map(({ gatewayId }) => gatewayId),
-      onsets: rowsOf(rows, ({ since }) => dayOf(since) === this.#day),
-      standing: rowsOf(rows, ({ since, isNow }) => isNow && dayOf(since) < this.#day),
+      customerOf: inOrder((row) => this.#customerOf.at(row)),
+      gatewayIds: inOrder((row) => this.#gatewayIds[row]!),
+      ...this.#metIn(rows),
       left: Object.fromEntries(
         kept.flatMap(({ left }, a) => (left > 0 ? [[attributeNames[a]!, left] as const] : [])),
       ),
     };
   }
+
+  /** Rows that are not of silent cells, in the order of customers and ids. */
+  #order(silent: ReadonlySet<string>): Uint32Array {
+    const isSilent = this.#values[cellIndex]!.names.map((name) => silent.has(name));
+    const [cells, customers, ids] = [this.#columns[cellIndex]!, this.#customerOf, this.#gatewayIds];
+    return Uint32Array.from(ids.keys())
+      .filter((row) => !isSilent[cells.at(row)])
+      .sort((a, b) => customers.at(a) - customers.at(b) || (ids[a]! < ids[b]! ? -1 : 1));
+  }
+
+  #metIn(rows: Uint32Array): Pick<FleetDay, 'onsets' | 'standing'> {
+    const placeOf = new Int32Array(this.#gatewayIds.length).fill(-1);
+    rows.forEach((row, place) => (placeOf[row] = place));
+    const placed = (met: ReadonlyMap<string, Numbers>) =>
+      Object.fromEntries(
+        [...met].flatMap(([conditionId, { items }]) => {
+          const places = Array.from(items, (row) => placeOf[row]!).filter((place) => place >= 0);
+          return places.length > 0 ? [[conditionId, places.sort((a, b) => a - b)] as const] : [];
+        }),
+      );
+    return { onsets: placed(this.#onsets), standing: placed(this.#standing) };
+  }
 }
 
-function rowsOf(rows: readonly Row[], is: (met: Met) => boolean): Record<string, number[]> {
-  const found: Record<string, number[]> = {};
-  rows.forEach(({ met }, row) => {
-    for (const one of met) if (is(one)) (found[one.conditionId] ??= []).push(row);
-  });
-  return found;
+function rowsOf(met: Map<string, Numbers>, conditionId: string): Numbers {
+  let rows = met.get(conditionId);
+  if (!rows) met.set(conditionId, (rows = new Numbers()));
+  return rows;
 }
 
 /** The values that most rows carry, under new codes; the others become what is not known. */
 function mostCarried(
   names: readonly string[],
-  rows: readonly Row[],
-  attribute: number,
+  rows: Uint32Array,
+  column: Numbers,
 ): { values: string[]; codeOf: number[]; left: number } {
   const carriers = names.map(() => 0);
-  for (const { codes } of rows) carriers[codes[attribute]!]! += 1;
+  for (const row of rows) carriers[column.at(row)]! += 1;
   const carried = [...names.keys()].filter((code) => code > 0 && carriers[code]! > 0);
   const kept = carried.sort((a, b) => carriers[b]! - carriers[a]! || a - b).slice(0, valuesMax);
   const codeOf = names.map(() => 0);

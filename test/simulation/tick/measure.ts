@@ -1,6 +1,7 @@
 import { silentLog } from '../../../core/log.ts';
 import type { AlertItem, InventoryItem } from '../../../core/model.ts';
 import { Roster } from '../../../core/alerts/roster.ts';
+import { dayMs } from '../../../core/design-report/fleet-day.ts';
 import type { DetectorState } from '../../../core/patterns/detect.ts';
 import { windowIndexes, windowsMs, type Fleet } from '../../../core/patterns/fleet.ts';
 import {
@@ -14,6 +15,8 @@ import { cachedInventory } from '../../../lambda/alerts/inventory-source.ts';
 import { lookAtFleet } from '../../../lambda/alerts/look-at-fleet.ts';
 import { tickPhases, type TickDeps, type TickPhase } from '../../../lambda/alerts/ports.ts';
 import { runTick, type TickReport } from '../../../lambda/alerts/tick.ts';
+import type { DayStore } from '../../../lambda/design-report/day-store.ts';
+import { packed } from '../../../lambda/design-report/packed.ts';
 import { conditionLimits, minutes } from '../../support/fleet.ts';
 import { World, type WorldOptions } from './world.ts';
 
@@ -24,6 +27,8 @@ export interface Taken {
 }
 export interface MeasuredLook extends Taken {
   report: TickReport;
+  /** In the day that was kept; 0: none was. */
+  dayGateways: number;
   phases: Record<TickPhase, Taken>;
   /** What the fleet's making took, which stands for the store; not in the above. */
   made: Taken;
@@ -32,11 +37,17 @@ export interface MeasuredLook extends Taken {
 /** So many looks let alerts come before one is measured. */
 const looksBefore = 1;
 
+export interface LookOptions extends WorldOptions {
+  /** Each look keeps the day that is over for the design report, as the first one after midnight does. @default false */
+  keepsDay?: boolean;
+}
+
 /** Looks at a fleet, one a minute; the last of those measured ends an hour. */
-export async function measuredLooks(options: WorldOptions, count = 2): Promise<MeasuredLook[]> {
+export async function measuredLooks(options: LookOptions, count = 2): Promise<MeasuredLook[]> {
   const world = new World(options);
-  const stage = new Stage(world);
-  // The hour is over when the last look begins.
+  const stage = new Stage(world, options.keepsDay);
+  // The hour is over when the last look begins: where days are kept, the first one of a day.
+  if (options.keepsDay) world.now = Math.ceil(world.now / dayMs) * dayMs + minutes;
   world.now = Math.ceil(world.now / windowsMs[1]) * windowsMs[1] - (count + looksBefore - 1) * minutes;
   await stage.readInventories(options.gateways);
   await stage.makeHistory();
@@ -51,6 +62,8 @@ export async function measuredLooks(options: WorldOptions, count = 2): Promise<M
 /** The proxy with all that it has but the store and the bus, which answer from memory. */
 class Stage {
   readonly #world: World;
+  readonly #keepsDay: boolean;
+  #dayGateways = 0;
   readonly #alerts = new Map<string, AlertItem>();
   readonly #watch = new PhaseWatch();
   readonly #roster = new Roster();
@@ -60,8 +73,9 @@ class Stage {
   #state: DetectorState | undefined;
   #history: PatternHistory = noHistory();
 
-  constructor(world: World) {
+  constructor(world: World, keepsDay = false) {
     this.#world = world;
+    this.#keepsDay = keepsDay;
     this.#inventory = cachedInventory({
       batchGet: (keys) =>
         Promise.resolve(
@@ -90,8 +104,18 @@ class Stage {
   async look(): Promise<MeasuredLook> {
     this.#watch.reset();
     const report = await runTick(this.#deps());
-    return { report, ...this.#watch.taken() };
+    return { report, dayGateways: this.#dayGateways, ...this.#watch.taken() };
   }
+
+  /** Packs a day as the store does, and never has one. */
+  readonly #days: DayStore = {
+    has: () => Promise.resolve(false),
+    put: (fleet) => {
+      this.#dayGateways = packed(fleet).length > 0 ? fleet.gatewayIds.length : 0;
+      return Promise.resolve(true);
+    },
+    get: () => Promise.resolve(undefined),
+  };
 
   #deps(): TickDeps {
     const [world, alerts, watch] = [this.#world, this.#alerts, this.#watch];
@@ -108,6 +132,7 @@ class Stage {
       },
       events: { put: async (events) => new Set(events.map(({ eventId }) => eventId)) },
       limits: conditionLimits,
+      days: this.#keepsDay ? this.#days : undefined,
       patterns: {
         tickMs: minutes,
         inventory: this.#inventory,
@@ -172,7 +197,7 @@ class PhaseWatch {
     }
   }
 
-  taken(): Omit<MeasuredLook, 'report'> {
+  taken(): Omit<MeasuredLook, 'report' | 'dayGateways'> {
     this.#close();
     const none = { wallMs: 0, cpuMs: 0 };
     const phases = Object.fromEntries(

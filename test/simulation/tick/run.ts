@@ -29,6 +29,7 @@ const program = new Command('simulate:tick')
   )
   .option('--gateways <count>', 'in the fleet', '100000')
   .option('--storm <percent>', 'of the gateways, all of one region, meet every condition they can', '0')
+  .option('--day', 'keep the day that is over too, as the first look after midnight does')
   .option('--growth', 'fleets of 10,000 to 1,000,000 gateways, each in a process of its own')
   .option('--json', 'print JSON')
   .addHelpText(
@@ -37,18 +38,24 @@ const program = new Command('simulate:tick')
       '  $ npm run simulate:tick -- --gateways 10000 --storm 30',
   )
   .action(async () => {
-    const flags = program.opts<{ gateways: string; storm: string; growth?: boolean; json?: boolean }>();
+    const flags = program.opts<{
+      gateways: string;
+      storm: string;
+      day?: boolean;
+      growth?: boolean;
+      json?: boolean;
+    }>();
     const gateways = wholeNumber('--gateways', flags.gateways, 100, 10_000_000);
     const stormPercent = wholeNumber('--storm', flags.storm, 0, 100);
     const reports = flags.growth
-      ? growth.map((size) => apart(size, stormPercent))
-      : [await measured(gateways, stormPercent)];
+      ? growth.map((size) => apart(size, stormPercent, flags.day))
+      : [await measured(gateways, stormPercent, flags.day)];
     if (flags.json) console.log(JSON.stringify(flags.growth ? reports : reports[0]));
     else console.log(tableOf(reports));
   });
 
-async function measured(gateways: number, stormPercent: number): Promise<TickReport> {
-  const looks = await measuredLooks({ gateways, stormShare: stormPercent / 100 });
+async function measured(gateways: number, stormPercent: number, keepsDay = false): Promise<TickReport> {
+  const looks = await measuredLooks({ gateways, stormShare: stormPercent / 100, keepsDay });
   const slowest = looks.reduce((a, b) => (b.cpuMs > a.cpuMs ? b : a));
   const { wallMs, cpuMs, phases, report } = slowest;
   return {
@@ -59,8 +66,15 @@ async function measured(gateways: number, stormPercent: number): Promise<TickRep
 }
 
 /** A process's peak of memory is that of all it ever did. */
-function apart(gateways: number, stormPercent: number): TickReport {
-  const flags = ['--gateways', String(gateways), '--storm', String(stormPercent), '--json'];
+function apart(gateways: number, stormPercent: number, keepsDay = false): TickReport {
+  const flags = [
+    '--gateways',
+    String(gateways),
+    '--storm',
+    String(stormPercent),
+    ...(keepsDay ? ['--day'] : []),
+    '--json',
+  ];
   const args = [...process.execArgv, process.argv[1]!, ...flags];
   return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as TickReport;
 }

@@ -21,6 +21,16 @@ test(
 );
 
 test(
+  'the look after midnight keeps the day that is over, and judges as every other does',
+  async () => {
+    const [look] = await measuredLooks({ gateways: 420, keepsDay: true }, 1);
+    expect(look!.report).toMatchObject({ gateways: 420, frozenCells: [] });
+    expect(look!.dayGateways).toBeGreaterThan(400);
+  },
+  testMs,
+);
+
+test(
   'a region that fails in every condition is told of in a few alerts, and its gateways’ own are held back',
   async () => {
     const [look] = await measuredLooks({ gateways: 420, stormShare: 0.3 }, 1);

@@ -124,7 +124,7 @@ function searchCondition(tick: Tick, whole: Exposure, condition: number, found: 
     const twins = twinsOf(fleet, exposure, value);
     const alternatives = alternativesOf({ fleet, exposure }, strongest, significant);
     const carriers = marksOf(fleet, exposure, [value]);
-    if (tick.before.has(keyOf(tick, conditionId, value))) {
+    if (tick.before.has(keyOf(tick, conditionId, value)) && isStillHappening(strongest, looks, exposure)) {
       const within = narrower(tick, { fleet: restrict(fleet, carriers), condition, window, ratios }, value);
       found.patterns.push({
         ...described(tick, conditionId, strongest),
@@ -136,6 +136,24 @@ function searchCondition(tick: Tick, whole: Exposure, condition: number, found: 
     fleet = restrict(fleet, unexplained(fleet, together, condition, window));
     exposure = exposureOf(fleet);
   }
+}
+
+/** Of the customers hit within a day so many, and this part of them, must have been hit in its last hour. */
+const recentMin = { customers: 2, share: 1 / 8 };
+
+/**
+ * What was over hours ago was told then, or was too little to tell. It stays in the window of a day, where each further
+ * failure by chance makes it significant anew.
+ */
+function isStillHappening(
+  { value: { attribute, code }, window, hitCustomers }: Candidate,
+  looks: readonly Look[],
+  exposure: Exposure,
+): boolean {
+  if (window < 2) return true;
+  const slot = exposure.slots[attribute]![code]!;
+  const recent = looks[1]!.hits.carrierCustomers[slot]!;
+  return recent >= Math.max(recentMin.customers, recentMin.share * hitCustomers);
 }
 
 type Ratios = () => ChronicRatios | undefined;

@@ -63,6 +63,15 @@ describe('says nothing', () => {
     const failing = (c: number, g: number) => c < gateways && g === 0 && 5;
     expect(found({ customers: 4000, values, failing })).toEqual(names);
   });
+  test.each([
+    [0, []],
+    [2, []],
+    [3, ['version=2.0']],
+    [20, ['version=2.0']],
+  ])('of what was over hours ago, but for the last hour’s %d of 24: %j', (recent, names) => {
+    const failing = (c: number, g: number) => c < 24 && g === 0 && (c < recent ? 30 : 300);
+    expect(found({ failing })).toEqual(names);
+  });
   test('of less than twice the rate', () => {
     // 45 % against 30 %: sure, with 2,000 customers, and small.
     const failing = (c: number, g: number) => g === 0 && c % 20 < (c < 2000 ? 9 : 6) && 5;
@@ -94,8 +103,9 @@ describe('says nothing', () => {
     expect(named(result)).toEqual([]);
   });
   test('of onsets older than a day', () => {
-    expect(found({ failing: (c) => c < 20 && 24 * 60 })).toEqual([]);
-    expect(found({ failing: (c) => c < 20 && 24 * 60 - 1 })).toEqual(['version=2.0']);
+    const failing = (ageMin: number) => (c: number) => c < 20 && (c < 3 ? 30 : ageMin);
+    expect(found({ failing: failing(24 * 60) })).toEqual([]);
+    expect(found({ failing: failing(24 * 60 - 1) })).toEqual(['version=2.0']);
   });
   test('of values that are not known', () => {
     expect(found({ values: (c) => ({ version: c < 100 ? undefined : '1.0' }) })).toEqual([]);

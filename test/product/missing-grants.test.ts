@@ -55,7 +55,7 @@ const first: Removed[] = [
     stack: 'home',
     of: 'Alerts',
     action: 'dynamodb:Query',
-    on: /tablesalerts.*index\/byTenant/i,
+    on: /tables(alerts.*index\/byTenant|silences)/i,
     need: (world) => world.asOperator('listAlerts'),
   },
   {

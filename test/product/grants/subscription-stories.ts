@@ -174,7 +174,11 @@ export const subscriptionStories: Stories = {
     }),
     ...each(
       ['dynamodb:UpdateItem on Subscriptions', 'dynamodb:GetItem on Subscriptions'],
-      asks('confirmSubscription', { body: { challenge: `hfc_${'0'.repeat(32)}` } }),
+      async (stage, it) => {
+        const { subscriptionId } = await subscribed(stage, { tenantId: 'acme' });
+        const body = { challenge: `hfc_${'0'.repeat(32)}` };
+        return it.asks('confirmSubscription', { subscriptionId, body });
+      },
     ),
     'dynamodb:DeleteItem on Subscriptions': asks('deleteSubscription'),
     ...each(

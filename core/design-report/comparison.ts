@@ -1,4 +1,5 @@
-import { gammaShare, leastRest, normal, normalTail, studentQuantile } from './intervals.ts';
+import { normal } from '../patterns/statistics.ts';
+import { gammaShare, leastRest, normalTail, studentQuantile } from './intervals.ts';
 import { periodCount, type Cell } from './fleet-history.ts';
 
 /** Cells in the order of customers, as far as they were at risk of one condition. Columns, because there are many. */

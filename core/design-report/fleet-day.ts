@@ -1,4 +1,5 @@
 import { attributeNames, type AttributeValues } from '../patterns/attributes.ts';
+import { Codes } from '../patterns/codes.ts';
 import { Numbers } from '../patterns/numbers.ts';
 
 export const dayMs = 24 * 3_600_000;
@@ -146,20 +147,4 @@ function mostCarried(
   const codeOf = names.map(() => 0);
   kept.forEach((code, i) => (codeOf[code] = i + 1));
   return { values: ['', ...kept.map((code) => names[code]!)], codeOf, left: carried.length - kept.length };
-}
-
-/** Codes of texts in the order of their first appearance. */
-export class Codes {
-  readonly names: string[];
-  readonly #codes = new Map<string, number>();
-  constructor(first?: string) {
-    this.names = [];
-    if (first !== undefined) this.of(first);
-  }
-  of(text: string): number {
-    const known = this.#codes.get(text);
-    if (known !== undefined) return known;
-    this.#codes.set(text, this.names.length);
-    return this.names.push(text) - 1;
-  }
 }

@@ -1,4 +1,5 @@
-import { Codes, type FleetDay } from './fleet-day.ts';
+import { Codes } from '../patterns/codes.ts';
+import type { FleetDay } from './fleet-day.ts';
 
 /** A report looks back as far as one number has bits for days. */
 export const historyDays = 30;

@@ -1,8 +1,5 @@
-import { logGamma } from '../patterns/statistics.ts';
+import { logGamma, normal } from '../patterns/statistics.ts';
 import type { Rate } from '../patterns/breakdown.ts';
-
-/** Intervals are two-sided, at 95 %. */
-export const normal = 1.959964;
 
 /** What one customer adds: gateway-days, and on how many of them something began. */
 export interface Cluster {

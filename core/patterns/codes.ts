@@ -1,9 +1,10 @@
-/** Codes of texts in the order of their first appearance. */
+/** Codes of texts in the order of their first appearance; `first` has code 0. */
 export class Codes {
   readonly names: string[];
   readonly #codes = new Map<string, number>();
   constructor(first?: string) {
-    this.names = first === undefined ? [] : [first];
+    this.names = [];
+    if (first !== undefined) this.of(first);
   }
   of(text: string): number {
     const known = this.#codes.get(text);

@@ -108,10 +108,13 @@ export function logFalsePerDay(k: number, mean: number, windowMs: number, ticksP
   return Math.min(eachTick, Math.log(dayMs / windowMs) + tail + Math.log1p(crossings));
 }
 
+/** Of the normal distribution, two-sided, at 95 %. */
+export const normal = 1.959964;
+
 /** Wilson's interval for a share, 95 %: it has its coverage also of few and of none. */
 export function wilsonInterval(count: number, of: number): [low: number, high: number] {
   if (of <= 0) return [0, 1];
-  const z = 1.959964;
+  const z = normal;
   const share = count / of;
   const middle = share + (z * z) / (2 * of);
   const half = z * Math.sqrt((share * (1 - share)) / of + (z * z) / (4 * of * of));

@@ -1,15 +1,11 @@
-import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { DetectorState } from '../../core/patterns/detect.ts';
 import { noHistory, type PatternHistory } from '../../core/patterns/history.ts';
+import { packedParts } from '../aws/packed-parts.ts';
 import type { patternsTable } from '../aws/tables.ts';
 import type { DetectorStore } from './ports.ts';
 
-/** An item has 400 KB at most. */
-const partBytes = 350_000;
 /** Nobody deletes a history that another one followed; a proxy that was away for longer begins anew. */
 const historyTtlSec = 3 * 24 * 3_600;
-/** What an honest history, which is bounded, never reaches. */
-const historyBytesMax = 64 * 1024 * 1024;
 
 /**
  * The detector's memory in the Patterns table. One conditional write makes a tick count: that of the item `detector`, which
@@ -22,34 +18,21 @@ export function dynamoDetectorStore(
 ): DetectorStore {
   let cached: { historyId: string; history: PatternHistory } | undefined;
 
-  const partKey = (historyId: string, part: number) => ({ itemKey: `history/${historyId}/${part}` }) as const;
-  const parts = ({ historyId, historyParts = 0 }: DetectorState) =>
-    historyId === undefined
-      ? []
-      : Array.from({ length: historyParts }, (_, part) => partKey(historyId, part));
+  const histories = packedParts<PatternHistory>(table, 'history', { now, random, ttlSec: historyTtlSec });
 
   async function historyOf(state: DetectorState | undefined): Promise<PatternHistory> {
     if (state?.historyId === undefined) return noHistory();
     if (cached?.historyId === state.historyId) return cached.history;
-    const items = await Promise.all(parts(state).map((key) => table.get(key)));
-    const bytes = items.flatMap((item) => (item && 'bytes' in item ? item.bytes : []));
-    if (bytes.length < items.length) return noHistory();
-    const text = inflateRawSync(Buffer.concat(bytes), { maxOutputLength: historyBytesMax }).toString();
-    const history = JSON.parse(text) as PatternHistory;
+    const { historyId: partsId, historyParts: parts = 0 } = state;
+    const history = await histories.get({ partsId, parts });
+    if (!history) return noHistory();
     cached = { historyId: state.historyId, history };
     return history;
   }
 
   async function putHistory(history: PatternHistory): Promise<{ historyId: string; historyParts: number }> {
-    const bytes = deflateRawSync(JSON.stringify(history));
-    const historyId = random(8).toString('hex');
-    const expiresAtSec = Math.floor(now() / 1000) + historyTtlSec;
-    const historyParts = Math.ceil(bytes.length / partBytes);
-    for (let part = 0; part < historyParts; part++) {
-      const of = bytes.subarray(part * partBytes, (part + 1) * partBytes);
-      await table.put({ ...partKey(historyId, part), bytes: of, expiresAtSec });
-    }
-    return { historyId, historyParts };
+    const { partsId, parts } = await histories.put(history);
+    return { historyId: partsId, historyParts: parts };
   }
 
   return {

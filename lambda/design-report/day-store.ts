@@ -1,7 +1,7 @@
 import { dateText, type FleetDay } from '../../core/design-report/fleet-day.ts';
 import { historyDays } from '../../core/design-report/fleet-history.ts';
+import { packedParts } from '../aws/packed-parts.ts';
 import type { patternsTable } from '../aws/tables.ts';
-import { packed, unpacked } from './packed.ts';
 
 /** The days of the fleet that reports are made from. */
 export interface DayStore {
@@ -11,8 +11,6 @@ export interface DayStore {
   get(day: number): Promise<FleetDay | undefined>;
 }
 
-/** An item has 400 KB at most. */
-const partBytes = 350_000;
 /** A report of the last day looks back at all of these; it may be late. */
 const ttlSec = (historyDays + 5) * 24 * 3_600;
 
@@ -27,7 +25,7 @@ export function dynamoDayStore(
   /** The newest day that is known to be there: the proxy asks every minute of three hours. */
   let known = -1;
   const headKey = (day: number) => ({ itemKey: `fleet-day/${dateText(day)}` }) as const;
-  const partKey = (partsId: string, part: number) => ({ itemKey: `fleet-part/${partsId}/${part}` }) as const;
+  const fleets = packedParts<FleetDay>(table, 'fleet-part', { now, random, ttlSec });
   const head = async (day: number) => {
     const item = await table.get(headKey(day));
     return item && 'partsId' in item ? item : undefined;
@@ -39,28 +37,16 @@ export function dynamoDayStore(
       return true;
     },
     put: async (fleet) => {
-      const bytes = packed(fleet);
-      const partsId = random(8).toString('hex');
       const expiresAtSec = Math.floor(now() / 1000) + ttlSec;
-      const parts = Math.ceil(bytes.length / partBytes);
-      for (let part = 0; part < parts; part++) {
-        const of = bytes.subarray(part * partBytes, (part + 1) * partBytes);
-        await table.put({ ...partKey(partsId, part), bytes: of, expiresAtSec });
-      }
-      const item = { ...headKey(fleet.day), partsId, parts, expiresAtSec };
+      const item = { ...headKey(fleet.day), ...(await fleets.put(fleet)), expiresAtSec };
       const { ok } = await table.putIfAbsent(item);
       known = fleet.day;
       return ok;
     },
     get: async (day) => {
       const item = await head(day);
-      if (!item) return undefined;
-      const { partsId, parts } = item;
-      const keys = Array.from({ length: parts }, (_, part) => partKey(partsId, part));
-      const found = await Promise.all(keys.map((key) => table.get(key)));
-      const bytes = found.flatMap((part) => (part && 'bytes' in part ? part.bytes : []));
-      // Of a day whose parts ran out before it did.
-      return bytes.length < parts ? undefined : unpacked<FleetDay>(Buffer.concat(bytes));
+      // Undefined also of a day whose parts ran out before it did.
+      return item && fleets.get(item);
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { CohortList, DesignReport } from '../../core/design-report/report.ts';
 import type { patternsTable } from '../aws/tables.ts';
-import { packed, unpacked } from './packed.ts';
+import { packed, unpacked } from '../aws/packed.ts';
 
 /** Reports by their date, `2026-11-28`. */
 export interface ReportStore {

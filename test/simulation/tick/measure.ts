@@ -16,7 +16,7 @@ import { lookAtFleet } from '../../../lambda/alerts/look-at-fleet.ts';
 import { tickPhases, type TickDeps, type TickPhase } from '../../../lambda/alerts/ports.ts';
 import { runTick, type TickReport } from '../../../lambda/alerts/tick.ts';
 import type { DayStore } from '../../../lambda/design-report/day-store.ts';
-import { packed } from '../../../lambda/design-report/packed.ts';
+import { packed } from '../../../lambda/aws/packed.ts';
 import { conditionLimits, minutes } from '../../support/fleet.ts';
 import { World, type WorldOptions } from './world.ts';
 

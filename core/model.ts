@@ -12,7 +12,10 @@ import type { Heartbeat, Inventory } from './status.ts';
  * Unix ms from the writer's clock unless said otherwise. Names of tables come from the environment (core/env.ts).
  */
 
-/** Gateways table: pk `gatewayId`; index `byTenant`: pk `tenantId`, sk `gatewayId`, keys only. */
+/**
+ * Gateways table: pk `gatewayId`; index `byTenant`: pk `tenantId`, sk `gatewayId`, keys only; index `byNews`: pk
+ * `newsShard`, sk `newsAt`, keys only: what the status proxy reads again.
+ */
 export interface GatewayItem {
   gatewayId: string;
   tenantId: string;
@@ -56,6 +59,9 @@ export interface GatewayItem {
   grants: Record<string, string>;
   /** The configuration's version that the gateway has not answered yet, as far as is known. */
   configPending?: number;
+  /** '0'…'7'; and when something changed that no status tells (core/routes/gateway-news.ts). */
+  newsShard?: string;
+  newsAt?: number;
 }
 
 /** Configurations table: pk `gatewayId`; there is none before the first is set. */

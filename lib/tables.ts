@@ -65,8 +65,8 @@ export interface TableProps<Item> {
 }
 
 /** Keys that are numbers; every other key is text. */
-const numericKeys = new Set<string>(['openSeq', 'dueAt', 'createdAt', 'changedAt'] satisfies (
-  Key<CommandItem> | Key<AlertItem>
+const numericKeys = new Set<string>(['openSeq', 'dueAt', 'createdAt', 'changedAt', 'newsAt'] satisfies (
+  Key<CommandItem> | Key<AlertItem> | Key<GatewayItem>
 )[]);
 const attribute = (name: string): Attribute => ({
   name,
@@ -109,7 +109,10 @@ export class HomeTables extends Construct {
   readonly gateways = createTable<GatewayItem>(this, 'Gateways', {
     envName: 'GATEWAYS_TABLE',
     partitionKey: 'gatewayId',
-    indexes: [{ name: 'byTenant', partitionKey: 'tenantId', sortKey: 'gatewayId', projection: 'keys' }],
+    indexes: [
+      { name: 'byTenant', partitionKey: 'tenantId', sortKey: 'gatewayId', projection: 'keys' },
+      { name: 'byNews', partitionKey: 'newsShard', sortKey: 'newsAt', projection: 'keys' },
+    ],
   });
   readonly commands = createTable<CommandItem>(this, 'Commands', {
     envName: 'COMMANDS_TABLE',

@@ -41,7 +41,7 @@ export interface Reading {
 /** A silent connection is given up after this many beats: one lost frame and one late one are no outage. */
 export const staleAfterBeats = 2.5;
 /** Planned rollovers are 90 to 110 minutes apart; hellos that far apart are none of a flapping connection's. */
-const rolloverGapMs = 80 * 60_000;
+export const reconnectionGapMs = 80 * 60_000;
 const hourMs = 3_600_000;
 
 /** Server time of the newest sign of life. */
@@ -82,7 +82,7 @@ export const isStale = (input: SignalInput): boolean =>
 export const offline = (input: SignalInput): Reading[] => ofGateway(lostAt(input) === undefined ? 0 : 1);
 
 /** A silence that is no outage yet, in beats: one frame is late or lost. */
-const suspectAfterBeats = 1.5;
+export const suspectAfterBeats = 1.5;
 
 /** 1 from the loss of the connection, or from a beat that did not come: before that is certain enough to call anybody. */
 export const suspectOffline = (input: SignalInput): Reading[] => {
@@ -98,7 +98,7 @@ export function reconnectsPerHour({ gateway, now }: FreshInput): Reading[] {
   return ofGateway(counted);
 }
 const isReconnection = (hellos: readonly number[], i: number, now: number): boolean =>
-  hellos[i]! - hellos[i - 1]! < rolloverGapMs && now - hellos[i]! < hourMs;
+  hellos[i]! - hellos[i - 1]! < reconnectionGapMs && now - hellos[i]! < hourMs;
 
 /** The end of the list that says all that the whole does, from its last hello on: mostly that one alone. */
 export function tellingHellos(hellos: readonly number[]): readonly number[] {

@@ -3,6 +3,7 @@ import { activationProofText } from '../api.ts';
 import { HoldfastError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import type { GatewayItem } from '../model.ts';
+import { newsShardOf } from '../routes/gateway-news.ts';
 import type { ActivationCodeItem } from './model.ts';
 import { isCanonicalKey, isSignedBy, keyFingerprint } from './public-key.ts';
 import { secretHash } from './secrets.ts';
@@ -79,8 +80,9 @@ export function newGateway(
   now: number,
   activatedFrom?: GatewayItem['activatedFrom'],
 ): GatewayItem {
+  const gatewayId = gatewayIdOf(code.codeHash, keyFingerprint(publicKey));
   return {
-    gatewayId: gatewayIdOf(code.codeHash, keyFingerprint(publicKey)),
+    gatewayId,
     tenantId: code.tenantId,
     name: code.gatewayName,
     status: code.requireConfirmation ? 'pending' : 'active',
@@ -92,5 +94,7 @@ export function newGateway(
     recentHellos: [],
     commandCounter: 0,
     grants: {},
+    newsShard: newsShardOf(gatewayId),
+    newsAt: now,
   };
 }

@@ -56,7 +56,7 @@ export function decideRotation(
     keyGeneration: next,
     update: {
       when: all(isAdmitted, equal('keyGeneration', generation), isRoute(connection)),
-      set: { publicKey, keyGeneration: next, keyChangedAt: at, rotatedBy: connection.epoch },
+      set: { publicKey, keyGeneration: next, keyChangedAt: at, rotatedBy: connection.epoch, newsAt: at },
       remove: ['recentBoots', 'recentJournals', 'cloneSeenAt'],
     },
   };

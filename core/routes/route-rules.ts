@@ -1,5 +1,6 @@
 import type { GatewayItem, HolderItem, Route } from '../model.ts';
 import { cloneSigns } from './clone-signs.ts';
+import { newsOfHello } from './gateway-news.ts';
 import {
   absent,
   all,
@@ -91,7 +92,7 @@ export function decideHello(
         route: isSame ? { ...route, connectedAt: current.connectedAt } : route,
         routedEpoch: route.epoch,
         recentHellos: hellos.slice(-maxRecentHellos),
-        ...(isSame ? {} : cloneSigns(gateway, route)),
+        ...(isSame ? {} : { ...cloneSigns(gateway, route), ...newsOfHello(gateway, route) }),
         ...(replaces ? { previous: replaces } : {}),
       },
       remove: ['routeLostAt'],
@@ -102,12 +103,12 @@ export function decideHello(
 /** `$disconnect` and 410: the route goes only if it still is this connection's. */
 export const loseRoute = (connection: ConnectionRef, at: number): GuardedUpdate => ({
   when: isRoute(connection),
-  set: { routeLostAt: at },
+  set: { routeLostAt: at, newsAt: at },
   remove: ['route'],
 });
 
 /** A holder that was found by asking around becomes the route again, if nothing newer is known. */
-export const repairRoute = (gateway: GatewayItem, route: Route): GuardedUpdate | undefined =>
+export const repairRoute = (gateway: GatewayItem, route: Route, at: number): GuardedUpdate | undefined =>
   gateway.route?.epoch === route.epoch || newestEpoch(gateway) > route.epoch
     ? undefined
     : {
@@ -116,7 +117,7 @@ export const repairRoute = (gateway: GatewayItem, route: Route): GuardedUpdate |
           gateway.route ? isRoute(gateway.route) : absent('route'),
           isNewest(route.epoch),
         ),
-        set: { route, routedEpoch: route.epoch },
+        set: { route, routedEpoch: route.epoch, newsAt: at },
         remove: ['routeLostAt'],
       };
 
@@ -160,9 +161,9 @@ export const releaseGrant = (commandId: string, journalId?: string): GuardedUpda
 });
 
 /** A tenant-admin takes a pending gateway for its own. Repeatable; a revoked one stays revoked. */
-export const confirmGateway = (tenantId: string, by: string): GuardedUpdate => ({
+export const confirmGateway = (tenantId: string, by: string, at: number): GuardedUpdate => ({
   when: all(equal('tenantId', tenantId), equal('status', 'pending')),
-  set: { status: 'active', confirmedBy: by },
+  set: { status: 'active', confirmedBy: by, newsAt: at },
 });
 
 /** Submit: the next number of the gateway's command queue. Gaps do no harm. */

@@ -36,9 +36,9 @@ export async function labelGateway(
   { tenantId, params, body }: ApiRequest<'labelGateway'>,
 ): Promise<{ gateway: GatewayView }> {
   const gatewayId = params['gatewayId'] ?? '';
-  const written = await deps.gateways.update({ gatewayId }, 'SET #labels = :labels', {
+  const written = await deps.gateways.update({ gatewayId }, 'SET #labels = :labels, #newsAt = :now', {
     condition: '#tenantId = :tenantId',
-    values: { ':labels': body, ':tenantId': tenantId },
+    values: { ':labels': body, ':tenantId': tenantId, ':now': deps.now() },
   });
   if (!written.ok) throw noSuchGateway(gatewayId);
   return { gateway: gatewayView(written.item, await deps.status.get({ gatewayId }), viewedAt(deps)) };
@@ -50,7 +50,7 @@ export async function confirmGateway(
   { tenantId, params, principal, log }: ApiRequest<'confirmGateway'>,
 ): Promise<{ gateway: GatewayView }> {
   const gatewayId = params['gatewayId'] ?? '';
-  const { change, condition, names, values } = updateWords(confirmation(tenantId, principal.id));
+  const { change, condition, names, values } = updateWords(confirmation(tenantId, principal.id, deps.now()));
   const written = await deps.gateways.update({ gatewayId }, change, { condition, names, values });
   const gateway = written.ok ? written.item : written.current;
   if (gateway?.tenantId !== tenantId) throw noSuchGateway(gatewayId);
@@ -75,7 +75,7 @@ export async function revokeGateway(
   const gatewayId = params['gatewayId'] ?? '';
   const written = await deps.gateways.update(
     { gatewayId },
-    'SET #status = :revoked, #grants = :none, #routeLostAt = if_not_exists(#routeLostAt, :now) REMOVE #route',
+    'SET #status = :revoked, #grants = :none, #routeLostAt = if_not_exists(#routeLostAt, :now), #newsAt = :now REMOVE #route',
     {
       condition: '#tenantId = :tenantId',
       values: { ':revoked': 'revoked', ':none': {}, ':tenantId': tenantId, ':now': deps.now() },

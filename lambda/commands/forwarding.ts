@@ -66,7 +66,7 @@ async function hybrid(
 async function repair(deps: ForwardingDeps, gateway: GatewayItem, route: Route): Promise<void> {
   const { gatewayId } = gateway;
   try {
-    const update = repairRoute(gateway, route);
+    const update = repairRoute(gateway, route, deps.clock.now());
     if (update && (await deps.gateways.update(gatewayId, update)))
       deps.log('info', 'forwarding.route-repaired', { gatewayId, cellId: route.cellId, epoch: route.epoch });
   } catch (cause) {

@@ -48,7 +48,11 @@ function describeTables(stack: SynthesizedStack): Record<string, Record<string, 
 describe('the tables', () => {
   it('of home have the keys and indexes of the model', () => {
     expect(describeTables(home)).toEqual({
-      Gateways: { key: 'gatewayId', byTenant: 'global tenantId / gatewayId KEYS_ONLY' },
+      Gateways: {
+        key: 'gatewayId',
+        byTenant: 'global tenantId / gatewayId KEYS_ONLY',
+        byNews: 'global newsShard / newsAt:N KEYS_ONLY',
+      },
       Commands: {
         key: 'gatewayId / commandId',
         open: 'local gatewayId / openSeq:N ALL',

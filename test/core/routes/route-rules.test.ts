@@ -65,7 +65,7 @@ describe('hello', () => {
     const lost = after(welcomed(gateway(), route(6)), loseRoute(route(6), 9))!;
     const older = { ...route(5), keyGeneration: 1 };
     expect(decideHello(lost, older)).toMatchObject({ reason: 'superseded', byEpoch: 6 });
-    expect(repairRoute(lost, route(5))).toBeUndefined();
+    expect(repairRoute(lost, route(5), 10)).toBeUndefined();
     expect(connectionStanding(lost, { ...older, connectionId: 'c5' })).toBe('superseded');
     expect(welcomed(lost, route(6)).route?.epoch).toBe(6);
   });
@@ -76,7 +76,7 @@ describe('hello', () => {
     const meanwhile = after(welcomed(read, route(6)), loseRoute(route(6), 9))!;
     if (!decision.accept) throw new Error('refused');
     expect(after(meanwhile, decision.update)).toBeUndefined();
-    expect(after(meanwhile, repairRoute(read, route(5))!)).toBeUndefined();
+    expect(after(meanwhile, repairRoute(read, route(5), 10)!)).toBeUndefined();
   });
 
   it('may be repeated by the same connection, which does not count as a new one', () => {
@@ -160,9 +160,9 @@ describe('a lost route', () => {
   it('comes back from a holder unless a newer connection is known', () => {
     const item = welcomed(welcomed(gateway(), route(5)), route(6));
     const lost = after(item, loseRoute(route(6), 9))!;
-    expect(repairRoute(lost, route(5))).toBeUndefined();
-    expect(after(lost, repairRoute(lost, route(6))!)?.route?.epoch).toBe(6);
-    expect(repairRoute(item, route(6))).toBeUndefined();
+    expect(repairRoute(lost, route(5), 10)).toBeUndefined();
+    expect(after(lost, repairRoute(lost, route(6), 10)!)?.route?.epoch).toBe(6);
+    expect(repairRoute(item, route(6), 10)).toBeUndefined();
   });
 });
 
@@ -267,14 +267,14 @@ describe('a pending gateway', () => {
   it('gets no commands and no start grants before its own tenant confirmed it', () => {
     expect(after(pending, countCommand('acme'))).toBeUndefined();
     expect(after(pending, grantStart('a', 'journal', route(6)))).toBeUndefined();
-    expect(after(pending, confirmGateway('other', 'x'))).toBeUndefined();
-    const confirmed = after(pending, confirmGateway('acme', 'ann'))!;
+    expect(after(pending, confirmGateway('other', 'x', 10))).toBeUndefined();
+    const confirmed = after(pending, confirmGateway('acme', 'ann', 10))!;
     expect(confirmed).toMatchObject({ status: 'active', confirmedBy: 'ann' });
     expect(after(confirmed, countCommand('acme'))).toBeDefined();
   });
 
   it('is not confirmed any more once it was revoked', () => {
-    expect(after({ ...pending, status: 'revoked' }, confirmGateway('acme', 'ann'))).toBeUndefined();
+    expect(after({ ...pending, status: 'revoked' }, confirmGateway('acme', 'ann', 10))).toBeUndefined();
   });
 });
 

@@ -1,7 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from '@jest/globals';
 import { newGateway } from '../../../core/identity/activation.ts';
 import type { GatewayItem, StatusItem } from '../../../core/model.ts';
-import { renameGateway, revokeGateway } from '../../../lambda/api/change-gateways.ts';
+import {
+  confirmGateway,
+  labelGateway,
+  renameGateway,
+  revokeGateway,
+} from '../../../lambda/api/change-gateways.ts';
 import { fleetGateways, getGateway, listGateways } from '../../../lambda/api/show-gateways.ts';
 import { startDynamo, type TestDynamo } from '../../support/dynamo.ts';
 import { apiFixture, request, type ApiFixture } from './api-fixture.ts';
@@ -228,4 +233,21 @@ describe('revoke', () => {
     expect(await api.gateways.get({ gatewayId: 'gw-c' })).toMatchObject({ status: 'active', route });
     expect(api.invoked).toEqual([]);
   });
+});
+
+test('labels, a confirmation and a revocation are news of a gateway; its name is none', async () => {
+  await seed('gw-a', 'acme', { status: 'pending' });
+  const of = { params: { gatewayId: 'gw-a' } };
+  const newsAt = async () => (await api.gateways.get({ gatewayId: 'gw-a' }))?.newsAt;
+  const changes: [() => Promise<unknown>, boolean][] = [
+    [() => renameGateway(api, { ...request('acme', of), body: { name: 'Oslo' } }), false],
+    [() => labelGateway(api, { ...request('acme', of), body: { site: 'Oslo' } }), true],
+    [() => confirmGateway(api, request('acme', of)), true],
+    [() => revokeGateway(api, request('acme', of)), true],
+  ];
+  for (const [change, isNews] of changes) {
+    await api.gateways.update({ gatewayId: 'gw-a' }, 'SET #newsAt = :at', { values: { ':at': 1 } });
+    await change();
+    expect(await newsAt()).toBe(isNews ? api.now() : 1);
+  }
 });

@@ -246,7 +246,7 @@ export class HomeStack extends Stack {
       ...tick,
     })
       .useTable(this.tables.status, 'scan')
-      .useTable(this.tables.gateways, 'scan')
+      .useTable(this.tables.gateways, 'scan', 'batchGet', 'query:byNews')
       .useTable(this.tables.conditionSettings, 'scan')
       .useTable(this.tables.alerts, 'get', 'put', 'query:open')
       .useTable(this.tables.inventory, 'batchGet')

@@ -3,6 +3,7 @@ import { labelNames, type GatewayLabels } from '../identity/labels.ts';
 import type { GatewayItem, Route } from '../model.ts';
 import { networkOf } from '../patterns/attributes.ts';
 import { Codes } from '../patterns/codes.ts';
+import { newestEpoch as newestEpochOf } from '../routes/route-rules.ts';
 
 /** What a look at the fleet needs to know of a gateway beside its status. */
 export type KnownGateway = Pick<
@@ -13,6 +14,8 @@ export type KnownGateway = Pick<
   recentHellos: readonly number[];
   /** The first half of the address that it was activated from. */
   network?: string;
+  /** Of the newest connection that is known, its route's or one that is lost. */
+  newestEpoch: number;
 };
 
 const statuses = ['pending', 'active', 'revoked'] as const satisfies readonly GatewayItem['status'][];
@@ -40,17 +43,42 @@ export class Roster {
   #putIn = new Uint32Array(1_024);
   #takenIn = new Uint32Array(1_024);
   #look = 0;
+  /** When all gateways were read last, and until when their news are known; undefined: never, or not to the end. */
+  wholeAt: number | undefined;
+  newsUntil: number | undefined;
+  /** Those whose items could not be put. */
+  readonly broken = new Set<string>();
+  /** Of gateways with news: when the newest were that were put. */
+  readonly #news = new Map<string, number>();
+  /** The last look at which all were put: whoever was not put since is not there. */
+  #wholeLook = 0;
   #isInUse = false;
   /** Of the few whose hellos say more than when the last one was, and of those that have a clone. */
   readonly #hellos = new Map<number, readonly number[]>();
   readonly #clones = new Map<number, number>();
 
-  /** A new look begins: gateways are put, then taken; whoever is not put is not there. False while another one goes on. */
+  /** A new look begins: gateways are put, then taken. False while another one goes on. */
   begin(): boolean {
     if (this.#isInUse) return false;
     this.#isInUse = true;
     this.#look += 1;
     return true;
+  }
+  /** In this look all are put: whoever is not is not there. Without it, those of the looks before are there still. */
+  forgetAll(): void {
+    this.#wholeLook = this.#look;
+    this.wholeAt = undefined;
+    this.broken.clear();
+    // A scan may show a gateway as it was before its news.
+    this.#news.clear();
+  }
+  /** News from before that time are asked for no more; answers with it. */
+  forgetNews(before: number): number {
+    for (const [gatewayId, newsAt] of this.#news) if (newsAt < before) this.#news.delete(gatewayId);
+    return before;
+  }
+  knowsNews(gatewayId: string, newsAt: number): boolean {
+    return newsAt <= (this.#news.get(gatewayId) ?? -1);
   }
   end(): void {
     this.#isInUse = false;
@@ -73,13 +101,44 @@ export class Roster {
     this.#times[times + createdAt] = gateway.createdAt;
     this.#times[times + routeLostAt] = gateway.routeLostAt ?? 0;
     this.#times[times + connectedAt] = route?.connectedAt ?? 0;
-    this.#times[times + epoch] = route?.epoch ?? 0;
+    this.#times[times + epoch] = newestEpochOf(gateway);
     this.#times[times + lastHelloAt] = hellos.at(-1) ?? 0;
     if (hellos.length > 1) this.#hellos.set(row, hellos);
     else this.#hellos.delete(row);
     if (cloneSeenAt === undefined) this.#clones.delete(row);
     else this.#clones.set(row, cloneSeenAt);
     this.#putIn[row] = this.#look;
+    if (gateway.newsAt !== undefined && this.#wholeLook !== this.#look)
+      this.#news.set(gateway.gatewayId, gateway.newsAt);
+  }
+
+  /** It is not there until it is put again. */
+  forget(gatewayId: string): void {
+    const row = this.#rows.get(gatewayId);
+    if (row !== undefined) this.#putIn[row] = 0;
+  }
+
+  /** Another connection took over as it was planned: nothing else of the gateway is new. */
+  rollOver({ gatewayId }: KnownGateway, to: Pick<Route, 'epoch' | 'cellId'>): KnownGateway {
+    const row = this.#rows.get(gatewayId)!;
+    this.#codes[row * codesOfRow + cell] = this.#codeOf(to.cellId);
+    this.#times[row * timesOfRow + epoch] = to.epoch;
+    return this.#known(row);
+  }
+
+  has(gatewayId: string): boolean {
+    const row = this.#rows.get(gatewayId);
+    return row !== undefined && this.#isThere(row);
+  }
+
+  /** Whether it was put in this look. */
+  isFresh({ gatewayId }: KnownGateway): boolean {
+    return this.#putIn[this.#rows.get(gatewayId)!] === this.#look;
+  }
+
+  /** How many there are room for: about how many there are. */
+  get size(): number {
+    return this.#ids.length;
   }
 
   /** The gateway, once a look; undefined where it is not known, or was taken already. */
@@ -93,8 +152,20 @@ export class Roster {
     for (let row = 0; row < this.#ids.length; row++) if (this.#mayTake(row)) yield this.#known(row);
   }
 
+  /** Puts one that was taken, or was not known, and takes it. */
+  putAndTake(gateway: GatewayItem): KnownGateway {
+    this.put(gateway);
+    const row = this.#rows.get(gateway.gatewayId)!;
+    this.#takenIn[row] = this.#look;
+    return this.#known(row);
+  }
+
+  #isThere(row: number): boolean {
+    return this.#putIn[row]! >= Math.max(1, this.#wholeLook);
+  }
+
   #mayTake(row: number): boolean {
-    if (this.#putIn[row] !== this.#look || this.#takenIn[row] === this.#look) return false;
+    if (!this.#isThere(row) || this.#takenIn[row] === this.#look) return false;
     this.#takenIn[row] = this.#look;
     return true;
   }
@@ -124,6 +195,7 @@ export class Roster {
       this.#texts.names[this.#codes[codes + column]!] || undefined;
     const timeOf = (column: number): number | undefined => this.#times[times + column]! || undefined;
     const cellId = textOf(cell);
+    const newestEpoch = this.#times[times + epoch]!;
     const last = this.#times[times + lastHelloAt]!;
     return {
       gatewayId: this.#ids[row]!,
@@ -135,7 +207,8 @@ export class Roster {
       route:
         cellId === undefined
           ? undefined
-          : { cellId, epoch: this.#times[times + epoch]!, connectedAt: this.#times[times + connectedAt]! },
+          : { cellId, epoch: newestEpoch, connectedAt: this.#times[times + connectedAt]! },
+      newestEpoch,
       routeLostAt: timeOf(routeLostAt),
       recentHellos: this.#hellos.get(row) ?? (last === 0 ? [] : [last]),
       cloneSeenAt: this.#clones.get(row),

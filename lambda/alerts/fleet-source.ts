@@ -1,6 +1,7 @@
 import { Roster } from '../../core/alerts/roster.ts';
 import { collect } from '../aws/collect.ts';
 import type { conditionSettingsTable, gatewaysTable, statusTable } from '../aws/tables.ts';
+import { gatewayChanges } from './gateway-changes.ts';
 import type { FleetSource } from './ports.ts';
 
 /** Fewer gateways are read by one scan; each scan more reads this many more. */
@@ -12,8 +13,8 @@ export const segmentsFor = (gatewayCount: number): number =>
   Math.min(segmentsMax, Math.max(1, Math.ceil(gatewayCount / gatewaysPerSegment)));
 
 /**
- * The whole fleet, streamed. Each table is read in so many parallel scans as its size asked for at the last tick; what
- * they bring comes in no order.
+ * The whole fleet, streamed. Each table is read in so many parallel scans as its size asked for when the gateways were
+ * read last; what they bring comes in no order.
  */
 export function dynamoFleet(tables: {
   gateways: ReturnType<typeof gatewaysTable>;
@@ -27,6 +28,7 @@ export function dynamoFleet(tables: {
   };
   return {
     roster: new Roster(),
+    changes: gatewayChanges(tables.gateways),
     gateways: async function* () {
       let found = 0;
       for await (const page of merged(shares().map((segment) => tables.gateways.scanPages({ segment })))) {

@@ -6,11 +6,12 @@ import { conditions } from '../../core/conditions/conditions.ts';
 import { conditionsByTenant, type RowsOf } from '../../core/conditions/settings.ts';
 import { FleetDayBuilder, type FleetDay } from '../../core/design-report/fleet-day.ts';
 import { isAnythingRaised, observe, type Observation } from '../../core/conditions/evaluate.ts';
-import type { AlertItem, GatewayItem, StatusItem } from '../../core/model.ts';
+import type { AlertItem, StatusItem } from '../../core/model.ts';
 import { attributeNames, attributesOf, type AttributeValues } from '../../core/patterns/attributes.ts';
 import { FleetBuilder, restrict, type Fleet } from '../../core/patterns/fleet.ts';
 import { errorFields } from '../aws/invocation.ts';
 import type { TickDeps } from './ports.ts';
+import { readFleet, type FleetReader } from './read-fleet.ts';
 
 /** A gateway with something to judge: one that meets a condition, or has an alert. The others are not kept. */
 export interface Look {
@@ -47,7 +48,7 @@ const failures = conditions.filter(isFailure).map(({ id }) => id);
 const failureIndex = new Map(failures.map((id, index) => [id, index]));
 
 /**
- * Reads the fleet once, gateways before statuses, and keeps of it what is judged; of all others only columns of numbers.
+ * Reads the fleet once and keeps of it what is judged; of all others only columns of numbers.
  */
 export async function lookAtFleet(
   deps: TickDeps,
@@ -58,15 +59,7 @@ export async function lookAtFleet(
   const reader = new Reader(deps, open, { now, rowsOf, day });
   const roster = beginning(deps.fleet.roster) ?? beginning(new Roster())!;
   try {
-    deps.begin?.('gateways');
-    for await (const page of deps.fleet.gateways()) for (const gateway of page) reader.put(roster, gateway);
-    deps.begin?.('statuses');
-    for await (const page of deps.fleet.statuses())
-      for (const status of page) {
-        const gateway = roster.take(status.gatewayId);
-        if (gateway) reader.take(gateway, status);
-      }
-    for (const gateway of roster.rest()) reader.take(gateway, undefined);
+    await readFleet(deps, roster, now, reader);
   } finally {
     roster.end();
   }
@@ -77,7 +70,7 @@ export async function lookAtFleet(
 /** Two ticks that overlap in one process do not share one. */
 const beginning = (roster: Roster | undefined): Roster | undefined => (roster?.begin() ? roster : undefined);
 
-class Reader {
+class Reader implements FleetReader {
   readonly #deps: TickDeps;
   readonly #now: number;
   readonly #rowsOf: RowsOf;
@@ -106,13 +99,9 @@ class Reader {
   }
 
   /** One item that cannot be read costs itself, and not the look at all others. */
-  put(roster: Roster, gateway: GatewayItem): void {
-    try {
-      roster.put(gateway);
-    } catch (thrown) {
-      this.#gateways += 1;
-      this.#fail(gateway.gatewayId, thrown);
-    }
+  unreadable(gatewayId: string, thrown: unknown): void {
+    this.#gateways += 1;
+    this.#fail(gatewayId, thrown);
   }
 
   take(gateway: KnownGateway, status: StatusItem | undefined): void {

@@ -25,8 +25,19 @@ export interface FleetSource {
   statuses(): AsyncIterable<readonly StatusItem[]>;
   /** Kept from tick to tick: most of a fleet stays what it is. @default - a new one each tick */
   roster?: Roster;
+  /** How to learn of the few gateways that changed. @default - all are read at each look */
+  changes?: GatewayChanges;
   /** What tenants want otherwise of conditions. @default nothing */
   settings?(): Promise<ConditionSettingsItem[]>;
+}
+export interface GatewayChanges {
+  /** Gateways of which something changed since then that no status tells, but for what is known. */
+  since(
+    ms: number,
+    isKnown: (gatewayId: string, newsAt: number) => boolean,
+  ): AsyncIterable<readonly GatewayItem[]>;
+  /** Those that exist, in any order; may be a moment old. */
+  byIds(gatewayIds: readonly string[]): Promise<readonly GatewayItem[]>;
 }
 /** Emits at least once; answers with the ids of the events that were taken. */
 export interface EventSink {

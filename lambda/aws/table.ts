@@ -90,13 +90,16 @@ export class Table<Item extends object, KeyName extends keyof Item & string> {
   }
 
   /** In any order; keys that do not exist are missing from the answer. */
-  async batchGet(keys: readonly Pick<Item, KeyName>[]): Promise<Item[]> {
+  async batchGet(
+    keys: readonly Pick<Item, KeyName>[],
+    { strong = true }: { strong?: boolean } = {},
+  ): Promise<Item[]> {
     const found: Item[] = [];
     let pending: Record<string, unknown>[] = [...keys];
     while (pending.length > 0) {
       const answer = await this.#client.send(
         new BatchGetCommand({
-          RequestItems: { [this.name]: { Keys: pending.slice(0, 100), ConsistentRead: true } },
+          RequestItems: { [this.name]: { Keys: pending.slice(0, 100), ConsistentRead: strong } },
           ReturnConsumedCapacity: 'TOTAL',
         }),
       );

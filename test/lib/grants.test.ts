@@ -133,7 +133,8 @@ const allowed: Record<string, string[]> = {
   ],
   'home/StatusProxy': [
     'dynamodb:Scan on {home/TablesStatus.Arn}',
-    'dynamodb:Scan on {home/TablesGateways.Arn}',
+    'dynamodb:BatchGetItem Scan on {home/TablesGateways.Arn}',
+    'dynamodb:Query on {home/TablesGateways.Arn}/index/byNews',
     'dynamodb:Scan on {home/TablesConditionSettings.Arn}',
     'dynamodb:GetItem PutItem on {home/TablesAlerts.Arn}',
     'dynamodb:Query on {home/TablesAlerts.Arn}/index/open',

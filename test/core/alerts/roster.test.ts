@@ -29,6 +29,7 @@ describe('a roster', () => {
       routeLostAt: undefined,
       recentHellos: [t0 - hours],
       cloneSeenAt: undefined,
+      newestEpoch: 7,
     });
     expect(roster.take('gw-2469')!.labels).toBeUndefined();
     expect([...roster.rest()]).toHaveLength(2_998);
@@ -67,6 +68,7 @@ describe('a roster', () => {
     const roster = new Roster();
     for (const ids of [['gw-1', 'gw-2'], ['gw-2']]) {
       roster.begin();
+      roster.forgetAll();
       for (const gatewayId of ids) roster.put(gatewayItem({ gatewayId }));
       roster.end();
     }

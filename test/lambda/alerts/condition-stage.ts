@@ -7,6 +7,7 @@ import { dynamoAlertStore } from '../../../lambda/alerts/alert-store.ts';
 import { eventBridgeSink } from '../../../lambda/alerts/event-sink.ts';
 import { collect } from '../../../lambda/aws/collect.ts';
 import { dynamoFleet } from '../../../lambda/alerts/fleet-source.ts';
+import type { FleetSource } from '../../../lambda/alerts/ports.ts';
 import { runTick } from '../../../lambda/alerts/tick.ts';
 import {
   alertsTable,
@@ -37,12 +38,15 @@ export class ConditionStage {
   readonly #shared: Shared;
   readonly #commands = new MemoryStores();
   readonly #holders = memoryHolders();
+  /** As in a process that lives on: all gateways are read once an hour. */
+  readonly #fleet: FleetSource;
   #epoch = 0;
   #seq = 0;
 
   constructor(shared: Shared, gatewayId: string) {
     this.#shared = shared;
     this.gatewayId = gatewayId;
+    this.#fleet = fleetOf(shared.tables, gatewayId);
   }
 
   pass(ms: number): void {
@@ -74,12 +78,9 @@ export class ConditionStage {
   /** One look of the status proxy. */
   async tick(): Promise<void> {
     const { tables, bus } = this.#shared;
-    const fleet = dynamoFleet(tables);
-    const gateways = async () =>
-      (await collect(fleet.gateways())).flat().filter(({ gatewayId }) => gatewayId === this.gatewayId);
     await runTick({
       alerts: dynamoAlertStore(tables.alerts),
-      fleet: { ...fleet, gateways: () => pagesOf(gateways()) },
+      fleet: this.#fleet,
       events: eventBridgeSink(bus.client, 'alerts', silentLog),
       limits: conditionLimits,
       now: () => this.now,
@@ -124,6 +125,20 @@ export class ConditionStage {
       log: silentLog,
     };
   }
+}
+
+/** The fleet's tables, as if there were this gateway alone. */
+function fleetOf(tables: Shared['tables'], gatewayId: string): FleetSource {
+  const fleet = dynamoFleet(tables);
+  const changes = fleet.changes!;
+  const only = <T extends { gatewayId: string }>(pages: AsyncIterable<readonly T[]>) =>
+    pagesOf(collect(pages).then((all) => all.flat().filter((item) => item.gatewayId === gatewayId)));
+  return {
+    ...fleet,
+    gateways: () => only(fleet.gateways()),
+    statuses: () => only(fleet.statuses()),
+    changes: { ...changes, since: (...of) => only(changes.since(...of)) },
+  };
 }
 
 type Shared = Awaited<ReturnType<typeof sharedTables>> & { bus: FakeBus };

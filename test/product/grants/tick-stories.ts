@@ -3,6 +3,7 @@ import type { BulkJobItem } from '../../../core/bulk/model.ts';
 import { dateText, dayOf, FleetDayBuilder } from '../../../core/design-report/fleet-day.ts';
 import type { CommandItem } from '../../../core/model.ts';
 import { dynamoDayStore } from '../../../lambda/design-report/day-store.ts';
+import { newsShards } from '../../../core/routes/gateway-news.ts';
 import { statusItem } from '../../support/fleet.ts';
 import { bulkJob, cellDirectory, deliver } from './home-stories.ts';
 import { each, type Stories, type Story } from './stories.ts';
@@ -53,6 +54,13 @@ const looksUp: Story = async (stage, it) => {
   await stage
     .table('statusTable')
     .put(statusItem({ gatewayId, tenantId, receivedAt: Date.now() }, { inventoryHash: 'h' }));
+  return it.runs();
+};
+/** The first look reads all gateways, the next one what is new. */
+const looksAgain: Story = async (stage, it) => {
+  await it.runs();
+  const news = { newsShard: newsShards[0], newsAt: Date.now() };
+  await stage.gateway(news);
   return it.runs();
 };
 const emits: Story = async (stage, it) => {
@@ -126,6 +134,7 @@ export const tickStories: Stories = {
     ),
     ...each(['dynamodb:GetItem on Alerts', 'dynamodb:PutItem on Alerts'], judges),
     ...each(['dynamodb:GetItem on Patterns', 'dynamodb:PutItem on Patterns'], runs),
+    ...each(['dynamodb:Query on Gateways/byNews', 'dynamodb:BatchGetItem on Gateways'], looksAgain),
     'dynamodb:BatchGetItem on Inventory': looksUp,
     ...each(['dynamodb:Query on Silences', 'dynamodb:GetItem on Configurations'], judges),
     'events:PutEvents on AlertBus': emits,

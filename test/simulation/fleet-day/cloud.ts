@@ -2,8 +2,8 @@ import { commandSpecs, type CommandKind } from '../../../core/command-kinds.ts';
 import { silentLog } from '../../../core/log.ts';
 import type { AlertItem, CommandItem, GatewayItem, HolderItem, StatusItem } from '../../../core/model.ts';
 import type { UpstreamType } from '../../../core/messages.ts';
+import type { FleetSource } from '../../../lambda/alerts/ports.ts';
 import { runTick } from '../../../lambda/alerts/tick.ts';
-import { pagesOf } from '../../support/fleet.ts';
 import type { Connections, PostResult } from '../../../lambda/aws/connections.ts';
 import type { Invocation } from '../../../lambda/aws/invocation.ts';
 import { submitCommand } from '../../../lambda/commands/command-service.ts';
@@ -21,6 +21,7 @@ import { memoryHolders, MemoryStores } from '../../support/memory-stores.ts';
 import type { RollupItem } from '../../../core/rollups/rollup-item.ts';
 import { SimulatedFunction } from './functions.ts';
 import { MeteredDetector } from './metered-detector.ts';
+import { meteredFleet } from './metered-fleet.ts';
 import { serviceTimes } from './service-times.ts';
 import {
   meteredCommands,
@@ -31,7 +32,7 @@ import {
   TableMeter,
   tableTimes,
 } from './metered-stores.ts';
-import { Meter, readUnitsOf, itemBytes, type Part } from './usage-meter.ts';
+import { Meter, readUnitsOf, type Part } from './usage-meter.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 export interface CloudSettings {
@@ -88,6 +89,7 @@ export class Cloud {
   readonly #post: Post;
   readonly #tables: Record<Part, TableMeter>;
   readonly detector: MeteredDetector;
+  readonly #fleet: FleetSource;
   #ids = 0;
 
   constructor(clock: VirtualClock, settings: CloudSettings, post: Post) {
@@ -118,6 +120,7 @@ export class Cloud {
     const retries = new SimulatedFunction('AlertRetries', world, { ...home, concurrencyMax: 1 });
     this.functions.set('AlertRetries', retries);
     this.detector = new MeteredDetector(this.#tables.schedules);
+    this.#fleet = meteredFleet(this, this.#tables.schedules);
   }
 
   get gateways(): ReadonlyMap<string, GatewayItem> {
@@ -207,18 +210,10 @@ export class Cloud {
     await this.functions.get('StatusProxy')!.run('schedules', 'proxy.tick', async ({ log, note }) => {
       const table = this.#tables.schedules;
       await table.pause(serviceTimes.proxyMsPerGateway * this.gateways.size);
-      for (const items of [this.statuses, this.gateways]) {
-        let bytes = 0;
-        for (const item of items.values()) bytes += itemBytes(item);
-        table.units('readUnits', readUnitsOf(bytes, false));
-      }
       table.units('readUnits', alertShards * readUnitsOf(0, false));
       const report = await runTick({
         alerts: this.#alertStore(),
-        fleet: {
-          statuses: () => pagesOf([...this.statuses.values()]),
-          gateways: () => pagesOf([...this.gateways.values()]),
-        },
+        fleet: this.#fleet,
         events: { put: (events) => Promise.resolve(new Set(events.map(({ eventId }) => eventId))) },
         limits: this.#settings,
         patterns: this.detector.deps(60_000),

@@ -16,6 +16,8 @@ export interface CostParameters {
   /** Of them, those that wait for `cmd.go`. */
   needsGoShare: number;
   cells: number;
+  /** Of one gateway: connections that are lost, and taken up again. */
+  lossesPerMonth: number;
   /** Bytes of items as DynamoDB counts them. */
   itemBytes: {
     gateway: number;
@@ -31,8 +33,9 @@ export const costDefaults: CostParameters = {
   commandsPerMinute: 20,
   needsGoShare: 0.4,
   cells: 2,
+  lossesPerMonth: 4,
   itemBytes: {
-    gateway: 700,
+    gateway: 725,
     status: 1_000,
     command: 800,
     halfHour: 900,

@@ -17,9 +17,14 @@ export function meteredUsage(report: FleetDayReport, of: readonly Part[] = parts
 
 /** The parameters of the model that fit a simulated day. */
 export const parametersOf = (
-  { gateways, itemBytes }: FleetDayReport,
+  { gateways, hours, losses, itemBytes }: FleetDayReport,
   settings: Pick<CostParameters, 'heartbeatIntervalMs' | 'commandsPerMinute' | 'cells' | 'needsGoShare'>,
-): CostParameters => ({ ...settings, gateways, itemBytes });
+): CostParameters => ({
+  ...settings,
+  gateways,
+  itemBytes,
+  lossesPerMonth: (losses * hoursPerMonth) / hours / gateways,
+});
 
 export function meteredBill(report: FleetDayReport, parameters: CostParameters, prices: Prices): Bill {
   const usage = meteredUsage(report);

@@ -53,6 +53,15 @@ export class TableMeter {
   }
 }
 
+/** The sort key of the index of news moves: the old entry goes and a new one comes. */
+function newsWriteUnits(before: GatewayItem | undefined, after: GatewayItem): number {
+  if (after.newsShard === undefined || before?.newsAt === after.newsAt) return 0;
+  const hadEntry = before?.newsShard !== undefined && before.newsAt !== undefined;
+  return (hadEntry ? 2 : 1) * writeUnitsOf(newsEntryBytes);
+}
+/** Keys, and what DynamoDB adds to an entry of an index. */
+export const newsEntryBytes = 160;
+
 export function meteredGateways(
   store: GatewayStore,
   items: ReadonlyMap<string, GatewayItem>,
@@ -65,11 +74,12 @@ export function meteredGateways(
         () => store.get(id),
       ),
     update: (id, update) => {
-      let before = 0;
+      let before: GatewayItem | undefined;
       return meter.write(
-        (after) => writeUnitsOf(before, itemBytes(after)),
+        (after) =>
+          writeUnitsOf(itemBytes(before), itemBytes(after)) + (after ? newsWriteUnits(before, after) : 0),
         () => {
-          before = itemBytes(items.get(id));
+          before = items.get(id);
           return store.update(id, update);
         },
         (after) => after === undefined,

@@ -1,10 +1,12 @@
 import { attributeNames } from '../../../core/patterns/attributes.ts';
 import { breakdownEveryMs } from '../../../core/patterns/breakdown.ts';
 import { windowsMs } from '../../../core/patterns/fleet.ts';
+import { newsShards } from '../../../core/routes/gateway-news.ts';
+import { wholeEveryMs } from '../../../lambda/alerts/read-fleet.ts';
 import type { CostParameters } from './cost-model.ts';
 import { functionTimes } from './functions.ts';
 import type { PatternBytes } from './metered-detector.ts';
-import { tableTimes } from './metered-stores.ts';
+import { newsEntryBytes, tableTimes } from './metered-stores.ts';
 import type { Prices } from './prices.ts';
 import { serviceTimes } from './service-times.ts';
 import { logEventBytes, readUnitsOf, writeUnitsOf, type Usage } from './usage-meter.ts';
@@ -26,11 +28,23 @@ export function patternBytesOf(gateways: number): PatternBytes {
   return { detector: 900, history: 700 * values, breakdown: Math.min(20_000, 180 * values ** 0.51) };
 }
 
-/** What one look at the fleet reads of its tables. */
-export const scannedUnits = ({ gateways, itemBytes }: CostParameters) => ({
-  status: readUnitsOf(itemBytes.status * gateways, false),
-  gateways: readUnitsOf(itemBytes.gateway * gateways, false),
-});
+/** A connection that is lost is news, and so is the one that follows it. */
+const newsPerLoss = 2;
+
+/** What one look at the fleet reads of its tables: all statuses, all gateways once an hour, and those with news. */
+export const scannedUnits = ({ gateways, itemBytes, lossesPerMonth }: CostParameters) => {
+  const news = (gateways * lossesPerMonth * newsPerLoss) / minutesPerMonth;
+  return {
+    status: readUnitsOf(itemBytes.status * gateways, false),
+    gateways:
+      (readUnitsOf(itemBytes.gateway * gateways, false) * 60_000) / wholeEveryMs +
+      newsShards.length * readUnitsOf(0, false) +
+      news * readUnitsOf(itemBytes.gateway, false),
+  };
+};
+/** News move their entry in the index: one is deleted and one is put. */
+const newsWrites = ({ gateways, lossesPerMonth }: CostParameters): number =>
+  ((gateways * lossesPerMonth * newsPerLoss) / minutesPerMonth) * 2 * writeUnitsOf(newsEntryBytes);
 const proxyGbSeconds = (gateways: number): number =>
   ((functionTimes.ownMs + serviceTimes.proxyMsPerGateway * gateways) / 1_000) * proxyGb;
 /** Each minute the detector's state; each 5 and 15 minutes more. */
@@ -43,7 +57,7 @@ const patternUnits = ({ itemBytes: { detector, history, breakdown } }: CostParam
 });
 
 /**
- * Each minute: the proxy scans status and gateways, it and the sweeper ask their eight shards, the detector's memory is
+ * Each minute: the proxy scans statuses and asks for news of gateways, it and the sweeper ask their eight shards, the detector's memory is
  * read and written, and somebody asks whether any lane of a subscription waits.
  */
 export function ofTick(parameters: CostParameters): Partial<Usage> {
@@ -55,7 +69,7 @@ export function ofTick(parameters: CostParameters): Partial<Usage> {
     gbSeconds: (waitsMs * tickGb) / 1_000 + proxyGbSeconds(parameters.gateways),
     readUnits:
       scanned.status + scanned.gateways + (2 * openShards + 1) * readUnitsOf(0, false) + patterns.read,
-    writeUnits: patterns.written,
+    writeUnits: patterns.written + newsWrites(parameters),
     logBytes: tickLines.bytes + tickLines.count * logEventBytes,
     accessLogBytes: 0,
   };
@@ -65,7 +79,7 @@ export function ofTick(parameters: CostParameters): Partial<Usage> {
 export interface ScanCost {
   gateways: number;
   unitsPerTick: { status: number; gateways: number; other: number; sum: number };
-  dollars: { scans: number; time: number; patterns: number; sum: number };
+  dollars: { scans: number; news: number; time: number; patterns: number; sum: number };
 }
 
 export function scanCostOf(parameters: CostParameters, prices: Prices): ScanCost {
@@ -77,6 +91,7 @@ export function scanCostOf(parameters: CostParameters, prices: Prices): ScanCost
   const scans = monthly((scanned.status + scanned.gateways + other) * prices.readUnit);
   const time = monthly(proxyGbSeconds(gateways) * prices.gbSecond + prices.invocation);
   const written = monthly(patterns.written * prices.writeUnit);
+  const news = monthly(newsWrites(parameters) * prices.writeUnit);
   return {
     gateways,
     unitsPerTick: {
@@ -85,7 +100,7 @@ export function scanCostOf(parameters: CostParameters, prices: Prices): ScanCost
       other: per(other),
       sum: per(scanned.status + scanned.gateways + other),
     },
-    dollars: { scans, time, patterns: written, sum: scans + time + written },
+    dollars: { scans, news, time, patterns: written, sum: scans + news + time + written },
   };
 }
 
@@ -104,6 +119,7 @@ export function scanRows(costs: readonly ScanCost[]): [head: string[], ...rows: 
     row('open alerts, detector', 4, ({ unitsPerTick }) => unitsPerTick.other),
     row('read units a tick, in all', 4, ({ unitsPerTick }) => unitsPerTick.sum),
     row('$ a month: reads', 5, ({ dollars }) => dollars.scans),
+    row('news in their index', 5, ({ dollars }) => dollars.news),
     row('the proxy’s time', 5, ({ dollars }) => dollars.time),
     row('what the detector writes', 5, ({ dollars }) => dollars.patterns),
     row('$ a month, in all', 5, ({ dollars }) => dollars.sum),

@@ -68,13 +68,23 @@ export function without(lane: LaneItem, { event }: LaneEntry, now: number): Lane
   const pending = lane.pending.filter((each) => each.event.eventId !== event.eventId);
   if (pending.length === lane.pending.length) return lane;
   const passedSeq = Math.max(event.seq, lane.passedSeq ?? -Infinity);
-  return next(lane, { pending, passedSeq, attempts: 0, retryAt: undefined }, now);
+  return next(lane, { pending, passedSeq, attempts: 0, retryAt: undefined, triedTarget: undefined }, now);
 }
 
-/** The first entry did not get through. */
-export function failed(lane: LaneItem, now: number, random: number): LaneItem {
-  const attempts = lane.attempts + 1;
-  return next(lane, { attempts, retryAt: now + laneWaitMs(attempts, random) }, now);
+/** The target, named by the hash of its challenge, did not take the first entry. */
+export function failed(
+  lane: LaneItem,
+  { target, now, random }: { target: string; now: number; random: number },
+): LaneItem {
+  const attempts = forTarget(lane, target).attempts + 1;
+  return next(lane, { attempts, retryAt: now + laneWaitMs(attempts, random), triedTarget: target }, now);
+}
+
+/** The lane as this target finds it: what another one did not take was never tried, and rests no longer. */
+export function forTarget(lane: LaneItem, target: string): LaneItem {
+  if (lane.attempts === 0 || lane.triedTarget === target) return lane;
+  const untried = { ...lane, attempts: 0, retryAt: undefined };
+  return { ...untried, dueAt: dueOf(untried) };
 }
 
 /** What is to be sent now, if anything is. */

@@ -68,6 +68,8 @@ export interface LaneItem {
   attempts: number;
   /** After a failed try: not before. */
   retryAt?: number;
+  /** Whose these tries were: the hash of that target's challenge. To another target they are none. */
+  triedTarget?: string;
   /** Present exactly while something is pending. */
   dueAt?: number;
   /** Optimistic concurrency: every write asserts and raises it. */

@@ -55,7 +55,10 @@ export function confirm(item: SubscriptionItem, challengeHash: string, at: numbe
   return { when: equal('challengeHash', challengeHash), set: { state: 'confirmed', confirmedAt: at } };
 }
 
-/** Lanes and lease stay: what waits goes to the new target, in order, and the turn that is at work finds it there. */
+/**
+ * Lanes and lease stay: what waits goes to the new target, in order, and the turn that is at work finds it there. Without
+ * one, a turn may begin at once, whenever the old target was to be tried again.
+ */
 function takeOver(
   { expiresAt: _expires, createdAt: _created, ...next }: NextTarget,
   at: number,
@@ -63,11 +66,11 @@ function takeOver(
   const ofTarget = [...Object.values(addressFields), 'filter', 'secrets'] as const;
   return {
     when: equal('next.challengeHash', next.challengeHash),
-    set: { ...next, confirmedAt: at },
+    set: { ...next, confirmedAt: at, openShard, dueAt: at },
     remove: [
       'next',
       ...ofTarget.filter((name) => next[name] === undefined),
-      ...['failures', 'failingSince', 'lastError'],
+      ...['failures', 'failingSince', 'lastError', 'deliveredAt'],
     ],
   };
 }
@@ -110,23 +113,25 @@ export interface TurnOutcome {
   givenUp: number;
 }
 
+/** The turn still has its lease, and what came of it is of the target that is still in use. */
+const isStillOf = ({ lease, challengeHash }: Pick<SubscriptionItem, 'lease' | 'challengeHash'>): Condition =>
+  all(equal('lease.owner', lease?.owner ?? ''), equal('challengeHash', challengeHash));
+
 /**
  * Gives the lease back. `wake`: what it was before the turn looked for the last time, so that nothing that came since
  * is passed over. `dueAt`: when its lanes have something again; undefined: they are empty.
  */
 export function endTurn(
-  { lease, wake, failures }: Pick<SubscriptionItem, 'lease' | 'wake' | 'failures'>,
+  subscription: Pick<SubscriptionItem, 'lease' | 'challengeHash' | 'wake' | 'failures'>,
   outcome: TurnOutcome,
   { at, dueAt: nextAt, random }: { at: number; dueAt: number | undefined; random: number },
 ): GuardedUpdate {
+  const { wake, failures } = subscription;
   const isWell = failures === undefined || outcome.delivered > 0;
   // While it fails it is looked at as often as after a turn in vain: what comes meanwhile does not wake it.
   const dueAt = nextAt === undefined || isWell ? nextAt : Math.min(nextAt, at + turnWaitMs(failures, random));
   return {
-    when: all(
-      equal('lease.owner', lease?.owner ?? ''),
-      wake === undefined ? absent('wake') : equal('wake', wake),
-    ),
+    when: all(isStillOf(subscription), wake === undefined ? absent('wake') : equal('wake', wake)),
     set: {
       ...(dueAt === undefined ? {} : { dueAt }),
       ...(outcome.delivered > 0 ? { deliveredAt: at } : {}),
@@ -142,12 +147,13 @@ export function endTurn(
 
 /** Nothing got through: it rests for longer each time. What came since is found then. */
 export function endInVain(
-  { lease, failures = 0, failingSince }: SubscriptionItem,
+  subscription: SubscriptionItem,
   outcome: TurnOutcome,
   { at, random }: { at: number; random: number },
 ): GuardedUpdate {
+  const { failures = 0, failingSince } = subscription;
   return {
-    when: equal('lease.owner', lease?.owner ?? ''),
+    when: isStillOf(subscription),
     set: {
       dueAt: at + turnWaitMs(failures + 1, random),
       failures: failures + 1,

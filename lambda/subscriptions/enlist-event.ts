@@ -55,16 +55,23 @@ async function isDigestPassed(
 
 /** A turn begins now, unless the subscription rests after one in vain. */
 export async function wake(deps: EnlistDeps, subscription: SubscriptionItem): Promise<void> {
-  const { subscriptions, clock, start, log } = deps;
+  const { subscriptions, clock } = deps;
   const { tenantId, subscriptionId } = subscription;
   const awake = clock.newId();
   if (await subscriptions.update(subscription, wakeNow(subscription, awake, clock.now())))
-    await start({ tenantId, subscriptionId }).catch((thrown: unknown) =>
-      log('warn', 'delivery.not_started', { tenantId, subscriptionId, ...errorFields(thrown) }),
-    );
+    await startTurn(deps, { tenantId, subscriptionId });
   // Where neither holds, the tenant has changed it or taken it away.
   else await subscriptions.update(subscription, wakeLater(subscription, awake));
 }
+
+/** Where it does not start, the next tick starts it. */
+export const startTurn = (
+  { start, log }: Pick<EnlistDeps, 'start' | 'log'>,
+  key: SubscriptionKey,
+): Promise<void> =>
+  start(key).catch((thrown: unknown) =>
+    log('warn', 'delivery.not_started', { ...key, ...errorFields(thrown) }),
+  );
 
 const keepLettersMs = 30 * 24 * 3_600_000;
 

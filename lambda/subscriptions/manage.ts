@@ -21,6 +21,7 @@ import type { subscriptionsTable } from '../aws/tables.ts';
 import { guarded } from '../commands/guarded.ts';
 import type { Clock } from '../commands/ports.ts';
 import { dynamoSubscriptions } from './dynamo-stores.ts';
+import { startTurn, type EnlistDeps } from './enlist-event.ts';
 import type { SubscriptionKey } from './ports.ts';
 import type { Seal } from './sealing.ts';
 import { sentSchema, type Sent } from './send-now.ts';
@@ -34,6 +35,7 @@ export interface ManageDeps {
   readonly seal: Seal;
   readonly random: RandomBytes;
   readonly clock: Clock;
+  readonly start: EnlistDeps['start'];
 }
 
 export async function listSubscriptions(
@@ -129,7 +131,7 @@ async function filtered(
 
 /** The tenant echoes what it found at its target. */
 export async function confirmSubscription(
-  { subscriptionItems, clock }: ManageDeps,
+  { subscriptionItems, clock, start }: ManageDeps,
   { tenantId, params, body, log }: ApiRequest<'confirmSubscription'>,
 ): Promise<SubscriptionAnswers['confirmSubscription']> {
   const key = { tenantId, subscriptionId: requireSubscriptionId(params['subscriptionId']) };
@@ -138,6 +140,7 @@ export async function confirmSubscription(
   const written = await guarded(subscriptionItems, key, confirm(current, secretHash(body.challenge), now));
   if (written) {
     log('info', 'subscription.confirmed', { ...key, target: shownTarget(written) });
+    if (written.openShard !== undefined) await startTurn({ start, log }, key);
     return { subscription: subscriptionView(written, now) };
   }
   throw new HoldfastError('FORBIDDEN', 'that is not the newest challenge of this subscription', {

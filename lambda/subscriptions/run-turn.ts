@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import type { AlertEvent } from '../../core/alert-event.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { Log } from '../../core/log.ts';
-import { failed, headOf, isTooOld, without } from '../../core/subscriptions/lane.ts';
+import { failed, forTarget, headOf, isTooOld, without } from '../../core/subscriptions/lane.ts';
 import type { LaneItem, SubscriptionItem } from '../../core/subscriptions/model.ts';
 import {
   clockSlackMs,
@@ -45,10 +45,14 @@ const vainTriesMax = 3;
 interface Turn {
   subscription: SubscriptionItem;
   readonly deadline: number;
-  readonly outcome: TurnOutcome;
+  /** Of the target in use. */
+  outcome: TurnOutcome;
+  /** Of targets that were in use when the turn began. */
+  earlier: TurnOutcome;
   /** Of all lanes, since one got through. */
   vainInARow: number;
 }
+const nothing: TurnOutcome = { delivered: 0, failed: 0, givenUp: 0 };
 
 /**
  * Sends what a subscription's lanes hold, each lane in its order, until they are empty, the target turns out to be down
@@ -64,24 +68,47 @@ export async function runTurn(
   const owner = clock.newId();
   const taken = await subscriptions.update(key, takeLease(owner, { at: clock.now(), untilMs: leaseUntil }));
   if (!taken) return undefined;
-  const outcome: TurnOutcome = { delivered: 0, failed: 0, givenUp: 0 };
-  const turn: Turn = { subscription: taken, deadline, outcome, vainInARow: 0 };
+  const fresh = { outcome: { ...nothing }, earlier: nothing, vainInARow: 0 };
+  const turn: Turn = { subscription: taken, deadline, ...fresh };
   for (;;) {
     const { isDone, dueAt } = await runLook(deps, turn);
     if (isDone && (await end(deps, turn, dueAt))) break;
-    // Something came meanwhile, or there is more than one look takes.
+    // Something came meanwhile, another target is in use, or there is more than one look takes.
     const now = await subscriptions.get(key);
     if (now?.lease?.owner !== owner) break;
+    if (!isSameTarget(now, turn)) beginAnew(turn);
     turn.subscription = now;
   }
+  const outcome = sum(turn.earlier, turn.outcome);
   report(deps, key, outcome, taken);
   return outcome;
 }
 
+const isSameTarget = (now: SubscriptionItem, { subscription }: Turn): boolean =>
+  now.challengeHash === subscription.challengeHash;
+
+/** What one target did not take says nothing of the next; dead letters are the subscription's. */
+function beginAnew(turn: Turn): void {
+  const { givenUp } = turn.outcome;
+  turn.earlier = sum(turn.earlier, { ...turn.outcome, givenUp: 0 });
+  turn.outcome = { ...nothing, givenUp };
+  turn.vainInARow = 0;
+}
+
+const sum = (a: TurnOutcome, b: TurnOutcome): TurnOutcome => ({
+  ...a,
+  ...b,
+  delivered: a.delivered + b.delivered,
+  failed: a.failed + b.failed,
+  givenUp: a.givenUp + b.givenUp,
+});
+
 /** One look at the lanes that are due. `dueAt`: when there is more; undefined: nothing is pending. */
 async function runLook(deps: TurnDeps, turn: Turn): Promise<{ isDone: boolean; dueAt: number | undefined }> {
   const now = deps.clock.now();
-  const found = await deps.lanes.list(deliveryKeyOf(turn.subscription), lanesPerLook);
+  const target = turn.subscription.challengeHash;
+  const stored = await deps.lanes.list(deliveryKeyOf(turn.subscription), lanesPerLook);
+  const found = stored.map((lane) => forTarget(lane, target));
   const due = found.filter(({ dueAt = Infinity }) => dueAt <= now + clockSlackMs);
   const before = { ...turn.outcome };
   const isKnownWell = turn.subscription.failures === undefined || before.delivered > 0;
@@ -91,7 +118,8 @@ async function runLook(deps: TurnDeps, turn: Turn): Promise<{ isDone: boolean; d
   const { delivered, givenUp, failed: vain } = turn.outcome;
   const hasMoved = delivered > before.delivered || givenUp > before.givenUp || vain > before.failed;
   if (due.length > 0 && hasMoved) return { isDone: false, dueAt: undefined };
-  return { isDone: true, dueAt: found[0]?.dueAt };
+  const dueAt = Math.min(...found.map((lane) => lane.dueAt ?? Infinity));
+  return { isDone: true, dueAt: found.length > 0 ? dueAt : undefined };
 }
 
 async function end(
@@ -109,8 +137,10 @@ async function end(
 /** Sends the lane's events one after the other, until one does not get through. */
 async function runLane(deps: TurnDeps, turn: Turn, start: LaneItem): Promise<void> {
   const { clock, lanes } = deps;
+  const target = turn.subscription.challengeHash;
   let lane: LaneItem | undefined = start;
   while (lane && clock.now() < turn.deadline) {
+    lane = forTarget(lane, target);
     const head = headOf(lane, clock.now() + clockSlackMs);
     if (!head) return;
     // Nothing is given up that was never tried, unless nothing gets through.
@@ -124,7 +154,10 @@ async function runLane(deps: TurnDeps, turn: Turn, start: LaneItem): Promise<voi
         lanes,
         lane,
         (stored) =>
-          stored && (reason === undefined ? without(stored, head, now) : failed(stored, now, deps.random())),
+          stored &&
+          (reason === undefined
+            ? without(stored, head, now)
+            : failed(stored, { target, now, random: deps.random() })),
         lane,
       );
       if (reason !== undefined) return;
@@ -155,12 +188,18 @@ async function attempt({ send, log }: TurnDeps, turn: Turn, event: AlertEvent): 
   }
 }
 
-/** The letter is written first: a crash in between writes it again. */
+/**
+ * The letter is written first: a crash in between writes it again. Where another target is in use by now nothing is given
+ * up: that one has not been asked.
+ */
 async function giveUp(
-  { letters, lanes, clock, log }: TurnDeps,
-  { subscription, outcome }: Turn,
+  { subscriptions, letters, lanes, clock, log }: TurnDeps,
+  turn: Turn,
   lane: LaneItem,
 ): Promise<LaneItem | undefined> {
+  const { subscription, outcome } = turn;
+  const stored = await subscriptions.get(subscription);
+  if (!stored || !isSameTarget(stored, turn)) return undefined;
   const { tenantId, subscriptionId, lastError } = subscription;
   const [head] = lane.pending;
   if (!head) return undefined;

@@ -3,6 +3,7 @@ import type { AlertEvent } from '../../../core/alert-event.ts';
 import {
   enlist,
   failed,
+  forTarget,
   gapWaitMs,
   giveUpAfterMs,
   headOf,
@@ -107,10 +108,10 @@ test('a digest, which has no place in any order, waits for nothing', () => {
 
 test('a try in vain lets the whole lane rest, longer each time, and a success begins anew', () => {
   let lane = taken(taken(undefined, 1, 0), 2, 0)!;
-  lane = failed(lane, 0, 1);
+  lane = failed(lane, { target: 'x', now: 0, random: 1 });
   expect(lane).toMatchObject({ attempts: 1, retryAt: 10_000, dueAt: 10_000 });
   expect(headOf(lane, 9_999)).toBeUndefined();
-  lane = failed(lane, 10_000, 1);
+  lane = failed(lane, { target: 'x', now: 10_000, random: 1 });
   expect(lane.dueAt).toBe(30_000);
   lane = without(lane, lane.pending[0]!, 30_000);
   expect(lane).toMatchObject({ attempts: 0, retryAt: undefined, dueAt: 0 });
@@ -118,6 +119,19 @@ test('a try in vain lets the whole lane rest, longer each time, and a success be
     10, 20, 40, 80, 160, 900, 900,
   ]);
   expect([1, 5, 900].map((n) => turnWaitMs(n, 0) / 1_000)).toEqual([5, 80, 150]);
+});
+
+test('what one target did not take is untried, and due, for another; so it is counted', () => {
+  let lane = taken(undefined, 1, 0)!;
+  for (const now of [0, 10_000, 30_000]) lane = failed(lane, { target: 'old', now, random: 1 });
+  expect(forTarget(lane, 'old')).toBe(lane);
+  expect(headOf(lane, 40_000)).toBeUndefined();
+  expect(forTarget(lane, 'new')).toMatchObject({ attempts: 0, dueAt: 0, version: lane.version });
+  expect(failed(lane, { target: 'new', now: 40_000, random: 1 })).toMatchObject({
+    attempts: 1,
+    dueAt: 50_000,
+    version: lane.version + 1,
+  });
 });
 
 test('holds so many events and no more: the oldest makes room, and does not come back', () => {

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
-import type { SubscriptionMessage } from '../../../core/alert-event.ts';
+import type { AlertEvent, SubscriptionMessage } from '../../../core/alert-event.ts';
+import { HoldfastError } from '../../../core/errors.ts';
+import { giveUpAfterMs } from '../../../core/subscriptions/lane.ts';
 import type { SubscriptionItem } from '../../../core/subscriptions/model.ts';
 import type { Target } from '../../../core/subscriptions/targets.ts';
 import { listDeadLetters, redeliver } from '../../../lambda/subscriptions/dead-letters.ts';
@@ -13,6 +15,7 @@ import {
   testSubscription,
   type ManageDeps,
 } from '../../../lambda/subscriptions/manage.ts';
+import { runTurn, type TurnDeps } from '../../../lambda/subscriptions/run-turn.ts';
 import { sendNow } from '../../../lambda/subscriptions/send-now.ts';
 import { request } from '../api/api-fixture.ts';
 import { startDynamo, type TestDynamo } from '../../support/dynamo.ts';
@@ -48,6 +51,7 @@ beforeEach(async () => {
       ),
     random: randomBytes,
     clock: world.deps.clock,
+    start: world.deps.start,
   };
 });
 
@@ -298,6 +302,100 @@ describe('another target of a confirmed subscription', () => {
     main.takes = () => true;
     await world.minutes(6);
     expect(orders(main.got)).toEqual({ a: [1, 2, 3] });
+  });
+
+  describe('takes over from one that takes nothing', () => {
+    const key = { tenantId: 'acme', subscriptionId: 'main' };
+    const alerts = ['a', 'b', 'c', 'd', 'e'];
+    const all = Object.fromEntries(alerts.map((alert) => [alert, [1, 2]]));
+    const until = () => ({ deadline: world.now + 40_000, leaseUntil: world.now + 50_000 });
+    let got: AlertEvent[];
+    /** The new target takes everything; the old one nothing, and something may happen while it is asked. */
+    let whileAsked: () => Promise<void>;
+    const send = async (to: SubscriptionItem, message: SubscriptionMessage): Promise<void> => {
+      if (to.queueUrl === queueUrl) {
+        await whileAsked();
+        throw new HoldfastError('UNAVAILABLE', 'the old queue did not take a message');
+      }
+      if (message.type === 'alert') got.push(message.event);
+    };
+    const turn = (deps: Partial<TurnDeps> = {}) => runTurn({ ...world.deps, send, ...deps }, key, until());
+    const switched = async (): Promise<void> => void (await confirmSubscription(api, echo(lastChallenge())));
+
+    beforeEach(async () => {
+      got = [];
+      whileAsked = () => Promise.resolve();
+      await confirmed();
+      for (const seq of [1, 2]) for (const alert of alerts) await world.route('acme', alert, seq);
+      world.started.length = 0;
+      for (let minute = 0; minute < 40; minute++, world.now += 60_000) await turn();
+      await put('acme', { queueUrl: other });
+    });
+
+    it('at once, also where what waits was to be tried much later', async () => {
+      const lanes = await world.pending();
+      expect(lanes.map(({ retryAt = 0 }) => retryAt - world.now > 60_000)).toContain(true);
+      await switched();
+      expect(world.started).toEqual([key]);
+      await turn();
+      expect(orders(got)).toEqual(all);
+      expect(await world.pending()).toEqual([]);
+      expect(await world.subscription('acme')).toMatchObject({ deliveredAt: world.now });
+    });
+
+    it('within the minute, where no turn could be started', async () => {
+      const start = () => Promise.reject(new Error('no function is left'));
+      await confirmSubscription({ ...api, start }, echo(lastChallenge()));
+      expect(await world.deps.subscriptions.listDue(world.now, 10)).toEqual([key]);
+    });
+
+    it('within a turn that is at work, whose failures stay with the old one', async () => {
+      world.now += 15 * 60_000;
+      let isSwitched = false;
+      whileAsked = async () => {
+        if (!isSwitched) await switched();
+        isSwitched = true;
+      };
+      const outcome = await turn();
+      expect(isSwitched).toBe(true);
+      expect(outcome).toMatchObject({ delivered: 10, failed: expect.any(Number) });
+      expect(orders(got)).toEqual(all);
+      const item = await world.subscription('acme');
+      expect(item).toMatchObject({ queueUrl: other, deliveredAt: world.now });
+      for (const mark of ['lastError', 'failures', 'failingSince', 'lease', 'openShard'])
+        expect(item).not.toHaveProperty(mark);
+    });
+
+    it('at the end of a turn, which writes nothing of the old one’s on it', async () => {
+      world.now += 15 * 60_000;
+      const { subscriptions } = world.deps;
+      let writes = 0;
+      const update: typeof subscriptions.update = async (...asked) => {
+        // The lease is the first write; before the second the target is switched.
+        if ((writes += 1) === 2) await switched();
+        return subscriptions.update(...asked);
+      };
+      // It takes nothing either, and has failed once, not as often as the one before.
+      const vain = (): Promise<void> =>
+        Promise.reject(new HoldfastError('UNAVAILABLE', 'neither took a message'));
+      await turn({ subscriptions: { ...subscriptions, update }, send: vain });
+      expect(await world.subscription('acme')).toMatchObject({ failures: 1, failingSince: world.now });
+    });
+
+    it('has what would have been given up for the old one, and nothing is a dead letter', async () => {
+      world.now += giveUpAfterMs;
+      await put('acme', { queueUrl: other });
+      const { lanes } = world.deps;
+      let looks = 0;
+      const list: typeof lanes.list = async (...asked) => {
+        const found = await lanes.list(...asked);
+        if ((looks += 1) === 1) await switched();
+        return found;
+      };
+      await turn({ lanes: { ...lanes, list } });
+      expect(orders(got)).toEqual(all);
+      expect(await world.deadLetters()).toEqual([]);
+    });
   });
 
   it('is refused where somebody confirmed one in the same moment', async () => {

@@ -1,4 +1,5 @@
 import { tellingHellos } from '../conditions/signals.ts';
+import { HoldfastError } from '../errors.ts';
 import { labelNames, type GatewayLabels } from '../identity/labels.ts';
 import type { GatewayItem, Route } from '../model.ts';
 import { networkOf } from '../patterns/attributes.ts';
@@ -90,6 +91,9 @@ export class Roster {
     const { route, labels, activatedFrom, cloneSeenAt } = gateway;
     // Before anything is taken over: an item without them is none.
     const hellos = tellingHellos(gateway.recentHellos);
+    const { createdAt: created, routeLostAt: lost = 0 } = gateway;
+    const [connected, newest] = [route?.connectedAt ?? 0, newestEpochOf(gateway)];
+    requireTimes([created, lost, connected, newest, ...hellos], gateway);
     const codes = row * codesOfRow;
     this.#codes[codes + tenant] = this.#tenants.of(gateway.tenantId);
     this.#codes[codes + status] = statuses.indexOf(gateway.status);
@@ -98,10 +102,10 @@ export class Roster {
     for (let i = 0; i < labelNames.length; i++)
       this.#codes[codes + firstLabel + i] = labels ? this.#codeOf(labels[labelNames[i]!]) : 0;
     const times = row * timesOfRow;
-    this.#times[times + createdAt] = gateway.createdAt;
-    this.#times[times + routeLostAt] = gateway.routeLostAt ?? 0;
-    this.#times[times + connectedAt] = route?.connectedAt ?? 0;
-    this.#times[times + epoch] = newestEpochOf(gateway);
+    this.#times[times + createdAt] = created;
+    this.#times[times + routeLostAt] = lost;
+    this.#times[times + connectedAt] = connected;
+    this.#times[times + epoch] = newest;
     this.#times[times + lastHelloAt] = hellos.at(-1) ?? 0;
     if (hellos.length > 1) this.#hellos.set(row, hellos);
     else this.#hellos.delete(row);
@@ -223,6 +227,14 @@ export class Roster {
     }
     return labels;
   }
+}
+
+/** Throws INTERNAL: a time that is no number would make whatever it is compared with come out false. */
+function requireTimes(times: readonly number[], { gatewayId }: GatewayItem): void {
+  if (times.every(Number.isFinite)) return;
+  throw new HoldfastError('INTERNAL', `the stored item of gateway ${gatewayId} lacks a time`, {
+    hint: 'compare it in the Gateways table with another one',
+  });
 }
 
 function larger<T extends Uint32Array | Float64Array>(from: T, to: T): T {

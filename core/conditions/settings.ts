@@ -24,6 +24,9 @@ export const overrideSchema = z.strictObject({
 });
 export type ConditionOverride = z.infer<typeof overrideSchema>;
 
+/** As it is stored, perhaps by a later version. */
+const storedSchema = z.looseObject(overrideSchema.shape);
+
 /** `ifVersion`: CONFLICT unless the tenant's settings have this version; 0: unless there are none. */
 export const putConditionSchema = overrideSchema.extend({
   ifVersion: z.number().int().nonnegative().optional(),
@@ -117,7 +120,8 @@ export function effective(
   limits: WindowLimit,
 ): Condition | undefined {
   // What was valid when it was set need not be after a release that changed the table: then the table holds.
-  if (!override || overrideProblem(row, override, limits) !== undefined) return row;
+  if (!override || !storedSchema.safeParse(override).success) return row;
+  if (overrideProblem(row, override, limits) !== undefined) return row;
   if (override.isOff) return undefined;
   const { raiseAt = row.raiseAt, clearAt = row.clearAt, severity = row.severity, forMs } = override;
   return { ...row, raiseAt, clearAt, severity, ...(forMs === undefined ? {} : { forMs: () => forMs }) };
@@ -126,12 +130,14 @@ export function effective(
 /** The conditions that are looked for at a tenant's gateways, as it has set them. */
 export type RowsOf = (tenantId: string) => readonly Condition[];
 
-/** Made once for each tenant that has settings. */
+/** Made once for each tenant that has settings. An item without any, which is damaged, costs its own tenant's alone. */
 export function conditionsByTenant(settings: readonly ConditionSettingsItem[], limits: WindowLimit): RowsOf {
   const tables = new Map(
     settings.map(({ tenantId, overrides }) => [
       tenantId,
-      conditions.flatMap((row) => effective(row, overrides[row.id], limits) ?? []),
+      conditions.flatMap(
+        (row) => effective(row, (overrides as typeof overrides | undefined)?.[row.id], limits) ?? [],
+      ),
     ]),
   );
   return (tenantId) => tables.get(tenantId) ?? conditions;

@@ -44,6 +44,11 @@ export const staleAfterBeats = 2.5;
 export const reconnectionGapMs = 80 * 60_000;
 const hourMs = 3_600_000;
 
+/** Whether what silence is judged by stands in a stored status: one time that is no number would silence every comparison. */
+export const tellsWhen = ({ receivedAt, heartbeat }: StatusItem): boolean =>
+  Number.isFinite(receivedAt) &&
+  (heartbeat.intervalMs === undefined || Number.isFinite(heartbeat.intervalMs));
+
 /** Server time of the newest sign of life. */
 export function lastHeardAt({ gateway, status }: Pick<SignalInput, 'gateway' | 'status'>): number {
   const { recentHellos } = gateway;
@@ -76,7 +81,7 @@ export function lostAt(
 
 /** True when nothing may be concluded from the status any more. Judged by the server's clock alone. */
 export const isStale = (input: SignalInput): boolean =>
-  !input.status || input.now - input.status.receivedAt > staleAfterBeats * beatMs(input);
+  !input.status || !(input.now - input.status.receivedAt <= staleAfterBeats * beatMs(input));
 
 /** 1 while the gateway cannot be reached, else 0. */
 export const offline = (input: SignalInput): Reading[] => ofGateway(lostAt(input) === undefined ? 0 : 1);

@@ -6,6 +6,8 @@ import { conditions } from '../../core/conditions/conditions.ts';
 import { conditionsByTenant, type RowsOf } from '../../core/conditions/settings.ts';
 import { FleetDayBuilder, type FleetDay } from '../../core/design-report/fleet-day.ts';
 import { isAnythingRaised, observe, type Observation } from '../../core/conditions/evaluate.ts';
+import { tellsWhen } from '../../core/conditions/signals.ts';
+import { HoldfastError } from '../../core/errors.ts';
 import type { AlertItem, StatusItem } from '../../core/model.ts';
 import { attributeNames, attributesOf, type AttributeValues } from '../../core/patterns/attributes.ts';
 import { FleetBuilder, restrict, type Fleet } from '../../core/patterns/fleet.ts';
@@ -119,6 +121,10 @@ class Reader implements FleetReader {
   }
 
   #read(gateway: KnownGateway, status: StatusItem | undefined): void {
+    if (status && !tellsWhen(status))
+      throw new HoldfastError('INTERNAL', 'its stored status does not tell when it came', {
+        hint: 'its next report replaces it',
+      });
     this.#cells.add(gateway, status);
     const hash = status?.heartbeat.inventoryHash;
     const facts = this.#deps.patterns?.inventory.factsOf(gateway.gatewayId, hash);

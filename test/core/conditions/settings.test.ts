@@ -90,6 +90,18 @@ test('a tenant’s rows are the table’s but for what it has set; another tenan
   expect(rows.get('FsFull')).toBe(row('FsFull'));
 });
 
+test('settings that are damaged cost what is damaged of them, and nobody else’s', () => {
+  const overrides = { MemoryHigh: { raiseAt: '0.5' }, FsFull: { raiseAt: 0.99, ofLater: 1 } };
+  const damaged = [
+    { tenantId: 'lost', version: 1 },
+    { tenantId: 'acme', version: 3, overrides },
+  ] as never;
+  const rowsOf = conditionsByTenant(damaged, limits);
+  expect(rowsOf('lost')).toEqual(conditions);
+  const raiseAt = (id: string) => rowsOf('acme').find((each) => each.id === id)?.raiseAt;
+  expect([raiseAt('MemoryHigh'), raiseAt('FsFull')]).toEqual([row('MemoryHigh').raiseAt, 0.99]);
+});
+
 test('what people see says what holds, and what was set otherwise', () => {
   const override = { raiseAt: 0.99, isOff: true };
   expect(conditionView(row('MemoryHigh'), override, limits)).toMatchObject({

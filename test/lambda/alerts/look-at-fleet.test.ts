@@ -104,3 +104,51 @@ test('an item that cannot be read costs itself, and not the look at the others',
     ['proxy.gateway_failed', 'gw-2'],
   ]);
 });
+
+test.each<[string, (gateway: GatewayItem, status: StatusItem) => object]>([
+  ['when its status came', (_, status) => ({ status: { ...status, receivedAt: undefined } })],
+  ['that in numbers', (_, status) => ({ status: { ...status, receivedAt: 'at noon' } })],
+  [
+    'how often it reports',
+    (_, status) => ({ status: { ...status, heartbeat: { ...status.heartbeat, intervalMs: '5m' } } }),
+  ],
+  ['when it was made', (gateway) => ({ gateway: { ...gateway, createdAt: undefined } })],
+  [
+    'when it connected',
+    ({ route, ...of }) => ({ gateway: { ...of, route: { ...route, connectedAt: 'x' } } }),
+  ],
+  ['when it said hello', (gateway) => ({ gateway: { ...gateway, recentHellos: [null, 'x'] } })],
+])(
+  'a gateway whose items do not tell %s is passed over, and its cell is judged by the others',
+  async (_, damage) => {
+    const world = new TickWorld();
+    const quietSince = world.now - 3_600_000;
+    const cellId = 'cell-quiet';
+    const items = Array.from({ length: 7 }, (_, i) => {
+      const of = { gatewayId: `gw-${i}`, tenantId: `t-${i % 2}` };
+      const route = { ...gatewayItem().route!, cellId, connectedAt: quietSince };
+      const gateway = gatewayItem({ ...of, route, createdAt: quietSince, recentHellos: [quietSince] });
+      const status = statusItem({ ...of, cellId, receivedAt: quietSince });
+      return { gateway, status, ...(i === 6 ? damage(gateway, status) : {}) };
+    });
+    const logged: unknown[] = [];
+    const look = await lookAtFleet(
+      {
+        ...world.deps(),
+        log: (_level, event, fields) => void logged.push([event, fields?.gatewayId]),
+        fleet: {
+          gateways: async function* () {
+            yield items.map(({ gateway }) => gateway);
+          },
+          statuses: async function* () {
+            yield items.map(({ status }) => status);
+          },
+        },
+      },
+      { open: [], now: world.now },
+    );
+    expect([...look.frozen]).toEqual([[cellId, 6]]);
+    expect(look).toMatchObject({ gateways: 7, active: 6, failed: 1 });
+    expect(logged).toEqual([['proxy.gateway_failed', 'gw-6']]);
+  },
+);

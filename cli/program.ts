@@ -1,7 +1,7 @@
 import { CommanderError, Help, type Command, type Option } from 'commander';
 import { asHoldfastError, errorCodes, errorLine } from '../core/errors.ts';
 import { examplesOf } from '../core/example-text.ts';
-import { usageError } from '../core/usage-error.ts';
+import { refuseRepeated, usageError } from '../core/usage-error.ts';
 import { createApiClient, type ApiClient } from './api-client.ts';
 import { resolveContext, type CliContext, type ContextFlags } from './context.ts';
 import { printable } from '../core/printable.ts';
@@ -59,7 +59,10 @@ export function apiCommand(
       '--operator-token-file <file>',
       'ask as an operator of an OIDC issuer (default: HOLDFAST_OPERATOR_TOKEN_FILE, else by AWS credentials)',
     )
-    .option('--data-dir <dir>', `data directory of a local \`${typed('holdfast up')}\` (default: .data)`)
+    .option(
+      '--data-dir <dir>',
+      `data directory of a local \`${typed('holdfast up')}\` (default: HOLDFAST_DATA_DIR, else .data)`,
+    )
     .option('--json', 'print JSON')
     .addHelpText('after', exampleText(examples));
   if (ofTenant) command.option('--tenant <id>', 'the tenant (default: HOLDFAST_TENANT, else "default")');
@@ -85,6 +88,7 @@ export async function runProgram(
 ): Promise<number> {
   let failing = program;
   const prepare = (command: Command): void => {
+    refuseRepeated(command);
     command
       .exitOverride((error) => {
         failing = command;

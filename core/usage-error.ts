@@ -34,5 +34,37 @@ export function usageError(
   });
 }
 
+interface ParsedOption {
+  readonly long?: string | null | undefined;
+  readonly short?: string | null | undefined;
+  readonly description: string;
+  /** Whether a value must, or may, stand behind it. */
+  readonly required: boolean;
+  readonly optional: boolean;
+  name(): string;
+}
+interface OptionEvents {
+  readonly options: readonly ParsedOption[];
+  on(event: string, listener: () => void): unknown;
+}
+
+/** How the help of a flag says that it may be given more than once. */
+const mayBeRepeated = /\brepeat it\b/;
+
+/** Has a command refuse a flag that takes one value and is given twice: the parser would drop the first one in silence. */
+export function refuseRepeated(command: OptionEvents): void {
+  for (const option of command.options) {
+    if (!(option.required || option.optional) || mayBeRepeated.test(option.description)) continue;
+    let isGiven = false;
+    command.on(`option:${option.name()}`, () => {
+      if (isGiven)
+        throw new HoldfastError('USAGE', `${option.long ?? option.short} is there twice`, {
+          hint: 'it takes one value: give it once',
+        });
+      isGiven = true;
+    });
+  }
+}
+
 const pathOf = (command: ParsedCommand): string =>
   command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();

@@ -1,7 +1,7 @@
 import { Command, CommanderError, Help, type Option } from 'commander';
 import { asHoldfastError, errorCodes, errorLine } from '../../core/errors.ts';
 import { requireProxyUrls } from '../../core/proxies.ts';
-import { usageError } from '../../core/usage-error.ts';
+import { refuseRepeated, usageError } from '../../core/usage-error.ts';
 import { agentVersion } from '../version.ts';
 import { addActivateCommand } from './activate-command.ts';
 import type { AddCommands, CliContext } from './cli-context.ts';
@@ -49,7 +49,8 @@ export function agentProgram(cli: CliContext): Command {
 export async function runAgentCli(args: readonly string[], cli: CliContext): Promise<number> {
   const program = agentProgram(cli);
   let failing = program;
-  for (const command of commandsBelow(program))
+  for (const command of commandsBelow(program)) {
+    refuseRepeated(command);
     command
       .exitOverride((error) => {
         failing = command;
@@ -57,6 +58,7 @@ export async function runAgentCli(args: readonly string[], cli: CliContext): Pro
       })
       .configureHelp({ optionDescription, commandDescription, minWidthToWrap })
       .configureOutput({ writeOut: cli.stdout, writeErr: cli.stderr, outputError: () => undefined });
+  }
   try {
     await program.parseAsync(args, { from: 'user' });
     return 0;

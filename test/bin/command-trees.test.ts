@@ -25,6 +25,18 @@ describe.each(commandLines)('$name', ({ name, program, run }) => {
     for (const option of required) expect(oneSpaced(stdout)).toContain(`${option} (required)`);
   });
 
+  it.each(commands)(
+    '`$typed` refuses a flag that is there twice, but for those that make a list',
+    async ({ path, valued }) => {
+      for (const { flag, value, isCollected } of valued) {
+        const { code, stderr } = await run([...path, flag, value, flag, value]);
+        const twice = `error: USAGE: ${flag} is there twice — it takes one value: give it once\n`;
+        if (isCollected) expect(stderr).not.toContain('is there twice');
+        else expect([code, stderr]).toEqual([64, twice]);
+      }
+    },
+  );
+
   it.each(groups)('`$typed` alone shows its help and one line, as errors', async ({ path, typed }) => {
     const help = await run([...path, '--help']);
     const { code, stdout, stderr } = await run(path);

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { Command } from 'commander';
+import type { Command, Option } from 'commander';
 import { agentProgram, runAgentCli } from '../../agent/cli/program.ts';
 import { holdfastProgram } from '../../bin/holdfast-program.ts';
 import { runProgram } from '../../cli/program.ts';
@@ -70,7 +70,13 @@ export interface Found {
   isGroup: boolean;
   /** `--out <file> write it to this file`, of each option that must be given. */
   required: string[];
+  /** Options that take a value, each with one that it takes. */
+  valued: { flag: string; value: string; isCollected: boolean }[];
 }
+
+/** A parser that keeps what came before makes a list of what is given. */
+const isCollected = ({ parseArg, defaultValue }: Option, value: string): boolean =>
+  Array.isArray(parseArg?.(value, defaultValue as string));
 
 export function pathsOf(command: Command, path: string[] = []): Found[] {
   const required = command.options.filter(({ mandatory }) => mandatory);
@@ -79,6 +85,12 @@ export function pathsOf(command: Command, path: string[] = []): Found[] {
       path,
       isGroup: command.commands.length > 0,
       required: required.map(({ flags, description }) => `${flags} ${description}`),
+      valued: command.options
+        .filter((option) => option.required || option.optional)
+        .map((option) => {
+          const value = option.argChoices?.[0] ?? 'x';
+          return { flag: option.long ?? '', value, isCollected: isCollected(option, value) };
+        }),
     },
     ...command.commands.flatMap((child) => pathsOf(child, [...path, child.name()])),
   ];

@@ -78,9 +78,12 @@ export interface HttpHandlerProps<Names extends readonly EnvName[], Deps> {
 
 /** What every caller can do about a value that a schema refuses, whose words name it and its bounds. */
 const correctIt = 'nothing was changed; correct the value and send it again';
+/** Of a read nobody fears that it changed anything. */
+const askAgain = 'correct the value and ask again';
 
 interface FoundRoute {
   readonly name: RouteName;
+  readonly method: string;
   readonly role: ApiRoute['role'];
 }
 /** `METHOD /path` as API Gateway names it → the route, under both bases. */
@@ -88,11 +91,14 @@ const routesByKey = new Map<string, FoundRoute>([
   ...(Object.entries(apiRoutes) as [ApiRouteName, ApiRoute][]).flatMap(([name, { method, path, role }]) =>
     [tenantBase, operatorBase].map((base): [string, FoundRoute] => [
       `${method} ${base}${path}`,
-      { name, role },
+      { name, method, role },
     ]),
   ),
   ...(Object.entries(operatorRoutes) as [OperatorRouteName, { method: string; path: string }][]).map(
-    ([name, { method, path }]): [string, FoundRoute] => [`${method} ${path}`, { name, role: 'tenant-admin' }],
+    ([name, { method, path }]): [string, FoundRoute] => [
+      `${method} ${path}`,
+      { name, method, role: 'tenant-admin' },
+    ],
   ),
 ]);
 
@@ -182,7 +188,7 @@ function missingRole({ name }: FoundRoute, { role }: TenantPrincipal): HoldfastE
 
 /** The tenant that the verified caller acts for; `*` for what is the provider's own. UNAUTHENTICATED. */
 function tenantOf(
-  { name, role }: FoundRoute,
+  { name, method, role }: FoundRoute,
   principal: Principal | undefined,
   params: Record<string, string>,
 ): string | undefined {
@@ -194,7 +200,7 @@ function tenantOf(
   const tenantId = tenantIdSchema.safeParse(params['tenantId']);
   if (!tenantId.success)
     throw new HoldfastError('INVALID_INPUT', plainIssues(tenantId.error, params['tenantId'], 'the tenant'), {
-      hint: correctIt,
+      hint: method === 'GET' ? askAgain : correctIt,
     });
   return tenantId.data;
 }

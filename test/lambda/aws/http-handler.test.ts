@@ -80,6 +80,22 @@ describe('who asks', () => {
     expect(refused.body.error?.message).toContain(`“${tenantId}” is reserved`);
   });
 
+  it.each([
+    [forOperators, 'correct the value and ask again'],
+    [
+      `${forOperators.replace('GET', 'PUT')}/name`,
+      'nothing was changed; correct the value and send it again',
+    ],
+  ])(
+    'is no tenant that none can be: %s says that nothing changed only where something would have',
+    async (route, hint) => {
+      const pathParameters = { tenantId: 'no tenant', gatewayId: 'gw-1' };
+      const refused = await call(at(route, { authorizer: operator, pathParameters }));
+      expect(refused).toMatchObject({ statusCode: 400, body: { error: { code: 'INVALID_INPUT', hint } } });
+      expect(served).toEqual([]);
+    },
+  );
+
   it('must be known', async () => {
     expect(await call(at(get))).toMatchObject({
       statusCode: 401,

@@ -51,8 +51,9 @@ export function addAlertCommands(program: Command, deps: CliDeps): void {
       const { api, show, toType } = session;
       const { why } = command.opts<{ why?: string }>();
       const alertKey = await wholeAlertKey(session, given);
-      const { alert } = await api.call(route, { params: { alertKey }, body: { why } });
-      show({ alert }, () => alertText(alert, toType));
+      const answer = await api.call(route, { params: { alertKey }, body: { why } });
+      const hadNone = 'hadNone' in answer ? ['nobody had acknowledged it; nothing was changed'] : [];
+      show(answer, () => [...hadNone, alertText(answer.alert, toType)].join('\n'));
     });
   apiCommand(group, 'trail <alert>', 'show what happened: alert, commands and their outcomes', deps, [
     'alerts trail 3f9a…',

@@ -135,7 +135,8 @@ export interface Answers extends BulkAnswers, SubscriptionAnswers {
   getAlert: { alert: AlertView };
   ackAlert: { alert: AlertView };
   escalateAlert: { alert: AlertView };
-  unackAlert: { alert: AlertView };
+  /** `hadNone`: nobody had acknowledged it, and nothing changed. */
+  unackAlert: { alert: AlertView; hadNone?: true };
   alertTrail: AlertTrail;
   /** `version`: of all the tenant has set; 0: nothing. */
   listConditions: { version: number; conditions: ConditionView[] };

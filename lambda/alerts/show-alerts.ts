@@ -83,20 +83,28 @@ export async function getAlert(
 }
 
 /** CONFLICT when the alert does not fire; acknowledging twice is no error and changes nothing. */
-export const ackAlert = (deps: AlertsDeps, request: ApiRequest<'ackAlert'>): Promise<{ alert: AlertView }> =>
-  changeAck(deps, request, acknowledged);
+export async function ackAlert(
+  deps: AlertsDeps,
+  request: ApiRequest<'ackAlert'>,
+): Promise<{ alert: AlertView }> {
+  const { alert } = await changeAck(deps, request, acknowledged);
+  return { alert };
+}
 
 /** CONFLICT when the alert does not fire; of one that nobody acknowledged nothing changes. */
-export const unackAlert = (
+export async function unackAlert(
   deps: AlertsDeps,
   request: ApiRequest<'unackAlert'>,
-): Promise<{ alert: AlertView }> => changeAck(deps, request, unacknowledged);
+): Promise<{ alert: AlertView; hadNone?: true }> {
+  const { alert, isSame } = await changeAck(deps, request, unacknowledged);
+  return { alert, ...(isSame ? { hadNone: true } : {}) };
+}
 
 async function changeAck(
   deps: AlertsDeps,
   request: ApiRequest<'ackAlert' | 'unackAlert'>,
   by: typeof acknowledged,
-): Promise<{ alert: AlertView }> {
+): Promise<Changed> {
   return changeAlert(deps, request, (item) => {
     const next = by(item, { by: request.principal.id, why: request.body.why, at: deps.now() });
     if (next) return next;
@@ -111,7 +119,7 @@ export async function escalateAlert(
   deps: AlertsDeps,
   request: ApiRequest<'escalateAlert'>,
 ): Promise<{ alert: AlertView }> {
-  return changeAlert(deps, request, (item) => {
+  const { alert } = await changeAlert(deps, request, (item) => {
     const next = escalated(item, { ...request.body, by: request.principal.id }, deps.now());
     if (next) return next;
     throw new HoldfastError(
@@ -120,17 +128,25 @@ export async function escalateAlert(
       { hint: 'only a firing alert can be escalated, in its own episode' },
     );
   });
+  return { alert };
+}
+
+interface Changed {
+  alert: AlertView;
+  /** There was nothing to change. */
+  isSame: boolean;
 }
 
 async function changeAlert(
   deps: AlertsDeps,
   request: ApiRequest<'ackAlert' | 'unackAlert' | 'escalateAlert'>,
   change: (item: AlertItem) => AlertItem,
-): Promise<{ alert: AlertView }> {
+): Promise<Changed> {
   for (let conflict = 0; conflict < conflictsMax; conflict++) {
     const item = await requireAlert(deps, request);
     const next = change(item);
-    if (next === item || (await putNext(deps.alerts, next))) return { alert: alertView(next) };
+    const isSame = next === item;
+    if (isSame || (await putNext(deps.alerts, next))) return { alert: alertView(next), isSame };
   }
   throw new HoldfastError('UNAVAILABLE', 'the alert is changing too often just now', { hint: 'try again' });
 }

@@ -134,10 +134,14 @@ test('an acknowledgement carries its reason, and shows it', async () => {
     'disk is on its way',
     ...api.asTenant(),
   ]);
-  await api.run(['alerts', 'unack', alert.alertKey, ...api.asTenant()]);
+  const unacked = await api.run(['alerts', 'unack', alert.alertKey, ...api.asTenant()]);
+  expect(unacked.out).not.toContain('nobody');
   expect(sent()).toEqual([
     ['POST', `/v1/alerts/${alert.alertKey}/ack`, { why: 'disk is on its way' }],
     ['POST', `/v1/alerts/${alert.alertKey}/unack`, {}],
   ]);
   expect(acked.out).toContain('by ann: disk is on its way');
+  api.answer.body = { alert, hadNone: true };
+  const none = await api.run(['alerts', 'unack', alert.alertKey, ...api.asTenant()]);
+  expect(none.out).toMatch(/^nobody had acknowledged it; nothing was changed\n/);
 });

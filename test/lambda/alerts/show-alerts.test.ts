@@ -11,6 +11,7 @@ import { Table } from '../../../lambda/aws/table.ts';
 import { dynamoAlertStore } from '../../../lambda/alerts/alert-store.ts';
 import {
   ackAlert,
+  unackAlert,
   escalateAlert,
   alertTrail,
   fleetAlerts,
@@ -155,6 +156,17 @@ test('acknowledging says who did, is repeatable, and needs a firing alert', asyn
   await expect(ackAlert(deps, request('acme', closed.alertKey) as never)).rejects.toMatchObject({
     code: 'CONFLICT',
   });
+});
+
+test('taking an acknowledgement back says where there was none, and changes nothing then', async () => {
+  const { alertKey, version } = await put(alert());
+  const none = await unackAlert(deps, request('acme', alertKey) as never);
+  expect(none).toMatchObject({ alert: { state: 'FIRING' }, hadNone: true });
+  expect(await deps.alerts.get({ alertKey })).toMatchObject({ version });
+  await ackAlert(deps, request('acme', alertKey) as never);
+  const back = await unackAlert(deps, request('acme', alertKey) as never);
+  expect(back).toMatchObject({ alert: { state: 'FIRING' } });
+  expect(back).not.toHaveProperty('hadNone');
 });
 
 const escalation = (alertKey: string, episode: number, reason: string) =>

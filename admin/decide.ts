@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { AlertView } from '../core/api.ts';
 import { commandKinds } from '../core/command-kinds.ts';
 import { finalCommandStates } from '../core/model.ts';
+import { typed } from '../core/typed.ts';
 import type { Play } from './playbook-schema.ts';
 
 /** One command that was or will be sent for an alert. Written down before it is sent. */
@@ -87,7 +88,9 @@ export function decide(
   if (last?.outcome === 'INDETERMINATE') return escalate('nobody knows whether the command took effect');
   if (last?.outcome === 'SUCCEEDED' && last.confirmedAt === undefined) {
     if (play.purpose === 'evidence')
-      return escalate(`${last.kind} succeeded: a person has to look at what it brought`);
+      return escalate(
+        `${last.kind} succeeded: a person has to look at what it brought${lookAt(last, alert)}`,
+      );
     const until = (last.endedAt ?? last.decidedAt) + play.confirmWithinMs;
     if (now < until) return { do: 'wait', until };
   }
@@ -109,6 +112,16 @@ function over(last: Try | undefined, alert: AlertView | undefined): Decision {
     return { do: 'close', phase: 'confirmed', reason: 'a later status resolved the alert' };
   if (last) return moot(`the alert is over, though ${last.kind} ended ${last.outcome}`);
   return moot(alert ? 'the alert is over' : 'there is no such alert');
+}
+
+/** What shows it. */
+function lookAt({ kind, commandId }: Try, { gatewayId }: AlertView): string {
+  if (commandId === undefined) return '';
+  const line =
+    kind === 'diagnostics.collect'
+      ? `gateways diagnose ${gatewayId} --command ${commandId}`
+      : `commands show ${gatewayId} ${commandId}`;
+  return `: \`${typed(`holdfast ${line}`)}\``;
 }
 
 const moot = (reason: string): Decision => ({ do: 'close', phase: 'moot', reason });

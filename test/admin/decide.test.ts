@@ -78,7 +78,19 @@ test('an alert that is over after a command that failed was not healed by it', (
 });
 test('what only collects evidence is for a person as soon as it succeeded, and is tried again if it failed', () => {
   const evidence = playOf({ purpose: 'evidence', command: { kind: 'diagnostics.collect' } });
-  expect(decide(caseOf(attempt()), firing, evidence, now)).toMatchObject({ phase: 'escalated' });
+  const reasonOf = (of: Partial<Try>) => decide(caseOf(attempt(of)), firing, evidence, now);
+  const shownBy = (line: string) => ({
+    phase: 'escalated',
+    reason: expect.stringMatching(new RegExp(`has to look at what it brought${line}$`)),
+  });
+  const { gatewayId } = firing;
+  const [collected, checked] = [{ kind: 'diagnostics.collect' }, { kind: 'volume.create' }] as const;
+  expect(reasonOf({ ...collected, commandId: 'c7' })).toMatchObject(
+    shownBy(`: \`npx holdfast gateways diagnose ${gatewayId} --command c7\``),
+  );
+  expect(reasonOf({ ...checked, commandId: 'c7' })).toMatchObject(
+    shownBy(`: \`npx holdfast commands show ${gatewayId} c7\``),
+  );
   const failed = caseOf(attempt({ outcome: 'FAILED' }));
   expect(decide(failed, firing, evidence, t0 + 11 * minutes)).toEqual({ do: 'act', number: 2 });
 });

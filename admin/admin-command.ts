@@ -68,4 +68,7 @@ export const withConnection = (command: Command): Command =>
       '--token-file <file>',
       'ask as a tenant with this token (default: HOLDFAST_TOKEN_FILE, else as operator)',
     )
-    .option('--data-dir <dir>', `data directory of a local \`${typed('holdfast up')}\` (default: .data)`);
+    .option(
+      '--data-dir <dir>',
+      `data directory of a local \`${typed('holdfast up')}\` (default: HOLDFAST_DATA_DIR, else .data)`,
+    );

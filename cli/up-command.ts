@@ -61,8 +61,7 @@ export function addUpCommand(program: Command, deps: UpDeps): void {
     .description('run the control plane on this machine, from the same template that is deployed')
     .option(
       '--data-dir <dir>',
-      'everything that survives a restart',
-      deps.env['HOLDFAST_DATA_DIR'] ?? defaultDataDir,
+      `everything that survives a restart (default: HOLDFAST_DATA_DIR, else ${defaultDataDir})`,
     )
     .option('--cells <count>', 'control servers, each its own process', '2')
     .option('--port <base>', 'first port; every stack has ten; 0: any free ones', String(defaultPort))
@@ -77,7 +76,9 @@ export function addUpCommand(program: Command, deps: UpDeps): void {
     .option('--log <format>', 'json or pretty (default: pretty on a terminal)')
     .option('--verbose', 'log every invocation of a function, not only what it says itself')
     .addHelpText('after', exampleText(['up', 'up --data-dir /var/lib/holdfast --cells 3 --port 5000']))
-    .action((flags: UpFlags) => up(flags, deps));
+    .action((flags: Omit<UpFlags, 'dataDir'> & { dataDir?: string }) =>
+      up({ ...flags, dataDir: flags.dataDir ?? deps.env['HOLDFAST_DATA_DIR'] ?? defaultDataDir }, deps),
+    );
 }
 
 async function up(flags: UpFlags, deps: UpDeps): Promise<void> {

@@ -26,7 +26,11 @@ interface Run {
 }
 
 /** Types `holdfast up …` over a cloud that is only a description of one. */
-async function up(argv: string[], over: Partial<UpDeps> & { stopped?: Promise<void> } = {}): Promise<Run> {
+async function up(
+  argv: string[],
+  over: Partial<UpDeps> & { stopped?: Promise<void> } = {},
+  place = ['--data-dir', directory.path],
+): Promise<Run> {
   const run: Run = { exitCode: 0, output: [], errors: [], said: [], started: [], stops: 0 };
   const cloud: RunningCloud = {
     urls: {
@@ -56,7 +60,7 @@ async function up(argv: string[], over: Partial<UpDeps> & { stopped?: Promise<vo
   };
   const program = new Command('holdfast');
   addUpCommand(program, deps);
-  run.exitCode = await runProgram(program, ['up', '--data-dir', directory.path, ...argv], deps);
+  run.exitCode = await runProgram(program, ['up', ...place, ...argv], deps);
   return run;
 }
 
@@ -94,6 +98,20 @@ describe('holdfast up', () => {
       });
     });
     expect(await before).toEqual([expect.stringMatching(words)]);
+  });
+
+  it.each([
+    [['--data-dir', 'named'], { HOLDFAST_DATA_DIR: 'elsewhere' }, 'named'],
+    [[], { HOLDFAST_DATA_DIR: 'elsewhere' }, 'elsewhere'],
+    [[], {}, '.data'],
+  ])('keeps its data in what %j and %j name', async (argv, env, dataDir) => {
+    const started: StartOptions[] = [];
+    const start = async (options: StartOptions): Promise<never> => {
+      started.push(options);
+      throw new HoldfastError('IO', 'it stops here');
+    };
+    await up(argv, { env, start }, []);
+    expect(started).toMatchObject([{ dataDir }]);
   });
 
   it('hands its flags on', async () => {

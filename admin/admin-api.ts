@@ -3,7 +3,7 @@ import type { AlertView, CommandView, requests } from '../core/api.ts';
 import type { ConfigurationView } from '../core/configuration/configuration-view.ts';
 import { HoldfastError, type ErrorCode } from '../core/errors.ts';
 import type { GatewayView } from '../core/identity/gateway-view.ts';
-import type { SubscriptionView } from '../core/subscriptions/api.ts';
+import type { SubscriptionAnswers, SubscriptionView } from '../core/subscriptions/api.ts';
 
 /** What the admin process asks of the HTTP API. Failures are HoldfastErrors with the API's own codes. */
 export interface AdminApi {
@@ -15,8 +15,7 @@ export interface AdminApi {
   getConfiguration(gatewayId: string): Promise<ConfigurationView>;
   submitCommand(gatewayId: string, body: z.input<typeof requests.submitCommand>): Promise<CommandView>;
   getCommand(gatewayId: string, commandId: string): Promise<CommandView>;
-  /** What the names of the tenant's queues begin with. */
-  queueNamePrefix(): Promise<string>;
+  listSubscriptions(): Promise<SubscriptionAnswers['listSubscriptions']>;
   putSubscription(
     subscriptionId: string,
     body: z.input<typeof requests.putSubscription>,

@@ -37,7 +37,7 @@ export function adminConnection(flags: ContextFlags, env: Record<string, string 
 
 export const adminApi = (api: ApiClient) => ({
   listOpenAlerts: () => allAlerts(api, 'open'),
-  queueNamePrefix: async () => (await api.call('listSubscriptions')).namePrefix,
+  listSubscriptions: () => api.call('listSubscriptions'),
   getAlert: async (alertKey: string) => (await api.call('getAlert', { params: { alertKey } })).alert,
   escalateAlert: async (alertKey: string, body: z.input<typeof requests.escalateAlert>) =>
     (await api.call('escalateAlert', { params: { alertKey }, body })).alert,

@@ -1,7 +1,7 @@
-import { CommanderError, Help, type Command, type Option } from 'commander';
+import { CommanderError, Help, Option, type Command } from 'commander';
 import { asHoldfastError, errorCodes, errorLine } from '../core/errors.ts';
 import { examplesOf } from '../core/example-text.ts';
-import { refuseRepeated, usageError } from '../core/usage-error.ts';
+import { givenTwice, refuseRepeated, usageError } from '../core/usage-error.ts';
 import { createApiClient, type ApiClient } from './api-client.ts';
 import { resolveContext, type CliContext, type ContextFlags } from './context.ts';
 import { printable } from '../core/printable.ts';
@@ -77,6 +77,19 @@ export function apiCommand(
       await action({ context, api: createApiClient(context, toType), deps, show, toType }, ...positional);
     });
   return Object.assign(command, { run });
+}
+
+/** Another name of a flag that takes a value, which no help shows: `--out` where it was called so before. */
+export function hiddenAlias(command: Command, alias: string, flag: string): void {
+  command.addOption(new Option(`${alias} <value>`).hideHelp());
+  const attribute = new Option(`${flag} <value>`).attributeName();
+  let isGiven = false;
+  for (const name of [alias, flag])
+    command.on(`option:${name.replace(/^--/, '')}`, (value: string) => {
+      if (isGiven) throw givenTwice(name);
+      isGiven = true;
+      command.setOptionValue(attribute, value);
+    });
 }
 
 /** Runs a program to its exit code; every failure becomes one line on stderr, below the help of a bare group. */

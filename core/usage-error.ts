@@ -48,6 +48,9 @@ interface OptionEvents {
   on(event: string, listener: () => void): unknown;
 }
 
+export const givenTwice = (flag: string): HoldfastError =>
+  new HoldfastError('USAGE', `${flag} is there twice`, { hint: 'it takes one value: give it once' });
+
 /** How the help of a flag says that it may be given more than once. */
 const mayBeRepeated = /\brepeat it\b/;
 
@@ -57,10 +60,7 @@ export function refuseRepeated(command: OptionEvents): void {
     if (!(option.required || option.optional) || mayBeRepeated.test(option.description)) continue;
     let isGiven = false;
     command.on(`option:${option.name()}`, () => {
-      if (isGiven)
-        throw new HoldfastError('USAGE', `${option.long ?? option.short} is there twice`, {
-          hint: 'it takes one value: give it once',
-        });
+      if (isGiven) throw givenTwice(option.long ?? option.short ?? '');
       isGiven = true;
     });
   }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { AlertEvent } from '../alert-event.ts';
 import { severities } from '../model.ts';
+import { isSameTarget, type TargetAddress, type TargetKind } from './targets.ts';
 
 const anyOf = <S extends z.ZodType>(value: S, countMax: number) => z.array(value).min(1).max(countMax);
 
@@ -12,6 +13,17 @@ export const subscriptionFilterSchema = z.strictObject({
   gatewayIds: anyOf(z.string().min(1).max(64), 100).optional(),
 });
 export type SubscriptionFilter = z.infer<typeof subscriptionFilterSchema>;
+
+/** A subscription as far as its targets and their filters go. */
+interface Filtered extends TargetAddress {
+  kind: TargetKind;
+  filter?: SubscriptionFilter;
+  next?: TargetAddress & { kind: TargetKind; filter?: SubscriptionFilter };
+}
+
+/** What stays where a target is put again, or another one, and no filter is named: its own, else that of the one in use. */
+export const knownFilter = (known: Filtered, target: TargetAddress & { kind: TargetKind }) =>
+  (known.next && isSameTarget(known.next, target) ? known.next : known).filter;
 
 /**
  * A digest passes where something in it does; which gateways are in it nobody can tell, so it passes for all of them. An

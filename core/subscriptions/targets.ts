@@ -34,6 +34,10 @@ export const addressFields = {
 export const addressOf = (target: TargetAddress & { kind: TargetKind }): string =>
   target[addressFields[target.kind]] ?? '';
 
+type Named = TargetAddress & { kind: TargetKind };
+export const isSameTarget = (a: Named, b: Named): boolean =>
+  a.kind === b.kind && addressOf(a) === addressOf(b);
+
 /** For logs and errors: never a webhook's path or query, which often hold a secret. */
 export const shownTarget = (target: TargetAddress & { kind: TargetKind }): string =>
   target.kind === 'webhook'

@@ -5,7 +5,7 @@ import { subscriptionView, type SubscriptionAnswers } from '../../core/subscript
 import type { NextTarget, SendBudgetItem, SubscriptionItem } from '../../core/subscriptions/model.ts';
 import { confirm, follow, nextTargetMs, spend } from '../../core/subscriptions/rules.ts';
 import {
-  addressOf,
+  isSameTarget,
   namePrefixOf,
   parseTarget,
   requireSubscriptionId,
@@ -65,7 +65,7 @@ export async function putSubscription(
   const key = { tenantId, subscriptionId };
   const existing = await dynamoSubscriptions(deps.subscriptionItems).ofTenant(tenantId);
   const current = existing.find((item) => item.subscriptionId === subscriptionId);
-  const isSame = current?.kind === body.kind && addressOf(current) === addressOf(body);
+  const isSame = current !== undefined && isSameTarget(current, body);
   const now = deps.clock.now();
   if (isSame && current.state === 'confirmed')
     return { subscription: subscriptionView(await filtered(deps, current, body.filter), now) };

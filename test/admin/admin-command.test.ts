@@ -51,6 +51,15 @@ test('subscribe makes the tenant’s queue once and names the subscription after
   }
 });
 
+test('subscribe leaves the filter of a subscription that is there as it is', async () => {
+  const filter = { severities: ['critical' as const] };
+  const known = { tenantId: 'acme', subscriptionId: 'main', kind: 'sqs' as const, queueUrl: 'https://old' };
+  cloud.subscriptions = [{ ...known, state: 'confirmed', createdAt: 0, filter }];
+  const [line = ''] = await holdfast('subscribe', '--queue-name', 'holdfast-alerts-main', '--json');
+  cloud.subscriptions = [];
+  expect(JSON.parse(line)).toMatchObject({ filter });
+});
+
 test.each(['main', 'holdfast-alerts-', 'holdfast-alerts-A b', 'x'.repeat(200)])(
   'subscribe refuses the queue name %s',
   async (name) => {

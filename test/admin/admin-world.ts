@@ -4,6 +4,7 @@ import type { AlertEvent } from '../../core/alert-event.ts';
 import type { AlertView, CommandView } from '../../core/api.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { GatewayView } from '../../core/identity/gateway-view.ts';
+import type { SubscriptionView } from '../../core/subscriptions/api.ts';
 import type { Heartbeat, VolumeStatus } from '../../core/status.ts';
 import { t0 } from '../support/fleet.ts';
 
@@ -99,6 +100,8 @@ export class ControlPlane {
   readonly commands = new Map<string, CommandView>();
   readonly submissions: { gatewayId: string; body: Parameters<AdminApi['submitCommand']>[1] }[] = [];
   readonly confirmed: string[] = [];
+  /** Those that are there before anything is put. */
+  subscriptions: SubscriptionView[] = [];
   /** How each command ends, by the order of submission; the last goes on. */
   endings: CommandView['state'][] = ['SUCCEEDED'];
   /** Whether its list of open alerts has the alert: where not, only messages tell of it. */
@@ -162,7 +165,10 @@ export class ControlPlane {
         this.alert = { ...this.alert, state: 'RESOLVED' };
       return { ...command, state };
     },
-    queueNamePrefix: async () => 'holdfast-alerts-acme',
+    listSubscriptions: async () => ({
+      subscriptions: this.subscriptions,
+      namePrefix: 'holdfast-alerts-acme',
+    }),
     putSubscription: async (subscriptionId, target) => ({
       tenantId: 'acme',
       subscriptionId,

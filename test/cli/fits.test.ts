@@ -70,7 +70,7 @@ test.each<[string, string[], object, string[]]>([
   [
     'a new subscription',
     ['alerts', 'subscribe', subscription.subscriptionId, '--queue', queueUrl],
-    { subscription },
+    { subscription, subscriptions: [] },
     [queueUrl, `npx holdfast alerts confirm ${subscription.subscriptionId} --challenge TEXT`],
   ],
 ])('%s fits', async (_what, argv, body, whole) => {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { HoldfastError } from '../core/errors.ts';
-import { timeText } from '../core/readable.ts';
+import { durationText, timeText } from '../core/readable.ts';
 import type { SubscriptionView } from '../core/subscriptions/api.ts';
 import { addressOf } from '../core/subscriptions/targets.ts';
 import { addDeadLetterCommands } from './dead-letter-commands.ts';
@@ -73,9 +73,9 @@ export function addSubscriptionCommands(alerts: Command, deps: CliDeps): void {
 
 export function addListSubscriptions(parent: Command, name: string, deps: CliDeps, examples: string[]): void {
   apiCommand(parent, name, 'list where a tenant’s alerts go, and how that is going', deps, examples).run(
-    async ({ api, show, toType }) => {
+    async ({ api, deps: { now }, show, toType }) => {
       const { subscriptions, namePrefix } = await api.call('listSubscriptions');
-      const rows = subscriptions.map((s) => [s.subscriptionId, s.kind, s.state, healthText(s)]);
+      const rows = subscriptions.map((s) => [s.subscriptionId, s.kind, s.state, healthText(s, now())]);
       const details = subscriptions.map((s) =>
         [addressOf(s), filterText(s.filter)].filter(Boolean).join('; '),
       );
@@ -83,7 +83,7 @@ export function addListSubscriptions(parent: Command, name: string, deps: CliDep
         rows.length > 0
           ? [
               table(['SUBSCRIPTION', 'TARGET', 'STATE', 'HEALTH'], rows, details),
-              ...marks(subscriptions, toType),
+              ...marks(subscriptions, toType, now()),
             ].join('\n')
           : `no subscriptions; \`${toType('holdfast admin subscribe --queue-name holdfast-alerts-main')}\` makes one`,
       );
@@ -109,35 +109,64 @@ export function addDeleteSubscription(
   });
 }
 
-function healthText({ state, failingSince, givenUpAt, deliveredAt }: SubscriptionView): string {
+/** What goes well is out within seconds; a message that is tried once more, within a minute. */
+const longWaitMs = 5 * 60_000;
+
+const isWaitingLong = ({ waiting }: SubscriptionView, now: number): boolean =>
+  waiting !== undefined && now - waiting.since >= longWaitMs;
+
+function healthText(subscription: SubscriptionView, now: number): string {
+  const { state, failingSince, givenUpAt, deliveredAt } = subscription;
   if (state === 'pending') return '-';
   if (failingSince !== undefined) return 'failing';
+  if (isWaitingLong(subscription, now)) return 'waiting';
   if (givenUpAt !== undefined) return 'dead letters';
   return deliveredAt === undefined ? 'no alert yet' : 'ok';
 }
 
 /** What somebody has to look at. */
-function marks(subscriptions: readonly SubscriptionView[], toType: Session['toType']): string[] {
-  return subscriptions.flatMap(({ subscriptionId, failingSince, lastError, givenUpAt, next }) => [
-    ...(next === undefined
-      ? []
-      : [
-          paragraph(
-            `another target waits for its challenge until ${timeText(next.expiresAt)}: ${addressOf(next)}`,
-            `${subscriptionId}: `,
-          ),
-          `\`${toType(`holdfast alerts confirm ${subscriptionId} --challenge TEXT`)}\` has alerts go there`,
-        ]),
-    ...(failingSince === undefined
-      ? []
-      : [
-          paragraph(
-            `failing since ${timeText(failingSince)}: ${lastError?.reason ?? ''}`,
-            `${subscriptionId}: `,
-          ),
-        ]),
-    ...(givenUpAt === undefined
-      ? []
-      : [`${subscriptionId}: given up; \`${toType(`holdfast alerts dead-letters ${subscriptionId}`)}\``]),
-  ]);
+function marks(subscriptions: readonly SubscriptionView[], toType: Session['toType'], now: number): string[] {
+  return subscriptions.flatMap((subscription) => {
+    const { subscriptionId, failingSince, lastError, givenUpAt, next } = subscription;
+    const waits = waitingText(subscription, now);
+    return [
+      ...(next === undefined
+        ? []
+        : [
+            paragraph(
+              `another target waits for its challenge until ${timeText(next.expiresAt)}: ${addressOf(next)}`,
+              `${subscriptionId}: `,
+            ),
+            `\`${toType(`holdfast alerts confirm ${subscriptionId} --challenge TEXT`)}\` has alerts go there`,
+          ]),
+      ...(failingSince === undefined
+        ? []
+        : [
+            paragraph(
+              [`failing since ${timeText(failingSince)}: ${lastError?.reason ?? ''}`, waits]
+                .filter(Boolean)
+                .join('; '),
+              `${subscriptionId}: `,
+            ),
+          ]),
+      ...(failingSince === undefined && isWaitingLong(subscription, now)
+        ? [
+            paragraph(
+              [waits, lastError && `refused last: ${lastError.reason}`].filter(Boolean).join('; '),
+              `${subscriptionId}: `,
+            ),
+          ]
+        : []),
+      ...(givenUpAt === undefined
+        ? []
+        : [`${subscriptionId}: given up; \`${toType(`holdfast alerts dead-letters ${subscriptionId}`)}\``]),
+    ];
+  });
+}
+
+function waitingText({ waiting }: SubscriptionView, now: number): string {
+  if (!waiting) return '';
+  const { eventCount, since, hasMore } = waiting;
+  const count = `${eventCount}${hasMore ? ' events or more wait' : eventCount === 1 ? ' event waits' : ' events wait'}`;
+  return `${count}, since ${timeText(since)} (${durationText(now - since)})`;
 }

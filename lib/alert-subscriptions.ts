@@ -68,7 +68,7 @@ export class AlertSubscriptions {
       description: 'Subscriptions to alerts, their secrets and dead letters',
     })
       .useTable(tables.subscriptions, 'get', 'put', 'update', 'delete', 'query')
-      .useTable(tables.alertLanes, 'get', 'put')
+      .useTable(tables.alertLanes, 'get', 'put', 'query:due')
       .useTable(tables.deadLetters, 'put', 'batchGet', 'delete', 'query')
       .useTable(tables.sendBudgets, 'get', 'update')
       .useTable(tables.audit, 'insert')

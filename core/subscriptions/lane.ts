@@ -94,6 +94,22 @@ export function headOf({ pending, dueAt }: LaneItem, now: number): LaneEntry | u
 
 export const isTooOld = ({ at }: LaneEntry, now: number): boolean => now - at >= giveUpAfterMs;
 
+/** What lanes hold that is not out yet. */
+export interface Waiting {
+  eventCount: number;
+  /** When the oldest of them came. */
+  since: number;
+  /** There are more lanes than were looked at. */
+  hasMore?: true;
+}
+/** Undefined: nothing waits. `lanesMax`: how many lanes were asked for. */
+export function waitingIn(lanes: readonly LaneItem[], lanesMax: number): Waiting | undefined {
+  const times = lanes.flatMap(({ pending }) => pending.map(({ at }) => at));
+  if (times.length === 0) return undefined;
+  const hasMore = lanes.length >= lanesMax ? { hasMore: true as const } : {};
+  return { eventCount: times.length, since: Math.min(...times), ...hasMore };
+}
+
 const newLane = (deliveryKey: string, alertKey: string): LaneItem => ({
   deliveryKey,
   alertKey,

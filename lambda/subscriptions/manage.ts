@@ -3,7 +3,8 @@ import { HoldfastError } from '../../core/errors.ts';
 import { newChallenge, secretHash, type RandomBytes } from '../../core/identity/secrets.ts';
 import { subscriptionView, type SubscriptionAnswers } from '../../core/subscriptions/api.ts';
 import type { NextTarget, SendBudgetItem, SubscriptionItem } from '../../core/subscriptions/model.ts';
-import { confirm, follow, nextTargetMs, spend } from '../../core/subscriptions/rules.ts';
+import { waitingIn } from '../../core/subscriptions/lane.ts';
+import { confirm, deliveryKeyOf, follow, nextTargetMs, spend } from '../../core/subscriptions/rules.ts';
 import {
   isSameTarget,
   namePrefixOf,
@@ -22,12 +23,13 @@ import { guarded } from '../commands/guarded.ts';
 import type { Clock } from '../commands/ports.ts';
 import { dynamoSubscriptions } from './dynamo-stores.ts';
 import { startTurn, type EnlistDeps } from './enlist-event.ts';
-import type { SubscriptionKey } from './ports.ts';
+import type { LaneStore, SubscriptionKey } from './ports.ts';
 import type { Seal } from './sealing.ts';
 import { sentSchema, type Sent } from './send-now.ts';
 
 export interface ManageDeps {
   readonly subscriptionItems: ReturnType<typeof subscriptionsTable>;
+  readonly lanes: Pick<LaneStore, 'list'>;
   readonly budgets: Table<SendBudgetItem, 'tenantId'>;
   /** Calls the function that sends, and waits for its answer. */
   readonly askDelivery: (request: object) => Promise<unknown>;
@@ -38,14 +40,23 @@ export interface ManageDeps {
   readonly start: EnlistDeps['start'];
 }
 
+/** Of a subscription for which thousands wait nobody needs the exact number. */
+const lanesShownMax = 20;
+
+/** Lanes are looked at only where something may be in them. */
 export async function listSubscriptions(
-  { subscriptionItems, clock }: ManageDeps,
+  { subscriptionItems, lanes, clock }: ManageDeps,
   { tenantId }: ApiRequest<'listSubscriptions'>,
 ): Promise<SubscriptionAnswers['listSubscriptions']> {
   const items = await dynamoSubscriptions(subscriptionItems).ofTenant(tenantId);
   const now = clock.now();
+  const subscriptions = items.map(async (item) => {
+    const found = item.openShard === undefined ? [] : await lanes.list(deliveryKeyOf(item), lanesShownMax);
+    const waiting = waitingIn(found, lanesShownMax);
+    return { ...subscriptionView(item, now), ...(waiting ? { waiting } : {}) };
+  });
   return {
-    subscriptions: items.map((item) => subscriptionView(item, now)),
+    subscriptions: await Promise.all(subscriptions),
     namePrefix: namePrefixOf(tenantId),
   };
 }

@@ -98,3 +98,39 @@ test('another secret goes into the file behind --secret-out, or --out as it was 
   expect([none.code, none.err]).toEqual([64, expect.stringContaining("'--secret-out <file>' not specified")]);
   expect((await api.run(['alerts', 'rotate-secret', '--help'])).out).not.toMatch(/ --out/);
 });
+
+describe('`alerts subscriptions`', () => {
+  const now = 10_000_000;
+  const list = async (...known: object[]) => {
+    api.bodies = {};
+    api.answer.body = { subscriptions: known, namePrefix: 'holdfast-alerts-acme' };
+    const { out } = await api.run(['alerts', 'subscriptions', ...api.asTenant()], { now: () => now });
+    return out;
+  };
+  const healthOf = (out: string) => /^hook +webhook +confirmed +(.+)$/m.exec(out)?.[1];
+  const waiting = (ago: number, more: object = {}) => ({ eventCount: 3, since: now - ago * 60_000, ...more });
+  const well = { ...hook, deliveredAt: now };
+  const lastError = { at: now, reason: 'the webhook at ops.example.com answered 422' };
+
+  test('says of one for which something waits that it does, how much, since when and why', async () => {
+    const out = await list({ ...well, lastError, waiting: waiting(130) });
+    expect(healthOf(out)).toBe('waiting');
+    expect(out.replaceAll(/\s+/g, ' ')).toContain(
+      'hook: 3 events wait, since 1970-01-01 00:36:40Z (2h 10m); refused last: the webhook at ops.example.com answered 422',
+    );
+    expect(await list({ ...well, waiting: waiting(6, { eventCount: 1 }) })).toMatch(
+      /^hook: 1 event waits, since/m,
+    );
+    const many = await list({ ...well, waiting: waiting(6, { hasMore: true }) });
+    expect(many).toMatch(/^hook: 3 events or more wait, since/m);
+  });
+
+  test('says nothing of what came a moment ago, and of one that fails both', async () => {
+    const moment = await list({ ...well, waiting: waiting(1) });
+    expect(healthOf(moment)).toBe('ok');
+    expect(moment).not.toContain('wait');
+    const failing = await list({ ...well, failingSince: 0, lastError, waiting: waiting(1) });
+    expect(healthOf(failing)).toBe('failing');
+    expect(failing.replaceAll(/\s+/g, ' ')).toContain('answered 422; 3 events wait, since');
+  });
+});

@@ -111,6 +111,7 @@ const allowed: Record<string, string[]> = {
     'dynamodb:PartiQLInsert on {home/TablesAudit.Arn}',
     'dynamodb:DeleteItem GetItem PutItem Query UpdateItem on {home/TablesSubscriptions.Arn}',
     'dynamodb:GetItem PutItem on {home/TablesAlertLanes.Arn}',
+    'dynamodb:Query on {home/TablesAlertLanes.Arn}/index/due',
     'dynamodb:BatchGetItem DeleteItem PutItem Query on {home/TablesDeadLetters.Arn}',
     'dynamodb:GetItem UpdateItem on {home/TablesSendBudgets.Arn}',
     'kms:Encrypt on {home/WebhookKey.Arn}',

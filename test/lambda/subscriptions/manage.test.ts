@@ -37,6 +37,7 @@ beforeEach(async () => {
   answer = { isTaken: true, durationMs: 7 };
   api = {
     subscriptionItems: world.tables.subscriptions,
+    lanes: world.deps.lanes,
     budgets: world.tables.budgets,
     askDelivery: (order) => {
       asked.push((order as { message: SubscriptionMessage }).message);
@@ -190,6 +191,35 @@ describe('a subscription', () => {
     expect(await testSubscription(api, bare('acme'))).toEqual({ isTaken: true, durationMs: 7 });
     expect(asked.at(-1)).toMatchObject({ type: 'test', tenantId: 'acme', subscriptionId: 'main' });
     await expect(testSubscription(api, bare('other'))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+});
+
+describe('what waits', () => {
+  const listed = async () => (await listSubscriptions(api, named('acme'))).subscriptions[0];
+
+  it('is shown while it does, also where others go out well', async () => {
+    await confirmed();
+    expect(await listed()).not.toHaveProperty('waiting');
+    const main = world.receiver('acme');
+    main.takes = (message) => !(message.type === 'alert' && message.event.alertKey.endsWith('b'));
+    const since = world.now;
+    for (const seq of [1, 2]) for (const alert of ['a', 'b']) await world.route('acme', alert, seq);
+    await world.minutes(10);
+    expect(await listed()).toMatchObject({
+      waiting: { eventCount: 2, since },
+      deliveredAt: expect.any(Number),
+    });
+    main.takes = () => true;
+    await world.minutes(15);
+    expect(await listed()).not.toHaveProperty('waiting');
+  });
+
+  it('is counted in twenty lanes, and said to be more', async () => {
+    await confirmed();
+    world.receiver('acme').takes = () => false;
+    for (let alert = 1; alert <= 25; alert++) await world.route('acme', `f${alert}`, 1);
+    await world.runStarted();
+    expect(await listed()).toMatchObject({ waiting: { eventCount: 20, hasMore: true } });
   });
 });
 

@@ -180,6 +180,10 @@ export const subscriptionStories: Stories = {
         return it.asks('confirmSubscription', { subscriptionId, body });
       },
     ),
+    'dynamodb:Query on AlertLanes/due': async (stage, it) => {
+      await subscribed(stage, { tenantId: 'acme', ...dueNow() });
+      return it.asks('listSubscriptions', {});
+    },
     'dynamodb:DeleteItem on Subscriptions': asks('deleteSubscription'),
     ...each(
       [

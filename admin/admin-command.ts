@@ -1,5 +1,7 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import type { Command } from 'commander';
+import { foldedCommand } from '../core/example-text.ts';
+import type { SubscriptionView } from '../core/subscriptions/api.ts';
 import { typed, typedNext } from '../core/typed.ts';
 import type { AdminApi } from './admin-api.ts';
 import { addCheckCommand } from './check-command.ts';
@@ -24,6 +26,7 @@ export interface AdminCommandDeps {
   now: () => number;
   /** Of the terminal. */
   columns: () => number;
+  isTerminal: boolean;
   /** One process at a time for the name. Throws BUSY with these words. */
   lock: (name: string, busy: { message: string; hint: string }) => Promise<{ release(): Promise<void> }>;
   /** Aborts when the process shall stop. */
@@ -47,13 +50,21 @@ export function addAdminCommands(admin: Command, deps: AdminCommandDeps): void {
       const flags = subscription.opts<ConnectionFlags & { queueName: string; json?: boolean }>();
       const connection = deps.connect(flags);
       const answer = await subscribe(connection, flags.queueName).finally(() => connection.sqs.destroy());
-      deps.stdout(
-        flags.json
-          ? JSON.stringify(answer, null, 2)
-          : `subscription ${answer.subscriptionId}: ${answer.state}\nqueue: ${answer.queueUrl}\n` +
-              `\`${typedNext(`holdfast admin run --queue ${answer.queueUrl ?? ''} --playbook FILE`, flags)}\` confirms it`,
-      );
+      deps.stdout(flags.json ? JSON.stringify(answer, null, 2) : subscribedText(answer, flags));
     });
+}
+
+function subscribedText(answer: SubscriptionView, flags: ConnectionFlags): string {
+  const { subscriptionId, state, queueUrl = '', next } = answer;
+  const toRun = typedNext(`holdfast admin run --queue ${queueUrl} --playbook FILE`, flags);
+  const confirms =
+    state === 'pending' || next ? 'to confirm it, and answer its alerts' : 'to answer its alerts';
+  return [
+    `subscription ${subscriptionId}: ${state}`,
+    `queue: ${queueUrl}`,
+    `${confirms}:`,
+    foldedCommand(`  ${toRun}`),
+  ].join('\n');
 }
 
 /** The flags that say where the control plane is and who asks. */

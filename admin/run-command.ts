@@ -3,8 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { errorCodes, HoldfastError } from '../core/errors.ts';
 import { requireHttpUrl } from '../core/http-url.ts';
-import { jsonLog, type Log } from '../core/log.ts';
-import { printableLine } from '../core/printable.ts';
 import { typed } from '../core/typed.ts';
 import { withConnection, type AdminCommandDeps, type ConnectionFlags } from './admin-command.ts';
 import { CaseBook } from './case-book.ts';
@@ -12,6 +10,7 @@ import { intentionsOf, intentionTable } from './dry-run.ts';
 import { readPlaybook } from './playbook-file.ts';
 import { sqsQueue } from './queue.ts';
 import { runAdmin } from './run-admin.ts';
+import { logFor } from './run-log.ts';
 import { defaultPollMs } from './work-case.ts';
 
 interface RunFlags extends ConnectionFlags {
@@ -109,18 +108,4 @@ async function lockDirectory(dir: string, { lock }: AdminCommandDeps): Promise<L
     message: `another admin process uses the state directory ${dir}`,
     hint: 'stop it, or give this one its own directory with --state-dir',
   });
-}
-
-function logFor(form: string, { stdout, now }: AdminCommandDeps): Log {
-  if (form === 'json') return jsonLog(stdout, now);
-  if (form !== 'pretty')
-    throw new HoldfastError('USAGE', `--log ${form} is neither json nor pretty`, {
-      hint: 'write --log json',
-    });
-  return (level, event, fields = {}) => {
-    const shown = Object.entries(fields).filter(([, value]) => value !== undefined && value !== '');
-    const text = shown.map(([name, value]) => `${name}=${String(value)}`).join(' ');
-    const line = `${new Date(now()).toISOString()} ${level.padEnd(5)} ${event} ${text}`;
-    stdout(printableLine(line.trimEnd()));
-  };
 }

@@ -4,7 +4,7 @@ import { durationText, timeText } from '../core/readable.ts';
 import type { SubscriptionView } from '../core/subscriptions/api.ts';
 import { addressOf } from '../core/subscriptions/targets.ts';
 import { addDeadLetterCommands } from './dead-letter-commands.ts';
-import { paragraph, table } from './output.ts';
+import { paragraph, table, toBeTyped } from './output.ts';
 import { apiCommand, hiddenAlias, type CliDeps, type Session } from './program.ts';
 import { askIntoNewFile } from './secret-file.ts';
 import { addSubscribeCommand } from './subscribe-command.ts';
@@ -85,7 +85,10 @@ export function addListSubscriptions(parent: Command, name: string, deps: CliDep
               table(['SUBSCRIPTION', 'TARGET', 'STATE', 'HEALTH'], rows, details),
               ...marks(subscriptions, toType, now()),
             ].join('\n')
-          : `no subscriptions; \`${toType('holdfast admin subscribe --queue-name holdfast-alerts-main')}\` makes one`,
+          : toBeTyped(
+              'no subscriptions; to make one',
+              toType('holdfast admin subscribe --queue-name holdfast-alerts-main'),
+            ),
       );
     },
   );
@@ -137,7 +140,10 @@ function marks(subscriptions: readonly SubscriptionView[], toType: Session['toTy
               `another target waits for its challenge until ${timeText(next.expiresAt)}: ${addressOf(next)}`,
               `${subscriptionId}: `,
             ),
-            `\`${toType(`holdfast alerts confirm ${subscriptionId} --challenge TEXT`)}\` has alerts go there`,
+            toBeTyped(
+              'what its challenge says has alerts go there',
+              toType(`holdfast alerts confirm ${subscriptionId} --challenge TEXT`),
+            ),
           ]),
       ...(failingSince === undefined
         ? []
@@ -159,7 +165,12 @@ function marks(subscriptions: readonly SubscriptionView[], toType: Session['toTy
         : []),
       ...(givenUpAt === undefined
         ? []
-        : [`${subscriptionId}: given up; \`${toType(`holdfast alerts dead-letters ${subscriptionId}`)}\``]),
+        : [
+            toBeTyped(
+              `${subscriptionId}: given up; to see what`,
+              toType(`holdfast alerts dead-letters ${subscriptionId}`),
+            ),
+          ]),
     ];
   });
 }

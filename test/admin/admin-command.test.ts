@@ -32,6 +32,7 @@ async function holdfast(...argv: string[]): Promise<string[]> {
     stdout: (line) => lines.push(line),
     now: Date.now,
     columns: () => 80,
+    isTerminal: false,
     lock: async () => ({ release: async () => undefined }),
     stopSignal: () => AbortSignal.abort(),
     setExitCode: () => undefined,
@@ -49,6 +50,18 @@ test('subscribe makes the tenant’s queue once and names the subscription after
     expect(answer.queueUrl).toMatch(/\/holdfast-alerts-acme_main$/);
     expect(await sqs.count(answer.queueUrl)).toBe(0);
   }
+});
+
+test('subscribe says what confirms the queue, or answers its alerts, in lines that fit', async () => {
+  const fits = (text: string) =>
+    text.split('\n').every((line) => line.length <= 80 || /\S{64,}( \\)?$/.test(line));
+  const asked = ['subscribe', '--queue-name', 'holdfast-alerts-main'];
+  const [text = ''] = await holdfast(...asked);
+  expect(text).toMatch(
+    /^subscription main: pending\nqueue: \S+_main\nto confirm it, and answer its alerts:\n {2}npx holdfast admin run/,
+  );
+  expect(text.replaceAll(/ \\\n +/g, ' ')).toMatch(/admin run --queue \S+_main --playbook FILE$/);
+  expect(fits(text)).toBe(true);
 });
 
 test('subscribe leaves the filter of a subscription that is there as it is', async () => {

@@ -133,4 +133,14 @@ describe('`alerts subscriptions`', () => {
     expect(healthOf(failing)).toBe('failing');
     expect(failing.replaceAll(/\s+/g, ' ')).toContain('answered 422; 3 events wait, since');
   });
+
+  test('fits a terminal of 80 columns whatever there is to say', async () => {
+    const next = { kind: 'webhook', url: `${url}/${'x'.repeat(90)}`, createdAt: 0, expiresAt: now };
+    const subscriptionId = 'the-second-cellar-in-oslo-and-its-garage';
+    const all = { ...well, subscriptionId, next, lastError, givenUpAt: 0, waiting: waiting(130) };
+    const out = (await list(all)) + (await list({ ...all, failingSince: 0 })) + (await list());
+    expect(out.split('\n').filter((line) => line.length > 80 && !/\S{64,}$/.test(line))).toEqual([]);
+    for (const line of [`alerts confirm ${subscriptionId}`, `alerts dead-letters ${subscriptionId}`])
+      expect(out).toContain(`npx holdfast ${line}`);
+  });
 });

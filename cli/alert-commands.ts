@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { conditionById } from '../core/conditions/conditions.ts';
-import { runbookOf } from '../core/conditions/settings.ts';
+import { runbookOf, valueText } from '../core/conditions/settings.ts';
 import { durationText, timeText } from '../core/readable.ts';
 import type { AlertTrail, AlertView } from '../core/api.ts';
 import { shellWord, typed } from '../core/typed.ts';
@@ -30,10 +30,10 @@ export function addAlertCommands(program: Command, deps: CliDeps): void {
 
   apiCommand(group, 'show <alert>', 'show one alert', deps, ['alerts show 3f9a…']).run(
     async (session, given = '') => {
-      const { api, show, toType } = session;
+      const { api, deps, show, toType } = session;
       const alertKey = await wholeAlertKey(session, given);
       const { alert } = await api.call('getAlert', { params: { alertKey } });
-      show({ alert }, () => alertText(alert, toType));
+      show({ alert }, () => alertText(alert, toType, deps.now()));
     },
   );
   const ack = apiCommand(group, 'ack <alert>', 'acknowledge an alert: somebody is on it', deps, [
@@ -53,7 +53,7 @@ export function addAlertCommands(program: Command, deps: CliDeps): void {
       const alertKey = await wholeAlertKey(session, given);
       const answer = await api.call(route, { params: { alertKey }, body: { why } });
       const hadNone = 'hadNone' in answer ? ['nobody had acknowledged it; nothing was changed'] : [];
-      show(answer, () => [...hadNone, alertText(answer.alert, toType)].join('\n'));
+      show(answer, () => [...hadNone, alertText(answer.alert, toType, deps.now())].join('\n'));
     });
   apiCommand(group, 'trail <alert>', 'show what happened: alert, commands and their outcomes', deps, [
     'alerts trail 3f9a…',
@@ -86,7 +86,7 @@ export function alertTable(alerts: AlertView[], now: number, withTenant = false)
   );
 }
 
-function alertText(alert: AlertView, toType: Session['toType']): string {
+function alertText(alert: AlertView, toType: Session['toType'], now: number): string {
   const head = fields(
     {
       alert: alert.alertKey,
@@ -97,6 +97,7 @@ function alertText(alert: AlertView, toType: Session['toType']): string {
       state: alert.state,
       episode: alert.episode,
       summary: alert.summary,
+      latest: latestText(alert, now),
       fired: alert.firedAt && timeText(alert.firedAt),
       acknowledged: alert.ackedAt && ackText(alert),
       escalated: escalationText(alert),
@@ -114,6 +115,12 @@ function alertText(alert: AlertView, toType: Session['toType']): string {
     paragraph(note ? `${state}  ${note}` : state, `  ${timeText(at)}  `),
   );
   return [head, ...answer, 'audit:', ...audit].join('\n');
+}
+
+/** What its gateway said of it last: the summary is of when it was told. */
+function latestText({ conditionId, latest }: AlertView, now: number): string | undefined {
+  const unit = conditionById.get(conditionId)?.unit;
+  return latest && unit && `${valueText(unit, latest.value)}, ${durationText(now - latest.at)} ago`;
 }
 
 /** The mark of the episode that it is in. */

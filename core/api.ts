@@ -1,3 +1,4 @@
+import type { LatestReading } from './alerts/latest-reading.ts';
 import { z } from 'zod';
 import { createSilenceSchema, whySchema, type SilenceView } from './alerts/silences.ts';
 import { bulkRequests, type BulkAnswers } from './bulk/api.ts';
@@ -92,6 +93,8 @@ export type AlertView = Omit<
 > & {
   /** The silence that fits it now, also where its firing was told before; in what a tenant reads of alerts that are not over. */
   silencedBy?: string;
+  /** In `getAlert`, while it is open: what its gateway says of it now, where `value` is of the firing or the last reminder. */
+  latest?: LatestReading;
 };
 export interface AlertTrail {
   alert: AlertView;

@@ -204,6 +204,8 @@ export class HomeStack extends Stack {
       description: 'Shows alerts, takes acknowledgements, silences, and what tenants set conditions to',
     })
       .useTable(this.tables.alerts, 'get', 'put', 'query:byTenant', 'query:open')
+      .useTable(this.tables.gateways, 'get')
+      .useTable(this.tables.status, 'get')
       .useTable(this.tables.conditionSettings, 'get', 'put')
       .useTable(this.tables.silences, 'get', 'put', 'update', 'query')
       .setEnv('RECONNECT_WINDOW_MS', this.#deployment.config.reconnectWindowMs)

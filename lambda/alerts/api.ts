@@ -7,8 +7,10 @@ import {
   alertsTable,
   commandsTable,
   conditionSettingsTable,
+  gatewaysTable,
   patternsTable,
   silencesTable,
+  statusTable,
 } from '../aws/tables.ts';
 import {
   deleteCondition,
@@ -25,6 +27,7 @@ import {
   listAlerts,
   unackAlert,
   type AlertsDeps,
+  type LatestDeps,
 } from './show-alerts.ts';
 import { fleetBreakdown, fleetPattern, fleetPatterns, type PatternsApiDeps } from './show-patterns.ts';
 import { fleetReport } from './show-report.ts';
@@ -32,6 +35,8 @@ import { createSilence, endSilence, listSilences, type SilenceDeps } from './sil
 
 export const env = [
   'ALERTS_TABLE',
+  'GATEWAYS_TABLE',
+  'STATUS_TABLE',
   'SILENCES_TABLE',
   'COMMANDS_TABLE',
   'CONDITION_SETTINGS_TABLE',
@@ -40,11 +45,13 @@ export const env = [
   'RECONNECT_WINDOW_MS',
 ] as const;
 
-type AlertsApiDeps = AlertsDeps & ConditionSettingsDeps & PatternsApiDeps & SilenceDeps;
+type AlertsApiDeps = AlertsDeps & LatestDeps & ConditionSettingsDeps & PatternsApiDeps & SilenceDeps;
 export const handler = httpHandler<typeof env, AlertsApiDeps>({
   env,
   deps: (names) => ({
     alerts: alertsTable(names.ALERTS_TABLE),
+    gateways: gatewaysTable(names.GATEWAYS_TABLE),
+    status: statusTable(names.STATUS_TABLE),
     silences: silencesTable(names.SILENCES_TABLE),
     commands: commandsTable(names.COMMANDS_TABLE),
     settings: conditionSettingsTable(names.CONDITION_SETTINGS_TABLE),

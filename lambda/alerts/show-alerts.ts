@@ -1,13 +1,14 @@
 import { acknowledged, unacknowledged } from '../../core/alerts/acknowledge.ts';
 import { escalated } from '../../core/alerts/escalate.ts';
 import { openShards } from '../../core/alerts/alert-key.ts';
-import { alertTrail as trailOf, alertView, shownAlert } from '../../core/alerts/alert-view.ts';
+import { latestReading, type LatestReading } from '../../core/alerts/latest-reading.ts';
+import { alertTrail as trailOf, alertView, isOpenAlert, shownAlert } from '../../core/alerts/alert-view.ts';
 import type { AlertTrail, AlertView } from '../../core/api.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { AlertItem, CommandItem } from '../../core/model.ts';
 import { cursorOf } from '../api/cursor.ts';
 import type { ApiRequest } from '../aws/http-handler.ts';
-import type { commandsTable } from '../aws/tables.ts';
+import type { commandsTable, gatewaysTable, statusTable } from '../aws/tables.ts';
 import { collect } from '../aws/collect.ts';
 import { putNext, type AlertsTable } from './alert-store.ts';
 import { silencesOfTenant, type SilenceDeps } from './silences.ts';
@@ -18,6 +19,11 @@ export interface AlertsDeps {
   readonly commands: ReturnType<typeof commandsTable>;
   readonly silences: SilenceDeps['silences'];
   readonly now: () => number;
+}
+/** For what an alert's gateway says now. */
+export interface LatestDeps {
+  readonly gateways: ReturnType<typeof gatewaysTable>;
+  readonly status: ReturnType<typeof statusTable>;
 }
 interface Page {
   alerts: AlertView[];
@@ -75,11 +81,23 @@ export async function fleetAlerts(
 }
 
 export async function getAlert(
-  deps: AlertsDeps,
+  deps: AlertsDeps & LatestDeps,
   request: ApiRequest<'getAlert'>,
 ): Promise<{ alert: AlertView }> {
   const item = await requireAlert(deps, request);
-  return { alert: shownAlert(item, await silencesOf(deps, item), deps.now()) };
+  const [silences, latest] = await Promise.all([silencesOf(deps, item), latestOf(deps, item)]);
+  return { alert: { ...shownAlert(item, silences, deps.now()), ...(latest ? { latest } : {}) } };
+}
+
+async function latestOf(
+  { gateways, status }: LatestDeps,
+  item: AlertItem,
+): Promise<LatestReading | undefined> {
+  const { gatewayId } = item;
+  // An alert about many gateways names none.
+  if (gatewayId === '' || !isOpenAlert(item)) return undefined;
+  const [gateway, newest] = await Promise.all([gateways.get({ gatewayId }), status.get({ gatewayId })]);
+  return gateway && newest && latestReading(item, gateway, newest);
 }
 
 /** CONFLICT when the alert does not fire; acknowledging twice is no error and changes nothing. */

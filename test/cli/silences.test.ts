@@ -117,6 +117,13 @@ test.each([
   expect(over.out).toMatch(text);
 });
 
+test('an alert is shown with what its gateway said of it last, and how long ago', async () => {
+  const alert = { alertKey: 'a'.repeat(32), conditionId: 'FsFull', state: 'FIRING', audit: [] };
+  api.answer.body = { alert: { ...alert, latest: { value: 0.985, at: 1_000_000 - 150_000 } } };
+  const shown = await api.run(['alerts', 'show', alert.alertKey, ...api.asTenant()]);
+  expect(shown.out).toMatch(/^latest +98\.5 %, 2m 30s ago$/m);
+});
+
 test('an acknowledgement carries its reason, and shows it', async () => {
   const alert = {
     alertKey: 'a'.repeat(32),

@@ -97,6 +97,8 @@ const allowed: Record<string, string[]> = {
     'dynamodb:GetItem PutItem on {home/TablesAlerts.Arn}',
     'dynamodb:Query on {home/TablesAlerts.Arn}/index/byTenant',
     'dynamodb:Query on {home/TablesAlerts.Arn}/index/open',
+    'dynamodb:GetItem on {home/TablesGateways.Arn}',
+    'dynamodb:GetItem on {home/TablesStatus.Arn}',
     'dynamodb:GetItem PutItem on {home/TablesConditionSettings.Arn}',
     'dynamodb:GetItem PutItem Query UpdateItem on {home/TablesSilences.Arn}',
     'dynamodb:Query on {home/TablesCommands.Arn}',

@@ -6,7 +6,7 @@ import { conditionById } from '../../../core/conditions/conditions.ts';
 import { silentLog } from '../../../core/log.ts';
 import type { AlertItem, CommandItem } from '../../../core/model.ts';
 import type { ApiRequest } from '../../../lambda/aws/http-handler.ts';
-import { silencesTable } from '../../../lambda/aws/tables.ts';
+import { gatewaysTable, silencesTable, statusTable } from '../../../lambda/aws/tables.ts';
 import { Table } from '../../../lambda/aws/table.ts';
 import { dynamoAlertStore } from '../../../lambda/alerts/alert-store.ts';
 import {
@@ -18,12 +18,13 @@ import {
   getAlert,
   listAlerts,
   type AlertsDeps,
+  type LatestDeps,
 } from '../../../lambda/alerts/show-alerts.ts';
 import { startDynamo, type TestDynamo } from '../../support/dynamo.ts';
-import { conditionLimits, gatewayItem, t0 } from '../../support/fleet.ts';
+import { conditionLimits, gatewayItem, statusItem, t0 } from '../../support/fleet.ts';
 
 let dynamo: TestDynamo;
-let deps: AlertsDeps;
+let deps: AlertsDeps & LatestDeps;
 beforeAll(async () => {
   dynamo = await startDynamo();
 });
@@ -37,6 +38,8 @@ beforeEach(async () => {
       dynamo.client,
     ),
     silences: silencesTable(names.SILENCES_TABLE, dynamo.client),
+    gateways: gatewaysTable(names.GATEWAYS_TABLE, dynamo.client),
+    status: statusTable(names.STATUS_TABLE, dynamo.client),
     now: () => t0 + 5000,
   };
 });
@@ -144,6 +147,35 @@ test('an answer carries no bookkeeping', async () => {
   expect(shown).toMatchObject({ alertKey, state: 'FIRING', summary: expect.stringContaining('vol-1') });
   for (const hidden of ['outbox', 'version', 'openShard', 'frozenState'])
     expect(shown).not.toHaveProperty(hidden);
+});
+
+describe('what its gateway says of an alert now', () => {
+  const mounted = (freeBytes: number) =>
+    statusItem({ receivedAt: t0 + 3000 }, { filesystems: [{ mount: '/data', sizeBytes: 1000, freeBytes }] });
+  const full = (over: Partial<AlertItem> = {}, component = '/data') => {
+    const of = conditionById.get('FsFull')!;
+    const o = { condition: of, component, level: 'raised' as const, value: 0.96 };
+    return put({ ...alert(over, component), conditionId: of.id, value: o.value });
+  };
+  const latestOf = async ({ alertKey }: AlertItem) =>
+    (await getAlert(deps, request('acme', alertKey))).alert.latest;
+
+  test('is shown beside what it said when it was told', async () => {
+    const item = await full();
+    expect(await latestOf(item)).toBeUndefined();
+    await deps.gateways.put(gatewayItem());
+    await deps.status.put(mounted(15));
+    expect(await latestOf(item)).toEqual({ value: 0.985, at: t0 + 3000 });
+    expect((await getAlert(deps, request('acme', item.alertKey))).alert.value).toBe(0.96);
+  });
+
+  test('is nothing for what it does not name, what has no measure, and what is over', async () => {
+    await deps.gateways.put(gatewayItem());
+    await deps.status.put(mounted(15));
+    expect(await latestOf(await full({}, '/gone'))).toBeUndefined();
+    expect(await latestOf(await put(alert()))).toBeUndefined();
+    expect(await latestOf(await full({ state: 'RESOLVED' }))).toBeUndefined();
+  });
 });
 
 test('acknowledging says who did, is repeatable, and needs a firing alert', async () => {

@@ -244,6 +244,9 @@ export const homeStories: Stories = {
     'dynamodb:GetItem on Patterns': (_, it) =>
       it.asks('fleetBreakdown', { query: { by: 'cell', condition: 'Offline' } }),
     'dynamodb:Query on Commands': async (stage, it) => it.asks('alertTrail', await alert(stage)),
+    ...each(['dynamodb:GetItem on Gateways', 'dynamodb:GetItem on Status'], async (stage, it) =>
+      it.asks('getAlert', await alert(stage)),
+    ),
   },
   Access: {
     ...each(['dynamodb:PutItem on Tokens', 'dynamodb:PartiQLInsert on Audit'], makesToken),

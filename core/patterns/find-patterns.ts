@@ -12,6 +12,7 @@ import {
   unexplained,
   type Twin,
 } from './overlap.ts';
+import { causeOf, type Side } from './pairs.ts';
 import { ranked, type Candidate, type Look } from './significance.ts';
 import { fleetEventOf, type FleetEvent } from './fleet-event.ts';
 
@@ -120,19 +121,25 @@ function searchCondition(tick: Tick, whole: Exposure, condition: number, found: 
       return;
     }
     if (round === roundsMax || tick.roundsLeft-- <= 0) return;
-    const { value, window } = strongest;
-    const twins = twinsOf(fleet, exposure, value);
-    const alternatives = alternativesOf({ fleet, exposure }, strongest, significant);
-    const carriers = marksOf(fleet, exposure, [value]);
-    if (tick.before.has(keyOf(tick, conditionId, value)) && isStillHappening(strongest, looks, exposure)) {
-      const within = narrower(tick, { fleet: restrict(fleet, carriers), condition, window, ratios }, value);
+    const { window } = strongest;
+    const lookIn = (part: Fleet) =>
+      lookAt(tick, { fleet: part, exposure: exposureOf(part), condition, window, ratios });
+    const { first, second } = isStillHappening(strongest, looks, exposure)
+      ? causeOf({ look: looks[window]!, condition, lookIn }, strongest)
+      : { first: strongest };
+    const key = keyOf(tick, conditionId, first.value);
+    tick.seen.add(key);
+    if (tick.before.has(key) && isStillHappening(first, looks, exposure))
       found.patterns.push({
-        ...described(tick, conditionId, strongest),
-        indistinguishable: alternatives.map((twin) => alternative(tick, twin)),
-        ...(within && { within }),
+        ...described(tick, conditionId, first),
+        indistinguishable: alternativesOf({ fleet, exposure }, first, significant).map((twin) =>
+          alternative(tick, twin),
+        ),
+        ...(second && { within: withinOf(tick, second, first.value) }),
       });
-    }
-    const together = marksOf(fleet, exposure, [value, ...twins.map((twin) => twin.value)]);
+    const named = first === strongest ? [first.value] : [first.value, strongest.value];
+    const twins = named.flatMap((value) => twinsOf(fleet, exposure, value).map((twin) => twin.value));
+    const together = marksOf(fleet, exposure, [...named, ...twins]);
     fleet = restrict(fleet, unexplained(fleet, together, condition, window));
     exposure = exposureOf(fleet);
   }
@@ -186,16 +193,16 @@ function lookAt(tick: Tick, { fleet, exposure, condition, window, ratios }: Plac
   };
 }
 
-/** The strongest value among the carriers of a named one. */
-function narrower(tick: Tick, place: Omit<Place, 'exposure'>, named: Tested): Pattern['within'] {
-  const exposure = exposureOf(place.fleet);
-  const { strongest: best, significant } = ranked([lookAt(tick, { ...place, exposure })]);
-  if (!best || best.value.attribute === named.attribute) return undefined;
-  const alternatives = alternativesOf({ ...place, exposure }, best, significant).filter(
+function withinOf(
+  tick: Tick,
+  { look, strongest, significant }: Side,
+  named: Tested,
+): NonNullable<Pattern['within']> {
+  const alternatives = alternativesOf(look, strongest, significant).filter(
     ({ value }) => value.attribute !== named.attribute,
   );
   return {
-    ...nameOf(tick, best.value),
+    ...nameOf(tick, strongest.value),
     indistinguishable: alternatives.map((twin) => alternative(tick, twin)),
   };
 }

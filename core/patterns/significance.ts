@@ -86,21 +86,44 @@ function judge(look: Look, slot: number): Judged | undefined {
   const { exposure, hits } = look;
   if (hits.carrierCustomers[slot]! < customersMin || hits.carrierGateways[slot]! < gatewaysMin)
     return undefined;
+  const least = comparisonOf(look, slot);
+  const candidate = least && tested(look, slot, least);
+  if (!candidate) return undefined;
+  const withHistory = () => {
+    const known = withRatios(look, exposure.tested[slot]!, least);
+    return known === least ? candidate : tested(look, slot, known);
+  };
+  return { candidate, withHistory };
+}
+
+/** A value that has an effect, beyond doubt or not; undefined: none, or there is nobody to compare with. */
+export function effectOf(look: Look, value: Pick<Tested, 'attribute' | 'code'>): Candidate | undefined {
+  const { exposure, hits } = look;
+  const slot = exposure.slots[value.attribute]?.[value.code] ?? -1;
+  const least = slot < 0 ? undefined : comparisonOf(look, slot);
+  const isLarge = ({ expected }: Comparison) => hits.carrierCustomers[slot]! >= riskRatioMin * expected;
+  if (!least || !isLarge(least)) return undefined;
+  const known = withRatios(look, exposure.tested[slot]!, least);
+  return isLarge(known) ? measured(look, slot, known) : undefined;
+}
+
+function comparisonOf(look: Look, slot: number): Comparison | undefined {
+  const { exposure, hits, past } = look;
   const value = exposure.tested[slot]!;
   const [first, ...others] = outsidesOf(value, hits, slot).map((outside) => {
-    const bounds = rateBounds(outside, hits, look.past);
+    const bounds = rateBounds(outside, hits, past);
     return { outside, bounds, expected: expectedCustomers(value.carriers, bounds) };
   });
-  if (!first) return undefined;
-  const least = others.reduce((a, b) => (b.expected < a.expected ? b : a), first);
-  const candidate = tested(look, slot, least);
-  const withHistory = () => {
-    const ratios = look.ratios();
-    if (!ratios) return candidate;
-    const chronic = expectedWithChronic(look.fleet, exposure.rowsOf(value), least.bounds, ratios);
-    return tested(look, slot, { ...least, expected: Math.max(least.expected, chronic) });
-  };
-  return candidate && { candidate, withHistory };
+  return first && others.reduce((a, b) => (b.expected < a.expected ? b : a), first);
+}
+
+/** What the history says may only make it more; the same comparison where nothing has been worse than the fleet. */
+function withRatios(look: Look, value: Tested, comparison: Comparison): Comparison {
+  const ratios = look.ratios();
+  if (!ratios) return comparison;
+  const rows = look.exposure.rowsOf(value);
+  const chronic = expectedWithChronic(look.fleet, rows, comparison.bounds, ratios);
+  return { ...comparison, expected: Math.max(comparison.expected, chronic) };
 }
 
 interface Comparison {
@@ -109,17 +132,24 @@ interface Comparison {
   expected: number;
 }
 /** Every test of significance; undefined where one fails. */
-function tested(look: Look, slot: number, { outside, bounds, expected }: Comparison): Candidate | undefined {
+function tested(look: Look, slot: number, comparison: Comparison): Candidate | undefined {
   const { hits, window, logBudget, ticksPerDay } = look;
+  const { outside, expected } = comparison;
   const hitCustomers = hits.carrierCustomers[slot]!;
   if (hitCustomers < riskRatioMin * expected) return undefined;
   if (logFalsePerDay(hitCustomers, expected, windowsMs[window], ticksPerDay) > logBudget) return undefined;
-  // The carriers’ part of the customers that are hit, if the value did not matter.
-  const share = expected / (expected + bounds.hitsBound);
-  const outsideHits = outside.hitCustomers;
-  const all = hitCustomers + outsideHits;
-  if (logBinomialTail(hitCustomers, all, share) > logContrastMax) return undefined;
-  const term = (hit: number, part: number) => (hit === 0 ? 0 : hit * Math.log(hit / (all * part)));
+  const all = hitCustomers + outside.hitCustomers;
+  if (logBinomialTail(hitCustomers, all, shareOf(comparison)) > logContrastMax) return undefined;
+  return measured(look, slot, comparison);
+}
+
+/** The carriers’ part of the customers that are hit, if the value did not matter. */
+const shareOf = ({ expected, bounds }: Comparison): number => expected / (expected + bounds.hitsBound);
+
+function measured(look: Look, slot: number, comparison: Comparison): Candidate {
+  const { hits, window } = look;
+  const { outside, expected } = comparison;
+  const hitCustomers = hits.carrierCustomers[slot]!;
   return {
     value: look.exposure.tested[slot]!,
     window,
@@ -128,6 +158,13 @@ function tested(look: Look, slot: number, { outside, bounds, expected }: Compari
     failingGateways: hits.carrierGateways[slot]!,
     expectedCustomers: expected,
     logPValue: logPoissonTail(hitCustomers, expected),
-    score: term(hitCustomers, share) + term(outsideHits, 1 - share),
+    score: scoreOf(hitCustomers, outside.hitCustomers, shareOf(comparison)),
   };
+}
+
+/** Kulldorff’s log-likelihood ratio; `share`: the carriers’ part of all hits at equal rates, above 0 and below 1. */
+export function scoreOf(hit: number, outsideHit: number, share: number): number {
+  const all = hit + outsideHit;
+  const term = (count: number, part: number) => (count === 0 ? 0 : count * Math.log(count / (all * part)));
+  return term(hit, share) + term(outsideHit, 1 - share);
 }

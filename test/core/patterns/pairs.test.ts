@@ -1,0 +1,43 @@
+import { afterTwoTicks, sceneFleet, type Scene } from '../../support/patterns.ts';
+
+const customers = 12_000;
+const named = (scene: Pick<Scene, 'values' | 'failing'>): (string | undefined)[] => {
+  const { patterns } = afterTwoTicks(sceneFleet({ customers, ...scene }));
+  return patterns.map(
+    ({ value, within, indistinguishable }) =>
+      [value, within?.value].join(' in ') + indistinguishable.map((other) => ` or ${other.value}`).join(''),
+  );
+};
+const first = (g: number) => g === 0 && 5;
+
+describe('a pair of which one side contains another value', () => {
+  /** Model m of 1,200 customers, 300 on version 2.0; its firmware f of 480, and 210 of those 300. */
+  const values = (c: number) => ({
+    version: (c < 1200 ? c < 300 : c % 4 === 0) ? '2.0' : '1.0',
+    model: c < 1200 ? 'm' : 'n',
+    firmware: c >= 1200 ? 'n1' : c < 210 || (c >= 300 && c < 570) ? 'f' : 'm1',
+  });
+  const background = (c: number) => c >= 1200 && c % 61 === 0;
+
+  test('is named by what fails under the second value, not by what looks stronger because less dilutes it', () => {
+    const failing = (c: number, g: number) => ((c < 300 && c % 5 === 0) || background(c)) && first(g);
+    expect(named({ values, failing })).toEqual(['m in 2.0']);
+  });
+  test('is named by the firmware where that alone fails', () => {
+    const failing = (c: number, g: number) => ((c < 210 && c % 5 === 0) || background(c)) && first(g);
+    expect(named({ values, failing })).toEqual(['f in 2.0']);
+  });
+});
+
+test('what fails under the second value for itself does not take the place of the first', () => {
+  // Under 2.0 disk a fails, and card b, which stands out more there, and in the fleet too; one customer has both.
+  const values = (c: number) => ({
+    version: c < 150 || (c >= 200 && c < 300) || (c >= 6200 && c < 11_950) ? '2.0' : '1.0',
+    disk: c < 200 ? 'a' : 'c',
+    card: c === 0 || (c >= 200 && c < 1400) ? 'b' : 'd',
+  });
+  const failing = (c: number, g: number) =>
+    ((c < 150 && c % 10 < 3) || (c >= 200 && c < 300 && c % 10 < 6) || (c >= 300 && c % 61 === 0)) &&
+    first(g);
+  expect(named({ values, failing })[0]).toBe('a in 2.0');
+});

@@ -88,6 +88,8 @@ export const diskStatusSchema = z.object({
   /** Used part of what a flash disk endures: 1 is all of it, more is possible. */
   wear: storableNumber.min(0).max(2.55).optional(),
   temperatureC: storableNumber.min(-60).max(250).optional(),
+  /** What it may have by its own account, °C: NVMe's warning threshold, a SCSI disk's trip point. Absent: it does not say. */
+  temperatureLimitC: storableNumber.min(0).max(250).optional(),
   /** Busy time since the last heartbeat. */
   utilization: fraction.optional(),
   /** Mean time of a request since the last heartbeat, ms. */

@@ -61,8 +61,18 @@ async function isUsed(host: Host, name: string, mountSources: readonly string[])
   return holders.some((names) => names.length > 0);
 }
 
-/** Degrees Celsius by the kernel's sensor (drivetemp, nvme); undefined without one. */
-export async function readTemperature(host: Host, name: string): Promise<number | undefined> {
+export interface Heat {
+  temperatureC: number;
+  /** What the disk may have; undefined: it does not say. */
+  temperatureLimitC: number | undefined;
+}
+
+/**
+ * By the kernel's sensor (drivetemp, nvme); undefined without one. Its `temp1_max` is NVMe's warning composite temperature
+ * threshold (WCTEMP), or what a SATA disk is recommended for at most.
+ * https://docs.kernel.org/hwmon/drivetemp.html, drivers/nvme/host/hwmon.c
+ */
+export async function readHeat(host: Host, name: string): Promise<Heat | undefined> {
   const root = `/sys/block/${name}`;
   // Asking a disk that sleeps could keep it awake, or wake it.
   const power = await host.readText(`${root}/device/power/runtime_status`).catch(() => '');
@@ -70,11 +80,22 @@ export async function readTemperature(host: Host, name: string): Promise<number 
   for (const device of [`${root}/device`, ...(await controllersOf(host, root))]) {
     const sensor = await sensorOf(host, device);
     if (!sensor) continue;
-    const millidegrees = (await host.readText(`${sensor}/temp1_input`).catch(() => '')).trim();
-    if (/^-?\d{1,6}$/.test(millidegrees)) return Number(millidegrees) / 1000;
+    const [temperatureC, limitC] = await Promise.all(
+      ['temp1_input', 'temp1_max'].map((file) => readDegrees(host, `${sensor}/${file}`)),
+    );
+    if (temperatureC !== undefined) return { temperatureC, temperatureLimitC: plausibleLimitC(limitC) };
   }
   return undefined;
 }
+
+async function readDegrees(host: Host, path: string): Promise<number | undefined> {
+  const millidegrees = (await host.readText(path).catch(() => '')).trim();
+  return /^-?\d{1,6}$/.test(millidegrees) ? Number(millidegrees) / 1000 : undefined;
+}
+
+/** Seagate recommends 25 °C for some disks, others say 0 or 65,261 where they mean that they know none. */
+export const plausibleLimitC = (celsius: number | undefined): number | undefined =>
+  celsius !== undefined && celsius >= 55 && celsius <= 110 ? Math.round(celsius) : undefined;
 
 /** `device/hwmon/hwmon3` for SCSI, `device/hwmon3` for NVMe. */
 async function sensorOf(host: Host, device: string): Promise<string | undefined> {

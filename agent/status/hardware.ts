@@ -1,5 +1,5 @@
 import { readArrays, type ArrayFacts } from './arrays.ts';
-import { lookAtDisks, readTemperature, type DiskLook } from './disk-look.ts';
+import { lookAtDisks, readHeat, type DiskLook, type Heat } from './disk-look.ts';
 import { emptyRoll, stepRoll, type DiskRoll } from './disk-roll.ts';
 import type { Host } from './host.ts';
 import { readMemoryErrors, type MemoryErrors } from './memory-errors.ts';
@@ -15,6 +15,8 @@ export interface DiskFacts {
   smart: SmartFacts | undefined;
   /** By its sensor, else as it said itself. */
   temperatureC: number | undefined;
+  /** What it may have, °C; undefined: it does not say. */
+  temperatureLimitC: number | undefined;
 }
 
 export interface HardwareFacts {
@@ -45,16 +47,16 @@ const heatEveryMs = 5 * 60_000;
 export function createHardwareReader(deps: HardwareDeps): () => Promise<HardwareFacts> {
   const { host, smart = noSmart } = deps;
   let roll = deps.roll ?? emptyRoll;
-  const temperatures = new Map<string, number | undefined>();
+  const heats = new Map<string, Heat | undefined>();
   let [lookedAt, heatReadAt] = [-Infinity, -Infinity];
   let looking: Promise<Omit<HardwareFacts, 'isSmartAnswered'>> | undefined;
 
-  const readHeat = async (names: readonly string[]): Promise<void> => {
-    if (host.now() - heatReadAt < heatEveryMs && names.every((name) => temperatures.has(name))) return;
+  const readHeats = async (names: readonly string[]): Promise<void> => {
+    if (host.now() - heatReadAt < heatEveryMs && names.every((name) => heats.has(name))) return;
     heatReadAt = host.now();
-    const read = names.map(async (name) => [name, await readTemperature(host, name)] as const);
-    temperatures.clear();
-    for (const [name, celsius] of await Promise.all(read)) temperatures.set(name, celsius);
+    const read = names.map(async (name) => [name, await readHeat(host, name)] as const);
+    heats.clear();
+    for (const [name, heat] of await Promise.all(read)) heats.set(name, heat);
   };
   const readDisks = async (): Promise<DiskFacts[]> => {
     const [mountinfo, bootId] = await Promise.all([
@@ -70,13 +72,17 @@ export function createHardwareReader(deps: HardwareDeps): () => Promise<Hardware
     roll = stepped.roll;
     const names = looks.map(({ name }) => name);
     smart.refresh(names.filter((name) => !isVirtual(name)));
-    await readHeat(names);
+    await readHeats(names);
     const here = looks.map(({ name, state }): DiskFacts => {
-      const told = isVirtual(name) ? {} : smart.of(name);
-      return { name, state, smart: told, temperatureC: temperatures.get(name) ?? told?.temperatureC };
+      const [told, heat] = [isVirtual(name) ? {} : smart.of(name), heats.get(name)];
+      return {
+        ...{ name, state, smart: told, temperatureC: heat?.temperatureC ?? told?.temperatureC },
+        temperatureLimitC: heat?.temperatureLimitC ?? told?.temperatureLimitC,
+      };
     });
     const gone = stepped.missing.map((name): DiskFacts => {
-      return { name, state: 'missing', smart: undefined, temperatureC: undefined };
+      const unknown = { smart: undefined, temperatureC: undefined, temperatureLimitC: undefined };
+      return { name, state: 'missing', ...unknown };
     });
     return [...gone, ...here];
   };

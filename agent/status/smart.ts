@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { DiskStatus } from '../../core/status.ts';
+import { plausibleLimitC } from './disk-look.ts';
 
 /** What a disk says about itself, as far as it says so. Counts are over its life. */
-export type SmartFacts = Pick<DiskStatus, 'smart' | 'wear' | 'temperatureC'>;
+export type SmartFacts = Pick<DiskStatus, 'smart' | 'wear' | 'temperatureC' | 'temperatureLimitC'>;
 type SmartCounts = NonNullable<DiskStatus['smart']>;
 
 const count = z.number().int().nonnegative();
@@ -12,7 +13,17 @@ const uncorrected = z.object({ total_uncorrected_errors: count.optional() }).opt
 const reportSchema = z.object({
   smart_support: z.object({ available: z.boolean() }).optional(),
   smart_status: z.object({ passed: z.boolean() }).optional(),
-  temperature: z.object({ current: z.number().optional() }).optional(),
+  temperature: z
+    .object({
+      current: z.number().optional(),
+      /** SATA, and NVMe by some versions. */
+      op_limit_max: z.number().optional(),
+      /** SAS */
+      drive_trip: z.number().optional(),
+    })
+    .optional(),
+  /** Some versions tell it here. */
+  scsi_temperature: z.object({ drive_trip: z.number().optional() }).optional(),
   /** Since 7.4, of any kind of disk. */
   endurance_used: z.object({ current_percent: z.number().min(0).max(255) }).optional(),
   ata_smart_attributes: z
@@ -70,11 +81,12 @@ export function parseSmartctl(text: string): SmartFacts | undefined {
     ...nvmeCounts(data),
     ...(data.smart_status && { isFailing: !data.smart_status.passed }),
   };
-  const [wear, temperatureC] = [wearOf(data), temperatureOf(data)];
+  const [wear, temperatureC, temperatureLimitC] = [wearOf(data), temperatureOf(data), limitOf(data)];
   const facts = {
     ...(Object.keys(smart).length > 0 && { smart }),
     ...(wear !== undefined && { wear }),
     ...(temperatureC !== undefined && { temperatureC }),
+    ...(temperatureLimitC !== undefined && { temperatureLimitC }),
   };
   return Object.keys(facts).length > 0 || data.smart_support?.available === false ? facts : undefined;
 }
@@ -135,6 +147,9 @@ function temperatureOf(report: Report): number | undefined {
     ? Math.round(found)
     : undefined;
 }
+
+const limitOf = ({ temperature, scsi_temperature: scsi }: Report): number | undefined =>
+  plausibleLimitC(temperature?.op_limit_max ?? temperature?.drive_trip ?? scsi?.drive_trip);
 
 function jsonOf(text: string): unknown {
   try {

@@ -1,5 +1,5 @@
 import { conditionById } from '../../core/conditions/conditions.ts';
-import { smartScore } from '../../core/conditions/hardware-signals.ts';
+import { headroomC, smartScore } from '../../core/conditions/hardware-signals.ts';
 import type { ArrayStatus, CheckedPart, DiskStatus } from '../../core/status.ts';
 import type { ArrayFacts } from './arrays.ts';
 import { isVirtual, type DiskFacts } from './hardware.ts';
@@ -15,7 +15,7 @@ const clearAt = (conditionId: string): number => conditionById.get(conditionId)!
 export const clearUntil = {
   smartScore: clearAt('SmartPrefail'),
   wear: clearAt('NvmeWear'),
-  temperatureC: clearAt('DiskHot'),
+  headroomC: clearAt('DiskHot'),
   utilization: clearAt('DiskSaturated'),
   latencyMs: clearAt('BlockLatency'),
 } as const;
@@ -55,11 +55,11 @@ export function tellHardware(now: HostSample, before: HostSample | undefined): T
 /** The greater, the worse; 0: nothing to tell. */
 function weightOf(disk: DiskFacts, load: DiskLoad | undefined, isSmartAnswered: boolean): number {
   const status = statusOf(disk, load);
-  const { state, smart, temperatureC = 0, wear = 0, utilization = 0, latencyMs = 0 } = status;
+  const { state, smart, wear = 0, utilization = 0, latencyMs = 0 } = status;
   if (state !== 'ok') return state === 'missing' ? 7 : 6;
   if (smart?.isFailing) return 5;
   if ((smartScore(status) ?? 0) > clearUntil.smartScore) return 4;
-  if (temperatureC > clearUntil.temperatureC || wear > clearUntil.wear) return 3;
+  if ((headroomC(status) ?? Infinity) < clearUntil.headroomC || wear > clearUntil.wear) return 3;
   if (utilization > clearUntil.utilization || latencyMs > clearUntil.latencyMs) return 2;
   // It was not to be read: named, so that its silence is not taken for health.
   return isSmartAnswered && disk.smart === undefined ? 1 : 0;
@@ -76,13 +76,15 @@ function isHeatKnown(disks: readonly DiskFacts[]): boolean {
   return here.every(isKnown) && here.some(({ temperatureC }) => temperatureC !== undefined);
 }
 
-function statusOf({ name, state, smart, temperatureC }: DiskFacts, load: DiskLoad | undefined): DiskStatus {
+function statusOf(disk: DiskFacts, load: DiskLoad | undefined): DiskStatus {
+  const { name, state, smart, temperatureC, temperatureLimitC } = disk;
   return {
     name,
     state,
     ...(smart?.smart && { smart: smart.smart }),
     ...(smart?.wear !== undefined && { wear: smart.wear }),
     ...(temperatureC !== undefined && { temperatureC: Math.round(temperatureC) }),
+    ...(temperatureLimitC !== undefined && temperatureC !== undefined && { temperatureLimitC }),
     ...(load && { utilization: shortened(load.utilization), latencyMs: shortened(load.latencyMs) }),
   };
 }

@@ -43,6 +43,20 @@ export function smartScore({ smart }: DiskStatus): number | undefined {
   return scores.length === 0 ? undefined : Math.max(...scores);
 }
 
+/** Of a disk that does not say, °C; no turning disk is made for more, whatever it says. */
+const usualLimitC = 70;
+
+/**
+ * How far a disk is below what it may have, °C; below 0 it is hotter. NVMe says at which temperature it begins to suffer
+ * (mostly between 70 and 85 °C), and that holds. A SATA or SAS disk's limit is one of damage (many turning disks say 85 °C):
+ * it counts where it is lower than the usual one.
+ */
+export function headroomC({ name, temperatureC, temperatureLimitC }: DiskStatus): number | undefined {
+  if (temperatureC === undefined) return undefined;
+  const limitC = temperatureLimitC ?? usualLimitC;
+  return (name.startsWith('nvme') ? limitC : Math.min(limitC, usualLimitC)) - temperatureC;
+}
+
 /** 1 for an array that lacks a member, 0.5 while a new one is filled, 2 for one that does not work any more. */
 const arrayValues: Record<ArrayStatus['state'], number> = { ok: 0, rebuilding: 0.5, degraded: 1, failed: 2 };
 export const degradedArrays = ({ status }: FreshInput): Reading[] =>

@@ -72,13 +72,16 @@ export function overrideProblem(
     };
   const problem = thresholdsProblem(row, override);
   if (problem) return problem;
-  // Gateways do not name what is clear by the table: of anything below nothing would be known.
+  // Gateways do not name what is clear by the table: of anything beyond nothing would be known.
   const clearAt = override.clearAt ?? row.clearAt;
-  if (row.listed && !isClear({ ...row, clearAt }, row.clearAt))
+  if (row.listed && !isClear({ ...row, clearAt }, row.clearAt)) {
+    const [laxer, beyond] = row.worse === 'below' ? ['lower', 'above'] : ['higher', 'below'];
+    const bound = `${valueText(unit, row.clearAt)} or ${laxer}`;
     return {
-      message: `${id} clears at ${valueText(unit, row.clearAt)} or higher: gateways tell nothing below that`,
-      hint: `let it clear at ${valueText(unit, row.clearAt)} or higher`,
+      message: `${id} clears at ${bound}: gateways tell nothing ${beyond} that`,
+      hint: `let it clear at ${bound}`,
     };
+  }
   const forMinMs = row.forMinMs?.(limits) ?? 0;
   if (override.forMs !== undefined && override.forMs < forMinMs)
     return {

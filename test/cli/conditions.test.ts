@@ -62,7 +62,7 @@ test.each<[string, string[], ConditionOverride]>([
   ['FsFull', ['--for', '30m'], { forMs: hours / 2, severity: 'info' }],
   ['FsFull', ['--off'], { isOff: true, severity: 'info' }],
   ['LinkLatency', ['--raise-at', '900ms', '--clear-at', '1s'], { raiseAt: 900, clearAt: 1000 }],
-  ['DiskHot', ['--raise-at', '70'], { raiseAt: 70 }],
+  ['DiskHot', ['--raise-at', '3'], { raiseAt: 3 }],
   ['CacheHitLow', ['--on', '--severity', 'warning'], { severity: 'warning' }],
   ['CacheHitLow', ['--severity', 'warning'], { severity: 'warning', isOff: true }],
 ])('sets %s %j over what was read', async (id, flags, override) => {

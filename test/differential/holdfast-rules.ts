@@ -69,7 +69,7 @@ function heartbeatWith(conditionId: string, value: number | 'unreported'): Parti
   if (conditionId === 'DiskHot')
     return {
       checked: ['heat'],
-      ...(isReported && { disks: [{ name: 'sda', state: 'ok', temperatureC: value }] }),
+      ...(isReported && { disks: [{ name: 'sda', state: 'ok', temperatureC: 70 - value }] }),
     };
   const metric = metricOf[conditionId];
   if (metric === undefined) throw new Error(`no heartbeat is known to raise ${conditionId}`);

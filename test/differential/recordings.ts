@@ -149,7 +149,7 @@ const awkward: Recording[] = [
   },
   {
     ...{ name: 'a hot disk, which is named only while it is hot', conditionId: 'DiskHot' },
-    reports: ['unreported', ...lasting(12, 66), ...lasting(12, 'unreported'), ...lasting(12, 60), 70],
+    reports: ['unreported', ...lasting(12, 4), ...lasting(12, 'unreported'), ...lasting(12, 10), 0],
   },
 ];
 

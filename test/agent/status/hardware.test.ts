@@ -12,9 +12,21 @@ const bootId = 'b0da5f0f-f60f-453f-9dc6-3d484b182b25';
 describe('disks', () => {
   it('are those of the host, with the temperature of their sensors', async () => {
     expect((await readerOf(recordedHost())()).disks).toEqual([
-      { name: 'nvme0n1', state: 'ok', temperatureC: 38.85, smart: undefined },
-      { name: 'sda', state: 'ok', temperatureC: 31, smart: undefined },
+      { name: 'nvme0n1', state: 'ok', temperatureC: 38.85, temperatureLimitC: 85, smart: undefined },
+      { name: 'sda', state: 'ok', temperatureC: 31, temperatureLimitC: 60, smart: undefined },
     ]);
+  });
+
+  it.each([
+    ['recommends 25 °C', '25000\n'],
+    ['says none', undefined],
+    ['has the greatest number for none', '65261850\n'],
+    ['says 0', '0\n'],
+    ['says no number', 'N/A\n'],
+  ])('have no limit of their own where the sensor %s', async (_what, text) => {
+    const host = recordedHost();
+    host.texts['/sys/block/sda/device/hwmon/hwmon2/temp1_max'] = text;
+    expect(await diskOf(host, 'sda')).toMatchObject({ temperatureC: 31, temperatureLimitC: undefined });
   });
 
   it.each([

@@ -56,11 +56,13 @@ const recorded: Record<string, string> = {
   '/sys/block/nvme0n1/device/firmware_rev': 'GXA7301Q\n',
   '/sys/block/nvme0n1/device/serial': 'S64KNX0T123456\n',
   '/sys/block/nvme0n1/device/hwmon1/temp1_input': '38850\n',
+  '/sys/block/nvme0n1/device/hwmon1/temp1_max': '84850\n',
   '/sys/block/sda/removable': '0\n',
   '/sys/block/sda/device/state': 'running\n',
   '/sys/block/sda/device/rev': 'C232\n',
   '/sys/block/sda/device/wwid': 'naa.5000c500a1b2c3d4\n',
   '/sys/block/sda/device/hwmon/hwmon2/temp1_input': '31000\n',
+  '/sys/block/sda/device/hwmon/hwmon2/temp1_max': '60000\n',
 };
 const recordedFolders: Record<string, string[]> = {
   '/sys/block': ['loop0', 'nvme0n1', 'sda'],

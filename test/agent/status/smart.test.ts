@@ -35,8 +35,17 @@ describe('what a disk says about itself', () => {
 
   it('is read of SAS, also where the temperature stands in the environmental report', () => {
     const smart = { isFailing: false, reallocatedSectors: 0, uncorrectableErrors: 0 };
-    expect(parsed('sas')).toEqual({ smart, temperatureC: 27 });
+    expect(parsed('sas')).toEqual({ smart, temperatureC: 27, temperatureLimitC: 85 });
     expect(parsed('sas-environment')).toEqual({ smart, temperatureC: 38 });
+  });
+
+  it.each([
+    [{ temperature: { current: 40, op_limit_max: 60, drive_trip: 85 } }, 60],
+    [{ temperature: { current: 40 }, scsi_temperature: { drive_trip: 65 } }, 65],
+    [{ temperature: { current: 40, drive_trip: 0 } }, undefined],
+    [{ temperature: { current: 40, op_limit_max: 25 } }, undefined],
+  ])('has the limit of its temperature in %j: %p', (report, limitC) => {
+    expect(parseSmartctl(JSON.stringify(report))?.temperatureLimitC).toBe(limitC);
   });
 
   it('is nothing of a disk that smartctl could not ask, and empty of one that has nothing to say', () => {

@@ -8,7 +8,8 @@ import type { HostSample } from '../../../agent/status/sample.ts';
 import { clearUntil, tellHardware } from '../../../agent/status/tell-hardware.ts';
 
 const disk = (over: Partial<DiskFacts> = {}): DiskFacts => ({
-  ...{ name: 'sda', state: 'ok', smart: { smart: { reallocatedSectors: 0 } }, temperatureC: 30, ...over },
+  ...{ name: 'sda', state: 'ok', smart: { smart: { reallocatedSectors: 0 } }, temperatureC: 30 },
+  ...{ temperatureLimitC: undefined, ...over },
 });
 const sample = (hardware: Partial<HardwareFacts>, over: Partial<HostSample> = {}): HostSample => ({
   at: 300_000,
@@ -45,7 +46,7 @@ describe('a heartbeat on disks and arrays', () => {
     ['says that it fails', { smart: { smart: { isFailing: true } } }],
     ['has a bad sector', { smart: { smart: { pendingSectors: 1 } } }],
     ['is worn', { smart: { smart: { isFailing: false }, wear: clearUntil.wear + 0.01 } }],
-    ['is hot', { temperatureC: clearUntil.temperatureC + 1 }],
+    ['is hot', { temperatureC: 70 - clearUntil.headroomC + 1 }],
     ['has not answered yet', { smart: undefined }],
   ] as [string, Partial<DiskFacts>][])(
     'names a disk that %s, with all that is known of it',
@@ -56,6 +57,15 @@ describe('a heartbeat on disks and arrays', () => {
       expect(disks).toEqual([all]);
     },
   );
+
+  it('names a hot disk with its own limit, and none that is far from its own', () => {
+    const nvme = (temperatureC: number) =>
+      told({ disks: [disk({ name: 'nvme0n1', temperatureC, temperatureLimitC: 85 })] }).disks;
+    expect(nvme(85 - clearUntil.headroomC)).toEqual([]);
+    expect(nvme(75)).toMatchObject([{ name: 'nvme0n1', temperatureC: 75, temperatureLimitC: 85 }]);
+    const sata = disk({ temperatureC: 50, temperatureLimitC: 60 });
+    expect(told({ disks: [sata] }).disks).toMatchObject([{ name: 'sda', temperatureLimitC: 60 }]);
+  });
 
   it('names a disk that is busy or slow since the heartbeat before', () => {
     const counters = { name: 'sda', reads: 0, writes: 0, readMs: 0, writeMs: 0, busyMs: 0 };
@@ -103,8 +113,10 @@ describe('a heartbeat on disks and arrays', () => {
   it('leaves out no disk that some condition would not call clear', () => {
     const count = fc.integer({ min: 0, max: 200 });
     const facts = fc.record({
+      name: fc.constantFrom('sda', 'nvme0n1'),
+      temperatureLimitC: fc.option(fc.integer({ min: 55, max: 110 }), { nil: undefined }),
       state: fc.constantFrom('ok' as const, 'ok' as const, 'failed' as const, 'missing' as const),
-      temperatureC: fc.option(fc.double({ min: 20, max: 90, noNaN: true }), { nil: undefined }),
+      temperatureC: fc.option(fc.double({ min: 20, max: 110, noNaN: true }), { nil: undefined }),
       smart: fc.record(
         {
           smart: fc.record(

@@ -314,9 +314,21 @@ export const cases: Record<string, Cases> = {
   },
   DiskHot: {
     component: 'sda',
-    raises: { '65 °C': disk({ temperatureC: 65 }) },
-    clears: { '58 °C': disk({ temperatureC: 58 }), 'it is not named': unnamed('DiskHot', 'heat') },
-    holds: { '60 °C': disk({ temperatureC: 60 }) },
+    raises: {
+      '65 °C, and it says no limit': disk({ temperatureC: 65 }),
+      '55 °C of 60': disk({ temperatureC: 55, temperatureLimitC: 60 }),
+      'it is a turning disk that would bear 85 °C': disk({ temperatureC: 65, temperatureLimitC: 85 }),
+      'it is above its limit': disk({ temperatureC: 99, temperatureLimitC: 60 }),
+    },
+    clears: {
+      '58 °C': disk({ temperatureC: 58 }),
+      '48 °C of 60': disk({ temperatureC: 48, temperatureLimitC: 60 }),
+      'it is not named': unnamed('DiskHot', 'heat'),
+    },
+    holds: {
+      '60 °C': disk({ temperatureC: 60 }),
+      '50 °C of 60': disk({ temperatureC: 50, temperatureLimitC: 60 }),
+    },
   },
   DiskSaturated: {
     component: 'sda',

@@ -34,9 +34,15 @@ test.each<[string, ConditionOverride, RegExp, RegExp]>([
   ],
   [
     'DiskHot',
-    { raiseAt: 55, clearAt: 50 },
-    /clears at 58 °C or higher: gateways tell nothing below that/,
-    /clear at 58 °C or higher/,
+    { raiseAt: 10, clearAt: 15 },
+    /clears at 12 °C or lower: gateways tell nothing above that/,
+    /clear at 12 °C or lower/,
+  ],
+  [
+    'NvmeWear',
+    { raiseAt: 0.6, clearAt: 0.5 },
+    /clears at 85 % or higher: gateways tell nothing below that/,
+    /clear at 85 % or higher/,
   ],
   ['VolumeIrrecoverable', { raiseAt: 2 }, /no thresholds/, /severity, or switch it off/],
   ['SuspectOffline', { severity: 'critical' }, /raises no alert/, /one that raises alerts/],
@@ -49,10 +55,15 @@ test.each<[string, ConditionOverride, RegExp, RegExp]>([
   expect(effective(row(id), override, limits)).toBe(row(id));
 });
 
+test('degrees that were set while DiskHot was judged by degrees alone are not taken for degrees below a limit', () => {
+  for (const old of [{ raiseAt: 75, clearAt: 68 }, { raiseAt: 75 }, { clearAt: 60 }])
+    expect(effective(row('DiskHot'), old, limits)).toBe(row('DiskHot'));
+});
+
 test.each<[string, ConditionOverride]>([
   ['MemoryHigh', { raiseAt: 0.8, clearAt: 0.7 }],
   ['CacheHitLow', { raiseAt: 0.2, clearAt: 0.3 }],
-  ['DiskHot', { raiseAt: 75, clearAt: 70 }],
+  ['DiskHot', { raiseAt: 2, clearAt: 8 }],
   ['Offline', { forMs: 60 * minutes }],
   ['VolumeIrrecoverable', { isOff: true }],
   ['LinkLatency', { raiseAt: 900, clearAt: 600, severity: 'info' }],

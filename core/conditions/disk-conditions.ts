@@ -144,7 +144,7 @@ export const diskConditions: readonly Condition[] = [
     id: 'FsFilling',
     scope: 'filesystem',
     unit: 'ms',
-    measures: 'time until it is full, as it filled over the last six hours; from 70 % on',
+    measures: 'time until it is full, by the last six hours and by the day before; from 70 % on',
     worse: 'below',
     needsStatus: true,
     signal: filesystemsFullInMs,

@@ -4,11 +4,12 @@ import {
   filesystemLevel,
   isCounted,
   pairs,
+  peakTolerance,
   spacingMinutes,
   watchedFrom,
   type CounterName,
 } from './history.ts';
-import { farMs, fullInMs } from './prediction.ts';
+import { farMs, fullInMs, fullSincePeakMs } from './prediction.ts';
 import { ofGateway, readingsOf, type FreshInput, type Reading } from './signals.ts';
 
 /** Readings of the disks that are named, where `valueOf` knows a value. */
@@ -77,11 +78,22 @@ export const filesystemErrors = ({ status: { heartbeat } }: FreshInput): Reading
   );
 };
 
-/** When each file system is full, if it goes on like this; one that is hardly used is far from it. */
+/** What is older is no part of the short look at a file system. */
+const sincePeak = { youngestMinutes: 6 * 60, tolerance: peakTolerance };
+
+/**
+ * When each file system is full, if it goes on like this; one that is hardly used is far from it. Both looks have to say
+ * so: that at the last six hours, and that at the time since it was fullest in the day before them.
+ */
 export const filesystemsFullInMs = (input: FreshInput): Reading[] =>
-  readingsOf(input.status.heartbeat.filesystems, mountOf, (fs) =>
-    fs.sizeBytes > 0 ? leftMs(input, 'filesystem', fs.mount, usedOf(fs)) : undefined,
-  );
+  readingsOf(input.status.heartbeat.filesystems, mountOf, (fs) => {
+    if (fs.sizeBytes <= 0) return undefined;
+    const short = leftMs(input, 'filesystem', fs.mount, usedOf(fs));
+    if (short === undefined || short >= farMs) return short;
+    const now = { minute: minuteOf(input), level: usedOf(fs) };
+    const peaks = pairs(input.status.history?.peaks?.[filesystemLevel(fs.mount)]);
+    return Math.max(short, fullSincePeakMs(peaks, now, sincePeak) ?? 0);
+  });
 
 export const uploadBufferFullInMs = (input: FreshInput): Reading[] => {
   const level = input.status.heartbeat.metrics['gateway.upload_buffer.utilization'];
@@ -92,16 +104,18 @@ export const uploadBufferFullInMs = (input: FreshInput): Reading[] => {
 
 /** `farMs` for what is too empty to be watched; undefined while too little is remembered of the rest. */
 function leftMs(
-  { status }: FreshInput,
+  input: FreshInput,
   kind: keyof typeof watchedFrom,
   mount: string | undefined,
   level: number,
 ): number | undefined {
   if (level < watchedFrom[kind]) return farMs;
-  const minute = Math.floor(status.heartbeat.sentAt / 60_000);
+  const minute = minuteOf(input);
   const name = mount === undefined ? bufferLevel : filesystemLevel(mount);
-  return fullInMs(pairs(status.history?.levels?.[name]), { minute, level }, spacingMinutes[kind]);
+  return fullInMs(pairs(input.status.history?.levels?.[name]), { minute, level }, spacingMinutes[kind]);
 }
+
+const minuteOf = ({ status }: FreshInput): number => Math.floor(status.heartbeat.sentAt / 60_000);
 
 /** By how much a counter rose within the time before the heartbeat; no reading where the counter is not known. */
 export const roseWithin =

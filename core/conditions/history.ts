@@ -10,6 +10,8 @@ export interface StatusHistory {
   rises?: Partial<Record<CounterName, number[]>>;
   /** Levels at intervals, by the name of what fills. */
   levels?: Record<string, number[]>;
+  /** How full file systems were at the most in each quarter of the last day, and when last. */
+  peaks?: Record<string, number[]>;
 }
 
 /** Counters start again with the host or with the agent. */
@@ -30,6 +32,13 @@ export const filesystemLevel = (mount: string): string => `fs ${mount}`;
 /** What is emptier than this is not watched: it does not fill up before the condition on its level is raised. */
 export const watchedFrom = { buffer: 0.2, filesystem: 0.7 };
 const filesystemsMax = 4;
+/** Above this a file system's peaks are not forgotten: what empties each morning was full at night. */
+export const peaksKeptFrom = 0.5;
+/** A peak of each so many minutes, of a day and a half: a copy may start some hours later than the night before. */
+const peakSpacing = 6 * 60;
+const peaksWindow = 36 * 60;
+/** As full as at the peak. */
+export const peakTolerance = 0.005;
 /** A point this often, and no more of them than that: two hours of an upload buffer, six of a file system. */
 export const spacingMinutes = { buffer: 10, filesystem: 30 };
 const pointsMax = 12;
@@ -60,19 +69,22 @@ interface Level {
   spacing: number;
 }
 
-/** The levels whose way is watched: fuller than a bound, the fullest file systems. */
-function levelsOf({ metrics, filesystems }: Heartbeat): Level[] {
-  const buffer = metrics['gateway.upload_buffer.utilization'];
-  const watched: Level[] = filesystems
+const fullestOf = ({ filesystems }: Heartbeat): Level[] =>
+  filesystems
     .filter(({ sizeBytes }) => sizeBytes > 0)
     .map(({ mount, sizeBytes, freeBytes }) => ({
       name: filesystemLevel(mount),
       level: 1 - freeBytes / sizeBytes,
       spacing: spacingMinutes.filesystem,
     }))
-    .filter(({ level }) => level >= watchedFrom.filesystem)
+    .filter(({ level }) => level > peaksKeptFrom)
     .sort((a, b) => b.level - a.level)
     .slice(0, filesystemsMax);
+
+/** The levels whose way is watched: fuller than a bound, the fullest file systems. */
+function levelsOf(heartbeat: Heartbeat): Level[] {
+  const buffer = heartbeat.metrics['gateway.upload_buffer.utilization'];
+  const watched = fullestOf(heartbeat).filter(({ level }) => level >= watchedFrom.filesystem);
   if (buffer !== undefined && buffer >= watchedFrom.buffer)
     watched.push({ name: bufferLevel, level: Math.min(1, buffer), spacing: spacingMinutes.buffer });
   return watched;
@@ -80,14 +92,14 @@ function levelsOf({ metrics, filesystems }: Heartbeat): Level[] {
 
 /**
  * Whether the heartbeat before it matters, which costs a read: a counter is not 0 or may have begun anew within the day,
- * or something fills up.
+ * or something fills up, or may have been full last night.
  */
 export function needsHistory(heartbeat: Heartbeat): boolean {
   const isCounting = counterNames.some((name) => {
     const { value, ageMs } = counterOf(heartbeat, name);
     return (value ?? 0) > 0 || (name !== 'droppedHeartbeats' && ageMs !== undefined && ageMs < dayMs);
   });
-  return isCounting || levelsOf(heartbeat).length > 0;
+  return isCounting || levelsOf(heartbeat).length > 0 || fullestOf(heartbeat).length > 0;
 }
 
 /** What is remembered with `heartbeat`, from the one before it and its history; undefined: nothing. */
@@ -104,9 +116,15 @@ export function nextHistory(
   const levels = Object.fromEntries(
     levelsOf(heartbeat).map((level) => [level.name, nextPoints(before?.history, level, minute)]),
   );
+  const peaks = Object.fromEntries(
+    fullestOf(heartbeat)
+      .map((level) => [level.name, nextPeaks(before?.history, level, minute)] as const)
+      .filter(([, list]) => list.length > 0),
+  );
   const history = {
     ...(Object.keys(rises).length > 0 ? { rises } : {}),
     ...(Object.keys(levels).length > 0 ? { levels } : {}),
+    ...(Object.keys(peaks).length > 0 ? { peaks } : {}),
   };
   return Object.keys(history).length > 0 ? history : undefined;
 }
@@ -159,6 +177,16 @@ function nextPoints(
   const last = kept.at(-1);
   if (!last || minute - last[0] >= spacing) kept.push([minute, Number(level.toFixed(4))]);
   return kept.slice(-pointsMax).flat();
+}
+
+function nextPeaks(history: StatusHistory | undefined, { name, level }: Level, minute: number): number[] {
+  const kept = pairs(history?.peaks?.[name]).filter(([at]) => isWithin(at, minute, peaksWindow));
+  const last = kept.at(-1);
+  const isOfNow = last && Math.floor(last[0] / peakSpacing) === Math.floor(minute / peakSpacing);
+  const peak = Number(Math.max(level, isOfNow ? last[1] : 0).toFixed(4));
+  if (level >= watchedFrom.filesystem && level >= peak - peakTolerance)
+    kept.splice(isOfNow ? -1 : kept.length, 1, [minute, peak]);
+  return kept.flat();
 }
 
 /** A clock that was set back leaves times behind that have not come yet. */

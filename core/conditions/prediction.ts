@@ -18,6 +18,26 @@ export function slopeOf(points: readonly (readonly [x: number, y: number])[]): n
 }
 
 /**
+ * How long until a level reaches 1 when it goes on as it did since it was as full as this at most, ms; `farMs` where it is
+ * no fuller than then, as each night of a copy that is deleted in the morning. `peaks` are times in minutes and levels.
+ * Undefined: nothing is known of before `youngestMinutes` ago.
+ */
+export function fullSincePeakMs(
+  peaks: readonly (readonly [minute: number, level: number])[],
+  now: { minute: number; level: number },
+  { youngestMinutes, tolerance }: { youngestMinutes: number; tolerance: number },
+): number | undefined {
+  const old = peaks.filter(([minute]) => now.minute - minute >= youngestMinutes);
+  if (old.length === 0) return undefined;
+  const top = Math.max(...old.map(([, level]) => level));
+  // As full for hours is as full as in the last of them.
+  const since = Math.max(...old.filter(([, level]) => level >= top - tolerance).map(([minute]) => minute));
+  const rise = now.level - top;
+  if (rise <= tolerance) return farMs;
+  return Math.min(farMs, (Math.max(0, 1 - now.level) / rise) * (now.minute - since) * 60_000);
+}
+
+/**
  * How long until a level reaches 1 when it goes on as it did, ms; `farMs` where it does not. `points` are times in
  * minutes and levels, oldest first, `spacing` the usual time between them. Undefined: too little is known.
  */

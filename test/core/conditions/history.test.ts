@@ -98,8 +98,16 @@ test('a healthy gateway has nothing to remember and needs no read', () => {
   expect(needsHistory(kills(t0, 1, 2 * days))).toBe(true);
   // It may have started again, and what it counted before is still of this day.
   expect(needsHistory(kills(t0, 0, 23 * hours))).toBe(true);
-  expect(needsHistory(fullness(t0, 0.69))).toBe(false);
-  expect(needsHistory(fullness(t0, 0.71))).toBe(true);
+  expect(needsHistory(fullness(t0, 0.49))).toBe(false);
+  // It may have been full last night; if it was not, there is nothing to remember.
+  expect(needsHistory(fullness(t0, 0.6))).toBe(true);
+  expect(remembered([fullness(t0, 0.6), fullness(t0 + 5 * minutes, 0.6)])).toBeUndefined();
+  expect(remembered([fullness(t0, 0.9), fullness(t0 + hours, 0.6)])?.peaks).toEqual({
+    [filesystemLevel('/')]: [t0 / minutes, 0.9],
+  });
+  expect(
+    remembered([fullness(t0, 0.9), fullness(t0 + hours, 0.4), fullness(t0 + 2 * hours, 0.6)]),
+  ).toBeUndefined();
 });
 
 test('levels are remembered at intervals, of the fullest few, in a bounded number of bytes', () => {
@@ -114,6 +122,16 @@ test('levels are remembered at intervals, of the fullest few, in a bounded numbe
   for (const flat of Object.values(levels)) expect(flat.length).toBe(24);
   const times = pairs(levels['fs /7']).map(([at]) => at);
   expect(times.slice(1).every((at, i) => at - times[i]! === spacingMinutes.filesystem)).toBe(true);
+});
+
+test('peaks are kept of each quarter of a day and a half, in a bounded number of bytes', () => {
+  const random = seeded(3);
+  const beats = Array.from({ length: 2_000 }, (_, i) => fullness(t0 + i * 5 * minutes, 0.7 + 0.2 * random()));
+  const peaks = pairs(remembered(beats)?.peaks?.[filesystemLevel('/')]);
+  expect(peaks.length).toBeLessThanOrEqual(7);
+  const now = t0 / minutes + 1_999 * 5;
+  expect(now - peaks[0]![0]).toBeGreaterThan(24 * 60);
+  expect(peaks.every(([at, level]) => now - at < 36 * 60 && level > 0.85)).toBe(true);
 });
 
 test('points of before a long silence, or of a clock that was ahead, are no part of a trend', () => {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { fleetScope } from '../audit/actions.ts';
 import type { Observation, Rule } from '../conditions/evaluate.ts';
 import type { ConditionLimits } from '../conditions/signals.ts';
-import type { AlertItem } from '../model.ts';
+import type { AlertItem, Severity } from '../model.ts';
 import { alertKeyOf } from './alert-key.ts';
 import type { AlertStep } from './alert-plan.ts';
 import { newAlert, observed } from './lifecycle.ts';
@@ -17,9 +17,9 @@ const rules = {
   Pattern: { severity: 'critical', clearForMs: 5 * minutes },
   /** The provider's: nothing is heard from a whole cell. */
   CellSilent: { severity: 'critical', clearForMs: 0 },
-  /** A customer's: several gateways of one site fail together. */
+  /** A customer's: several gateways of one site fail together. As severe as what it stands for. */
   SiteIncident: { severity: 'critical', clearForMs: minutes },
-  /** A customer's: its part of a pattern. Says nothing about others. */
+  /** A customer's: its part of a pattern. Says nothing about others. As severe as what it stands for. */
   SharedIncident: { severity: 'critical', clearForMs: 5 * minutes },
 } as const satisfies Record<string, Pick<Rule, 'severity' | 'clearForMs'>>;
 export type GroupAlertId = keyof typeof rules;
@@ -39,6 +39,8 @@ export interface GroupReading {
   level: Observation['level'];
   value: number;
   summary: string;
+  /** @default the group's */
+  severity?: Severity;
   /** How long it must be raised before it fires. @default 0 */
   forMs?: number;
 }
@@ -80,9 +82,9 @@ export function groupStep(
 
 function observationOf(
   { id, component }: Group,
-  { level, value, summary, forMs = 0 }: GroupReading,
+  { level, value, summary, severity = rules[id].severity, forMs = 0 }: GroupReading,
 ): Observation {
-  const condition: Rule = { id, ...rules[id], forMs: () => forMs, summary: () => summary };
+  const condition: Rule = { id, ...rules[id], severity, forMs: () => forMs, summary: () => summary };
   return { condition, component: boundedComponent(component), level, value };
 }
 

@@ -1,5 +1,5 @@
 import type { ConditionLimits } from '../conditions/signals.ts';
-import type { AlertItem } from '../model.ts';
+import { severities, type AlertItem } from '../model.ts';
 import type { AlertStep } from './alert-plan.ts';
 import { groupKey, groupStep, type Group } from './group-alerts.ts';
 import { clearStep } from './site-incidents.ts';
@@ -26,7 +26,7 @@ export function sharedIncidentSteps({ alerts, open, limits }: SharesSeen): Alert
       groupStep(
         groupOf(tenantId, pattern),
         open,
-        { level: 'raised', value: gateways, summary },
+        { level: 'raised', value: gateways, summary, severity: worstOf(members) },
         limits,
         members,
       ) ?? []
@@ -43,6 +43,9 @@ export interface SharesSeen {
   open: ReadonlyMap<string, AlertItem>;
   limits: ConditionLimits;
 }
+
+const worstOf = (alerts: readonly AlertItem[]): AlertItem['severity'] | undefined =>
+  severities.find((each) => alerts.some(({ severity }) => severity === each));
 
 /** One for each pattern, by its key: a value may be long, and is not the customer's business. */
 const groupOf = (tenantId: string, { alertKey, pattern }: AlertItem): Group => ({

@@ -40,7 +40,8 @@ export const siteIncidents = (alerts: Iterable<AlertItem>): Map<string, AlertIte
 /**
  * Half of a site's gateways, three at least, came to fail together and their owner knows of none of them: one incident,
  * and not an alert each. It is told when its gateways' own alerts would be: what their owner does not want to be alerted
- * to makes none, and what it wants to wait for is waited for. What a pattern explains is none.
+ * to makes none, what it wants to wait for is waited for, and the incident is as severe as each of them. What a pattern
+ * explains is none.
  */
 export function siteIncidentSteps(seen: SitesSeen): AlertStep[] {
   const { failing, rowsOf, open, limits } = seen;
@@ -72,8 +73,11 @@ function incidentStep(
   const size = siteSizes.get(siteId(first.tenantId, first.site)) ?? members.length;
   const untold = members.filter((each) => each.isUntold && explained.of(each) === undefined);
   const isOne = untold.length >= gatewaysMin && members.length >= shareMin * size;
+  const { severity } = row;
   const [forMs, summary] = [row.forMs(limits), summaryOf(first, members.length, size)];
-  const reading = (level: GroupReading['level']) => ({ level, value: members.length, summary, forMs });
+  const reading = (level: GroupReading['level']) => ({
+    ...{ level, value: members.length, summary, severity, forMs },
+  });
   const of = members.flatMap(({ tenantId, gatewayId, conditionId, components }) =>
     components.map((component) => ({ tenantId, gatewayId, conditionId, component })),
   );

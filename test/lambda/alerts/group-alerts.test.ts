@@ -56,6 +56,22 @@ describe('a pattern', () => {
       expect(`${summary} ${component}`).not.toMatch(/north|region/);
   });
 
+  it('is as severe for a customer as that calls what it stands for', async () => {
+    const { world, region } = smallWorld();
+    const { tenantId } = world.gateways.get(region[0]!)!;
+    world.settings.push({ tenantId, version: 1, overrides: { Offline: { severity: 'warning' } } });
+    await ticks(world, 1);
+    world.goDark(region);
+    await ticks(world, 8);
+    const shared = world.heard().filter(({ conditionId }) => conditionId === 'SharedIncident');
+    expect(shared).toHaveLength(30);
+    for (const event of shared)
+      expect([event.tenantId, event.severity]).toEqual([
+        event.tenantId,
+        event.tenantId === tenantId ? 'warning' : 'critical',
+      ]);
+  });
+
   it('gives the provider what it was found by', async () => {
     const { world, region } = smallWorld();
     await ticks(world, 1);
@@ -209,6 +225,18 @@ describe('a site', () => {
       world.goDark(oslo);
       await ticks(world, 8);
       expect(told(world.heard())).toEqual(Array(6).fill('acme Offline firing'));
+    });
+
+    it('make a warning, is a warning', async () => {
+      const world = new TickWorld();
+      set(world, { severity: 'warning' });
+      const oslo = site(world, 'Oslo', 6);
+      await ticks(world, 1);
+      world.goDark(oslo);
+      await ticks(world, 8);
+      const [incident, ...others] = world.heard();
+      expect(others).toEqual([]);
+      expect(incident).toMatchObject({ conditionId: 'SiteIncident', severity: 'warning' });
     });
 
     it('wait longer for, until that time is over', async () => {

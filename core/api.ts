@@ -91,7 +91,7 @@ export type AlertView = Omit<
   AlertItem,
   'outbox' | 'openShard' | 'expiresAtSec' | 'version' | 'frozenState' | 'raisedAt' | 'pattern'
 > & {
-  /** The silence that fits it now, also where its firing was told before; in what a tenant reads of alerts that are not over. */
+  /** The silence of its tenant that fits it now, also where its firing was told before; of alerts that are not over. */
   silencedBy?: string;
   /** In `getAlert`, while it is open: what its gateway says of it now, where `value` is of the firing or the last reminder. */
   latest?: LatestReading;

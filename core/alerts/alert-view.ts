@@ -12,7 +12,7 @@ export function alertView(item: AlertItem): AlertView {
   return view;
 }
 
-/** What a tenant reads of an alert: also which of the tenant's silences fits it now. What is over needs none. */
+/** What a tenant or an operator reads of an alert: also which of the tenant's silences fits it now. What is over needs none. */
 export function shownAlert(item: AlertItem, silences: readonly SilenceItem[], now: number): AlertView {
   const isOver = item.state === 'OK' || item.state === 'RESOLVED';
   const silence = isOver ? undefined : silenceOf(item, silences, now);

@@ -2,7 +2,7 @@ import { acknowledged, unacknowledged } from '../../core/alerts/acknowledge.ts';
 import { escalated } from '../../core/alerts/escalate.ts';
 import { openShards } from '../../core/alerts/alert-key.ts';
 import { latestReading, type LatestReading } from '../../core/alerts/latest-reading.ts';
-import { alertTrail as trailOf, alertView, isOpenAlert, shownAlert } from '../../core/alerts/alert-view.ts';
+import { alertTrail as trailOf, isOpenAlert, shownAlert } from '../../core/alerts/alert-view.ts';
 import type { AlertTrail, AlertView } from '../../core/api.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { AlertItem, CommandItem } from '../../core/model.ts';
@@ -56,20 +56,15 @@ export async function listAlerts(
     newestFirst: true,
     after: alertKey === undefined ? undefined : { tenantId, changedAt: Number(changedAt), alertKey },
   });
-  const silences = await silencesOf(deps, { tenantId });
-  const shown = (item: AlertItem) => shownAlert(item, silences, deps.now());
-  return pageOf(found, (last) => `${last.changedAt}.${last.alertKey}`, shown);
+  return pageOf(deps, found, (last) => `${last.changedAt}.${last.alertKey}`);
 }
 
 /** Open alerts of every tenant, in no order. */
-export async function fleetAlerts(
-  { alerts }: AlertsDeps,
-  { query }: ApiRequest<'fleetAlerts'>,
-): Promise<Page> {
+export async function fleetAlerts(deps: AlertsDeps, { query }: ApiRequest<'fleetAlerts'>): Promise<Page> {
   const [shard = openShards[0], alertKey] = cursorOf(query['next'], /^([0-7])\.([0-9a-f]{32})$/);
   async function* found() {
     for (const openShard of openShards.filter((one) => one >= shard))
-      yield* alerts.query({
+      yield* deps.alerts.query({
         index: 'open',
         key: '#openShard = :shard',
         filter: isOpen.filter,
@@ -77,7 +72,7 @@ export async function fleetAlerts(
         after: openShard === shard && alertKey !== undefined ? { openShard, alertKey } : undefined,
       });
   }
-  return pageOf(found(), (last) => `${last.openShard}.${last.alertKey}`, alertView);
+  return pageOf(deps, found(), (last) => `${last.openShard}.${last.alertKey}`);
 }
 
 export async function getAlert(
@@ -164,7 +159,8 @@ async function changeAlert(
     const item = await requireAlert(deps, request);
     const next = change(item);
     const isSame = next === item;
-    if (isSame || (await putNext(deps.alerts, next))) return { alert: alertView(next), isSame };
+    if (isSame || (await putNext(deps.alerts, next)))
+      return { alert: shownAlert(next, await silencesOf(deps, next), deps.now()), isSame };
   }
   throw new HoldfastError('UNAVAILABLE', 'the alert is changing too often just now', { hint: 'try again' });
 }
@@ -203,14 +199,20 @@ async function requireAlert(
   });
 }
 
-/** A full page may have another behind it. */
+/** A full page may have another behind it. One query of silences for each tenant on it: of the whole fleet, 100 at most. */
 async function pageOf(
+  deps: AlertsDeps,
   found: AsyncIterable<AlertItem>,
   cursor: (last: AlertItem) => string,
-  shown: (item: AlertItem) => AlertView,
 ): Promise<Page> {
   const items: AlertItem[] = [];
   for await (const item of found) if (items.push(item) === pageCount) break;
   const last = items.length === pageCount ? items.at(-1) : undefined;
-  return { alerts: items.map(shown), ...(last ? { next: cursor(last) } : {}) };
+  const tenants = [...new Set(items.map(({ tenantId }) => tenantId))];
+  const silences = new Map(
+    await Promise.all(tenants.map(async (id) => [id, await silencesOf(deps, { tenantId: id })] as const)),
+  );
+  const now = deps.now();
+  const alerts = items.map((item) => shownAlert(item, silences.get(item.tenantId) ?? [], now));
+  return { alerts, ...(last ? { next: cursor(last) } : {}) };
 }

@@ -34,6 +34,8 @@ export interface FakeApi {
   run(argv: string[], options?: RunOptions): Promise<Run>;
   /** The flags that ask this API as a tenant. */
   asTenant(): string[];
+  /** Types one command line of the provider's operator, who has the credentials of a local control plane. */
+  runAsOperator(...argv: string[]): Promise<Run>;
   /** A file with a tenant's token. */
   token(mode?: number): string;
   close(): Promise<void>;
@@ -86,6 +88,13 @@ export async function startFakeApi(): Promise<FakeApi> {
       return result;
     },
     asTenant: () => ['--endpoint', api.endpoint, '--token-file', api.token()],
+    runAsOperator: (...argv) => {
+      const operator = { accessKeyId: 'AKLOCAL', secretAccessKey: 'x' };
+      const { endpoint } = api;
+      const client = { endpoint, cells: {}, region: 'eu-north-1', tenantId: 'acme', operator };
+      writeFileSync(join(dir, 'client.json'), JSON.stringify(client));
+      return api.run(argv, { env: { HOLDFAST_DATA_DIR: dir } });
+    },
     token: (mode = 0o600) => {
       const file = join(dir, `token-${mode}`);
       writeFileSync(file, 'secret-token\n', { mode });

@@ -1,19 +1,11 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { startFakeApi, type FakeApi } from './fake-api.ts';
 
 let api: FakeApi;
-beforeAll(async () => {
-  api = await startFakeApi();
-  const operator = { accessKeyId: 'AKLOCAL', secretAccessKey: 'x' };
-  const client = { endpoint: api.endpoint, cells: {}, region: 'eu-north-1', tenantId: 'acme', operator };
-  writeFileSync(join(api.dir, 'client.json'), JSON.stringify(client));
-});
+beforeAll(async () => void (api = await startFakeApi()));
 afterAll(() => api.close());
 beforeEach(() => {
   api.requests = [];
 });
-const asOperator = (...argv: string[]) => api.run(argv, { env: { HOLDFAST_DATA_DIR: api.dir } });
 
 it('fleet drain goes on until every connection was told, and says how many', async () => {
   const pages = [
@@ -24,7 +16,7 @@ it('fleet drain goes on until every connection was told, and says how many', asy
     status: { value: 200 },
     body: { get: () => pages[api.requests.length - 1] },
   });
-  const { code, out } = await asOperator('fleet', 'drain', 'cell-1', '--deadline', '30m');
+  const { code, out } = await api.runAsOperator('fleet', 'drain', 'cell-1', '--deadline', '30m');
   expect([code, out]).toEqual([
     0,
     'cell-1 lets nobody in; 423 connections were told to go elsewhere, 1 had left already\n',
@@ -37,8 +29,10 @@ it('fleet drain goes on until every connection was told, and says how many', asy
 
 it('fleet drain says when nobody is left, and --undo lets gateways in again', async () => {
   api.answer = { status: 200, body: { cellId: 'cell-1', told: 0, gone: 0 } };
-  expect((await asOperator('fleet', 'drain', 'cell-1')).out).toContain('holds no connection any more');
-  expect((await asOperator('fleet', 'drain', 'cell-1', '--undo')).out).toContain('lets gateways in again');
+  expect((await api.runAsOperator('fleet', 'drain', 'cell-1')).out).toContain('holds no connection any more');
+  expect((await api.runAsOperator('fleet', 'drain', 'cell-1', '--undo')).out).toContain(
+    'lets gateways in again',
+  );
   expect(api.requests.at(-1)).toMatchObject({ method: 'DELETE', url: '/operator/v1/cells/cell-1/drain' });
 });
 
@@ -49,7 +43,7 @@ it('fleet cells shows which are being emptied, since when and by whom', async ()
     { cellId: 'cell-2', webSocketUrl },
   ];
   api.answer = { status: 200, body: { cells } };
-  const { out } = await asOperator('fleet', 'cells');
+  const { out } = await api.runAsOperator('fleet', 'cells');
   expect(out).toMatch(/^cell-1 +draining since 1970-01-01 00:00:00Z, by op/m);
   expect(out).toMatch(/^cell-2 +open/m);
 });
@@ -64,7 +58,8 @@ it.each([
     'takes no --deadline',
   ],
 ])('refuses %s and sends nothing', async (who, argv, code, says) => {
-  const run = who === 'a tenant' ? await api.run([...argv, ...api.asTenant()]) : await asOperator(...argv);
+  const run =
+    who === 'a tenant' ? await api.run([...argv, ...api.asTenant()]) : await api.runAsOperator(...argv);
   expect(run).toMatchObject({ code, err: expect.stringContaining(says) });
   expect(api.requests).toEqual([]);
 });

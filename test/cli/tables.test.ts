@@ -48,6 +48,7 @@ test('an alert that people silence says so where it is listed, shown and followe
   const answers: [string[], object, RegExp][] = [
     [['list'], { alerts: [alert] }, /, silenced by si-3f9a17c2aa01b4d6: volume/],
     [['show', alertKey], { alert }, /silenced +by si-3f9a17c2aa01b4d6; `npx holdfast alerts silences/],
+    [['ack', alertKey], { alert }, /silenced +by si-3f9a17c2aa01b4d6; `npx holdfast alerts silences/],
     [['trail', alertKey], { alert, entries: [], commands: [] }, /silenced by si-3f9a17c2aa01b4d6; `npx/],
   ];
   for (const [argv, body, said] of answers) {
@@ -55,6 +56,9 @@ test('an alert that people silence says so where it is listed, shown and followe
     const run = await api.run(['alerts', ...argv, ...api.asTenant()]);
     expect(run.out.replaceAll(/\s+/g, ' ')).toMatch(said);
   }
+  api.answer = { status: 200, body: { alerts: [{ ...alert, tenantId: 'acme' }] } };
+  const fleet = await api.runAsOperator('fleet', 'alerts');
+  expect(fleet.out.replaceAll(/\s+/g, ' ')).toMatch(/, silenced by si-3f9a17c2aa01b4d6, tenant acme: volume/);
 });
 
 test.each([true, false])('gateways name the volumes that are not healthy (fleet: %s)', (fleet) => {

@@ -11,12 +11,12 @@ import { Table } from '../../../lambda/aws/table.ts';
 import { dynamoAlertStore } from '../../../lambda/alerts/alert-store.ts';
 import {
   ackAlert,
-  unackAlert,
   escalateAlert,
   alertTrail,
   fleetAlerts,
   getAlert,
   listAlerts,
+  unackAlert,
   type AlertsDeps,
   type LatestDeps,
 } from '../../../lambda/alerts/show-alerts.ts';
@@ -123,20 +123,28 @@ test('an alert that was told of before says which silence of its tenant fits it 
     await deps.silences.put({ ...newSilence(named, of), ...over });
   };
   const silencedBy = async () => {
-    const [shown, trail, listed] = await Promise.all([
+    const [shown, trail, listed, fleet] = await Promise.all([
       getAlert(deps, request('acme', alertKey)),
       alertTrail(deps, request('acme', alertKey) as never),
       listAlerts(deps, request('acme') as never),
+      fleetAlerts(deps, request(undefined) as never),
     ]);
-    return [shown.alert, trail.alert, listed.alerts[0]!].map((one) => one.silencedBy);
+    const ofFleet = fleet.alerts.find((one) => one.alertKey === alertKey)!;
+    return [shown.alert, trail.alert, listed.alerts[0]!, ofFleet].map((one) => one.silencedBy);
   };
   await silenceOf('other', {});
   await silenceOf('acme', { silenceId: 'si-2', conditionId: 'Offline' });
   await silenceOf('acme', { silenceId: 'si-3', endsAt: t0 + 4000 });
   await silenceOf('acme', { silenceId: 'si-4', endedAt: t0 + 1, endedBy: 'tok-1' });
-  expect(await silencedBy()).toEqual([undefined, undefined, undefined]);
+  expect(await silencedBy()).toEqual([undefined, undefined, undefined, undefined]);
   await silenceOf('acme', { silenceId: 'si-5', conditionId: 'VolumeIrrecoverable' });
-  expect(await silencedBy()).toEqual(['si-5', 'si-5', 'si-5']);
+  expect(await silencedBy()).toEqual(['si-5', 'si-5', 'si-5', 'si-5']);
+  // It is open for the fleet as another tenant's is, whose silence fits that one alone.
+  const theirs = await put(alert({ tenantId: 'other' }, 'vol-3'));
+  const ofFleet = (await fleetAlerts(deps, request(undefined) as never)).alerts;
+  expect(ofFleet.find((one) => one.alertKey === theirs.alertKey)?.silencedBy).toBe('si-1');
+  for (const change of [ackAlert, unackAlert])
+    expect((await change(deps, request('acme', alertKey) as never)).alert.silencedBy).toBe('si-5');
   await silenceOf('acme', { silenceId: 'si-6' });
   expect((await getAlert(deps, request('acme', resolved.alertKey))).alert).not.toHaveProperty('silencedBy');
 });

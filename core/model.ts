@@ -223,7 +223,7 @@ export interface AlertItem {
   state: AlertState;
   /** The state before UNKNOWN froze it. */
   frozenState?: AlertState;
-  /** Counts firings; a reopening inside 30 min continues the episode. */
+  /** Counts firings; a reopening inside 30 min continues the episode. 0: it never fired. */
   episode: number;
   /** Counts the events of this alert; eventId = `alertKey#episode#seq`. */
   seq: number;
@@ -264,7 +264,7 @@ export interface AlertItem {
   outbox: AlertOutboxEntry[];
   /** '0'…'7'. Present while PENDING, FIRING, ACKED or UNKNOWN, while the outbox holds anything, and for a day after `raisedAt`. */
   openShard?: string;
-  /** Unix seconds. Absent while it is in the index, and once it has fired. */
+  /** Unix seconds, from which on DynamoDB may delete it. Absent while it is in the index. */
   expiresAtSec?: number;
   /** Transitions, oldest first, at most 40. */
   audit: { at: number; state: AlertState; note?: string }[];

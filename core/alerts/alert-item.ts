@@ -20,17 +20,29 @@ export function changed(item: AlertItem, now: number): AlertItem {
   return filed({ ...item, evaluatedAt: now, version: item.version + 1 }, isListed, now);
 }
 
+const dayMs = 24 * 3_600_000;
+/** What never fired is kept for those who look back; what did so that the trail of a whole year can be seen. */
+const keptUnfiredMs = 30 * dayMs;
+const keptMs = 400 * dayMs;
+
 /**
- * What never fired is kept for those who look back. What did fire stays: an alert that began anew would give its events, and
- * the commands that answer them, ids that were given before.
+ * Where an alert that has no past begins to count its episodes and events. One that was forgotten may have had the same
+ * key, and its events, and the commands that answered them, have ids that must not be given again: each span of the time
+ * that alerts are kept for has numbers of its own, more than an alert can use in it.
  */
-const keptUnfiredMs = 30 * 24 * 3_600_000;
+export const firstEpisodeAt = (now: number): number =>
+  Math.max(0, Math.floor((now - Date.UTC(2026, 0, 1)) / keptMs)) * numbersPerSpan + 1;
+const numbersPerSpan = 100_000;
+
+/** Events are counted over all episodes; the first one begins with the numbers of its episode. */
+export const nextSeq = ({ seq, episode }: Pick<AlertItem, 'seq' | 'episode'>): number =>
+  (seq === 0 ? episode - (episode % numbersPerSpan) : seq) + 1;
 
 /** In the index of the open ones, or out of it and kept for a while. */
 export const filed = (item: AlertItem, isListed: boolean, now: number): AlertItem => ({
   ...item,
   openShard: isListed ? openShardOf(item.alertKey) : undefined,
-  expiresAtSec: isListed || item.episode > 0 ? undefined : Math.ceil((now + keptUnfiredMs) / 1_000),
+  expiresAtSec: isListed ? undefined : Math.ceil((now + (item.episode > 0 ? keptMs : keptUnfiredMs)) / 1_000),
 });
 
 export function entered(item: AlertItem, state: AlertState, now: number, note?: string): AlertItem {
@@ -43,7 +55,7 @@ export const audited = (item: AlertItem, state: AlertState, at: number, note?: s
 export const canTell = ({ outbox }: AlertItem): boolean => outbox.length < outboxEntriesMax;
 
 export function withEvent(item: AlertItem, event: Omit<AlertOutboxEntry, 'eventId'>): AlertItem {
-  const seq = item.seq + 1;
+  const seq = nextSeq(item);
   const eventId = eventIdOf(item.alertKey, item.episode, seq);
   return { ...item, seq, outbox: [...item.outbox, { eventId, ...event }] };
 }

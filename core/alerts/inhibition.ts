@@ -1,5 +1,5 @@
 import type { AlertItem, AlertOutboxEntry } from '../model.ts';
-import { filed } from './alert-item.ts';
+import { filed, nextSeq } from './alert-item.ts';
 import { eventIdOf } from './alert-key.ts';
 import type { AlertHold } from './model.ts';
 
@@ -70,7 +70,7 @@ function withInhibition(
 }
 
 function told(item: AlertItem, at: number): AlertItem {
-  const seq = item.seq + 1;
+  const seq = nextSeq(item);
   const entry = { eventId: eventIdOf(item.alertKey, item.episode, seq), type: 'firing' as const, at };
   return { ...item, seq, outbox: [...item.outbox, entry], inhibitedBy: undefined, toldAt: at };
 }

@@ -1,7 +1,16 @@
 import type { ConditionLimits } from '../conditions/signals.ts';
 import { suggestedFor, summaryOf, type Observation } from '../conditions/evaluate.ts';
 import type { AlertItem, AlertState } from '../model.ts';
-import { audited, canTell, changed, entered, isOpenState, stateBehind, withEvent } from './alert-item.ts';
+import {
+  audited,
+  canTell,
+  changed,
+  entered,
+  firstEpisodeAt,
+  isOpenState,
+  stateBehind,
+  withEvent,
+} from './alert-item.ts';
 import { alertKeyOf, parseEventId } from './alert-key.ts';
 import type { AlertHold, ResolveReason } from './model.ts';
 import { isReminderDue } from './reminders.ts';
@@ -194,7 +203,7 @@ function fire(item: AlertItem, o: Observation, { now, hold }: Moment): AlertItem
   const next: AlertItem = {
     ...described(waited, o),
     ...(state === 'ACKED' ? {} : { ackedAt: undefined, ackedBy: undefined, ackedWhy: undefined }),
-    episode: reopens ? item.episode : item.episode + 1,
+    episode: reopens ? item.episode : item.episode === 0 ? firstEpisodeAt(now) : item.episode + 1,
     firedAt: now,
     pendingSince: undefined,
     resolvedAt: undefined,

@@ -73,14 +73,44 @@ test('it stays while the volume is restored and resolves when it is healthy', ()
   expect(drained(alert).openShard).toBeUndefined();
 });
 
-test('what never fired is forgotten after 30 days; what did never gives an id a second time', () => {
+test('what never fired is forgotten after 30 days, what did after 400, and not while it is open', () => {
   const slow = { ...lost, forMs: 10 * minutes };
   const unfired = run(fresh(), [slow, 0], [well, minutes]);
   expect(unfired).toMatchObject({ state: 'OK', openShard: undefined });
   expect(unfired.expiresAtSec).toBe((t0 + minutes) / 1_000 + 30 * 24 * 3_600);
   expect(run(unfired, [slow, 2 * minutes])).toMatchObject({ state: 'PENDING', expiresAtSec: undefined });
   const over = drained(run(fresh(), [lost, 0], [well, minutes], [well, 2 * minutes]));
-  expect(over).toMatchObject({ state: 'RESOLVED', openShard: undefined, expiresAtSec: undefined });
+  expect(over).toMatchObject({ state: 'RESOLVED', openShard: undefined });
+  const keptSec = over.expiresAtSec! - t0 / 1_000;
+  expect(keptSec).toBeGreaterThanOrEqual(400 * 24 * 3_600);
+  expect(keptSec).toBeLessThan(401 * 24 * 3_600);
+  // DynamoDB may be late: what it has not deleted yet goes on, and is deleted no more.
+  const again = run(over, [lost, 401 * 24 * hours]);
+  expect(again).toMatchObject({ state: 'FIRING', episode: over.episode + 1, expiresAtSec: undefined });
+});
+
+test('an alert that was forgotten and begins anew gives no id a second time, and counts on', () => {
+  let at = 0;
+  let last: AlertItem | undefined;
+  for (let life = 0; life < 4; life++) {
+    // As much as an alert can tell in 400 days, and more.
+    const born = run(fresh(), [lost, at]);
+    const busy = { ...born, episode: born.episode + 19_200, seq: born.seq + 60_000 };
+    if (last) {
+      expect(born.episode).toBeGreaterThan(last.episode);
+      expect(parseEventId(born.outbox[0]!.eventId)!.seq).toBeGreaterThan(last.seq);
+    } else expect(born.outbox[0]?.eventId).toBe(`${born.alertKey}#1#1`);
+    last = busy;
+    at += 400 * 24 * hours;
+  }
+});
+
+test('one that begins anew, and whose first firing is held, counts on as well', () => {
+  const later = t0 + 401 * 24 * hours;
+  const held = observed(fresh(), lost, later, limits, 'maintenance');
+  expect(held).toMatchObject({ seq: 0, episode: 100_001 });
+  const told = observed(held, lost, later + hours, limits);
+  expect(told.outbox.map(({ eventId }) => eventId)).toEqual([`${told.alertKey}#100001#100001`]);
 });
 
 test('a pending alert that clears leaves no event and no line in the audit', () => {

@@ -45,35 +45,42 @@ function strongestAmong({ look: { fleet, exposure }, lookIn }: Seen, value: Valu
 
 /**
  * Of `named` and all that have an effect and explain as well what is seen of it, the strongest among the carriers of
- * `second`. It explains as well if most of the customers that failed with both failed with it.
+ * `second`. It explains as well if most of the customers that failed with both failed with it. One pass over the carriers
+ * for each attribute, however many values it has.
  */
 function strongestFor({ look, condition }: Seen, named: Candidate, second: Value): Candidate {
   const { fleet, exposure, window } = look;
-  const carries = ({ attribute, code }: Value) => {
-    const column = fleet.columns[attribute]!;
-    return (row: number) => column[row] === code;
-  };
+  const secondColumn = fleet.columns[second.attribute]!;
+  const namedColumn = fleet.columns[named.value.attribute]!;
   const carriers = exposure.rowsOf(second);
   const failing = (fleet.onsets[condition] ?? new Uint32Array())
     .filter((onset) => (onset & 3) <= window)
     .map((onset) => onset >>> 2)
-    .filter(carries(second));
+    .filter((row) => secondColumn[row] === second.code);
+  const ours = failing.filter((row) => namedColumn[row] === named.value.code);
   const all = customersIn(fleet, failing);
-  const scoreFor = (value: Value) => {
-    const isCarrier = carries(value);
-    let count = 0;
-    for (const row of carriers) if (isCarrier(row)) count += 1;
-    const hit = customersIn(fleet, failing.filter(isCarrier));
-    return count === carriers.length ? 0 : scoreOf(hit, all - hit, count / carriers.length);
+  const least = jaccardMin * customersIn(fleet, ours);
+  const scoresOf = (attribute: number) => {
+    const column = fleet.columns[attribute]!;
+    const counts = new Uint32Array(fleet.values[attribute]!.length);
+    for (const row of carriers) counts[column[row]!]! += 1;
+    const hits = customersByCode(fleet, column, failing);
+    return (code: number): number => {
+      const [count, hit] = [counts[code]!, hits.get(code) ?? 0];
+      return count === carriers.length ? 0 : scoreOf(hit, all - hit, count / carriers.length);
+    };
   };
-  const ours = failing.filter(carries(named.value));
-  let [best, bestScore] = [named, scoreFor(named.value)];
-  for (const value of commonIn(fleet, ours)) {
-    if (value.attribute === named.value.attribute || value.attribute === second.attribute) continue;
-    const score = scoreFor(value);
-    const rival = score > bestScore ? effectOf(look, value) : undefined;
-    if (rival) [best, bestScore] = [rival, score];
-  }
+  let [best, bestScore] = [named, scoresOf(named.value.attribute)(named.value.code)];
+  fleet.columns.forEach((column, attribute) => {
+    if (attribute === named.value.attribute || attribute === second.attribute) return;
+    const scoreFor = scoresOf(attribute);
+    for (const [code, count] of customersByCode(fleet, column, ours)) {
+      if (count < least) continue;
+      const score = scoreFor(code);
+      const rival = score > bestScore ? effectOf(look, { attribute, code }) : undefined;
+      if (rival) [best, bestScore] = [rival, score];
+    }
+  });
   return best;
 }
 
@@ -85,17 +92,15 @@ function customersIn({ customerOf }: Fleet, rows: Uint32Array): number {
   return count;
 }
 
-/** What most customers in `rows` carry there. */
-function commonIn(fleet: Fleet, rows: Uint32Array): Value[] {
-  const least = jaccardMin * customersIn(fleet, rows);
-  return fleet.columns.flatMap((column, attribute) => {
-    const customers = new Map<number, { last: number; count: number }>();
-    for (const row of rows) {
-      const customer = fleet.customerOf[row]!;
-      const met = customers.get(column[row]!);
-      if (!met) customers.set(column[row]!, { last: customer, count: 1 });
-      else if (met.last !== customer) [met.last, met.count] = [customer, met.count + 1];
-    }
-    return [...customers].flatMap(([code, { count }]) => (count < least ? [] : { attribute, code }));
-  });
+/** How many customers carry each value in `rows`. */
+function customersByCode({ customerOf }: Fleet, column: Uint32Array, rows: Uint32Array): Map<number, number> {
+  const counts = new Map<number, number>();
+  const lastOf = new Map<number, number>();
+  for (const row of rows) {
+    const [code, customer] = [column[row]!, customerOf[row]!];
+    if (lastOf.get(code) === customer) continue;
+    lastOf.set(code, customer);
+    counts.set(code, (counts.get(code) ?? 0) + 1);
+  }
+  return counts;
 }

@@ -41,3 +41,44 @@ test('what fails under the second value for itself does not take the place of th
     first(g);
   expect(named({ values, failing })[0]).toBe('a in 2.0');
 });
+
+describe('the first of a pair', () => {
+  /** Version m fails under cell s; beside them each customer has gateways of each of so many regions. */
+  const scene = (regions: number) =>
+    sceneFleet({
+      customers: 300,
+      gateways: () => 80,
+      values: (c, g) => ({
+        version: c < 80 ? 'm' : 'n',
+        cell: c < 40 || c % 4 === 0 ? 's' : 't',
+        ...Object.fromEntries(
+          ['region', 'isp', 'os', 'kernel'].map((name) => [name, `${name} ${g % regions}`]),
+        ),
+      }),
+      failing: (c) => c < 40 && 5,
+    });
+  /** How often a column is looked into while patterns are found. */
+  const readsOf = (regions: number): { reads: number; found: string[] } => {
+    const fleet = scene(regions);
+    let reads = 0;
+    const columns = fleet.columns.map(
+      (column) =>
+        new Proxy(column, {
+          get: (target, name) => {
+            reads += 1;
+            const value: unknown = Reflect.get(target, name, target);
+            return typeof value === 'function' ? (value as () => unknown).bind(target) : value;
+          },
+        }),
+    );
+    const { patterns } = afterTwoTicks({ ...fleet, columns });
+    return { reads, found: patterns.map(({ value, within }) => `${value} in ${within?.value}`) };
+  };
+
+  test('takes one pass over the fleet, and not one for each value that others have in common', () => {
+    const [few, many] = [readsOf(2), readsOf(80)];
+    expect(many.found).toEqual(few.found);
+    expect(many.found).toHaveLength(1);
+    expect(many.reads / few.reads).toBeLessThan(2);
+  });
+});

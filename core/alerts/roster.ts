@@ -49,7 +49,7 @@ export class Roster {
   newsUntil: number | undefined;
   /** Those whose items could not be put. */
   readonly broken = new Set<string>();
-  /** Of gateways with news: when the newest were that were put. */
+  /** Of gateways with news: of when those are that were put. */
   readonly #news = new Map<string, number>();
   /** The last look at which all were put: whoever was not put since is not there. */
   #wholeLook = 0;
@@ -78,8 +78,9 @@ export class Roster {
     for (const [gatewayId, newsAt] of this.#news) if (newsAt < before) this.#news.delete(gatewayId);
     return before;
   }
+  /** Other news are not known, older ones neither: they may be a later write's, by a clock that is behind. */
   knowsNews(gatewayId: string, newsAt: number): boolean {
-    return newsAt <= (this.#news.get(gatewayId) ?? -1);
+    return this.#news.get(gatewayId) === newsAt;
   }
   end(): void {
     this.#isInUse = false;

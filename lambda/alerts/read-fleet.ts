@@ -1,6 +1,7 @@
 import { standingOf } from '../../core/alerts/doubts.ts';
 import type { KnownGateway, Roster } from '../../core/alerts/roster.ts';
 import type { GatewayItem, StatusItem } from '../../core/model.ts';
+import { errorFields } from '../aws/invocation.ts';
 import type { TickDeps } from './ports.ts';
 
 /** What is remembered of a gateway is that old at most: whatever a write did not tell is found then. */
@@ -18,11 +19,12 @@ export interface FleetReader {
   /** An item that cannot be read. */
   unreadable(gatewayId: string, thrown: unknown): void;
 }
-type ReadDeps = Pick<TickDeps, 'fleet' | 'limits' | 'begin'>;
+type ReadDeps = Pick<TickDeps, 'fleet' | 'limits' | 'begin' | 'log'>;
 
 /**
  * Reads the fleet, gateways before statuses: each hour all gateways, in between those of which something changed. Who
- * seems to be silent by what is remembered is read again before anybody judges it.
+ * seems to be silent by what is remembered is read again before anybody judges it. Where asking for news or
+ * reading by key fails, all are read, at once or at the next look: a scan needs neither.
  */
 export async function readFleet(
   deps: ReadDeps,
@@ -32,41 +34,58 @@ export async function readFleet(
 ): Promise<void> {
   const { fleet, begin } = deps;
   begin?.('gateways');
-  const isWhole = !fleet.changes || isWholeDue(roster, now);
-  await new Gateways(deps, roster, reader).read(now, isWhole);
+  const isWhole = await new Gateways(deps, roster, reader).read(now);
   begin?.('statuses');
   const doubts = new Doubts(deps, roster, { now, isWhole, reader });
+  const { wholeAt } = roster;
+  // Unless this look comes to its end.
+  roster.wholeAt = undefined;
   for await (const page of fleet.statuses()) {
     for (const status of page) doubts.take(status);
     await doubts.settle(heldMax);
   }
   for (const gateway of roster.rest()) doubts.judge(gateway, undefined);
   await doubts.settle(1);
-  if (doubts.count > doubtfulShareMax * roster.size) roster.wholeAt = undefined;
+  if (doubts.count <= doubtfulShareMax * roster.size) roster.wholeAt = wholeAt;
 }
 
 const isWholeDue = ({ wholeAt, newsUntil }: Roster, now: number): boolean =>
-  wholeAt === undefined || newsUntil === undefined || now < wholeAt || now - wholeAt >= wholeEveryMs;
+  wholeAt === undefined ||
+  newsUntil === undefined ||
+  now < Math.max(wholeAt, newsUntil) ||
+  now - wholeAt >= wholeEveryMs;
 
 /** Brings the roster up to date. */
 class Gateways {
-  readonly #fleet: ReadDeps['fleet'];
+  readonly #deps: ReadDeps;
   readonly #roster: Roster;
   readonly #reader: FleetReader;
 
-  constructor({ fleet }: ReadDeps, roster: Roster, reader: FleetReader) {
-    this.#fleet = fleet;
+  constructor(deps: ReadDeps, roster: Roster, reader: FleetReader) {
+    this.#deps = deps;
     this.#roster = roster;
     this.#reader = reader;
   }
 
-  async read(now: number, isWhole: boolean): Promise<void> {
-    const [roster, { changes }] = [this.#roster, this.#fleet];
-    if (isWhole || !changes) {
-      roster.forgetAll();
-      for await (const page of this.#fleet.gateways()) this.#put(page);
-      roster.wholeAt = now;
-    } else {
+  /** Whether all were read. */
+  async read(now: number): Promise<boolean> {
+    const isWhole = isWholeDue(this.#roster, now) || !(await this.#readChanges());
+    if (isWhole) await this.#readAll(now);
+    this.#roster.newsUntil = now;
+    return isWhole;
+  }
+
+  async #readAll(now: number): Promise<void> {
+    this.#roster.forgetAll();
+    for await (const page of this.#deps.fleet.gateways()) this.#put(page);
+    this.#roster.wholeAt = now;
+  }
+
+  /** False where there is no way to learn of changes, or it fails. */
+  async #readChanges(): Promise<boolean> {
+    const [roster, { changes }] = [this.#roster, this.#deps.fleet];
+    if (!changes) return false;
+    try {
       const broken = [...roster.broken];
       roster.broken.clear();
       if (broken.length > 0) this.#put(await changes.byIds(broken));
@@ -74,8 +93,11 @@ class Gateways {
       const isKnown = (id: string, newsAt: number): boolean =>
         roster.broken.has(id) || roster.knowsNews(id, newsAt);
       for await (const page of changes.since(since, isKnown)) this.#put(page);
+      return true;
+    } catch (thrown) {
+      this.#deps.log('warn', 'proxy.news_unread', errorFields(thrown));
+      return false;
     }
-    roster.newsUntil = now;
   }
 
   #put(gateways: readonly GatewayItem[]): void {

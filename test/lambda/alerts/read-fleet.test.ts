@@ -77,14 +77,18 @@ class Small {
   readonly since: number[] = [];
   wholes = 0;
   fails = false;
+  newsFail = false;
+  keysFail = false;
   readonly roster = new Roster();
   readonly #changes: GatewayChanges = {
     byIds: async (ids) => {
       this.asked.push([...ids]);
+      if (this.keysFail) throw new Error('throttled');
       return ids.flatMap((id) => this.items.get(id) ?? []);
     },
     since: (ms, isKnown) => {
       this.since.push(ms);
+      if (this.newsFail) return failing();
       return pagesOf(this.news.filter(({ gatewayId, newsAt }) => !isKnown(gatewayId, newsAt!)));
     },
   };
@@ -125,6 +129,45 @@ describe('gateways', () => {
     fleet.fails = false;
     expect(await fleet.look(t0 + hours + minutes)).toMatchObject({ gateways: 3 });
     expect(fleet.wholes).toBe(3);
+  });
+
+  it('are read whole where their news cannot be read, for as long as that is so', async () => {
+    const fleet = new Small();
+    await fleet.look(t0);
+    fleet.newsFail = true;
+    fleet.items.set('b', gatewayItem({ gatewayId: 'b', tenantId: 'globex' }));
+    const { fleet: columns } = await fleet.look(t0 + minutes);
+    expect(columns.customers).toContain('globex');
+    await fleet.look(t0 + 2 * minutes);
+    fleet.newsFail = false;
+    await fleet.look(t0 + 3 * minutes);
+    expect([fleet.wholes, fleet.since.length]).toEqual([3, 3]);
+  });
+
+  it('are read whole at the next look where reading some by their keys failed', async () => {
+    const fleet = new Small();
+    await fleet.look(t0);
+    fleet.keysFail = true;
+    await expect(fleet.look(t0 + 20 * minutes, ['b', 'c'])).rejects.toThrow('throttled');
+    expect(await fleet.look(t0 + 21 * minutes, ['b', 'c'])).toMatchObject({ gateways: 3 });
+    expect(fleet.wholes).toBe(2);
+  });
+
+  it('are read whole where the clock was ahead when their news were asked for last', async () => {
+    const fleet = new Small();
+    for (const at of [0, 30, 1]) await fleet.look(t0 + at * minutes);
+    expect(fleet.wholes).toBe(2);
+  });
+
+  it('are read again where a later change is of an earlier time, by a clock that is behind', async () => {
+    const fleet = new Small();
+    await fleet.look(t0);
+    const item = fleet.items.get('b')!;
+    for (const [i, site] of ['Oslo', 'Bergen'].entries()) {
+      fleet.news = [{ ...item, labels: { isp: site }, newsAt: t0 - i }];
+      const { fleet: columns } = await fleet.look(t0 + (i + 1) * minutes);
+      expect(columns.values.flat()).toContain(site);
+    }
   });
 
   it('are asked for their news of the last minutes again, which index and clocks may have held back', async () => {

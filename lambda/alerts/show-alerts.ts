@@ -92,7 +92,12 @@ async function latestOf(
   // An alert about many gateways names none.
   if (gatewayId === '' || !isOpenAlert(item)) return undefined;
   const [gateway, newest] = await Promise.all([gateways.get({ gatewayId }), status.get({ gatewayId })]);
-  return gateway && newest && latestReading(item, gateway, newest);
+  try {
+    return gateway && newest && latestReading(item, gateway, newest);
+  } catch {
+    // A stored item that cannot be read says nothing; the alert is shown all the same.
+    return undefined;
+  }
 }
 
 /** CONFLICT when the alert does not fire; acknowledging twice is no error and changes nothing. */

@@ -184,6 +184,13 @@ describe('what its gateway says of an alert now', () => {
     expect(await latestOf(await put(alert()))).toBeUndefined();
     expect(await latestOf(await full({ state: 'RESOLVED' }))).toBeUndefined();
   });
+
+  test('is nothing where its stored status is damaged', async () => {
+    await deps.gateways.put(gatewayItem());
+    const { filesystems: _gone, ...heartbeat } = mounted(15).heartbeat;
+    await deps.status.put({ ...mounted(15), heartbeat } as never);
+    expect(await latestOf(await full())).toBeUndefined();
+  });
 });
 
 test('acknowledging says who did, is repeatable, and needs a firing alert', async () => {

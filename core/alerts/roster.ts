@@ -37,7 +37,7 @@ export class Roster {
   readonly #ids: string[] = [];
   readonly #tenants = new Codes();
   /** Code 0 is a text that is not there. */
-  readonly #texts = new Codes('');
+  #texts = new Codes('');
   #codes = new Uint32Array(1_024 * codesOfRow);
   #times = new Float64Array(1_024 * timesOfRow);
   /** In which look the row was put, and taken, last. */
@@ -67,9 +67,13 @@ export class Roster {
   }
   /** In this look all are put: whoever is not is not there. Without it, those of the looks before are there still. */
   forgetAll(): void {
+    // Also what this look put before, whose texts are no longer there.
+    this.#look += 1;
     this.#wholeLook = this.#look;
     this.wholeAt = undefined;
     this.broken.clear();
+    // Labels that were changed again and again would be kept for ever.
+    this.#texts = new Codes('');
     // A scan may show a gateway as it was before its news.
     this.#news.clear();
   }

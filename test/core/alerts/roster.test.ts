@@ -1,7 +1,9 @@
+import { jest } from '@jest/globals';
 import { Roster } from '../../../core/alerts/roster.ts';
 import { SiteSizes } from '../../../core/alerts/site-sizes.ts';
 import { reconnectsPerHour, tellingHellos, type FreshInput } from '../../../core/conditions/signals.ts';
 import { conditionLimits, gatewayItem, hours, minutes, statusItem, t0 } from '../../support/fleet.ts';
+import { Codes } from '../../../core/patterns/codes.ts';
 import { seeded } from '../../support/random.ts';
 
 describe('a roster', () => {
@@ -73,6 +75,22 @@ describe('a roster', () => {
       roster.end();
     }
     expect([...roster.rest()].map(({ gatewayId }) => gatewayId)).toEqual(['gw-2']);
+  });
+
+  it('forgets labels that nobody has any more, with what was put before', () => {
+    const roster = new Roster();
+    roster.begin();
+    const codes = jest.spyOn(Codes.prototype, 'of');
+    for (let i = 0; i < 100; i++) roster.put(gatewayItem({ labels: { site: `s${i}` } }));
+    roster.put(gatewayItem({ gatewayId: 'gw-2' }));
+    roster.forgetAll();
+    codes.mockClear();
+    roster.put(gatewayItem({ labels: { site: 'new' } }));
+    expect(codes.mock.results.every(({ value }) => Number(value) < 10)).toBe(true);
+    codes.mockRestore();
+    expect([...roster.rest()].map(({ gatewayId, labels }) => [gatewayId, labels])).toEqual([
+      ['gw-1', { site: 'new' }],
+    ]);
   });
 
   it('serves one look at a time', () => {

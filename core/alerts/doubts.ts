@@ -13,8 +13,11 @@ export function standingOf(
 ): 'as-known' | 'rolled-over' | 'doubtful' {
   if (gateway.status === 'revoked') return 'as-known';
   const isNewer = status !== undefined && status.epoch > gateway.newestEpoch;
-  // That it has a route again was news that has not come yet.
-  if (!gateway.route) return isNewer ? 'doubtful' : 'as-known';
+  if (!gateway.route) {
+    // That it has a route again was news that has not come yet: of none without one a status is taken.
+    const isBack = status !== undefined && status.receivedAt > (gateway.routeLostAt ?? Infinity);
+    return isNewer || isBack ? 'doubtful' : 'as-known';
+  }
   const silentMs = now - lastHeardAt({ gateway, status });
   if (silentMs >= suspectAfterBeats * beatMs({ status, limits })) return 'doubtful';
   return isNewer ? 'rolled-over' : 'as-known';

@@ -32,9 +32,12 @@ test('one that seems to be silent is doubtful, by its own beat', () => {
   expect(standingOf(known, undefined, { now: t0, limits })).toBe('doubtful');
 });
 
-test('one that is lost is, until it is heard of over a newer connection', () => {
-  expect(standing(lost, {}, t0 + hours)).toBe('as-known');
-  expect(standing(lost, { epoch: 8 })).toBe('doubtful');
+test('one that is lost is, until it is heard of over a newer connection, or over its own again', () => {
+  const before = { receivedAt: t0 - 2 * minutes };
+  expect(standing(lost, before, t0 + hours)).toBe('as-known');
+  expect(standing(lost, { ...before, epoch: 8 })).toBe('doubtful');
+  expect(standing(lost, { receivedAt: t0 }, t0 + hours)).toBe('doubtful');
+  expect(standing({ ...lost, routeLostAt: undefined }, { receivedAt: t0 })).toBe('as-known');
 });
 
 test('a revoked one stays what it is', () => {

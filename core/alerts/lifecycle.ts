@@ -1,6 +1,6 @@
 import type { ConditionLimits } from '../conditions/signals.ts';
 import { suggestedFor, summaryOf, type Observation } from '../conditions/evaluate.ts';
-import type { AlertItem, AlertState } from '../model.ts';
+import { severities, type AlertItem, type AlertState } from '../model.ts';
 import {
   audited,
   canTell,
@@ -116,7 +116,9 @@ function tell(item: AlertItem, o: Observation, { now, hold }: Moment): AlertItem
   }
   if (!isReminderDue(item, now)) return item;
   const reminder = (item.reminders ?? 0) + 1;
-  const next = { ...described(item, o), reminders: reminder, remindedAt: now };
+  // Whoever hears of this severity alone was told that it fires, and is to hear of its end.
+  const severity = severities.find((each) => each === item.severity || each === o.condition.severity)!;
+  const next = { ...described(item, o), severity, reminders: reminder, remindedAt: now };
   return changed(withEvent(next, { type: 'reminder', at: now, reminder }), now);
 }
 

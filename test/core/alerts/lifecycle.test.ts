@@ -18,7 +18,7 @@ import { reminderEveryMs, remindersMax } from '../../../core/alerts/reminders.ts
 import { alertEventSchema } from '../../../core/alert-event.ts';
 import { conditionById } from '../../../core/conditions/conditions.ts';
 import { observe, type Observation } from '../../../core/conditions/evaluate.ts';
-import type { AlertItem } from '../../../core/model.ts';
+import type { AlertItem, Severity } from '../../../core/model.ts';
 import { heartbeatVolumesMax, type VolumeStatus } from '../../../core/status.ts';
 import {
   conditionLimits as limits,
@@ -313,6 +313,21 @@ describe('an acknowledgement', () => {
 
 describe('reminders', () => {
   const everyMs = reminderEveryMs.critical!;
+  const as = (severity: Severity) => ({ ...lost, condition: { ...lost.condition, severity } });
+
+  it('make an alert more severe, and never less: who hears of critical ones hears of its end', () => {
+    const milder = run(
+      fresh(),
+      [lost, 0],
+      [as('warning'), everyMs],
+      [well, 2 * everyMs],
+      [well, 3 * everyMs],
+    );
+    expect(told(milder)).toEqual(['firing', 'reminder', 'resolved']);
+    expect(milder.severity).toBe('critical');
+    const worse = run(fresh(), [as('warning'), 0], [lost, reminderEveryMs.warning!]);
+    expect([worse.severity, worse.reminders]).toEqual(['critical', 1]);
+  });
   const firing = drained(run(fresh(), [lost, 0]));
   const reminded = (item: AlertItem, at: number, hold?: AlertHold) => told(held(item, lost, at, hold));
 

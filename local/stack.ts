@@ -21,7 +21,8 @@ import type { Log } from './log.ts';
 import type { StackBoot } from './process-messages.ts';
 import { Region } from './region.ts';
 import { s3Service } from './services/buckets.ts';
-import { dynamodbService, ensureTable, openTables } from './services/dynamodb.ts';
+import { dynamodbService, openTables } from './services/dynamodb.ts';
+import { ensureTable } from './services/ensure-table.ts';
 import { eventsService } from './services/events.ts';
 import { MessageStores } from './services/fauxqs.ts';
 import { createFront } from './services/front.ts';
@@ -64,7 +65,7 @@ export async function bootStack(boot: StackBoot, log: Log): Promise<RunningStack
     ...apis.map(({ api, port }): [Server, number] => [api.server, port]),
   ];
   await Promise.all(servers.map(([server, port]) => listen(server, port)));
-  await ensureTables(context);
+  await ensureTables(boot, context);
   rememberStores(boot.dataDir);
   return {
     start: () => {
@@ -222,7 +223,10 @@ function createApis(
   });
 }
 
-async function ensureTables({ plan, region, keys, servicesUrl }: Context): Promise<void> {
+async function ensureTables(
+  { stackName, dataDir }: StackBoot,
+  { plan, region, keys, servicesUrl, log }: Context,
+): Promise<void> {
   const credentials = keys.userKey(rootUser);
   const ask = (operation: string, body: unknown) =>
     signedCall({
@@ -237,9 +241,17 @@ async function ensureTables({ plan, region, keys, servicesUrl }: Context): Promi
       body: JSON.stringify(body),
     });
   await Promise.all(
-    resourcesOf(plan, 'AWS::DynamoDB::Table').map(({ name, properties }) =>
-      ensureTable(name, properties, ask),
-    ),
+    resourcesOf(plan, 'AWS::DynamoDB::Table').map(async ({ name, properties }) => {
+      const asideFile = join(dataDir, `${name}.aside.json`);
+      if (await ensureTable({ name, properties, asideFile }, ask))
+        log({
+          ts: now().toISOString(),
+          source: stackName,
+          level: 'info',
+          event: 'local.table-renewed',
+          message: `table ${name} has other indexes now, and all its items`,
+        });
+    }),
   );
 }
 

@@ -9,7 +9,13 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { GetParameterCommand, PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
-import { DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb';
+import {
+  DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+  ScanCommand,
+} from '@aws-sdk/lib-dynamodb';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { bootLocal, type BootOptions, type LocalCloud } from '../../local/boot.ts';
 import { openDataDirectory } from '../../local/data/directory.ts';
@@ -182,6 +188,61 @@ describe('a local cloud', () => {
     await expect(boot()).rejects.toMatchObject({
       code: 'CONFLICT',
       message: 'stores: table items: KeySchema of the template is not that of the stored table',
+    });
+  });
+
+  describe('gives a stored table the indexes of the template', () => {
+    const indexed = structuredClone(storesTemplate) as Record<string, unknown> & typeof storesTemplate;
+    Object.assign(indexed.Resources.Items.Properties, {
+      AttributeDefinitions: ['pk', 'tenant'].map((AttributeName) => ({ AttributeName, AttributeType: 'S' })),
+      GlobalSecondaryIndexes: [
+        {
+          IndexName: 'byTenant',
+          KeySchema: [{ AttributeName: 'tenant', KeyType: 'HASH' }],
+          Projection: { ProjectionType: 'KEYS_ONLY' },
+        },
+      ],
+    });
+    const items = Array.from({ length: 30 }, (_, i) => ({ pk: `p${i}`, tenant: `t${i % 2}`, n: i }));
+    const asideFile = () => join(dataDir, 'stacks', 'stores', 'items.aside.json');
+
+    async function expectAll(cloud: LocalCloud): Promise<void> {
+      const { documents } = clients(cloud);
+      const all = await documents.send(new ScanCommand({ TableName: 'items' }));
+      expect(all.Items?.toSorted((a, b) => Number(a['n']) - Number(b['n']))).toEqual(items);
+      const found = await documents.send(
+        new QueryCommand({
+          TableName: 'items',
+          IndexName: 'byTenant',
+          KeyConditionExpression: 'tenant = :t',
+          ExpressionAttributeValues: { ':t': 't1' },
+        }),
+      );
+      expect(found.Count).toBe(15);
+      expect(existsSync(asideFile())).toBe(false);
+    }
+
+    it('with all its items', async () => {
+      const before = await boot();
+      const { documents } = clients(before);
+      for (const Item of items) await documents.send(new PutCommand({ TableName: 'items', Item }));
+      await before.stop();
+      writeAssembly(cdkOutDir, { stores: indexed });
+      await expectAll(await boot());
+    });
+
+    it('also where it died while it did so', async () => {
+      const before = await boot();
+      await clients(before).documents.send(new PutCommand({ TableName: 'items', Item: items[3] }));
+      await before.stop();
+      writeFileSync(
+        asideFile(),
+        JSON.stringify(
+          items.map(({ pk, tenant, n }) => ({ pk: { S: pk }, tenant: { S: tenant }, n: { N: `${n}` } })),
+        ),
+      );
+      writeAssembly(cdkOutDir, { stores: indexed });
+      await expectAll(await boot());
     });
   });
 

@@ -7,7 +7,7 @@ import type { TickDeps } from './ports.ts';
 /** What is remembered of a gateway is that old at most: whatever a write did not tell is found then. */
 export const wholeEveryMs = 60 * 60_000;
 /** News are asked for that far back: an index lags, and clocks of functions differ. */
-export const newsOverlapMs = 5 * 60_000;
+export const newsOverlapMs = 15 * 60_000;
 /** To read one gateway costs what a scan of six does: where so many are in doubt the next look reads all. */
 const doubtfulShareMax = 1 / 6;
 /** Statuses that wait in memory until their gateways are read. */

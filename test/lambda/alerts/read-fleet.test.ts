@@ -176,7 +176,7 @@ describe('gateways', () => {
     fleet.news = [{ ...fleet.items.get('b')!, labels: { site: 'Oslo' }, newsAt: t0 - minutes }];
     await fleet.look(t0 + minutes);
     await fleet.look(t0 + 2 * minutes);
-    expect(fleet.since).toEqual([t0 - 5 * minutes, t0 - 4 * minutes]);
+    expect(fleet.since).toEqual([t0 - 15 * minutes, t0 - 14 * minutes]);
     expect(fleet.roster.knowsNews('b', t0 - minutes)).toBe(true);
     expect(fleet.roster.knowsNews('b', t0)).toBe(false);
     // All of them came from a scan that may not have seen it.

@@ -2,12 +2,10 @@ import type { Command } from 'commander';
 import type { Answers } from '../core/api.ts';
 import { bytesText, durationText, percentText, timeText } from '../core/readable.ts';
 import type { GatewayView } from '../core/identity/gateway-view.ts';
-import { HoldfastError } from '../core/errors.ts';
-import { labelNames, labelsSchema, type GatewayLabels } from '../core/identity/labels.ts';
-import { plainIssues } from '../core/plain-issues.ts';
 import { addDiagnoseCommand } from './diagnose-command.ts';
 import { addHistoryCommand } from './history-command.ts';
 import { printableLine } from '../core/printable.ts';
+import { addLabelCommand, labelText } from './label-command.ts';
 import { fields, table } from './output.ts';
 import { addConfigurationCommands } from './configuration-commands.ts';
 import { apiCommand, commandGroup, type Session } from './program.ts';
@@ -61,17 +59,7 @@ export function addGatewayCommands(program: Command, deps: WatchDeps): void {
     show(answer, () => `${gatewayId} is now "${name}"`);
   });
 
-  apiCommand(
-    group,
-    'label <gateway> [labels...]',
-    `say where a gateway is (${labelNames.join(', ')}); what is left away is not known any more`,
-    deps,
-    ['gateways label gw-7x2k "site=Oslo 1" region=north', 'gateways label gw-7x2k'],
-  ).run(async ({ api, show }, gatewayId, labels) => {
-    const body = parseLabels(labels);
-    const answer = await api.call('labelGateway', { params: { gatewayId: gatewayId ?? '' }, body });
-    show(answer, () => printableLine(`${gatewayId}: ${labelText(answer.gateway) ?? 'no labels'}`));
-  });
+  addLabelCommand(group, deps);
 
   apiCommand(
     group,
@@ -172,27 +160,6 @@ const connection = (gateway: GatewayView): string => {
     : 'disconnected';
 };
 
-/** Commander hands a list over as one text, with commas between. */
-function parseLabels(text = ''): GatewayLabels {
-  const words = text === '' ? [] : text.split(/,(?=\w+=)/);
-  const labels = words.map((word): [string, string] => {
-    const at = word.indexOf('=');
-    if (at > 0) return [word.slice(0, at), word.slice(at + 1)];
-    throw new HoldfastError('USAGE', `"${word}" is no label`, { hint: 'write name=value' });
-  });
-  const parsed = labelsSchema.safeParse(Object.fromEntries(labels));
-  if (parsed.success) return parsed.data;
-  throw new HoldfastError('USAGE', plainIssues(parsed.error, Object.fromEntries(labels), 'the labels'), {
-    hint: `the names are ${labelNames.join(', ')}`,
-  });
-}
-
-/** `site Oslo 1, region north`; undefined where there are none. */
-const labelText = ({ labels = {} }: GatewayView): string | undefined =>
-  Object.entries(labels)
-    .map(([name, value]) => `${name} ${value}`)
-    .join(', ') || undefined;
-
 const origin = ({ activatedFrom }: GatewayView): string =>
   `${activatedFrom?.hostname ?? 'an unnamed host'}, from ${activatedFrom?.address ?? 'an unknown address'}`;
 
@@ -221,7 +188,7 @@ function gatewayText(gateway: GatewayView, now: number): string {
     gateway: gateway.gatewayId,
     name: gateway.name,
     tenant: gateway.tenantId,
-    labels: labelText(gateway),
+    labels: labelText(gateway.labels),
     created: timeText(gateway.createdAt),
     activated: `by ${origin(gateway)}`,
     key: `generation ${gateway.key.generation}, since ${timeText(gateway.key.since)}`,

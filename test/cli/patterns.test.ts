@@ -103,23 +103,6 @@ test.each([
   },
 );
 
-test('labels are sent by name, and others than those that there are are refused here', async () => {
-  api.answer.body = { gateway: { gatewayId: 'gw-1', labels: { site: 'Oslo 1', region: 'north' } } };
-  const { out } = await api.run([
-    'gateways',
-    'label',
-    'gw-1',
-    'site=Oslo 1',
-    'region=north',
-    ...api.asTenant(),
-  ]);
-  expect(JSON.parse(api.requests.at(-1)!.body)).toEqual({ site: 'Oslo 1', region: 'north' });
-  expect(out).toBe('gw-1: site Oslo 1, region north\n');
-  const wrong = await api.run(['gateways', 'label', 'gw-1', 'town=Oslo', ...api.asTenant()]);
-  expect(wrong.err).toContain('town');
-  expect(api.requests).toHaveLength(1);
-});
-
 test('a gateway that is down is shown as it was, with how old that is', async () => {
   const gateway = {
     ...{ gatewayId: 'gw-1', tenantId: 'acme', status: 'active', createdAt: 0, lastSeenAt: 400_000 },

@@ -3,7 +3,7 @@ import { HoldfastError } from '../core/errors.ts';
 import { severities } from '../core/model.ts';
 import type { SubscriptionView } from '../core/subscriptions/api.ts';
 import { knownFilter, type SubscriptionFilter } from '../core/subscriptions/filter.ts';
-import { isSameTarget, type Target } from '../core/subscriptions/targets.ts';
+import { addressOf, isSameTarget, targetOf, type Target } from '../core/subscriptions/targets.ts';
 import { collect } from './command-commands.ts';
 import { requireGateways } from './known-gateways.ts';
 import { paragraph, toBeTyped } from './output.ts';
@@ -33,7 +33,7 @@ export function addSubscribeCommand(alerts: Command, deps: CliDeps): void {
     [
       'alerts subscribe main --queue $QUEUE_URL',
       'alerts subscribe hook --webhook https://ops.example.com/holdfast --secret-out hook.secret',
-      'alerts subscribe hook --webhook https://ops.example.com/holdfast --severity critical',
+      'alerts subscribe hook --severity critical    # it is there: another filter alone',
       'alerts subscribe pager --topic arn:aws:sns:eu-north-1:123456789012:holdfast-alerts-acme_pager --severity critical',
     ],
   );
@@ -62,10 +62,13 @@ async function putSubscription(
   subscriptionId: string,
   flags: SubscribeFlags,
 ): Promise<void> {
-  const target = targetOf(flags);
+  const given = givenTarget(flags);
+  if (!given && !namesFilter(flags)) throw noTarget();
   await requireGateways(api, flags.gateway);
   const { subscriptions } = await api.call('listSubscriptions');
   const known = subscriptions.find((each) => each.subscriptionId === subscriptionId);
+  const target = given ?? targetInUse(known);
+  requireSigned(target, flags);
   const keepsTarget = known?.state === 'confirmed' && isSameTarget(known, target);
   const secretFile = keepsTarget ? undefined : secretFileOf(target, flags);
   const { filter, kept } = filterOf(flags, known && knownFilter(known, target));
@@ -105,26 +108,40 @@ async function putSubscription(
   );
 }
 
-/** Exactly one target. Throws USAGE. */
-function targetOf({ queue, topic, webhook, bus, secretOut }: SubscribeFlags): Target {
+/** One target at most. Throws USAGE. */
+function givenTarget({ queue, topic, webhook, bus }: SubscribeFlags): Target | undefined {
   const given: Target[] = [
     ...(queue === undefined ? [] : [{ kind: 'sqs' as const, queueUrl: queue }]),
     ...(topic === undefined ? [] : [{ kind: 'sns' as const, topicArn: topic }]),
     ...(webhook === undefined ? [] : [{ kind: 'webhook' as const, url: webhook }]),
     ...(bus === undefined ? [] : [{ kind: 'eventbridge' as const, busArn: bus }]),
   ];
-  const [target] = given;
-  if (!target || given.length > 1)
-    throw new HoldfastError(
-      'USAGE',
-      `${given.length === 0 ? 'no target is' : 'more than one target is'} given`,
-      {
-        hint: 'write one of --queue, --topic, --webhook and --bus',
-      },
-    );
-  if (target.kind !== 'webhook' && secretOut !== undefined)
+  if (given.length > 1)
+    throw new HoldfastError('USAGE', 'more than one target is given', { hint: oneTarget });
+  return given[0];
+}
+const oneTarget = 'write one of --queue, --topic, --webhook and --bus';
+const noTarget = () => new HoldfastError('USAGE', 'no target is given', { hint: oneTarget });
+
+const namesFilter = ({ severity, condition, gateway, filter }: SubscribeFlags): boolean =>
+  !filter || [severity, condition, gateway].some(({ length }) => length > 0);
+
+/**
+ * Whose filter is meant where no target is named. To put the one in use takes another back that is to follow it: that is
+ * done by name alone. Throws USAGE.
+ */
+function targetInUse(known: SubscriptionView | undefined): Target {
+  if (!known) throw noTarget();
+  const { next } = known;
+  if (!next) return targetOf(known);
+  throw new HoldfastError('USAGE', `of ${known.subscriptionId} another target waits for its challenge`, {
+    hint: `name the target whose filter is meant: ${addressOf(next)}, or the one in use, which takes the other back`,
+  });
+}
+
+function requireSigned({ kind }: Target, { secretOut }: SubscribeFlags): void {
+  if (kind !== 'webhook' && secretOut !== undefined)
     throw new HoldfastError('USAGE', '--secret-out is for webhooks', { hint: signedOnly });
-  return target;
 }
 const signedOnly = 'a webhook’s messages are signed with a secret that is shown once';
 

@@ -38,6 +38,10 @@ type Named = TargetAddress & { kind: TargetKind };
 export const isSameTarget = (a: Named, b: Named): boolean =>
   a.kind === b.kind && addressOf(a) === addressOf(b);
 
+/** The target alone, of what has one. */
+export const targetOf = (named: Named): Target =>
+  ({ kind: named.kind, [addressFields[named.kind]]: addressOf(named) }) as Target;
+
 /** For logs and errors: never a webhook's path or query, which often hold a secret. */
 export const shownTarget = (target: TargetAddress & { kind: TargetKind }): string =>
   target.kind === 'webhook'

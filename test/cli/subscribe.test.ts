@@ -40,6 +40,39 @@ test.each<[string, string[], object | undefined]>([
   },
 );
 
+test.each<[string, object, string[], object]>([
+  [
+    'webhook',
+    hook,
+    ['--severity', 'info'],
+    { kind: 'webhook', url, filter: { ...filter, severities: ['info'] } },
+  ],
+  ['webhook', hook, ['--no-filter'], { kind: 'webhook', url }],
+  [
+    'queue',
+    { ...confirmed, kind: 'sqs', queueUrl },
+    ['--condition', 'Offline'],
+    { kind: 'sqs', queueUrl, filter: { conditionIds: ['Offline'] } },
+  ],
+])('a filter alone is for the target in use, which stays as it is: a %s', async (_, known, argv, then) => {
+  const { code, put, out } = await subscribe([known], argv);
+  expect([code, put]).toEqual([0, then]);
+  expect(out).not.toContain('challenge');
+});
+
+test('without a target it says so where there is none yet, nothing else is named, or two may be meant', async () => {
+  const next = { kind: 'sqs', queueUrl, createdAt: 0, expiresAt: 9 };
+  for (const [known, argv, said] of [
+    [[], ['--severity', 'info'], 'no target is given — write one of --queue'],
+    [[hook], [], 'no target is given — write one of --queue'],
+    [[{ ...hook, next }], ['--severity', 'info'], `name the target whose filter is meant: ${queueUrl}`],
+  ] as const)
+    expect(await subscribe([...known], [...argv])).toMatchObject({
+      ...{ code: 64, put: undefined },
+      err: expect.stringContaining(said),
+    });
+});
+
 test('again with a file for its secret, it says that the secret stays, and makes no file', async () => {
   const file = join(api.dir, 'again.secret');
   const { code, out } = await subscribe([hook], ['--webhook', url, '--secret-out', file]);

@@ -130,7 +130,7 @@ function healthText(subscription: SubscriptionView, now: number): string {
 /** What somebody has to look at. */
 function marks(subscriptions: readonly SubscriptionView[], toType: Session['toType'], now: number): string[] {
   return subscriptions.flatMap((subscription) => {
-    const { subscriptionId, failingSince, lastError, givenUpAt, next } = subscription;
+    const { subscriptionId, failingSince, lastError, givenUpAt, next, held } = subscription;
     const waits = waitingText(subscription, now);
     return [
       ...(next === undefined
@@ -163,6 +163,7 @@ function marks(subscriptions: readonly SubscriptionView[], toType: Session['toTy
             ),
           ]
         : []),
+      ...(held ? [paragraph(heldText(held), `${subscriptionId}: `)] : []),
       ...(givenUpAt === undefined
         ? []
         : [
@@ -181,3 +182,6 @@ function waitingText({ waiting }: SubscriptionView, now: number): string {
   const count = `${eventCount}${hasMore ? ' events or more wait' : eventCount === 1 ? ' event waits' : ' events wait'}`;
   return `${count}, since ${timeText(since)} (${durationText(now - since)})`;
 }
+
+const heldText = ({ eventCount, until }: NonNullable<SubscriptionView['held']>): string =>
+  `${eventCount} ${eventCount === 1 ? 'event is' : 'events are'} held until ${timeText(until)} at the latest, for what comes first: a digest, or earlier events of the same alert`;

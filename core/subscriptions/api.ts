@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { AlertEvent } from '../alert-event.ts';
 import { subscriptionFilterSchema } from './filter.ts';
-import type { Waiting } from './lane.ts';
+import type { Held, Waiting } from './lane.ts';
 import type { DeadLetterItem, NextTarget, SubscriptionItem } from './model.ts';
 import { nextOf } from './rules.ts';
 import { targetSchemas } from './targets.ts';
@@ -30,8 +30,10 @@ export type SubscriptionView = Omit<
   next?: Omit<NextTarget, 'challengeHash' | 'secrets'>;
   /** When what waits is tried again, while it fails. */
   nextTryAt?: number;
-  /** In lists: what has not gone out yet; absent: nothing. */
+  /** In lists: what could have gone out and has not; absent: nothing. */
   waiting?: Waiting;
+  /** In lists: what is held back for what comes before it; absent: nothing. */
+  held?: Held;
   /** Of a webhook: when each secret that signs began to; the older one ends at `endsAt`. */
   secrets?: { createdAt: number; endsAt?: number }[];
 };

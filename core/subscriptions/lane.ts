@@ -94,20 +94,45 @@ export function headOf({ pending, dueAt }: LaneItem, now: number): LaneEntry | u
 
 export const isTooOld = ({ at }: LaneEntry, now: number): boolean => now - at >= giveUpAfterMs;
 
-/** What lanes hold that is not out yet. */
+/** What lanes hold that could be out, if its target had taken it. */
 export interface Waiting {
   eventCount: number;
-  /** When the oldest of them came. */
+  /** When the oldest of them could have gone out. */
   since: number;
   /** There are more lanes than were looked at. */
   hasMore?: true;
 }
-/** Undefined: nothing waits. `lanesMax`: how many lanes were asked for. */
-export function waitingIn(lanes: readonly LaneItem[], lanesMax: number): Waiting | undefined {
-  const times = lanes.flatMap(({ pending }) => pending.map(({ at }) => at));
-  if (times.length === 0) return undefined;
+/** What lanes hold back on purpose, for what comes before it. */
+export interface Held {
+  eventCount: number;
+  /** Goes out then, if what it is held for has not come before. */
+  until: number;
+}
+/**
+ * An absent part: there is none. Lanes come longest due first, those that hold something back at the end. `lanesMax`: how
+ * many were asked for.
+ */
+export function waitingIn(
+  lanes: readonly LaneItem[],
+  { lanesMax, now }: { lanesMax: number; now: number },
+): { waiting?: Waiting; held?: Held } {
+  const found = lanes.flatMap((lane) => {
+    const readyAt = readyAtOf(lane);
+    return readyAt === undefined ? [] : [{ eventCount: lane.pending.length, readyAt }];
+  });
+  const [held, ready] = [
+    found.filter(({ readyAt }) => readyAt > now),
+    found.filter((one) => one.readyAt <= now),
+  ];
+  const countOf = (some: typeof found) => some.reduce((sum, { eventCount }) => sum + eventCount, 0);
+  const times = (some: typeof found) => some.map(({ readyAt }) => readyAt);
   const hasMore = lanes.length >= lanesMax ? { hasMore: true as const } : {};
-  return { eventCount: times.length, since: Math.min(...times), ...hasMore };
+  return {
+    ...(ready.length > 0
+      ? { waiting: { eventCount: countOf(ready), since: Math.min(...times(ready)), ...hasMore } }
+      : {}),
+    ...(held.length > 0 ? { held: { eventCount: countOf(held), until: Math.max(...times(held)) } } : {}),
+  };
 }
 
 const newLane = (deliveryKey: string, alertKey: string): LaneItem => ({
@@ -127,10 +152,15 @@ function next(lane: LaneItem, change: Partial<LaneItem>, now: number): LaneItem 
   return { ...changed, dueAt: dueOf(changed), expiresAtSec: Math.ceil((now + keepIdleMs) / 1_000) };
 }
 
+function dueOf(lane: LaneItem): number | undefined {
+  const readyAt = readyAtOf(lane);
+  return readyAt === undefined ? undefined : Math.max(readyAt, lane.retryAt ?? 0);
+}
+
 /** One whose predecessor may still be under way waits for it. Of an alert that is new here a firing waits for nothing; nor does a digest, which is 0. */
-function dueOf({ pending: [head], passedSeq, retryAt = 0 }: LaneItem): number | undefined {
+function readyAtOf({ pending: [head], passedSeq }: LaneItem): number | undefined {
   if (!head) return undefined;
   const { seq, type } = head.event;
   const isNext = passedSeq === undefined ? seq <= 1 || type === 'firing' : seq <= passedSeq + 1;
-  return Math.max(isNext ? head.at : head.at + gapWaitMs, retryAt);
+  return isNext ? head.at : head.at + gapWaitMs;
 }

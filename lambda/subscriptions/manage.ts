@@ -52,8 +52,7 @@ export async function listSubscriptions(
   const now = clock.now();
   const subscriptions = items.map(async (item) => {
     const found = item.openShard === undefined ? [] : await lanes.list(deliveryKeyOf(item), lanesShownMax);
-    const waiting = waitingIn(found, lanesShownMax);
-    return { ...subscriptionView(item, now), ...(waiting ? { waiting } : {}) };
+    return { ...subscriptionView(item, now), ...waitingIn(found, { lanesMax: lanesShownMax, now }) };
   });
   return {
     subscriptions: await Promise.all(subscriptions),

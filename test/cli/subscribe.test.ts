@@ -167,10 +167,21 @@ describe('`alerts subscriptions`', () => {
     expect(failing.replaceAll(/\s+/g, ' ')).toContain('answered 422; 3 events wait, since');
   });
 
+  test('says of what is held on purpose until when it is, and counts it as no trouble', async () => {
+    const held = { eventCount: 1, until: now + 600_000 };
+    const out = await list({ ...well, held });
+    expect(healthOf(out)).toBe('ok');
+    expect(out.replaceAll(/\s+/g, ' ')).toContain(
+      'hook: 1 event is held until 1970-01-01 02:56:40Z at the latest, for what comes first: a digest, or earlier events of the same alert',
+    );
+    expect(healthOf(await list({ ...well, held, waiting: waiting(6) }))).toBe('waiting');
+  });
+
   test('fits a terminal of 80 columns whatever there is to say', async () => {
     const next = { kind: 'webhook', url: `${url}/${'x'.repeat(90)}`, createdAt: 0, expiresAt: now };
     const subscriptionId = 'the-second-cellar-in-oslo-and-its-garage';
-    const all = { ...well, subscriptionId, next, lastError, givenUpAt: 0, waiting: waiting(130) };
+    const held = { eventCount: 30, until: now };
+    const all = { ...well, subscriptionId, next, lastError, givenUpAt: 0, waiting: waiting(130), held };
     const out = (await list(all)) + (await list({ ...all, failingSince: 0 })) + (await list());
     expect(out.split('\n').filter((line) => line.length > 80 && !/\S{64,}$/.test(line))).toEqual([]);
     for (const line of [`alerts confirm ${subscriptionId}`, `alerts dead-letters ${subscriptionId}`])

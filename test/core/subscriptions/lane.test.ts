@@ -11,6 +11,7 @@ import {
   laneWaitMs,
   pendingMax,
   turnWaitMs,
+  waitingIn,
   without,
 } from '../../../core/subscriptions/lane.ts';
 import type { LaneItem } from '../../../core/subscriptions/model.ts';
@@ -155,4 +156,23 @@ test('an event is too old after three days from when it came', () => {
   const [entry] = taken(undefined, 1, 5)!.pending;
   expect(isTooOld(entry!, 5 + giveUpAfterMs - 1)).toBe(false);
   expect(isTooOld(entry!, 5 + giveUpAfterMs)).toBe(true);
+});
+
+test('what is held for what comes first is told apart from what its target does not take', () => {
+  const of = (lane: LaneItem, now: number) => waitingIn([lane], { lanesMax: 20, now });
+  const behind = taken(taken(undefined, 2, 100)!, 3, 200)!;
+  expect(of(behind, 300)).toEqual({ held: { eventCount: 2, until: 100 + gapWaitMs } });
+  const late = 100 + gapWaitMs;
+  expect(of(behind, late)).toEqual({ waiting: { eventCount: 2, since: late } });
+  const refused = failed(behind, { target: 'h', now: late, random: 0.5 });
+  expect(of(refused, late + 1)).toEqual({ waiting: { eventCount: 2, since: late } });
+  const first = taken(behind, 1, 400)!;
+  expect(of(failed(first, { target: 'h', now: 400, random: 0.5 }), 401)).toEqual({
+    waiting: { eventCount: 3, since: 400 },
+  });
+  expect(waitingIn([first, behind], { lanesMax: 2, now: 400 })).toEqual({
+    waiting: { eventCount: 3, since: 400, hasMore: true },
+    held: { eventCount: 2, until: late },
+  });
+  expect(of(drained(first, 400).lane, 500)).toEqual({});
 });

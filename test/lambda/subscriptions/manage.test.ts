@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { randomBytes } from 'node:crypto';
 import type { AlertEvent, SubscriptionMessage } from '../../../core/alert-event.ts';
 import { HoldfastError } from '../../../core/errors.ts';
-import { giveUpAfterMs } from '../../../core/subscriptions/lane.ts';
+import { gapWaitMs, giveUpAfterMs } from '../../../core/subscriptions/lane.ts';
 import type { SubscriptionItem } from '../../../core/subscriptions/model.ts';
 import type { Target } from '../../../core/subscriptions/targets.ts';
 import { listDeadLetters, redeliver } from '../../../lambda/subscriptions/dead-letters.ts';
@@ -212,6 +212,19 @@ describe('what waits', () => {
     main.takes = () => true;
     await world.minutes(15);
     expect(await listed()).not.toHaveProperty('waiting');
+  });
+
+  it('is not what is held for the events before it: that is shown with its end', async () => {
+    await confirmed();
+    await world.route('acme', 'a', 2);
+    const heldAt = world.now;
+    await world.minutes(10);
+    const found = await listed();
+    expect(found).toMatchObject({ held: { eventCount: 1, until: heldAt + gapWaitMs } });
+    expect(found).not.toHaveProperty('waiting');
+    await world.minutes(11);
+    expect(world.receiver('acme').got).toHaveLength(1);
+    expect(await listed()).not.toHaveProperty('held');
   });
 
   it('is counted in twenty lanes, and said to be more', async () => {

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { conditionById } from '../core/conditions/conditions.ts';
 import { runbookOf, valueText } from '../core/conditions/settings.ts';
 import { durationText, timeText } from '../core/readable.ts';
-import type { AlertTrail, AlertView } from '../core/api.ts';
+import type { AlertTrail, AlertView, Answers } from '../core/api.ts';
 import { shellWord, typed } from '../core/typed.ts';
 import { addConditionCommands } from './condition-commands.ts';
 import { allAlerts } from './all-pages.ts';
@@ -52,8 +52,7 @@ export function addAlertCommands(program: Command, deps: CliDeps): void {
       const { why } = command.opts<{ why?: string }>();
       const alertKey = await wholeAlertKey(session, given);
       const answer = await api.call(route, { params: { alertKey }, body: { why } });
-      const hadNone = 'hadNone' in answer ? ['nobody had acknowledged it; nothing was changed'] : [];
-      show(answer, () => [...hadNone, alertText(answer.alert, toType, deps.now())].join('\n'));
+      show(answer, () => [...alreadyText(answer), alertText(answer.alert, toType, deps.now())].join('\n'));
     });
   apiCommand(group, 'trail <alert>', 'show what happened: alert, commands and their outcomes', deps, [
     'alerts trail 3f9a…',
@@ -138,7 +137,17 @@ function toldText({ inhibitedBy, heldBy }: AlertView): string | undefined {
   return heldBy && `nobody, held by ${heldBy}`;
 }
 
-const ackText = ({ ackedAt = 0, ackedBy, ackedWhy }: AlertView): string =>
+/** Where there was nothing to acknowledge or take back, and what became of it. */
+function alreadyText(answer: Answers['ackAlert'] | Answers['unackAlert']): string[] {
+  if ('hadNone' in answer) return ['nobody had acknowledged it; nothing was changed'];
+  const before = 'before' in answer ? answer.before : undefined;
+  if (!before) return [];
+  const isSame = before.ackedWhy === answer.alert.ackedWhy;
+  const became = isSame ? 'nothing was changed' : 'what you say stands in its place';
+  return [paragraph(`it was acknowledged already, ${ackText(before)}; ${became}`, '')];
+}
+
+const ackText = ({ ackedAt = 0, ackedBy, ackedWhy }: Partial<AlertView>): string =>
   `${timeText(ackedAt)} by ${ackedBy}${ackedWhy === undefined ? '' : `: ${ackedWhy}`}`;
 
 /** What the provider suggests, to be typed. */

@@ -136,7 +136,8 @@ export interface Answers extends BulkAnswers, SubscriptionAnswers {
   linkBundle: { url: string; expiresAt: number };
   listAlerts: { alerts: AlertView[]; next?: string };
   getAlert: { alert: AlertView };
-  ackAlert: { alert: AlertView };
+  /** `before`: it was acknowledged already; nothing changed unless another reason was given, which is in its place now. */
+  ackAlert: { alert: AlertView; before?: Pick<AlertView, 'ackedAt' | 'ackedBy' | 'ackedWhy'> };
   escalateAlert: { alert: AlertView };
   /** `hadNone`: nobody had acknowledged it, and nothing changed. */
   unackAlert: { alert: AlertView; hadNone?: true };

@@ -1,9 +1,10 @@
 import { acknowledged, unacknowledged } from '../../core/alerts/acknowledge.ts';
+import { stateBehind } from '../../core/alerts/alert-item.ts';
 import { escalated } from '../../core/alerts/escalate.ts';
 import { openShards } from '../../core/alerts/alert-key.ts';
 import { latestReading, type LatestReading } from '../../core/alerts/latest-reading.ts';
 import { alertTrail as trailOf, isOpenAlert, shownAlert } from '../../core/alerts/alert-view.ts';
-import type { AlertTrail, AlertView } from '../../core/api.ts';
+import type { AlertTrail, AlertView, Answers } from '../../core/api.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { AlertItem, CommandItem } from '../../core/model.ts';
 import { cursorOf } from '../api/cursor.ts';
@@ -100,13 +101,14 @@ async function latestOf(
   }
 }
 
-/** CONFLICT when the alert does not fire; acknowledging twice is no error and changes nothing. */
+/** CONFLICT when the alert does not fire; acknowledging twice is no error and changes the reason alone. */
 export async function ackAlert(
   deps: AlertsDeps,
   request: ApiRequest<'ackAlert'>,
-): Promise<{ alert: AlertView }> {
-  const { alert } = await changeAck(deps, request, acknowledged);
-  return { alert };
+): Promise<Answers['ackAlert']> {
+  const { alert, before } = await changeAck(deps, request, acknowledged);
+  const { ackedAt, ackedBy, ackedWhy } = before;
+  return { alert, ...(stateBehind(before) === 'ACKED' ? { before: { ackedAt, ackedBy, ackedWhy } } : {}) };
 }
 
 /** CONFLICT when the alert does not fire; of one that nobody acknowledged nothing changes. */
@@ -151,6 +153,7 @@ export async function escalateAlert(
 
 interface Changed {
   alert: AlertView;
+  before: AlertItem;
   /** There was nothing to change. */
   isSame: boolean;
 }
@@ -165,7 +168,7 @@ async function changeAlert(
     const next = change(item);
     const isSame = next === item;
     if (isSame || (await putNext(deps.alerts, next)))
-      return { alert: shownAlert(next, await silencesOf(deps, next), deps.now()), isSame };
+      return { alert: shownAlert(next, await silencesOf(deps, next), deps.now()), before: item, isSame };
   }
   throw new HoldfastError('UNAVAILABLE', 'the alert is changing too often just now', { hint: 'try again' });
 }

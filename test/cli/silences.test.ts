@@ -152,3 +152,20 @@ test('an acknowledgement carries its reason, and shows it', async () => {
   const none = await api.run(['alerts', 'unack', alert.alertKey, ...api.asTenant()]);
   expect(none.out).toMatch(/^nobody had acknowledged it; nothing was changed\n/);
 });
+
+test.each([
+  ['disk is here', 'what you say stands in its place'],
+  ['disk is on its way', 'nothing was changed'],
+])(
+  'an alert that is acknowledged already says so, and what became of the reason "%s"',
+  async (why, became) => {
+    const alertKey = 'a'.repeat(32);
+    const alert = { alertKey, gatewayId: 'gw-1', conditionId: 'FsFull', state: 'ACKED', audit: [] };
+    const before = { ackedAt: 1_000, ackedBy: 'ann', ackedWhy: 'disk is on its way' };
+    api.answer.body = { alert: { ...alert, ...before, ackedWhy: why }, before };
+    const { out } = await api.run(['alerts', 'ack', alertKey, '--why', why, ...api.asTenant()]);
+    expect(out.replaceAll(/\s+/g, ' ')).toContain(
+      `it was acknowledged already, 1970-01-01 00:00:01Z by ann: disk is on its way; ${became}`,
+    );
+  },
+);

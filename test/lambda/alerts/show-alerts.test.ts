@@ -197,8 +197,12 @@ test('acknowledging says who did, is repeatable, and needs a firing alert', asyn
   const { alertKey, version } = await put(alert());
   const acked = await ackAlert(deps, request('acme', alertKey) as never);
   expect(acked.alert).toMatchObject({ state: 'ACKED', ackedBy: 'tok-1', ackedAt: t0 + 5000 });
-  expect(await ackAlert(deps, request('acme', alertKey) as never)).toEqual(acked);
+  expect(acked).not.toHaveProperty('before');
+  const before = { ackedAt: t0 + 5000, ackedBy: 'tok-1' };
+  expect(await ackAlert(deps, request('acme', alertKey) as never)).toEqual({ ...acked, before });
   expect(await deps.alerts.get({ alertKey })).toMatchObject({ version: version + 1 });
+  const because = { ...request('acme', alertKey), body: { why: 'disk is on its way' } } as never;
+  expect(await ackAlert(deps, because)).toMatchObject({ alert: { ackedWhy: 'disk is on its way' }, before });
   const closed = await put(alert({ state: 'RESOLVED' }, 'vol-9'));
   await expect(ackAlert(deps, request('acme', closed.alertKey) as never)).rejects.toMatchObject({
     code: 'CONFLICT',

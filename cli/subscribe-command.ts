@@ -134,9 +134,13 @@ function targetInUse(known: SubscriptionView | undefined): Target {
   if (!known) throw noTarget();
   const { next } = known;
   if (!next) return targetOf(known);
-  throw new HoldfastError('USAGE', `of ${known.subscriptionId} another target waits for its challenge`, {
-    hint: `name the target whose filter is meant: ${addressOf(next)}, or the one in use, which takes the other back`,
-  });
+  throw new HoldfastError(
+    'USAGE',
+    `${known.subscriptionId} has two targets, of which one is to follow the other`,
+    {
+      hint: `name the target whose filter is meant: ${addressOf(next)}, or the one in use, which takes the other back`,
+    },
+  );
 }
 
 function requireSigned({ kind }: Target, { secretOut }: SubscribeFlags): void {

@@ -3,6 +3,7 @@ import { HoldfastError } from '../core/errors.ts';
 import { durationText, timeText } from '../core/readable.ts';
 import type { SubscriptionView } from '../core/subscriptions/api.ts';
 import { addressOf } from '../core/subscriptions/targets.ts';
+import { shellWord } from '../core/typed.ts';
 import { addDeadLetterCommands } from './dead-letter-commands.ts';
 import { paragraph, table, toBeTyped } from './output.ts';
 import { apiCommand, hiddenAlias, type CliDeps, type Session } from './program.ts';
@@ -130,21 +131,10 @@ function healthText(subscription: SubscriptionView, now: number): string {
 /** What somebody has to look at. */
 function marks(subscriptions: readonly SubscriptionView[], toType: Session['toType'], now: number): string[] {
   return subscriptions.flatMap((subscription) => {
-    const { subscriptionId, failingSince, lastError, givenUpAt, next, held } = subscription;
+    const { subscriptionId, failingSince, lastError, givenUpAt, held } = subscription;
     const waits = waitingText(subscription, now);
     return [
-      ...(next === undefined
-        ? []
-        : [
-            paragraph(
-              `another target waits for its challenge until ${timeText(next.expiresAt)}: ${addressOf(next)}`,
-              `${subscriptionId}: `,
-            ),
-            toBeTyped(
-              'what its challenge says has alerts go there',
-              toType(`holdfast alerts confirm ${subscriptionId} --challenge TEXT`),
-            ),
-          ]),
+      ...challengeMarks(subscription, toType),
       ...(failingSince === undefined
         ? []
         : [
@@ -174,6 +164,43 @@ function marks(subscriptions: readonly SubscriptionView[], toType: Session['toTy
           ]),
     ];
   });
+}
+
+/** A target that waits for the echo of its challenge, or did not take it. */
+function challengeMarks(subscription: SubscriptionView, toType: Session['toType']): string[] {
+  const { subscriptionId, state, next } = subscription;
+  const asked = next ?? (state === 'pending' ? subscription : undefined);
+  const prefix = `${subscriptionId}: `;
+  if (asked?.challengeError) {
+    const { at, reason } = asked.challengeError;
+    const which = next ? `another target, ${addressOf(next)},` : 'its target';
+    return [
+      paragraph(`${which} did not take its challenge at ${timeText(at)}: ${reason}`, prefix),
+      toBeTyped(
+        'once it takes messages, to have another sent',
+        toType(`holdfast alerts subscribe ${subscriptionId} ${targetArgs(asked)}`),
+      ),
+    ];
+  }
+  if (!next) return [];
+  return [
+    paragraph(
+      `another target waits for its challenge until ${timeText(next.expiresAt)}: ${addressOf(next)}`,
+      prefix,
+    ),
+    toBeTyped(
+      'what its challenge says has alerts go there',
+      toType(`holdfast alerts confirm ${subscriptionId} --challenge TEXT`),
+    ),
+  ];
+}
+
+const targetFlags = { sqs: '--queue', sns: '--topic', webhook: '--webhook', eventbridge: '--bus' } as const;
+
+/** As `alerts subscribe` takes it. */
+function targetArgs(target: Parameters<typeof addressOf>[0]): string {
+  const secret = target.kind === 'webhook' ? ' --secret-out FILE' : '';
+  return `${targetFlags[target.kind]} ${shellWord(addressOf(target))}${secret}`;
 }
 
 function waitingText({ waiting }: SubscriptionView, now: number): string {

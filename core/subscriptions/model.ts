@@ -15,6 +15,8 @@ export interface SubscriptionItem extends TargetAddress {
   /** No alert goes out before the tenant echoed the challenge that was sent to the target. */
   state: 'pending' | 'confirmed';
   challengeHash: string;
+  /** The target did not take it: there is nothing to echo. */
+  challengeError?: { at: number; reason: string };
   createdAt: number;
   confirmedAt?: number;
   /** Its lanes' partition. One that is deleted and made anew gets another, and with it nothing that waited before. */
@@ -41,7 +43,7 @@ export interface SubscriptionItem extends TargetAddress {
 export interface NextTarget
   extends
     TargetAddress,
-    Pick<SubscriptionItem, 'kind' | 'filter' | 'challengeHash' | 'secrets' | 'createdAt'> {
+    Pick<SubscriptionItem, 'kind' | 'filter' | 'challengeHash' | 'challengeError' | 'secrets' | 'createdAt'> {
   /** Who has not echoed by then starts again. */
   expiresAt: number;
 }

@@ -52,7 +52,28 @@ export const nextOf = ({ next }: Pick<SubscriptionItem, 'next'>, at: number): Ne
 export function confirm(item: SubscriptionItem, challengeHash: string, at: number): GuardedUpdate {
   const next = nextOf(item, at);
   if (next?.challengeHash === challengeHash) return takeOver(next, at);
-  return { when: equal('challengeHash', challengeHash), set: { state: 'confirmed', confirmedAt: at } };
+  return {
+    when: equal('challengeHash', challengeHash),
+    set: { state: 'confirmed', confirmedAt: at },
+    remove: ['challengeError'],
+  };
+}
+
+/** A target did not take its challenge: the first one, or the one that is to follow. An echo of it counts all the same. */
+export function challengeFailed(
+  { state, challengeHash, next }: Pick<SubscriptionItem, 'state' | 'challengeHash' | 'next'>,
+  { at, reason = 'it was not taken' }: { at: number; reason: string | undefined },
+): GuardedUpdate {
+  const challengeError = { at, reason: reason.slice(0, reasonLengthMax) };
+  return next
+    ? {
+        when: equal('next.challengeHash', next.challengeHash),
+        set: { 'next.challengeError': challengeError },
+      }
+    : {
+        when: all(equal('state', state), equal('challengeHash', challengeHash)),
+        set: { challengeError },
+      };
 }
 
 /**
@@ -60,7 +81,7 @@ export function confirm(item: SubscriptionItem, challengeHash: string, at: numbe
  * one, a turn may begin at once, whenever the old target was to be tried again.
  */
 function takeOver(
-  { expiresAt: _expires, createdAt: _created, ...next }: NextTarget,
+  { expiresAt: _expires, createdAt: _created, challengeError: _error, ...next }: NextTarget,
   at: number,
 ): GuardedUpdate {
   const ofTarget = [...Object.values(addressFields), 'filter', 'secrets'] as const;

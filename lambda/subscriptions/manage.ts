@@ -4,7 +4,14 @@ import { newChallenge, secretHash, type RandomBytes } from '../../core/identity/
 import { subscriptionView, type SubscriptionAnswers } from '../../core/subscriptions/api.ts';
 import type { NextTarget, SendBudgetItem, SubscriptionItem } from '../../core/subscriptions/model.ts';
 import { waitingIn } from '../../core/subscriptions/lane.ts';
-import { confirm, deliveryKeyOf, follow, nextTargetMs, spend } from '../../core/subscriptions/rules.ts';
+import {
+  challengeFailed,
+  confirm,
+  deliveryKeyOf,
+  follow,
+  nextTargetMs,
+  spend,
+} from '../../core/subscriptions/rules.ts';
 import {
   isSameTarget,
   namePrefixOf,
@@ -95,10 +102,14 @@ export async function putSubscription(
   const item = await withTarget(deps, key, { current, target });
   const { isTaken, reason } = await ask(deps, key, { type: 'challenge', ...key, challenge });
   // What is wrong is the tenant's: nothing of ours has failed.
-  if (!isTaken)
+  if (!isTaken) {
+    await guarded(deps.subscriptionItems, key, challengeFailed(item, { at: deps.clock.now(), reason }));
+    const mend =
+      body.kind === 'webhook' ? 'see that it answers with 2xx' : 'let Holdfast’s account send to it';
     throw new HoldfastError('CONFLICT', `the challenge was not taken: ${reason}`, {
-      hint: `let Holdfast’s account send to it, or correct the address, and put the subscription again${item.next ? '; until then alerts go where they went' : ''}`,
+      hint: `${mend}, or correct the address, and repeat \`alerts subscribe\`${item.next ? '; until then alerts go where they went' : ''}`,
     });
+  }
   log('info', 'subscription.challenged', { ...key, target: shownTarget(target) });
   return { subscription: subscriptionView(item, now), ...(secret ? { secret } : {}) };
 }
@@ -154,7 +165,7 @@ export async function confirmSubscription(
     return { subscription: subscriptionView(written, now) };
   }
   throw new HoldfastError('FORBIDDEN', 'that is not the newest challenge of this subscription', {
-    hint: 'each `put` sends a new challenge to the target; echo the last one, within a day where it follows another',
+    hint: 'each `alerts subscribe` of a target that is not confirmed sends it a new challenge; echo the last one, within a day where it follows another',
   });
 }
 

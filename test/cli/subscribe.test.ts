@@ -177,6 +177,22 @@ describe('`alerts subscriptions`', () => {
     expect(healthOf(await list({ ...well, held, waiting: waiting(6) }))).toBe('waiting');
   });
 
+  test('says of a target that did not take its challenge that it did not, and nothing of an echo', async () => {
+    const challengeError = { at: 0, reason: 'the webhook at ops.example.com answered 503' };
+    const other = { kind: 'webhook', url: `${url}/2`, createdAt: 0, expiresAt: now + 1, challengeError };
+    for (const [known, which, again] of [
+      [{ ...well, next: other }, `another target, ${url}/2,`, `--webhook ${url}/2 --secret-out FILE`],
+      [{ ...confirmed, state: 'pending', kind: 'sqs', queueUrl, challengeError }, 'its target', queueUrl],
+    ] as const) {
+      const out = (await list(known)).replaceAll(/[\s\\]+/g, ' ');
+      expect(out).toContain(
+        `hook: ${which} did not take its challenge at 1970-01-01 00:00:00Z: the webhook at`,
+      );
+      expect(out).toContain(again);
+      expect(out).not.toMatch(/alerts confirm|waits for/);
+    }
+  });
+
   test('fits a terminal of 80 columns whatever there is to say', async () => {
     const next = { kind: 'webhook', url: `${url}/${'x'.repeat(90)}`, createdAt: 0, expiresAt: now };
     const subscriptionId = 'the-second-cellar-in-oslo-and-its-garage';

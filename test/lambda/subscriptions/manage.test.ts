@@ -148,7 +148,16 @@ describe('a subscription', () => {
       // The tenant's to mend, and none of our errors.
       code: 'CONFLICT',
       message: expect.stringMatching(/AccessDenied/),
+      hint: expect.stringMatching(/repeat `alerts subscribe`$/),
     });
+    const listed = async () => (await listSubscriptions(api, named('acme'))).subscriptions[0];
+    expect(await listed()).toMatchObject({
+      state: 'pending',
+      challengeError: { at: world.now, reason: 'the queue q did not take a message: AccessDenied' },
+    });
+    // It may have been taken all the same, and the answer lost.
+    await confirmSubscription(api, echo(lastChallenge()));
+    expect(await listed()).not.toHaveProperty('challengeError');
   });
 
   it('is for conditions that there are, or incidents: another one is refused, and nothing is sent', async () => {
@@ -328,6 +337,16 @@ describe('another target of a confirmed subscription', () => {
       hint: expect.stringMatching(/until then alerts go where they went/),
     });
     expect(await world.subscription('acme')).toMatchObject({ state: 'confirmed', queueUrl });
+    const [shown] = (await listSubscriptions(api, named('acme'))).subscriptions;
+    expect(shown).toMatchObject({ next: { challengeError: { at: world.now } } });
+    expect(shown).not.toHaveProperty('challengeError');
+    answer = { isTaken: true, durationMs: 1 };
+    const { subscription } = await put('acme', { queueUrl: other });
+    expect(subscription.next).not.toHaveProperty('challengeError');
+    answer = { isTaken: false, durationMs: 1, reason: 'its answer was lost' };
+    await expect(put('acme', { queueUrl: other })).rejects.toMatchObject({ code: 'CONFLICT' });
+    const taken = await confirmSubscription(api, echo(lastChallenge()));
+    expect(taken.subscription).not.toHaveProperty('challengeError');
   });
 
   it('has what waited for the one before, in order', async () => {

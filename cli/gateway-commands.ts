@@ -131,7 +131,7 @@ export function gatewayTable({ gateways, hiddenCount }: FoundGateways, options: 
   const hidden = `${hiddenCount} revoked ${hiddenCount === 1 ? 'one is' : 'ones are'} not shown: ${options.toShowAll}`;
   const shown =
     gateways.length === 0
-      ? `no gateways yet; \`${options.toType('holdfast activation create')}\` makes a code for one`
+      ? `no gateways ${hiddenCount === 0 ? 'yet' : 'any more'}; \`${options.toType('holdfast activation create')}\` makes a code for one`
       : rowsOf(gateways, options);
   return hiddenCount === 0 ? shown : `${shown}\n\n${hidden}`;
 }

@@ -270,6 +270,7 @@ test('gateways that were revoked are counted and not shown, unless all are asked
   api.answer = Object.defineProperty({ status: 200 } as FakeApi['answer'], 'body', { get: scripted });
   const given = api.asTenant().join(' ');
   const list = await api.run(['gateways', 'list', ...api.asTenant()]);
+  expect(list.out).toMatch(/^no gateways any more; `npx holdfast activation create /);
   expect(list.out).toContain(`103 revoked ones are not shown: npx holdfast gateways list --all ${given}\n`);
   expect(api.requests.map(({ url }) => url)).toEqual([
     '/v1/gateways?status=current',

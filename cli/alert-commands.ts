@@ -6,6 +6,7 @@ import type { AlertTrail, AlertView, Answers } from '../core/api.ts';
 import { shellWord, typed } from '../core/typed.ts';
 import { addConditionCommands } from './condition-commands.ts';
 import { allAlerts } from './all-pages.ts';
+import { unknownTenantText } from './known-gateways.ts';
 import { fields, paragraph, table, toBeTyped } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
 import { addSilenceCommands } from './silence-commands.ts';
@@ -22,10 +23,11 @@ export function addAlertCommands(program: Command, deps: CliDeps): void {
     'alerts list',
     'alerts list --all --json',
   ]);
-  list.option('--all', 'resolved ones too').run(async ({ api, deps, show }) => {
+  list.option('--all', 'resolved ones too').run(async (session) => {
     const state = list.opts<{ all?: boolean }>().all ? 'all' : 'open';
-    const alerts = await allAlerts(api, state);
-    show({ alerts }, () => alertTable(alerts, deps.now()));
+    const alerts = await allAlerts(session.api, state);
+    const whose = alerts.length === 0 ? await unknownTenantText(session) : '';
+    session.show({ alerts }, () => alertTable(alerts, session.deps.now()) + whose);
   });
 
   apiCommand(group, 'show <alert>', 'show one alert', deps, ['alerts show 3f9a…']).run(

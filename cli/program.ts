@@ -24,6 +24,7 @@ export interface Session {
   deps: CliDeps;
   /** A command line to be typed next, with the flags that this one was given. */
   toType: (commandLine: string) => string;
+  isJson: boolean;
   /** Prints data as JSON with `--json`, else as text. */
   show: (data: unknown, text: () => string) => void;
 }
@@ -70,11 +71,15 @@ export function apiCommand(
     command.action(async (...args: unknown[]) => {
       const flags = command.opts<ContextFlags & { json?: boolean }>();
       const context = resolveContext(flags, deps.env);
+      const isJson = flags.json === true;
       const show = (data: unknown, text: () => string) =>
-        deps.stdout(printable(flags.json ? json(data) : text()));
+        deps.stdout(printable(isJson ? json(data) : text()));
       const positional = args.slice(0, -2).map((arg) => String(arg));
       const toType = (commandLine: string) => typedNext(commandLine, flags);
-      await action({ context, api: createApiClient(context, toType), deps, show, toType }, ...positional);
+      await action(
+        { context, api: createApiClient(context, toType), deps, isJson, show, toType },
+        ...positional,
+      );
     });
   return Object.assign(command, { run });
 }

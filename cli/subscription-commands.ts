@@ -5,6 +5,7 @@ import type { SubscriptionView } from '../core/subscriptions/api.ts';
 import { addressOf } from '../core/subscriptions/targets.ts';
 import { shellWord } from '../core/typed.ts';
 import { addDeadLetterCommands } from './dead-letter-commands.ts';
+import { unknownTenantText } from './known-gateways.ts';
 import { paragraph, table, toBeTyped } from './output.ts';
 import { apiCommand, hiddenAlias, type CliDeps, type Session } from './program.ts';
 import { askIntoNewFile } from './secret-file.ts';
@@ -74,8 +75,15 @@ export function addSubscriptionCommands(alerts: Command, deps: CliDeps): void {
 
 export function addListSubscriptions(parent: Command, name: string, deps: CliDeps, examples: string[]): void {
   apiCommand(parent, name, 'list where a tenant’s alerts go, and how that is going', deps, examples).run(
-    async ({ api, deps: { now }, show, toType }) => {
+    async (session) => {
+      const {
+        api,
+        deps: { now },
+        show,
+        toType,
+      } = session;
       const { subscriptions, namePrefix } = await api.call('listSubscriptions');
+      const whose = subscriptions.length === 0 ? await unknownTenantText(session) : '';
       const rows = subscriptions.map((s) => [s.subscriptionId, s.kind, s.state, healthText(s, now())]);
       const details = subscriptions.map((s) =>
         [addressOf(s), filterText(s.filter)].filter(Boolean).join('; '),
@@ -87,7 +95,7 @@ export function addListSubscriptions(parent: Command, name: string, deps: CliDep
               ...marks(subscriptions, toType, now()),
             ].join('\n')
           : toBeTyped(
-              'no subscriptions; to make one',
+              `no subscriptions${whose}; to make one`,
               toType('holdfast admin subscribe --queue-name holdfast-alerts-main'),
             ),
       );

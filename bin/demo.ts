@@ -12,6 +12,7 @@ import { story } from '../cli/demo/story.ts';
 import { World } from '../cli/demo/world.ts';
 import { runProgram } from '../cli/program.ts';
 import { HoldfastError } from '../core/errors.ts';
+import { givenEnv } from '../core/given-env.ts';
 
 const program = new Command('demo')
   .description('Holdfast’s main story with real processes on this machine; exit 0 only if every step held')
@@ -54,7 +55,7 @@ async function mustBeWritable(file: string): Promise<void> {
 }
 
 const code = await runProgram(program, process.argv.slice(2), {
-  env: process.env,
+  env: givenEnv(process.env),
   stdout: (line) => process.stdout.write(`${line}\n`),
   stderr: (line) => process.stderr.write(`${line}\n`),
   now: Date.now,

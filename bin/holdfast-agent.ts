@@ -7,6 +7,7 @@ const { reportLostOutput } = await import('./report-lost-output.ts');
 const { runAgentCli } = await import('../agent/cli/program.ts');
 
 const { HoldfastError } = await import('../core/errors.ts');
+const { givenEnv } = await import('../core/given-env.ts');
 
 reportLostOutput(process);
 
@@ -15,7 +16,7 @@ for (const name of ['SIGINT', 'SIGTERM'] as const)
   process.once(name, () => stopping.abort(new HoldfastError('STEP_FAILED', `stopped by ${name}`)));
 
 process.exitCode = await runAgentCli(process.argv.slice(2), {
-  env: process.env,
+  env: givenEnv(process.env),
   stdin: process.stdin,
   stdout: (text) => process.stdout.write(text),
   stderr: (text) => process.stderr.write(text),

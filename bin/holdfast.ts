@@ -3,6 +3,7 @@ import { setGlobalProxyFromEnv } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { runProgram } from '../cli/program.ts';
 import { errorCodes, errorLine, HoldfastError } from '../core/errors.ts';
+import { givenEnv } from '../core/given-env.ts';
 import { requireProxyUrls } from '../core/proxies.ts';
 import { startLocal } from '../local/up.ts';
 import { exitWithParent } from './exit-with-parent.ts';
@@ -35,7 +36,7 @@ function useProxies(): void {
 /** Of a command that ran to its end and has something to say by it. */
 let exitCode = 0;
 const deps = {
-  env: process.env,
+  env: givenEnv(process.env),
   stdout: (line: string) => void process.stdout.write(`${line}\n`),
   stderr: (line: string) => void process.stderr.write(`${line}\n`),
   now: Date.now,

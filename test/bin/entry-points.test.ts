@@ -77,12 +77,30 @@ it.each([
   });
 });
 
-it('this machine is reached without a proxy', async () => {
-  const server = createServer((_, response) => response.end('{"gateways":[]}'));
+/** What `gateways list` asked a control plane for, with these variables. */
+async function listing(env: Record<string, string>) {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    response.end('{"gateways":[]}');
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const env = { HTTP_PROXY: 'http://127.0.0.1:1', AWS_ACCESS_KEY_ID: 'AK', AWS_SECRET_ACCESS_KEY: 'x' };
+  const keys = { AWS_ACCESS_KEY_ID: 'AK', AWS_SECRET_ACCESS_KEY: 'x' };
   const argv = ['gateways', 'list', '--json', '--endpoint', endpoint, '--data-dir', 'none'];
-  const { code, out } = await run(['bin/holdfast.js', ...argv], env).finally(() => server.close());
+  const ran = await run(['bin/holdfast.js', ...argv], { ...keys, ...env }).finally(() => server.close());
+  return { ...ran, asked };
+}
+
+it('this machine is reached without a proxy', async () => {
+  const { code, out } = await listing({ HTTP_PROXY: 'http://127.0.0.1:1' });
   expect([code, JSON.parse(out)]).toEqual([0, { gateways: [], hiddenCount: 0 }]);
+});
+
+it('a variable that is empty is one that is not set', async () => {
+  const names = ['TENANT', 'ENDPOINT', 'DATA_DIR', 'TOKEN_FILE', 'OPERATOR_TOKEN_FILE'];
+  const empty = Object.fromEntries(names.map((name) => [`HOLDFAST_${name}`, '']));
+  const without = await listing({});
+  expect(without.asked).toHaveLength(1);
+  expect(await listing(empty)).toEqual(without);
 });

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import {
   ConditionalCheckFailedException,
   DuplicateItemException,
@@ -66,6 +67,8 @@ export interface ScanOptions {
   after?: Record<string, unknown>;
 }
 
+const [firstPauseMs, pauseMaxMs] = [50, 1_000];
+
 /**
  * One DynamoDB table, whose primary key is the attributes `KeyName` of `Item`. Reads by key are strong. A write that
  * was sent again after a time-out can meet its own first try: when `ok` is false, look at `current` before giving up.
@@ -74,11 +77,18 @@ export class Table<Item extends object, KeyName extends keyof Item & string> {
   readonly name: string;
   readonly #keyNames: readonly KeyName[];
   readonly #client: DynamoDBDocumentClient;
+  readonly #pause: (ms: number) => Promise<unknown>;
 
-  constructor(name: string, keyNames: readonly KeyName[], client: DynamoDBDocumentClient = documentClient()) {
+  constructor(
+    name: string,
+    keyNames: readonly KeyName[],
+    client: DynamoDBDocumentClient = documentClient(),
+    pause: (ms: number) => Promise<unknown> = (ms) => setTimeout(ms),
+  ) {
     this.name = name;
     this.#keyNames = keyNames;
     this.#client = client;
+    this.#pause = pause;
   }
 
   async get(key: Pick<Item, KeyName>): Promise<Item | undefined> {
@@ -96,7 +106,7 @@ export class Table<Item extends object, KeyName extends keyof Item & string> {
   ): Promise<Item[]> {
     const found: Item[] = [];
     let pending: Record<string, unknown>[] = [...keys];
-    while (pending.length > 0) {
+    for (let unfinished = 0; pending.length > 0;) {
       const answer = await this.#client.send(
         new BatchGetCommand({
           RequestItems: { [this.name]: { Keys: pending.slice(0, 100), ConsistentRead: strong } },
@@ -105,7 +115,11 @@ export class Table<Item extends object, KeyName extends keyof Item & string> {
       );
       for (const { CapacityUnits } of answer.ConsumedCapacity ?? []) addUsage('readUnits', CapacityUnits);
       found.push(...((answer.Responses?.[this.name] ?? []) as Item[]));
-      pending = [...(answer.UnprocessedKeys?.[this.name]?.Keys ?? []), ...pending.slice(100)];
+      const left = answer.UnprocessedKeys?.[this.name]?.Keys ?? [];
+      pending = [...left, ...pending.slice(100)];
+      // What is not answered was mostly too much for the table just now: asked again at once it is too much again.
+      unfinished = left.length > 0 ? unfinished + 1 : 0;
+      if (unfinished > 0) await this.#pause(Math.min(pauseMaxMs, firstPauseMs * 2 ** (unfinished - 1)));
     }
     return found;
   }

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import type { BatchGetCommand, DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb';
 import type { TokenItem } from '../../../core/model.ts';
 import type { SubscriptionItem } from '../../../core/subscriptions/model.ts';
+import { Table } from '../../../lambda/aws/table.ts';
 import { subscriptionsTable, tokensTable } from '../../../lambda/aws/tables.ts';
 import { countUsage } from '../../../lambda/aws/usage.ts';
 import { startDynamo, type TestDynamo } from '../../support/dynamo.ts';
@@ -144,6 +146,33 @@ describe('what is read in pages', () => {
     const found = await tokens.batchGet([...many, 'nobody'].map((tokenHash) => ({ tokenHash })));
     expect(new Set(found.map(({ tokenHash }) => tokenHash))).toEqual(new Set(many));
   });
+});
+
+it('asks for the keys that were too much later, each time after a longer pause, and at once where all came', async () => {
+  const pauses: number[] = [];
+  const asked: number[] = [];
+  /** Answers with at most so many of the keys that it is asked for. */
+  const [share, keyCount] = [30, 270];
+  const throttled = {
+    send: async ({ input }: BatchGetCommand) => {
+      const keys = input.RequestItems!['Tokens']!.Keys!;
+      asked.push(keys.length);
+      return {
+        Responses: { Tokens: keys.slice(0, share).map(({ tokenHash }) => token(String(tokenHash))) },
+        UnprocessedKeys: keys.length > share ? { Tokens: { Keys: keys.slice(share) } } : {},
+      };
+    },
+  } as unknown as DynamoDBDocumentClient;
+  const table = new Table<TokenItem, 'tokenHash'>('Tokens', ['tokenHash'], throttled, async (ms) => {
+    pauses.push(ms);
+  });
+  const hashes = Array.from({ length: keyCount }, (_, i) => String(i));
+
+  const found = await table.batchGet(hashes.map((tokenHash) => ({ tokenHash })));
+
+  expect(new Set(found.map(({ tokenHash }) => tokenHash))).toEqual(new Set(hashes));
+  expect(asked).toEqual([100, 100, 100, 100, 100, 100, 90, 60, 30]);
+  expect(pauses).toEqual([50, 100, 200, 400, 800, 1_000, 1_000, 1_000]);
 });
 
 it('counts what the answers say that they cost', async () => {

@@ -32,6 +32,8 @@ export class Judge {
   readonly current: Map<string, AlertItem>;
   written = 0;
   failed = 0;
+  /** Keys of stored alerts that are damaged. */
+  readonly damaged = new Set<string>();
 
   constructor(deps: TickDeps, look: FleetLook, open: readonly AlertItem[], context: StepContext) {
     this.#deps = deps;
@@ -87,7 +89,9 @@ export class Judge {
   }
 
   async #take(step: AlertStep, inhibitor?: StepContext['inhibitor']): Promise<void> {
-    const { item, wrote } = await takeStep(this.#deps, step, { ...this.#context, inhibitor });
+    const taken = await takeStep(this.#deps, step, { ...this.#context, inhibitor });
+    const { item, wrote, isDamaged } = taken;
+    if (isDamaged) this.damaged.add(step.alertKey);
     if (item) this.current.set(item.alertKey, item);
     if (wrote) this.written += 1;
   }

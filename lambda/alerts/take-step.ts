@@ -1,4 +1,5 @@
 import type { AlertStep } from '../../core/alerts/alert-plan.ts';
+import { damageOf } from '../../core/alerts/damage.ts';
 import { tellsOfTrouble } from '../../core/alerts/holds.ts';
 import { isReleased, rewound, settled } from '../../core/alerts/inhibition.ts';
 import type { AlertItem } from '../../core/model.ts';
@@ -18,15 +19,23 @@ export interface StepContext {
   inhibitor?: (stored: AlertItem | undefined) => string | undefined;
 }
 
+/** What became of a step. `isDamaged`: nothing, because the stored alert cannot be read. */
+export interface StepTaken {
+  item: AlertItem | undefined;
+  wrote: boolean;
+  isDamaged?: boolean;
+}
+
 /** Applies a step, on a newer copy where somebody else wrote in between. */
 export async function takeStep(
   { alerts, log }: Pick<TickDeps, 'alerts' | 'log'>,
   { alertKey, known, apply, members = [] }: AlertStep,
   { now, isAfterGap, holdOf, inhibitor }: StepContext,
-): Promise<{ item: AlertItem | undefined; wrote: boolean }> {
+): Promise<StepTaken> {
   const heldBy = async (alert: AlertItem) => (await holdOf(alert)) ?? holdOfAll(holdOf, members);
   let stored = known ?? (await alerts.get(alertKey));
   for (let conflict = 0; conflict < conflictsMax; conflict++) {
+    if (stored && damageOf(stored) !== undefined) return { item: undefined, wrote: false, isDamaged: true };
     const before = stored && isAfterGap ? rewound(stored, now) : stored;
     let after = apply(before, now);
     if (after && tellsOfTrouble(stored, after)) after = apply(before, now, await heldBy(after));

@@ -1,5 +1,7 @@
+import { damageOf } from '../../core/alerts/damage.ts';
 import { isLive } from '../../core/alerts/inhibition.ts';
 import { HoldfastError } from '../../core/errors.ts';
+import type { AlertItem } from '../../core/model.ts';
 import { isWindowTooSmall } from '../../core/reconnect-window.ts';
 import { dayToKeep, keepDay } from '../design-report/keep-day.ts';
 import { emit } from './emit.ts';
@@ -24,12 +26,13 @@ export interface TickReport {
  * One look at the whole fleet: collect, look for what failing gateways have in common, write, then emit. Each alert
  * changes in one conditional write that holds its events too, and an event leaves the outbox only after it was taken: a
  * crash between any two steps emits it again under the same id. Throws INTERNAL after everything else is done when single
- * gateways could not be judged.
+ * gateways could not be judged, or stored alerts are damaged.
  */
 export async function runTick(deps: TickDeps): Promise<TickReport> {
   const now = deps.now();
   deps.begin?.('recall');
-  const [open, memory] = await Promise.all([deps.alerts.open(), recall(deps)]);
+  const [stored, memory] = await Promise.all([deps.alerts.open(), recall(deps)]);
+  const [open, damaged] = apart(stored);
   const look = await lookAtFleet(deps, { open, now, day: await dayToKeep(deps, now) });
   for (const cellId of look.frozen.keys()) deps.log('error', 'cell.frozen', { cellId });
   warnOfSmallWindow(deps, look.active);
@@ -54,6 +57,7 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
     throw new HoldfastError('INTERNAL', `${failed} of ${look.gateways} gateways could not be judged`, {
       hint: 'see the proxy.gateway_failed lines; the others were judged',
     });
+  requireWhole(deps, new Set([...damaged.map(({ alertKey }) => alertKey), ...judge.damaged]));
   return {
     gateways: look.gateways,
     open: open.filter(isLive).length,
@@ -62,6 +66,26 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
     frozenCells: [...look.frozen.keys()],
     inhibited: current.filter(({ inhibitedBy }) => inhibitedBy !== undefined).length,
   };
+}
+
+/** A damaged alert costs itself, and not the look at all others. */
+function apart(stored: readonly AlertItem[]): [open: AlertItem[], damaged: AlertItem[]] {
+  const { open = [], damaged = [] } = Object.groupBy(stored, (item) =>
+    damageOf(item) === undefined ? 'open' : 'damaged',
+  );
+  return [open, damaged];
+}
+
+function requireWhole({ log }: TickDeps, damaged: ReadonlySet<string>): void {
+  for (const alertKey of damaged) log('error', 'alert.damaged', { alertKey });
+  if (damaged.size === 0) return;
+  throw new HoldfastError(
+    'INTERNAL',
+    `${damaged.size} stored alerts are damaged, and nobody is told of them`,
+    {
+      hint: 'see the alert.damaged lines; delete such an item from the Alerts table, and what is still so fires anew',
+    },
+  );
 }
 
 /** A fleet that has outgrown its window would come back from an outage faster than API Gateway lets it. */

@@ -1,5 +1,6 @@
 import type { AlertView, CommandView } from '../core/api.ts';
 import type { BulkView } from '../core/bulk/api.ts';
+import type { GatewayView } from '../core/identity/gateway-view.ts';
 import type { ApiClient } from './api-client.ts';
 
 /** Every page of a list, the first one first. */
@@ -20,6 +21,12 @@ export const allAlerts = (api: ApiClient, state: 'open' | 'all'): Promise<AlertV
   allPages(async (next) => {
     const page = await api.call('listAlerts', { query: { state, next } });
     return [page.alerts, page.next];
+  });
+
+export const allGateways = (api: ApiClient, status: 'current' | 'all'): Promise<GatewayView[]> =>
+  allPages(async (next) => {
+    const page = await api.call('listGateways', { query: { status, next } });
+    return [page.gateways, page.next];
   });
 
 export const allCommands = (api: ApiClient, gatewayId: string): Promise<CommandView[]> =>

@@ -4,6 +4,7 @@ import { timeText } from '../core/readable.ts';
 import { parseDurationMs } from './duration.ts';
 import { table } from './output.ts';
 import { apiCommand, type CliDeps } from './program.ts';
+import { wholeGatewayId } from './whole-id.ts';
 
 export function addAuditCommand(program: Command, deps: CliDeps): void {
   const command = apiCommand(
@@ -16,8 +17,10 @@ export function addAuditCommand(program: Command, deps: CliDeps): void {
   command
     .option('--gateway <id>', 'only what is about this gateway')
     .option('--since <duration>', 'how far back', '24h')
-    .run(async ({ api, deps, show }) => {
-      const { gateway, since } = command.opts<{ gateway?: string; since: string }>();
+    .run(async (session) => {
+      const { api, deps, show } = session;
+      const { since, ...flags } = command.opts<{ gateway?: string; since: string }>();
+      const gateway = flags.gateway && (await wholeGatewayId(session, flags.gateway));
       const from = sinceTime(since, deps);
       const entries: AuditView[] = [];
       let next: string | undefined;

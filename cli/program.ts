@@ -6,6 +6,7 @@ import { createApiClient, type ApiClient } from './api-client.ts';
 import { resolveContext, type CliContext, type ContextFlags } from './context.ts';
 import { printable } from '../core/printable.ts';
 import { json } from './output.ts';
+import { wholeGatewayId } from './whole-id.ts';
 import { typed, typedNext } from '../core/typed.ts';
 
 /** What every command gets; a test gives its own. */
@@ -35,7 +36,10 @@ export const exampleText = (examples: readonly string[]): string => examplesOf('
 export const commandGroup = (parent: Command, name: string, summary: string, examples: string[]): Command =>
   parent.command(name).description(summary).addHelpText('after', exampleText(examples));
 
-/** Adds the flags that every command of the API takes and hands the action its session. */
+/**
+ * Adds the flags that every command of the API takes and hands the action its session. Of an argument `<gateway>` the
+ * beginning is enough.
+ */
 export function apiCommand(
   parent: Command,
   signature: string,
@@ -76,10 +80,11 @@ export function apiCommand(
         deps.stdout(printable(isJson ? json(data) : text()));
       const positional = args.slice(0, -2).map((arg) => String(arg));
       const toType = (commandLine: string) => typedNext(commandLine, flags);
-      await action(
-        { context, api: createApiClient(context, toType), deps, isJson, show, toType },
-        ...positional,
-      );
+      const api = createApiClient(context, toType);
+      const session = { context, api, deps, isJson, show, toType };
+      const gateway = command.registeredArguments.findIndex((argument) => argument.name() === 'gateway');
+      if (gateway >= 0) positional[gateway] = await wholeGatewayId(session, positional[gateway] ?? '');
+      await action(session, ...positional);
     });
   return Object.assign(command, { run });
 }

@@ -7,6 +7,7 @@ import { parseDurationMs } from './duration.ts';
 import { requireGateways } from './known-gateways.ts';
 import { fields, paragraph, table, toBeTyped } from './output.ts';
 import { apiCommand, type CliDeps } from './program.ts';
+import { wholeGatewayId } from './whole-id.ts';
 
 const range = { minMs: silenceLimits.durationMinMs, maxMs: silenceLimits.durationMaxMs };
 
@@ -39,22 +40,24 @@ export function addSilenceCommands(alerts: Command, deps: CliDeps): void {
     .option('--all', 'every alert of the tenant')
     .requiredOption('--for <duration>', 'until when, at most 30d')
     .requiredOption('--why <text>', 'for those who wonder why nobody was told')
-    .run(async ({ api, show, toType }) => {
+    .run(async (session) => {
+      const { api, show, toType } = session;
       const flags = silence.opts<SilenceFlags>();
       const isNarrow = [flags.gateway, flags.condition, flags.component].some((one) => one !== undefined);
       if (isNarrow === (flags.all === true))
         throw new HoldfastError('USAGE', 'it is not clear which alerts are meant', {
           hint: 'give --gateway, --condition or --component (or several, which must all fit), or --all alone',
         });
+      const gatewayId = flags.gateway && (await wholeGatewayId(session, flags.gateway));
       const body = {
-        gatewayId: flags.gateway,
+        gatewayId,
         conditionId: flags.condition,
         component: flags.component,
         ...(flags.all ? { all: true } : {}),
         why: flags.why,
         forMs: parseDurationMs('--for', flags.for, range),
       };
-      await requireGateways(api, flags.gateway === undefined ? [] : [flags.gateway]);
+      await requireGateways(api, gatewayId === undefined ? [] : [gatewayId]);
       const { silence: made } = await api.call('createSilence', { body });
       show({ silence: made }, () => silenceText(made, toType(`holdfast alerts unsilence ${made.silenceId}`)));
     });

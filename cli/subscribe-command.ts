@@ -8,6 +8,7 @@ import { collect } from './command-commands.ts';
 import { requireGateways } from './known-gateways.ts';
 import { paragraph, toBeTyped } from './output.ts';
 import { apiCommand, type CliDeps, type Session } from './program.ts';
+import { wholeGatewayIds } from './whole-id.ts';
 import { askIntoNewFile, requireNewFile } from './secret-file.ts';
 import { filterText, subscriptionText } from './subscription-text.ts';
 
@@ -58,10 +59,12 @@ export function addSubscribeCommand(alerts: Command, deps: CliDeps): void {
 }
 
 async function putSubscription(
-  { api, show, toType }: Session,
+  session: Session,
   subscriptionId: string,
-  flags: SubscribeFlags,
+  typedFlags: SubscribeFlags,
 ): Promise<void> {
+  const { api, show, toType } = session;
+  const flags = { ...typedFlags, gateway: await wholeGatewayIds(session, typedFlags.gateway) };
   const given = givenTarget(flags);
   if (!given && !namesFilter(flags)) throw noTarget();
   await requireGateways(api, flags.gateway);

@@ -118,3 +118,65 @@ test('so are patterns, for operators', async () => {
   expect(run.err).toBe('error: NOT_FOUND: far enough\n');
   expect(api.requests.at(-1)?.url).toBe(`/operator/v1/patterns/${idOf('5d1f')}`);
 });
+
+describe('a gateway', () => {
+  const gatewayId = (start: string) => `gw-${start.padEnd(20, '0')}`;
+  const gateway = (start: string, name?: string) => ({
+    ...{ gatewayId: gatewayId(start), name, tenantId: 'acme', status: 'active' },
+    ...{ connection: { state: 'disconnected' }, createdAt: 1 },
+  });
+  const current = '/v1/gateways?status=current';
+  beforeEach(() => {
+    api.bodies[current] = { gateways: [gateway('3f9b')], next: 'n' };
+    api.bodies[`${current}&next=n`] = { gateways: [gateway('3f9a1', 'Oslo 1')] };
+    api.answer = { status: 404, body: { error: { code: 'NOT_FOUND', message: 'far enough' } } };
+  });
+  const id = gatewayId('3f9a1');
+
+  test.each([
+    [['gateways', 'show'], `/v1/gateways/${id}`, []],
+    [['gateways', 'history'], `/v1/gateways/${id}/history?span=hour`, []],
+    [['gateways', 'revoke'], `/v1/gateways/${id}/revoke`, []],
+    [['gateways', 'label'], `/v1/gateways/${id}`, ['site=Oslo']],
+    [['audit', '--since', '1s', '--gateway'], `/v1/audit?from=999000&gateway=${id}`, []],
+    [['commands', 'list'], `/v1/gateways/${id}/commands`, []],
+    [['send'], `/v1/gateways/${id}/commands`, ['probe', '--no-wait']],
+    [['alerts', 'silence', '--gateway'], `/v1/gateways/${id}`, ['--for', '1h', '--why', 'w']],
+    [['alerts', 'subscribe', 'main', '--gateway'], `/v1/gateways/${id}`, ['--severity', 'critical']],
+  ])('is meant by what its id begins with, with `gw-` or without: %j', async (words, path, more) => {
+    for (const given of ['gw-3f9a', '3f9a', 'gw-3f9a…']) {
+      api.requests = [];
+      expect(await api.run([...words, given, ...more, ...api.asTenant()])).toMatchObject({
+        code: 66,
+        err: 'error: NOT_FOUND: far enough\n',
+      });
+      expect(api.requests.at(-1)?.url).toBe(path);
+    }
+  });
+
+  it('that begins as several do is refused with those it may be', async () => {
+    api.bodies[current] = { gateways: [gateway('3f9a1', 'Oslo 1'), gateway('3f9a2')] };
+    expect(await api.run(['gateways', 'revoke', '3f9a', ...api.asTenant()])).toEqual({
+      code: 64,
+      out: '',
+      err:
+        'error: USAGE: 2 of the gateways begin with gw-3f9a — give more characters: ' +
+        `${gatewayId('3f9a1')} (Oslo 1), ${gatewayId('3f9a2')} (without a name)\n`,
+    });
+    expect(sent()).toEqual([`GET ${current}`]);
+  });
+
+  it('that is revoked is found where no other begins so', async () => {
+    api.bodies['/v1/gateways?status=all'] = { gateways: [gateway('3f9b'), gateway('7777')] };
+    await api.run(['gateways', 'show', '7777', ...api.asTenant()]);
+    expect(api.requests.at(-1)?.url).toBe(`/v1/gateways/${gatewayId('7777')}`);
+  });
+
+  it('whose id is whole, or is too short to be meant, is looked up nowhere', async () => {
+    for (const given of [id, 'gw-3f9', 'oslo-1']) {
+      api.requests = [];
+      await api.run(['gateways', 'show', given, ...api.asTenant()]);
+      expect(sent()).toEqual([`GET /v1/gateways/${given}`]);
+    }
+  });
+});

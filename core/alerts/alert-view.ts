@@ -9,7 +9,13 @@ import type { SilenceItem } from './model.ts';
 export function alertView(item: AlertItem): AlertView {
   const { outbox: _outbox, openShard: _shard, version: _version, frozenState: _frozen, ...rest } = item;
   const { raisedAt: _raised, pattern: _pattern, toldInSeq: _seq, expiresAtSec: _expires, ...view } = rest;
-  return view;
+  return { ...view, audit: shownAudit(item) };
+}
+
+/** What waits is not on record before it fires; whoever looks at it now wants to see since when. */
+function shownAudit({ audit, state, pendingSince }: AlertItem): AlertItem['audit'] {
+  if (state !== 'PENDING' || pendingSince === undefined) return audit;
+  return [...audit, { at: pendingSince, state }];
 }
 
 /** What a tenant or an operator reads of an alert: also which of the tenant's silences fits it now. What is over needs none. */
@@ -31,7 +37,7 @@ export function alertTrail(
   { commands, silences }: { commands: readonly CommandItem[]; silences: readonly SilenceItem[] },
   at: number,
 ): AlertTrail {
-  const entries: AlertTrail['entries'] = item.audit.map((entry) => ({ ...entry, what: 'alert' }));
+  const entries: AlertTrail['entries'] = shownAudit(item).map((entry) => ({ ...entry, what: 'alert' }));
   for (const command of commands) entries.push(...commandEntries(command, at));
   // Stable: of one moment, the alert's entry stands before the command's and a command's own keep their order.
   entries.sort((a, b) => a.at - b.at);

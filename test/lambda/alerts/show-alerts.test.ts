@@ -87,6 +87,14 @@ test('lists what is open, or everything, of the tenant alone', async () => {
   await expect(keys('closed')).rejects.toMatchObject({ code: 'INVALID_INPUT' });
 });
 
+test('an alert that waits says since when, and has it on record only once it fires', async () => {
+  const waiting = await put(alert({ state: 'PENDING', pendingSince: t0, audit: [] }));
+  const { entries, alert: shown } = await alertTrail(deps, request('acme', waiting.alertKey) as never);
+  expect(shown.audit).toEqual([{ at: t0, state: 'PENDING' }]);
+  expect(entries).toEqual([{ at: t0, state: 'PENDING', what: 'alert' }]);
+  expect((await deps.alerts.get({ alertKey: waiting.alertKey }))!.audit).toEqual([]);
+});
+
 test('pages through alerts of one moment without losing or repeating any', async () => {
   const all = Array.from({ length: 230 }, (_, i) => alert({}, `vol-${i}`));
   await Promise.all(all.map(put));

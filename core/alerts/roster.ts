@@ -98,7 +98,12 @@ export class Roster {
     const hellos = tellingHellos(gateway.recentHellos);
     const { createdAt: created, routeLostAt: lost = 0 } = gateway;
     const [connected, newest] = [route?.connectedAt ?? 0, newestEpochOf(gateway)];
-    requireTimes([created, lost, connected, newest, ...hellos], gateway);
+    const areTimes =
+      Number.isFinite(created) &&
+      Number.isFinite(lost) &&
+      Number.isFinite(connected) &&
+      Number.isFinite(newest);
+    if (!areTimes || !hellos.every(Number.isFinite)) throw lacksTime(gateway);
     const codes = row * codesOfRow;
     this.#codes[codes + tenant] = this.#tenants.of(gateway.tenantId);
     this.#codes[codes + status] = statuses.indexOf(gateway.status);
@@ -200,10 +205,7 @@ export class Roster {
 
   #known(row: number): KnownGateway {
     const [codes, times] = [row * codesOfRow, row * timesOfRow];
-    const textOf = (column: number): string | undefined =>
-      this.#texts.names[this.#codes[codes + column]!] || undefined;
-    const timeOf = (column: number): number | undefined => this.#times[times + column]! || undefined;
-    const cellId = textOf(cell);
+    const cellId = this.#textAt(codes + cell);
     const newestEpoch = this.#times[times + epoch]!;
     const last = this.#times[times + lastHelloAt]!;
     return {
@@ -212,16 +214,20 @@ export class Roster {
       status: statuses[this.#codes[codes + status]!]!,
       createdAt: this.#times[times + createdAt]!,
       labels: this.#labelsOf(codes),
-      network: textOf(network),
+      network: this.#textAt(codes + network),
       route:
         cellId === undefined
           ? undefined
           : { cellId, epoch: newestEpoch, connectedAt: this.#times[times + connectedAt]! },
       newestEpoch,
-      routeLostAt: timeOf(routeLostAt),
+      routeLostAt: this.#times[times + routeLostAt]! || undefined,
       recentHellos: this.#hellos.get(row) ?? (last === 0 ? [] : [last]),
       cloneSeenAt: this.#clones.get(row),
     };
+  }
+
+  #textAt(place: number): string | undefined {
+    return this.#texts.names[this.#codes[place]!] || undefined;
   }
 
   #labelsOf(codes: number): GatewayLabels | undefined {
@@ -234,13 +240,11 @@ export class Roster {
   }
 }
 
-/** Throws INTERNAL: a time that is no number would make whatever it is compared with come out false. */
-function requireTimes(times: readonly number[], { gatewayId }: GatewayItem): void {
-  if (times.every(Number.isFinite)) return;
-  throw new HoldfastError('INTERNAL', `the stored item of gateway ${gatewayId} lacks a time`, {
+/** A time that is no number would make whatever it is compared with come out false. */
+const lacksTime = ({ gatewayId }: GatewayItem): HoldfastError =>
+  new HoldfastError('INTERNAL', `the stored item of gateway ${gatewayId} lacks a time`, {
     hint: 'compare it in the Gateways table with another one',
   });
-}
 
 function larger<T extends Uint32Array | Float64Array>(from: T, to: T): T {
   to.set(from);

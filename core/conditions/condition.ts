@@ -44,8 +44,8 @@ interface ConditionBase {
 /** A signal that needs a fresh status, or one that judges its absence or the connections alone. */
 export type Condition = ConditionBase &
   (
-    | { needsStatus: true; signal: (input: FreshInput) => Reading[] }
-    | { needsStatus: false; signal: (input: SignalInput) => Reading[] }
+    | { needsStatus: true; signal: (input: FreshInput) => readonly Reading[] }
+    | { needsStatus: false; signal: (input: SignalInput) => readonly Reading[] }
   );
 
 export const minutes = 60_000;

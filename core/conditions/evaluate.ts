@@ -2,7 +2,7 @@ import { commandSpecs } from '../command-kinds.ts';
 import type { SuggestedCommand } from '../model.ts';
 import { isClear, isRaised, type Condition } from './condition.ts';
 import { conditions } from './conditions.ts';
-import { isStale, type FreshInput, type Reading, type SignalInput } from './signals.ts';
+import { isStale, nothing, type FreshInput, type Reading, type SignalInput } from './signals.ts';
 
 /** What an alert needs to know of what it is about: a row of the table, or a rule about many gateways together. */
 export type Rule = Pick<
@@ -60,7 +60,6 @@ function readingsOf(
   if (condition.needsStatus) return fresh ? condition.signal(fresh) : nothing;
   return input.cellFrozen ? nothing : condition.signal(input);
 }
-const nothing: readonly Reading[] = [];
 
 function observation(condition: Condition, reading: Reading): Observation {
   const { value } = reading;

@@ -15,7 +15,7 @@ import { ofGateway, readingsOf, type FreshInput, type Reading } from './signals.
 /** Readings of the disks that are named, where `valueOf` knows a value. */
 export const ofDisks =
   (valueOf: (disk: DiskStatus) => number | undefined) =>
-  ({ status }: FreshInput): Reading[] =>
+  ({ status }: FreshInput): readonly Reading[] =>
     readingsOf(status.heartbeat.disks ?? [], ({ name }) => name, valueOf);
 
 export const diskNames = ({ disks = [] }: Heartbeat): string[] => disks.map(({ name }) => name);
@@ -60,18 +60,18 @@ export function headroomC({ name, temperatureC, temperatureLimitC }: DiskStatus)
 
 /** 1 for an array that lacks a member, 0.5 while a new one is filled, 2 for one that does not work any more. */
 const arrayValues: Record<ArrayStatus['state'], number> = { ok: 0, rebuilding: 0.5, degraded: 1, failed: 2 };
-export const degradedArrays = ({ status }: FreshInput): Reading[] =>
+export const degradedArrays = ({ status }: FreshInput): readonly Reading[] =>
   (status.heartbeat.arrays ?? []).map(({ name, state }) => ({ component: name, value: arrayValues[state] }));
 
 const usedOf = ({ sizeBytes, freeBytes }: FilesystemStatus): number => Math.max(0, 1 - freeBytes / sizeBytes);
 const mountOf = ({ mount }: FilesystemStatus): string => mount;
 
 /** Used fraction of each file system. */
-export const filesystemUtilization = ({ status }: FreshInput): Reading[] =>
+export const filesystemUtilization = ({ status }: FreshInput): readonly Reading[] =>
   readingsOf(status.heartbeat.filesystems, mountOf, (fs) => (fs.sizeBytes > 0 ? usedOf(fs) : undefined));
 
 /** Errors of each file system; 1 at least for one that takes no writes any more. */
-export const filesystemErrors = ({ status: { heartbeat } }: FreshInput): Reading[] => {
+export const filesystemErrors = ({ status: { heartbeat } }: FreshInput): readonly Reading[] => {
   const absent = heartbeat.checked?.includes('errors') ? 0 : undefined;
   return readingsOf(heartbeat.filesystems, mountOf, ({ readOnly, deviceErrors = absent }) =>
     readOnly ? Math.max(1, deviceErrors ?? 0) : deviceErrors,
@@ -85,7 +85,7 @@ const sincePeak = { youngestMinutes: 6 * 60, tolerance: peakTolerance };
  * When each file system is full, if it goes on like this; one that is hardly used is far from it. Both looks have to say
  * so: that at the last six hours, and that at the time since it was fullest in the day before them.
  */
-export const filesystemsFullInMs = (input: FreshInput): Reading[] =>
+export const filesystemsFullInMs = (input: FreshInput): readonly Reading[] =>
   readingsOf(input.status.heartbeat.filesystems, mountOf, (fs) => {
     if (fs.sizeBytes <= 0) return undefined;
     const short = leftMs(input, 'filesystem', fs.mount, usedOf(fs));
@@ -95,7 +95,7 @@ export const filesystemsFullInMs = (input: FreshInput): Reading[] =>
     return Math.max(short, fullSincePeakMs(peaks, now, sincePeak) ?? 0);
   });
 
-export const uploadBufferFullInMs = (input: FreshInput): Reading[] => {
+export const uploadBufferFullInMs = (input: FreshInput): readonly Reading[] => {
   const level = input.status.heartbeat.metrics['gateway.upload_buffer.utilization'];
   if (level === undefined) return [];
   const value = leftMs(input, 'buffer', undefined, level);
@@ -120,7 +120,7 @@ const minuteOf = ({ status }: FreshInput): number => Math.floor(status.heartbeat
 /** By how much a counter rose within the time before the heartbeat; no reading where the counter is not known. */
 export const roseWithin =
   (name: CounterName, windowMs: number) =>
-  ({ status }: FreshInput): Reading[] => {
+  ({ status }: FreshInput): readonly Reading[] => {
     if (!isCounted(status.heartbeat, name)) return [];
     if (!status.history?.rises?.[name]) return ofGateway(0);
     const since = (status.heartbeat.sentAt - windowMs) / 60_000;

@@ -84,19 +84,20 @@ export const isStale = (input: SignalInput): boolean =>
   !input.status || !(input.now - input.status.receivedAt <= staleAfterBeats * beatMs(input));
 
 /** 1 while the gateway cannot be reached, else 0. */
-export const offline = (input: SignalInput): Reading[] => ofGateway(lostAt(input) === undefined ? 0 : 1);
+export const offline = (input: SignalInput): readonly Reading[] =>
+  ofGateway(lostAt(input) === undefined ? 0 : 1);
 
 /** A silence that is no outage yet, in beats: one frame is late or lost. */
 export const suspectAfterBeats = 1.5;
 
 /** 1 from the loss of the connection, or from a beat that did not come: before that is certain enough to call anybody. */
-export const suspectOffline = (input: SignalInput): Reading[] => {
+export const suspectOffline = (input: SignalInput): readonly Reading[] => {
   const silentMs = input.now - lastHeardAt(input);
   return ofGateway(!input.gateway.route || silentMs >= suspectAfterBeats * beatMs(input) ? 1 : 0);
 };
 
 /** Reconnections of the last hour; a planned rollover is not one. */
-export function reconnectsPerHour({ gateway, now }: FreshInput): Reading[] {
+export function reconnectsPerHour({ gateway, now }: FreshInput): readonly Reading[] {
   const hellos = gateway.recentHellos;
   let counted = 0;
   for (let i = 1; i < hellos.length; i++) if (isReconnection(hellos, i, now)) counted += 1;
@@ -116,24 +117,25 @@ export function tellingHellos(hellos: readonly number[]): readonly number[] {
 const cloneQuietMs = 3 * hourMs;
 
 /** 1 from the first sign that two hosts have the gateway's key until there was none for a while, or another key came. */
-export const clones = ({ gateway: { cloneSeenAt }, now }: SignalInput): Reading[] =>
+export const clones = ({ gateway: { cloneSeenAt }, now }: SignalInput): readonly Reading[] =>
   ofGateway(cloneSeenAt !== undefined && now - cloneSeenAt < cloneQuietMs ? 1 : 0);
 
 /** One of the heartbeat's metrics; no reading where the gateway does not report it. */
 export const metric =
   (name: string) =>
-  ({ status }: FreshInput): Reading[] => {
+  ({ status }: FreshInput): readonly Reading[] => {
     const value = status.heartbeat.metrics[name];
-    return value === undefined ? [] : ofGateway(value);
+    return value === undefined ? nothing : ofGateway(value);
   };
 
 /** How far the gateway's clock is off, ms, either way. */
-export const clockSkewMs = ({ status }: FreshInput): Reading[] => ofGateway(Math.abs(status.clockSkewMs));
+export const clockSkewMs = ({ status }: FreshInput): readonly Reading[] =>
+  ofGateway(Math.abs(status.clockSkewMs));
 
 /** 1 for an agent that is older than the newest version. */
-export const outdatedAgent = ({ status, limits }: FreshInput): Reading[] =>
+export const outdatedAgent = ({ status, limits }: FreshInput): readonly Reading[] =>
   limits.latestAgentVersion === undefined
-    ? []
+    ? nothing
     : ofGateway(compareVersions(status.heartbeat.agentVersion, limits.latestAgentVersion) < 0 ? 1 : 0);
 
 /**
@@ -142,23 +144,23 @@ export const outdatedAgent = ({ status, limits }: FreshInput): Reading[] =>
  */
 export const expiresInMs =
   (which: keyof NonNullable<Heartbeat['expiries']>) =>
-  ({ status: { heartbeat } }: FreshInput): Reading[] => {
+  ({ status: { heartbeat } }: FreshInput): readonly Reading[] => {
     const at = heartbeat.expiries?.[which];
     if (at !== undefined) return ofGateway(Math.min(farMs, Math.max(0, at - heartbeat.sentAt)));
-    return heartbeat.checked?.includes('expiries') ? ofGateway(farMs) : [];
+    return heartbeat.checked?.includes('expiries') ? ofGateway(farMs) : nothing;
   };
 
 /** Starts of the agent in the last hour. */
-export const agentStarts = ({ status: { heartbeat } }: FreshInput): Reading[] => {
+export const agentStarts = ({ status: { heartbeat } }: FreshInput): readonly Reading[] => {
   const count = heartbeat.starts?.agent ?? (heartbeat.checked?.includes('starts') ? 0 : undefined);
-  return count === undefined ? [] : ofGateway(count);
+  return count === undefined ? nothing : ofGateway(count);
 };
 
 /** 1 for an hour after the host started without a clean stop before. */
-export const hardReboot = ({ status: { heartbeat } }: FreshInput): Reading[] => {
+export const hardReboot = ({ status: { heartbeat } }: FreshInput): readonly Reading[] => {
   const at = heartbeat.starts?.uncleanBootAt;
   if (at !== undefined) return ofGateway(heartbeat.sentAt - at < hourMs ? 1 : 0);
-  return heartbeat.checked?.includes('starts') ? ofGateway(0) : [];
+  return heartbeat.checked?.includes('starts') ? ofGateway(0) : nothing;
 };
 
 /** One reading for each part of which a value is known. A loop: a tick does this a dozen times for each gateway. */
@@ -166,13 +168,17 @@ export function readingsOf<Part>(
   parts: readonly Part[],
   nameOf: (part: Part) => string,
   valueOf: (part: Part) => number | undefined,
-): Reading[] {
-  const readings: Reading[] = [];
+): readonly Reading[] {
+  let readings: Reading[] | undefined;
   for (const part of parts) {
     const value = valueOf(part);
-    if (value !== undefined) readings.push({ component: nameOf(part), value });
+    if (value !== undefined) (readings ??= []).push({ component: nameOf(part), value });
   }
-  return readings;
+  return readings ?? nothing;
 }
 
-export const ofGateway = (value: number): Reading[] => [{ component: '', value }];
+/** Most of what a look at a fleet asks is 0, or is not reported: a million times the same two answers. */
+export const ofGateway = (value: number): readonly Reading[] =>
+  value === 0 ? zero : [{ component: '', value }];
+const zero: readonly Reading[] = [{ component: '', value: 0 }];
+export const nothing: readonly Reading[] = [];

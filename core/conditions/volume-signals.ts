@@ -9,7 +9,7 @@ const mayPass: ReadonlySet<string | undefined> = new Set(['missing', 'io-error',
  * 1 for a volume that cannot be served, 0 for a healthy one; 0.5 says neither: a restore is on its way, or another process
  * has the volume, which is no loss: a restore would replace data that is there.
  */
-export const irrecoverableVolumes = ({ status }: FreshInput): Reading[] =>
+export const irrecoverableVolumes = ({ status }: FreshInput): readonly Reading[] =>
   status.heartbeat.volumes.map(({ volumeId, state, failure, lastSnapshotAt }) => ({
     component: volumeId,
     value: state === 'healthy' ? 0 : isNoLoss(state, failure) ? 0.5 : 1,
@@ -22,7 +22,7 @@ const isNoLoss = (state: VolumeStatus['state'], failure: VolumeStatus['failure']
   state === 'restoring' || state === 'paused' || failure === 'in-use';
 
 /** ms without progress of a running restore. Both times are the agent's, so its clock does not matter. */
-export const restoreStillMs = (input: FreshInput): Reading[] =>
+export const restoreStillMs = (input: FreshInput): readonly Reading[] =>
   ofVolumes(input, ({ state, restore }) =>
     state === 'restoring' && restore ? ageMs(input, restore.lastProgressAt) : 0,
   );
@@ -31,7 +31,7 @@ export const restoreStillMs = (input: FreshInput): Reading[] =>
 const restoreMaxMs = 24 * 3_600_000;
 
 /** ms that a running restore is behind its promise; without one, that it will take beyond a day at its present rate. */
-export const restoreLateMs = (input: FreshInput): Reading[] =>
+export const restoreLateMs = (input: FreshInput): readonly Reading[] =>
   ofVolumes(input, ({ state, restore }) => {
     if (state !== 'restoring' || !restore) return 0;
     if (restore.lateMs !== undefined) return restore.lateMs;
@@ -39,11 +39,11 @@ export const restoreLateMs = (input: FreshInput): Reading[] =>
   });
 
 /** ms without progress of a snapshot's upload. */
-export const uploadStillMs = (input: FreshInput): Reading[] =>
+export const uploadStillMs = (input: FreshInput): readonly Reading[] =>
   ofVolumes(input, ({ upload }) => (upload ? ageMs(input, upload.lastProgressAt) : 0));
 
 /** Age of the newest snapshot in ms; of a volume without any, the time that the gateway exists. */
-export const snapshotAgeMs = (input: FreshInput): Reading[] =>
+export const snapshotAgeMs = (input: FreshInput): readonly Reading[] =>
   ofVolumes(input, ({ lastSnapshotAt }) =>
     lastSnapshotAt === undefined
       ? Math.max(0, input.now - input.gateway.createdAt)
@@ -51,11 +51,11 @@ export const snapshotAgeMs = (input: FreshInput): Reading[] =>
   );
 
 /** Attempts at a snapshot that failed since one succeeded. */
-export const failedSnapshots = (input: FreshInput): Reading[] =>
+export const failedSnapshots = (input: FreshInput): readonly Reading[] =>
   ofVolumes(input, (volume) => volume.failedSnapshots ?? 0);
 
 const ofVolumes = (
   { status }: FreshInput,
   valueOf: (volume: VolumeStatus) => number | undefined,
-): Reading[] => readingsOf(status.heartbeat.volumes, ({ volumeId }) => volumeId, valueOf);
+): readonly Reading[] => readingsOf(status.heartbeat.volumes, ({ volumeId }) => volumeId, valueOf);
 const ageMs = ({ status }: FreshInput, at: number): number => Math.max(0, status.heartbeat.sentAt - at);

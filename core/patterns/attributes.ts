@@ -25,24 +25,16 @@ export const factNames = attributeNames.slice(attributeNames.indexOf('os'));
 /** In the order of `attributeNames`; undefined: not known. */
 export type AttributeValues = readonly (string | undefined)[];
 
-/** What an inventory says about it; it is kept in memory, where the inventory is too large. */
-export type InventoryFacts = Partial<Record<AttributeName, string>>;
+/** What an inventory says, in the order of `factNames`; it is kept in memory, where the inventory is too large. */
+export type InventoryFacts = readonly (string | undefined)[];
 
 export function inventoryFacts({ inventory }: Pick<InventoryItem, 'inventory'>): InventoryFacts {
   const { os, kernel, nodeVersion, cpuModel, machine, hypervisor, disks } = inventory;
   const disk = mostOf(disks.map(({ model }) => model));
   const ofModel = disks.filter(({ model }) => model === disk);
-  return {
-    os,
-    kernel,
-    nodeVersion,
-    cpuModel,
-    hardwareModel: machine,
-    hypervisor,
-    diskModel: disk,
-    diskFirmware:
-      disk && mostOf(ofModel.flatMap(({ firmware }) => (firmware ? [`${disk} ${firmware}`] : []))),
-  };
+  const firmware =
+    disk && mostOf(ofModel.flatMap(({ firmware }) => (firmware ? [`${disk} ${firmware}`] : [])));
+  return [os, kernel, nodeVersion, cpuModel, machine, hypervisor, disk, firmware];
 }
 
 export interface Attributed {
@@ -54,25 +46,21 @@ export interface Attributed {
   status: StatusItem | undefined;
   facts: InventoryFacts | undefined;
 }
-const sources: Record<AttributeName, (of: Attributed) => string | undefined> = {
-  agentVersion: ({ status }) => status?.heartbeat.agentVersion,
-  cell: ({ gateway: { route }, status }) => route?.cellId ?? status?.cellId,
-  region: ({ gateway: { labels } }) => labels?.region,
-  isp: ({ gateway: { labels } }) => labels?.isp,
-  rolloutWave: ({ gateway: { labels } }) => labels?.rolloutWave,
-  network: ({ gateway: { network } }) => network,
-  os: ({ facts }) => facts?.os,
-  kernel: ({ facts }) => facts?.kernel,
-  nodeVersion: ({ facts }) => facts?.nodeVersion,
-  cpuModel: ({ facts }) => facts?.cpuModel,
-  hardwareModel: ({ facts }) => facts?.hardwareModel,
-  hypervisor: ({ facts }) => facts?.hypervisor,
-  diskModel: ({ facts }) => facts?.diskModel,
-  diskFirmware: ({ facts }) => facts?.diskFirmware,
-};
-const inOrder = attributeNames.map((name) => sources[name]);
 
-export const attributesOf = (of: Attributed): AttributeValues => inOrder.map((read) => read(of) || undefined);
+/** One after the other, as they are named: a look at a fleet does this for each gateway. */
+export function attributesOf({ gateway, status, facts }: Attributed): AttributeValues {
+  const { route, labels, network } = gateway;
+  const values = [
+    status?.heartbeat.agentVersion || undefined,
+    (route?.cellId ?? status?.cellId) || undefined,
+    labels?.region || undefined,
+    labels?.isp || undefined,
+    labels?.rolloutWave || undefined,
+    network || undefined,
+  ];
+  for (let fact = 0; fact < factNames.length; fact++) values.push(facts?.[fact] || undefined);
+  return values;
+}
 
 /** 16 bits of an IPv4 address, 32 of an IPv6 one; undefined for anything else. */
 export function networkOf(address: string): string | undefined {

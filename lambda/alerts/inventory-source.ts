@@ -25,17 +25,10 @@ export function cachedInventory(table: Pick<ReturnType<typeof inventoryTable>, '
     if (isNew) places.set(gatewayId, place);
     const put = (column: Numbers, item: number) => (isNew ? column.push(item) : column.set(place, item));
     put(hashes, digestOf(inventory.hash));
-    for (const [i, name] of factNames.entries())
-      put(columns[i]!.codes, columns[i]!.texts.of(own[name] ?? ''));
+    columns.forEach(({ codes, texts }, i) => put(codes, texts.of(own[i] ?? '')));
   };
-  const factsAt = (place: number): InventoryFacts => {
-    const facts: InventoryFacts = {};
-    for (let i = 0; i < factNames.length; i++) {
-      const { codes, texts } = columns[i]!;
-      facts[factNames[i]!] = texts.names[codes.at(place)] || undefined;
-    }
-    return facts;
-  };
+  const factsAt = (place: number): InventoryFacts =>
+    columns.map(({ codes, texts }) => texts.names[codes.at(place)] || undefined);
   return {
     factsOf: (gatewayId, hash) => {
       if (hash === undefined) return undefined;

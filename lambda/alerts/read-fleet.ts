@@ -119,14 +119,21 @@ function unreadable(roster: Roster, reader: FleetReader, gatewayId: string, thro
 
 /** A status that cannot be read is told of by whoever it is handed over to. */
 function standingIn(
-  at: Parameters<typeof standingOf>[2],
-  ...of: [KnownGateway, StatusItem | undefined]
+  look: Parameters<typeof standingOf>[2],
+  gateway: KnownGateway,
+  status: StatusItem | undefined,
 ): ReturnType<typeof standingOf> {
   try {
-    return standingOf(...of, at);
+    return standingOf(gateway, status, look);
   } catch {
     return 'as-known';
   }
+}
+
+interface DoubtfulLook extends Pick<TickDeps, 'limits'> {
+  now: number;
+  isWhole: boolean;
+  reader: FleetReader;
 }
 
 /** Hands over gateways with their statuses, and reads those again of which the roster may not know enough. */
@@ -134,13 +141,13 @@ class Doubts {
   count = 0;
   readonly #deps: ReadDeps;
   readonly #roster: Roster;
-  readonly #look: { now: number; isWhole: boolean; reader: FleetReader };
+  readonly #look: DoubtfulLook;
   #held = new Map<string, StatusItem | undefined>();
 
-  constructor(deps: ReadDeps, roster: Roster, look: { now: number; isWhole: boolean; reader: FleetReader }) {
+  constructor(deps: ReadDeps, roster: Roster, look: Omit<DoubtfulLook, 'limits'>) {
     this.#deps = deps;
     this.#roster = roster;
-    this.#look = look;
+    this.#look = { ...look, limits: deps.limits };
   }
 
   take(status: StatusItem): void {
@@ -152,8 +159,8 @@ class Doubts {
   }
 
   judge(gateway: KnownGateway, status: StatusItem | undefined): void {
-    const { now, isWhole, reader } = this.#look;
-    const standing = standingIn({ now, limits: this.#deps.limits }, gateway, status);
+    const { isWhole, reader } = this.#look;
+    const standing = standingIn(this.#look, gateway, status);
     if (standing === 'doubtful') this.count += 1;
     if (isWhole || standing === 'as-known' || this.#roster.isFresh(gateway)) reader.take(gateway, status);
     else if (standing === 'doubtful') this.#held.set(gateway.gatewayId, status);

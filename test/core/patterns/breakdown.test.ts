@@ -50,23 +50,21 @@ test('what is most carried is listed, and the rest is counted', () => {
 
 test('a gateway’s values come from its labels, its status, its route, its address and its inventory', () => {
   const gateway = gatewayItem({
-    labels: { site: 'Oslo', region: 'north' },
+    labels: { site: 'Oslo', region: 'north', rolloutWave: 'w1' },
     activatedFrom: { address: '192.0.2.17' },
   });
   const values = attributesOf({
     gateway: { ...gateway, network: networkOf(gateway.activatedFrom!.address!) },
     status: statusItem({}, { agentVersion: '7.3' }),
-    facts: { kernel: '6.1' },
+    facts: ['Debian 13', '6.1', '24', 'c', 'm', 'kvm', 'ST8', 'ST8 F1'],
   });
   const named = Object.fromEntries(attributeNames.map((name, i) => [name, values[i]]));
-  expect(named).toMatchObject({
-    agentVersion: '7.3',
-    cell: 'cell-1',
-    region: 'north',
-    network: '192.0.0.0/16',
-    kernel: '6.1',
+  expect(named).toEqual({
+    ...{ agentVersion: '7.3', cell: 'cell-1', network: '192.0.0.0/16' },
+    ...{ region: 'north', isp: undefined, rolloutWave: 'w1' },
+    ...{ os: 'Debian 13', kernel: '6.1', nodeVersion: '24', cpuModel: 'c' },
+    ...{ hardwareModel: 'm', hypervisor: 'kvm', diskModel: 'ST8', diskFirmware: 'ST8 F1' },
   });
-  expect(named['isp']).toBeUndefined();
 });
 
 test.each([

@@ -2,7 +2,7 @@ import { releasesOf } from '../../../core/design-report/releases.ts';
 import { rollout, type Rollout } from './rollout.ts';
 
 /** How often the interval of before and after has the truth in it, over releases whose effect is known; seeds are fixed. */
-const releases = 200;
+const releases = 100;
 
 const intervalOf = (truth: Rollout, seed: number): { middle: number; half: number } | undefined => {
   const found = releasesOf(rollout(truth, seed), 0.05).releases;

@@ -40,12 +40,14 @@ const looksBefore = 1;
 export interface LookOptions extends WorldOptions {
   /** Each look keeps the day that is over for the design report, as the first one after midnight does. @default false */
   keepsDay?: boolean;
+  /** Looks read the news of the gateways alone, as all but one an hour do. @default false */
+  readsNews?: boolean;
 }
 
 /** Looks at a fleet, one a minute; the last of those measured ends an hour. */
 export async function measuredLooks(options: LookOptions, count = 2): Promise<MeasuredLook[]> {
   const world = new World(options);
-  const stage = new Stage(world, options.keepsDay);
+  const stage = new Stage(world, options);
   // The hour is over when the last look begins: where days are kept, the first one of a day.
   if (options.keepsDay) world.now = Math.ceil(world.now / dayMs) * dayMs + minutes;
   world.now = Math.ceil(world.now / windowsMs[1]) * windowsMs[1] - (count + looksBefore - 1) * minutes;
@@ -63,6 +65,7 @@ export async function measuredLooks(options: LookOptions, count = 2): Promise<Me
 class Stage {
   readonly #world: World;
   readonly #keepsDay: boolean;
+  readonly #readsNews: boolean;
   #dayGateways = 0;
   readonly #alerts = new Map<string, AlertItem>();
   readonly #watch = new PhaseWatch();
@@ -73,9 +76,10 @@ class Stage {
   #state: DetectorState | undefined;
   #history: PatternHistory = noHistory();
 
-  constructor(world: World, keepsDay = false) {
+  constructor(world: World, { keepsDay = false, readsNews = false }: LookOptions) {
     this.#world = world;
     this.#keepsDay = keepsDay;
+    this.#readsNews = readsNews;
     this.#inventory = cachedInventory({
       batchGet: (keys) =>
         Promise.resolve(
@@ -129,6 +133,12 @@ class Stage {
         roster: this.#roster,
         gateways: () => watch.apart(world.gateways()),
         statuses: () => watch.apart(world.statuses()),
+        ...(this.#readsNews && {
+          changes: {
+            since: (since: number) => watch.apart(world.news(since)),
+            byIds: (ids: readonly string[]) => Promise.resolve(world.byIds(ids)),
+          },
+        }),
       },
       events: { put: async (events) => new Set(events.map(({ eventId }) => eventId)) },
       limits: conditionLimits,

@@ -21,6 +21,19 @@ test(
 );
 
 test(
+  'a look that reads the news of the gateways alone comes to the same',
+  async () => {
+    const reportsOf = async (readsNews: boolean) =>
+      (await measuredLooks({ gateways: 12_000, readsNews }, 3)).map(({ report }) => report);
+    const reports = await reportsOf(true);
+    expect(reports).toEqual(await reportsOf(false));
+    // Somebody is lost and comes back meanwhile.
+    expect(reports.some(({ written }) => written > 0)).toBe(true);
+  },
+  testMs,
+);
+
+test(
   'the look after midnight keeps the day that is over, and judges as every other does',
   async () => {
     const [look] = await measuredLooks({ gateways: 420, keepsDay: true }, 1);

@@ -20,6 +20,8 @@ export interface WorldOptions {
 export class World {
   readonly #count: number;
   readonly #storm: number;
+  /** Numbers of those that are lost now and then, by id. */
+  #losable: Map<string, number> | undefined;
   now = t0;
 
   constructor({ gateways, stormShare = 0 }: WorldOptions) {
@@ -33,6 +35,17 @@ export class World {
 
   *statuses(): Generator<readonly StatusItem[]> {
     yield* this.#pages((i) => this.#status(i));
+  }
+
+  /** Gateways that were lost or came back since then. */
+  *news(since: number): Generator<readonly GatewayItem[]> {
+    const all = [...this.#lost().values()].map((i) => ({ ...this.#gateway(i), newsAt: this.#newsAt(i) }));
+    yield all.filter(({ newsAt }) => newsAt >= since);
+  }
+
+  /** Of those that are lost now and then. */
+  byIds(ids: readonly string[]): GatewayItem[] {
+    return ids.map((id) => this.#gateway(this.#lost().get(id)!));
   }
 
   idOf(i: number): string {
@@ -75,6 +88,24 @@ export class World {
       const length = Math.min(pageSize, this.#count - from);
       yield Array.from({ length }, (_, place) => itemOf(from + place));
     }
+  }
+
+  #lost(): ReadonlyMap<string, number> {
+    if (this.#losable) return this.#losable;
+    this.#losable = new Map();
+    for (let i = 0; i < this.#count; i++)
+      if (i < this.#storm || (drawOf(i) < lateDraws && kindOf(i) === 'lost'))
+        this.#losable.set(this.idOf(i), i);
+    return this.#losable;
+  }
+
+  /** When it was lost, or came back. */
+  #newsAt(i: number): number {
+    const late = lateMinute(i);
+    if (i < this.#storm || late === undefined) return t0 - 10 * minutes;
+    const minute = Math.floor((this.now - t0) / minutes);
+    const sinceMinutes = (((minute - late) % everyMinutes) + everyMinutes) % everyMinutes;
+    return t0 + (minute - Math.max(0, sinceMinutes - 1)) * minutes;
   }
 
   #gateway(i: number): GatewayItem {
@@ -181,12 +212,21 @@ export class World {
 
   /** What is wrong with a gateway now; mostly nothing. */
   #trouble(i: number): string | undefined {
-    const draw = mixed(i, 32) % 100_000;
     const minute = Math.floor((this.now - t0) / minutes);
-    const isLate = draw < 420 && draw >= 200 && Math.floor((draw - 200) / 20) === minute % 11;
-    return draw < 200 || isLate ? troubles[mixed(i, 33) % troubles.length] : undefined;
+    const isNow = drawOf(i) < constantDraws || lateMinute(i) === minute % everyMinutes;
+    return isNow ? kindOf(i) : undefined;
   }
 }
+
+/** Of 100,000 gateways, so many are in trouble for hours, and the others up to there for one minute of each eleven. */
+const [constantDraws, lateDraws, everyMinutes] = [200, 420, 11] as const;
+const drawOf = (i: number): number => mixed(i, 32) % 100_000;
+const lateMinute = (i: number): number | undefined => {
+  const draw = drawOf(i);
+  const place = Math.floor(((draw - constantDraws) * everyMinutes) / (lateDraws - constantDraws));
+  return draw >= constantDraws && draw < lateDraws ? place : undefined;
+};
+const kindOf = (i: number): string => troubles[mixed(i, 33) % troubles.length]!;
 
 const troubles = [
   ...['lost', 'memory', 'buffer', 'dirty', 'cache', 'loss', 'rtt', 'iowait', 'nic', 'volume', 'full', 'disk'],

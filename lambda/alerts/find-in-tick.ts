@@ -20,7 +20,14 @@ export interface Memory {
   state: DetectorState | undefined;
   history: PatternHistory;
 }
-/** What the detector says; undefined while it fails and others may not wait for it. */
+/** What the detector came to. */
+export interface DetectorTick {
+  /** Undefined while it fails and others may not wait for it. */
+  found: FoundInTick | undefined;
+  /** It is on record that there was a look now. */
+  isKept: boolean;
+}
+/** What the detector says. */
 export interface FoundInTick {
   found: Pick<PatternsFound, 'patterns' | 'fleetEvents'>;
   /** Values of which the next tick may say that they are a pattern. */
@@ -39,8 +46,14 @@ export async function recall({ patterns, log }: TickDeps): Promise<Memory | unde
   }
 }
 
-export const isAfterGap = ({ patterns }: TickDeps, memory: Memory | undefined, now: number): boolean =>
-  patterns !== undefined && isGap(memory?.state, now, patterns.tickMs);
+/**
+ * Nobody looked since a while. Where it is not on record when somebody did, the looks before this one may have been
+ * as little: what is pending would begin anew each time, and never fire.
+ */
+export const isAfterGap = (
+  { patterns }: TickDeps,
+  { memory, isKept, now }: { memory: Memory | undefined; isKept: boolean; now: number },
+): boolean => patterns !== undefined && isKept && isGap(memory?.state, now, patterns.tickMs);
 
 /**
  * One tick of the detector, stored before anything is made of it. Whatever fails here costs no alert: for two ticks
@@ -50,17 +63,17 @@ export async function findInTick(
   deps: TickDeps,
   look: FleetLook,
   { memory, open, now }: { memory: Memory | undefined; open: readonly AlertItem[]; now: number },
-): Promise<FoundInTick | undefined> {
+): Promise<DetectorTick> {
   const { patterns, log } = deps;
-  if (!patterns) return nothing;
+  if (!patterns) return { found: nothing, isKept: true };
   try {
-    if (!memory) return undefined;
+    if (!memory) return { found: undefined, isKept: false };
     return await detected(deps, patterns, look, { memory, open, now });
   } catch (thrown) {
     log('error', 'patterns.failed', errorFields(thrown));
     const lastAt = memory?.state?.significant?.atMs ?? -Infinity;
-    await patterns.detector.save(withoutDetector(memory?.state, now)).catch(() => undefined);
-    return now - lastAt < ticksForgiven * patterns.tickMs ? nothing : undefined;
+    const isKept = await patterns.detector.save(withoutDetector(memory?.state, now)).catch(() => false);
+    return { found: now - lastAt < ticksForgiven * patterns.tickMs ? nothing : undefined, isKept };
   }
 }
 
@@ -69,7 +82,7 @@ async function detected(
   patterns: PatternDeps,
   look: FleetLook,
   { memory, open, now }: { memory: Memory; open: readonly AlertItem[]; now: number },
-): Promise<FoundInTick> {
+): Promise<DetectorTick> {
   const { detector, tickMs } = patterns;
   const named = open.flatMap((item) => (item.pattern && isInForce(item) ? [item.pattern] : []));
   const { state, history } = memory;
@@ -77,13 +90,13 @@ async function detected(
   const { found, next, hasRemembered } = detect({
     ...{ fleet: look.fleet, state, history, named, nowMs: now, tickMs },
   });
-  if (!(await detector.save(next, hasRemembered ? history : undefined)))
-    deps.log('warn', 'patterns.contended');
+  const isKept = await detector.save(next, hasRemembered ? history : undefined);
+  if (!isKept) deps.log('warn', 'patterns.contended');
   deps.begin?.('breakdown');
   await prepared(patterns, look, state, now).catch((thrown: unknown) =>
     deps.log('error', 'patterns.unprepared', errorFields(thrown)),
   );
-  return { found, suspects: new Set(found.significant.keys) };
+  return { found: { found, suspects: new Set(found.significant.keys) }, isKept };
 }
 
 /** What operators ask for, and what the next tick looks at. */

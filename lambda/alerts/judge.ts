@@ -32,6 +32,8 @@ export class Judge {
   readonly current: Map<string, AlertItem>;
   written = 0;
   failed = 0;
+  /** Alerts about many gateways that could not be judged. */
+  failedGroups = 0;
   /** Keys of stored alerts that are damaged. */
   readonly damaged = new Set<string>();
 
@@ -85,7 +87,18 @@ export class Judge {
 
   async #takeAll(steps: readonly AlertStep[]): Promise<void> {
     const limit = pLimit(writesAtOnce);
-    await Promise.all(steps.map((step) => limit(() => this.#take(step))));
+    await Promise.all(steps.map((step) => limit(() => this.#takeGroup(step))));
+  }
+
+  /** One alert about many that cannot be judged keeps nobody else from being told: its gateways' own speak for them. */
+  async #takeGroup(step: AlertStep): Promise<void> {
+    try {
+      await this.#take(step);
+    } catch (thrown) {
+      this.failedGroups += 1;
+      const { alertKey, conditionId } = step;
+      this.#deps.log('error', 'proxy.alert_failed', { alertKey, conditionId, ...errorFields(thrown) });
+    }
   }
 
   async #take(step: AlertStep, inhibitor?: StepContext['inhibitor']): Promise<void> {

@@ -26,7 +26,7 @@ export interface TickReport {
  * One look at the whole fleet: collect, look for what failing gateways have in common, write, then emit. Each alert
  * changes in one conditional write that holds its events too, and an event leaves the outbox only after it was taken: a
  * crash between any two steps emits it again under the same id. Throws INTERNAL after everything else is done when single
- * gateways could not be judged, or stored alerts are damaged.
+ * gateways or alerts could not be judged, or stored alerts are damaged.
  */
 export async function runTick(deps: TickDeps): Promise<TickReport> {
   const now = deps.now();
@@ -37,10 +37,10 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
   for (const cellId of look.frozen.keys()) deps.log('error', 'cell.frozen', { cellId });
   warnOfSmallWindow(deps, look.active);
 
-  const found = await findInTick(deps, look, { memory, open, now });
+  const { found, isKept } = await findInTick(deps, look, { memory, open, now });
   const judge = new Judge(deps, look, open, {
     now,
-    isAfterGap: isAfterGap(deps, memory, now),
+    isAfterGap: isAfterGap(deps, { memory, isKept, now }),
     holdOf: holdLookup(deps.holds, now),
   });
   deps.begin?.('judge');
@@ -56,6 +56,10 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
   if (failed > 0)
     throw new HoldfastError('INTERNAL', `${failed} of ${look.gateways} gateways could not be judged`, {
       hint: 'see the proxy.gateway_failed lines; the others were judged',
+    });
+  if (judge.failedGroups > 0)
+    throw new HoldfastError('INTERNAL', `${judge.failedGroups} alerts about many could not be judged`, {
+      hint: 'see the proxy.alert_failed lines; the others were judged, and the gateways of these by themselves',
     });
   requireWhole(deps, new Set([...damaged.map(({ alertKey }) => alertKey), ...judge.damaged]));
   return {

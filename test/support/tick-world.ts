@@ -63,11 +63,21 @@ export class TickWorld {
     return this.look(effect);
   }
 
+  /** A minute passes, and everybody who is heard of reports. */
+  passMinute(): void {
+    this.now += tickMs;
+    this.#report();
+  }
+
   look(effect: Effect = plainly): Promise<TickReport> {
+    this.#report();
+    return runTick(this.deps(effect));
+  }
+
+  #report(): void {
     for (const { gatewayId, tenantId } of this.gateways.values())
       if (!this.dark.has(gatewayId))
         this.statuses.set(gatewayId, statusItem({ gatewayId, tenantId, receivedAt: this.now }));
-    return runTick(this.deps(effect));
   }
 
   deps(effect: Effect = plainly): TickDeps {

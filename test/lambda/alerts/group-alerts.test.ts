@@ -1,6 +1,7 @@
 import { fleetScope } from '../../../core/audit/actions.ts';
 import type { AlertEvent } from '../../../core/alert-event.ts';
 import type { ConditionOverride } from '../../../core/conditions/settings.ts';
+import { runTick } from '../../../lambda/alerts/tick.ts';
 import { minutes, statusItem, volume } from '../../support/fleet.ts';
 import { seeded } from '../../support/random.ts';
 import { furnishRegions, TickWorld, tickMs } from '../../support/tick-world.ts';
@@ -103,6 +104,42 @@ describe('a pattern', () => {
     await ticks(world, 2);
     expect(held(world)).toBe(0);
     expect(failures).toContain('patterns.failed');
+    const offline = world.heard().filter(({ conditionId }) => conditionId === 'Offline');
+    expect(offline).toHaveLength(60);
+  });
+
+  it.each<[string, () => Promise<boolean>]>([
+    ['fails', () => Promise.reject(new Error('the detector’s table takes nothing'))],
+    ['meets another version each time', () => Promise.resolve(false)],
+  ])('lets what is pending fire where keeping what it remembers %s', async (_, save) => {
+    const { world } = smallWorld();
+    await ticks(world, 1);
+    const [gatewayId] = world.gateways.keys();
+    world.goDark([gatewayId!]);
+    for (let i = 0; i < 12; i++) {
+      world.passMinute();
+      const { patterns, ...deps } = world.deps();
+      await runTick({ ...deps, patterns: { ...patterns!, detector: { ...patterns!.detector, save } } });
+    }
+    expect(world.heard().map((event) => [event.gatewayId, event.conditionId])).toContainEqual([
+      gatewayId,
+      'Offline',
+    ]);
+  });
+
+  it('that cannot be written keeps nobody else from being told', async () => {
+    const { world, region } = smallWorld();
+    await ticks(world, 1);
+    world.goDark(region);
+    for (let i = 0; i < 20; i++) {
+      world.passMinute();
+      const deps = world.deps();
+      const put: typeof deps.alerts.put = (item) =>
+        item.gatewayId === '' ? Promise.reject(new Error('too large')) : deps.alerts.put(item);
+      await runTick({ ...deps, alerts: { ...deps.alerts, put } }).catch((thrown: unknown) =>
+        expect(thrown).toMatchObject({ code: 'INTERNAL' }),
+      );
+    }
     const offline = world.heard().filter(({ conditionId }) => conditionId === 'Offline');
     expect(offline).toHaveLength(60);
   });

@@ -13,6 +13,8 @@ export const trySchema = z.object({
   kind: z.enum(commandKinds),
   params: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   decidedAt: z.number(),
+  /** When the alert came to fire that it answers. */
+  firedAt: z.number().optional(),
   /** How long the command may wait for its gateway. */
   expiresInMs: z.number().optional(),
   commandId: z.string().optional(),

@@ -121,7 +121,8 @@ class CaseWork {
     if (unmet) return this.#blocked(play, unmet);
     const idempotencyKey = idempotencyKeyOf(alert.alertKey, alert.episode, number);
     const expiresInMs = Math.max(limits.commandExpiryMinMs, play.confirmWithinMs);
-    const attempt: Try = { number, idempotencyKey, ...planned, expiresInMs, decidedAt: now() };
+    const { firedAt } = alert;
+    const attempt: Try = { number, idempotencyKey, ...planned, expiresInMs, decidedAt: now(), firedAt };
     // The gateway that the API names, not the message.
     const { gatewayId, conditionId, component } = alert;
     const tries = [...this.#case.tries, attempt];
@@ -169,7 +170,9 @@ class CaseWork {
       const endedAt = Math.min(now(), (attempt.commandId ? undefined : command.endedAt) ?? now());
       const error =
         command.outcome?.error && `${command.outcome.error.code}: ${command.outcome.error.message}`;
-      await this.#changeTry({ outcome: ended, error, endedAt });
+      // What the alert came back after was the answer to an earlier firing of the episode, and did help then.
+      const isOld = ended === 'SUCCEEDED' && endedAt < (attempt.firedAt ?? -Infinity);
+      await this.#changeTry({ outcome: ended, error, endedAt, ...(isOld && { confirmedAt: endedAt }) });
       log('info', 'admin.command_ended', { ...this.#ids(), commandId, state, error });
     } catch (thrown) {
       if (!isDefinite(thrown)) throw thrown;

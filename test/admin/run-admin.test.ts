@@ -329,3 +329,23 @@ test('one that lost its memory does not count the time again that a command had 
   await run.stop();
   expect(at.book.get(`${alertKey}#1`)?.tries[0]).toMatchObject({ outcome: 'SUCCEEDED', endedAt: longAgo });
 });
+
+test('one that lost its memory does not take the answer to an earlier firing for that of this one', async () => {
+  const at = await place();
+  const { queueUrl, cloud } = at;
+  const body = { kind: 'restore.start', idempotencyKey: idempotencyKeyOf(alertKey, 1, 1) } as const;
+  const before = await cloud.api.submitCommand('gw-1', body);
+  const endedAt = Date.now() - 60_000;
+  cloud.commands.set(body.idempotencyKey, { ...before, state: 'SUCCEEDED', endedAt });
+  cloud.alert = alertView({ firedAt: endedAt + 30_000 });
+  const run = new Run(at);
+  await sqs.send(queueUrl, firing());
+  await until(async () => cloud.commands.size === 2);
+  await until(async () => cloud.alert?.state === 'RESOLVED');
+  await untilEmpty(queueUrl);
+  expect(await run.stop()).toEqual({ escalated: 0, failed: 0 });
+  expect(at.book.get(`${alertKey}#1`)?.tries).toMatchObject([
+    { outcome: 'SUCCEEDED', endedAt, confirmedAt: endedAt },
+    { outcome: 'SUCCEEDED' },
+  ]);
+});

@@ -69,8 +69,12 @@ export const alertEventSchema = z.object({
   isEscalated: z.boolean().optional(),
   /** Of a resolve: why. Without it: it reads well. */
   reason: z.enum(resolveReasons).optional(),
-  /** `eventId` of the digest that told of the firing right before it. */
+  /** Of a reminder and a resolve: when the firing that it belongs to was told, Unix ms. */
+  firingAt: z.number().int().optional(),
+  /** `eventId` of the digest that told of what was right before it. */
   follows: z.string().max(128).optional(),
+  /** The first `seq` of those before it that came in digests, one after the other. */
+  digestedFromSeq: z.number().int().optional(),
   /** Of a digest, which has no gateway, condition or component of its own. */
   digest: alertDigestSchema.optional(),
 });

@@ -243,8 +243,8 @@ export interface AlertItem {
   /** When its firing was put into the outbox, and the event of the digest that it went out in. */
   toldAt?: number;
   toldIn?: string;
-  /** The `seq` of that firing. */
-  toldInSeq?: number;
+  /** Where its newest event that was taken, `seq`, went out in a digest: that one; all from `fromSeq` on went in digests. */
+  lastDigest?: { eventId: string; fromSeq: number; seq: number };
   /** Of this firing, and when the last one was put into the outbox. */
   reminders?: number;
   remindedAt?: number;

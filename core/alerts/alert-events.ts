@@ -26,6 +26,13 @@ export function alertEvent(item: AlertItem, entry: AlertOutboxEntry): AlertEvent
       ? {}
       : { reminder: entry.reminder, isEscalated: isEscalated(entry.reminder) }),
     ...(entry.reason === undefined ? {} : { reason: entry.reason }),
-    ...(item.toldIn !== undefined && item.toldInSeq === seq - 1 ? { follows: item.toldIn } : {}),
+    ...(entry.type !== 'firing' && item.toldAt !== undefined && { firingAt: item.toldAt }),
+    ...followed(item, seq),
   };
+}
+
+/** What was right before it came in a digest, and so did whatever is between. */
+function followed({ lastDigest }: AlertItem, seq: number): Pick<AlertEvent, 'follows' | 'digestedFromSeq'> {
+  if (lastDigest?.seq !== seq - 1) return {};
+  return { follows: lastDigest.eventId, digestedFromSeq: lastDigest.fromSeq };
 }

@@ -8,7 +8,7 @@ import type { SilenceItem } from './model.ts';
 /** What the API shows of an alert: everything but the bookkeeping of its emission. */
 export function alertView(item: AlertItem): AlertView {
   const { outbox: _outbox, openShard: _shard, version: _version, frozenState: _frozen, ...rest } = item;
-  const { raisedAt: _raised, pattern: _pattern, toldInSeq: _seq, expiresAtSec: _expires, ...view } = rest;
+  const { raisedAt: _raised, pattern: _pattern, lastDigest: _digest, expiresAtSec: _expires, ...view } = rest;
   return { ...view, audit: shownAudit(item) };
 }
 

@@ -1,6 +1,6 @@
 import type { ConditionLimits } from '../conditions/signals.ts';
 import { suggestedFor, summaryOf, type Observation } from '../conditions/evaluate.ts';
-import { severities, type AlertItem, type AlertState } from '../model.ts';
+import { severities, type AlertItem, type AlertOutboxEntry, type AlertState } from '../model.ts';
 import {
   audited,
   canTell,
@@ -180,10 +180,27 @@ export function emitted(
   if (gone.length === 0) return item;
   const told = gone.findLast(({ type }) => type === 'firing');
   const outbox = item.outbox.filter(({ eventId }) => !eventIds.has(eventId));
-  if (!told) return changed({ ...item, outbox }, now);
-  const toldIn = digestOf.get(told.eventId);
-  const toldInSeq = toldIn === undefined ? undefined : parseEventId(told.eventId)?.seq;
-  return changed({ ...item, outbox, toldIn, toldInSeq }, now);
+  const lastDigest = digested(gone, digestOf, item.lastDigest);
+  const toldIn = told ? digestOf.get(told.eventId) : item.toldIn;
+  return changed({ ...item, outbox, toldIn, lastDigest }, now);
+}
+
+/** Of the events that went out, the last ones that did in digests, together with those before them. */
+function digested(
+  gone: readonly AlertOutboxEntry[],
+  digestOf: ReadonlyMap<string, string>,
+  before: AlertItem['lastDigest'],
+): AlertItem['lastDigest'] {
+  let digest: AlertItem['lastDigest'];
+  for (const { eventId } of gone) {
+    const [digestId, seq] = [digestOf.get(eventId), parseEventId(eventId)?.seq];
+    if (digestId === undefined || seq === undefined) digest = undefined;
+    else {
+      const run = digest ?? before;
+      digest = { eventId: digestId, fromSeq: run?.seq === seq - 1 ? run.fromSeq : seq, seq };
+    }
+  }
+  return digest;
 }
 
 function pend(item: AlertItem, o: Observation, now: number): AlertItem {

@@ -36,19 +36,28 @@ export interface Enlisted {
   overflow?: LaneEntry;
 }
 
+export interface Arrival {
+  now: number;
+  again?: boolean;
+  isBehindDigest?: boolean;
+  isOlder?: boolean;
+}
+
 /**
  * Takes an event in, at its place. One that is known (it waits, or it or a later one was passed) changes nothing.
  * `again`: a person asked for it once more, though it was passed. `isBehindDigest`: what comes right before it went out in
- * a digest, so that it waits for nothing.
+ * a digest, so that it waits for nothing. `isOlder`: its firing was told before anybody subscribed.
  */
 export function enlist(
   stored: LaneItem | undefined,
   of: { deliveryKey: string; event: AlertEvent },
-  { now, again = false, isBehindDigest = false }: { now: number; again?: boolean; isBehindDigest?: boolean },
+  { now, again = false, isBehindDigest = false, isOlder = false }: Arrival,
 ): Enlisted | undefined {
   const { deliveryKey, event } = of;
   const known = stored ?? newLane(deliveryKey, event.alertKey);
-  const lane = isBehindDigest ? { ...known, passedSeq: passedWithDigest(known, event) } : known;
+  const passedBefore = isOlder ? (known.passedSeq ?? event.seq - 1) : known.passedSeq;
+  const behind = { ...known, passedSeq: passedBefore };
+  const lane = isBehindDigest ? { ...known, passedSeq: passedWithDigest(behind, event) } : behind;
   const isPassed = event.seq <= (lane.passedSeq ?? -Infinity) && !again;
   if (isPassed || lane.pending.some((each) => each.event.eventId === event.eventId)) return undefined;
   const pending = [...lane.pending, { event, at: now }].sort((a, b) => a.event.seq - b.event.seq);
@@ -59,9 +68,12 @@ export function enlist(
   };
 }
 
-/** The firing before the event is passed with its digest, unless what comes before that may still be under way. */
-const passedWithDigest = ({ passedSeq }: LaneItem, { seq }: AlertEvent): number | undefined =>
-  passedSeq === undefined || passedSeq === seq - 2 ? seq - 1 : passedSeq;
+/** What is before the event is passed with its digests, unless what comes before those may still be under way. */
+const passedWithDigest = (
+  { passedSeq }: LaneItem,
+  { seq, digestedFromSeq = seq - 1 }: AlertEvent,
+): number | undefined =>
+  passedSeq === undefined || passedSeq >= digestedFromSeq - 1 ? Math.max(seq - 1, passedSeq ?? 0) : passedSeq;
 
 /** The entry is out: delivered, or a dead letter. */
 export function without(lane: LaneItem, { event }: LaneEntry, now: number): LaneItem {

@@ -33,8 +33,10 @@ export async function enlistEvent(
   const deliveryKey = deliveryKeyOf(subscription);
   const now = clock.now();
   const isBehindDigest = await isDigestPassed(deps, deliveryKey, event.follows);
+  const { confirmedAt = -Infinity } = subscription;
+  const isOlder = event.firingAt !== undefined && event.firingAt < confirmedAt;
   await changeLane(lanes, { deliveryKey, alertKey: event.alertKey }, async (stored) => {
-    const enlisted = enlist(stored, { deliveryKey, event }, { now, again, isBehindDigest });
+    const enlisted = enlist(stored, { deliveryKey, event }, { now, again, isBehindDigest, isOlder });
     if (enlisted?.overflow)
       await letters.put(deadLetter(deliveryKey, enlisted.overflow, 'too many of its alert wait', now));
     return enlisted?.lane ?? stored;

@@ -84,8 +84,12 @@ test('a firing of an alert that is new to it waits for nothing; a resolve waits 
 });
 
 describe('an event whose firing was told in a digest', () => {
-  const behind = (lane: LaneItem | undefined, seq: number): LaneItem =>
-    enlist(lane, { deliveryKey, event: event(seq) }, { now: 0, isBehindDigest: true })!.lane;
+  const behind = (lane: LaneItem | undefined, seq: number, digestedFromSeq?: number): LaneItem =>
+    enlist(
+      lane,
+      { deliveryKey, event: { ...event(seq), digestedFromSeq } },
+      { now: 0, isBehindDigest: true },
+    )!.lane;
 
   test('waits for nothing, and the firing does not come once more', () => {
     const { sent, lane } = drained(behind(undefined, 2), 0);
@@ -101,6 +105,16 @@ describe('an event whose firing was told in a digest', () => {
     expect(drained(taken(resolved, 2, 0)!, 0).sent).toEqual([2]);
     expect(drained(behind(drained(taken(lane, 2, 0)!, 0).lane, 4), 0).sent).toEqual([4]);
   });
+});
+
+test('several events that were told in digests, one after the other, are waited for by none', () => {
+  const { lane } = drained(taken(undefined, 1, 0)!, 0);
+  const behind = (digestedFromSeq: number) =>
+    enlist(lane, { deliveryKey, event: { ...event(5), digestedFromSeq } }, { now: 0, isBehindDigest: true })!
+      .lane;
+  expect(drained(behind(2), 0).sent).toEqual([5]);
+  // The second may still be under way.
+  expect(drained(behind(3), 0).sent).toEqual([]);
 });
 
 test('a digest, which has no place in any order, waits for nothing', () => {

@@ -271,17 +271,29 @@ describe('the status proxy', () => {
     await tick('failed');
     now += minutes;
     expect(await tick('healthy')).toEqual(['resolved', 'resolved']);
-    // A reminder came between.
-    for (const event of events.slice(-2)) expect(event).not.toHaveProperty('follows');
+    // The firing and its reminder, too, each in a digest of its own.
+    for (const event of events.slice(-2))
+      expect(event).toMatchObject({ follows: events[1]!.eventId, digestedFromSeq: 1 });
     now += hours;
     expect(await tick('failed')).toEqual(['firing', 'firing']);
+    for (const event of events.slice(-2)) expect(event).not.toHaveProperty('follows');
     volumes = Array.from({ length: 60 }, (_, i) => `new-${i}`);
     await tick('failed');
     volumes = ['new-1'];
     now += minutes;
     expect(await tick('healthy')).toEqual(['resolved']);
     const digests = events.filter(({ type }) => type === 'digest');
-    expect(events.at(-1)!.follows).toBe(digests.at(-1)!.eventId);
+    expect(events.at(-1)).toMatchObject({ follows: digests.at(-1)!.eventId, digestedFromSeq: 1 });
+    now += hours;
+    volumes = ['new-1', ...Array.from({ length: 60 }, (_, i) => `newer-${i}`)];
+    await tick('failed');
+    now += minutes;
+    await tick('healthy');
+    now += hours;
+    volumes = ['new-1'];
+    expect(await tick('failed')).toEqual(['firing']);
+    // What is right before a firing is a resolve, which came in a digest as its own firing did.
+    expect(events.at(-1)).toMatchObject({ seq: 5, follows: events.at(-2)!.eventId, digestedFromSeq: 3 });
     expect(eventId).toBe(digests[0]!.eventId);
   });
 });

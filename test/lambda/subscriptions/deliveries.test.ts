@@ -36,6 +36,27 @@ test('an event goes at once to every confirmed subscription that is for it, and 
   expect(await world.pending()).toEqual([]);
 });
 
+test('what was told before anybody subscribed is waited for by none', async () => {
+  const confirmedAt = world.now;
+  const main = await world.subscribed('acme', { confirmedAt });
+  // The reminder and the firing that it is about went out before; the order of the bus is any.
+  for (const [seq, firingAt] of [
+    [5, confirmedAt + 1],
+    [4, confirmedAt - 1],
+  ] as const) {
+    await world.route('acme', 'a', seq, seq === 4 ? { firingAt } : {});
+    await world.runStarted();
+  }
+  expect(orders(main.got)).toEqual({ a: [5] });
+  for (const seq of [2, 3]) {
+    await world.route('acme', 'b', seq, seq === 2 ? { firingAt: confirmedAt - 1 } : {});
+    await world.runStarted();
+  }
+  await world.route('acme', 'c', 2, { firingAt: confirmedAt });
+  await world.runStarted();
+  expect(orders(main.got)).toEqual({ a: [5], b: [2, 3] });
+});
+
 test('an event that the bus brings twice goes out once, and events that it brings out of order go out in order', async () => {
   const main = await world.subscribed('acme');
   for (const seq of [1, 1, 3, 2, 3, 4, 1]) {

@@ -5,6 +5,7 @@ import { beatMs, staleAfterBeats, type ConditionLimits } from '../conditions/sig
 import type { AlertItem, GatewayItem, StatusItem } from '../model.ts';
 import { heartbeatVolumesMax } from '../status.ts';
 import { alertKeyOf } from './alert-key.ts';
+import { isLive } from './inhibition.ts';
 import { newAlert, observed, unseen, withdrawn } from './lifecycle.ts';
 import type { AlertHold } from './model.ts';
 import type { Holdable } from './holds.ts';
@@ -46,7 +47,9 @@ export function planGateway(
     else if (o.level === 'raised') newcomers.push(o);
   }
   const turn = fresh?.heartbeat.seq ?? 0;
-  const seating = seated(newcomers, { open, absent: rest.values(), turn });
+  const remembered = known.filter(([item, { level }]) => !isLive(item) && level !== 'raised');
+  const idle = [...rest.values(), ...remembered.map(([item]) => item)];
+  const seating = seated(newcomers, { open, idle, turn });
   const lastsForMs = seating.isCrowded ? staleAfterBeats * beatMs({ status: fresh, limits }) : 0;
   const step = (item: AlertItem | undefined, o: Observation): AlertStep => {
     // Only now: a hash for each of the many that are clear would be most of a tick's work.
@@ -60,14 +63,17 @@ export function planGateway(
   const leaving = new Set(seating.displaced);
   const unread = withoutReading(gateway, rows, fresh);
   return [
-    ...known.map(([item, o]) => step(item, o)),
+    ...known.filter(([item]) => !leaving.has(item)).map(([item, o]) => step(item, o)),
+    ...seating.displaced.map((item) => stepOf(item, makingRoom(item))),
     ...seating.admitted.map((o) => step(undefined, o)),
-    ...[...rest.values()].map((item) => {
-      const { alertKey, conditionId } = item;
-      return { alertKey, conditionId, known: item, apply: leaving.has(item) ? makingRoom(item) : unread };
-    }),
+    ...[...rest.values()].filter((item) => !leaving.has(item)).map((item) => stepOf(item, unread)),
   ];
 }
+
+const stepOf = (known: AlertItem, apply: AlertStep['apply']): AlertStep => {
+  const { alertKey, conditionId } = known;
+  return { alertKey, conditionId, known, apply };
+};
 
 /** One that changed meanwhile may have its reading back: it stays. */
 const makingRoom =

@@ -100,6 +100,8 @@ export function decide(
     return last
       ? escalate('it was not solved, and a person acknowledged the alert')
       : moot('a person acknowledged it');
+  // It may be over: what answers a loss would undo what is well again.
+  if (alert.clearSince !== undefined) return { do: 'wait', until: now, reason: 'it reads well again' };
   if (tries.length >= play.maxTries) return escalate(unsolved(tries));
   const calmAt = Math.max(lastTryAt, last?.endedAt ?? -Infinity) + play.cooldownMs;
   if (now < calmAt) return { do: 'wait', until: calmAt, reason: 'the cooldown' };

@@ -6,12 +6,13 @@ import type { AlertTrail, AlertView, Answers } from '../core/api.ts';
 import { shellWord, typed } from '../core/typed.ts';
 import { addConditionCommands } from './condition-commands.ts';
 import { allAlerts } from './all-pages.ts';
-import { unknownTenantText } from './known-gateways.ts';
+import { filteredAlerts, withAlertFilter, type AlertFilter } from './alert-filter.ts';
+import { requireGateways, unknownTenantText } from './known-gateways.ts';
 import { fields, paragraph, table, toBeTyped } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
 import { addSilenceCommands } from './silence-commands.ts';
 import { addSubscriptionCommands } from './subscription-commands.ts';
-import { wholeAlertKey } from './whole-id.ts';
+import { wholeAlertKey, wholeGatewayId } from './whole-id.ts';
 
 export function addAlertCommands(program: Command, deps: CliDeps): void {
   const group = commandGroup(program, 'alerts', 'alerts of a tenant, and where they go', [
@@ -21,12 +22,16 @@ export function addAlertCommands(program: Command, deps: CliDeps): void {
   ]);
   const list = apiCommand(group, 'list', 'list open alerts', deps, [
     'alerts list',
+    'alerts list --severity critical --gateway gw-3f9a',
     'alerts list --all --json',
   ]);
-  list.option('--all', 'resolved ones too').run(async (session) => {
-    const state = list.opts<{ all?: boolean }>().all ? 'all' : 'open';
-    const alerts = await allAlerts(session.api, state);
-    const whose = alerts.length === 0 ? await unknownTenantText(session) : '';
+  withAlertFilter(list.option('--all', 'resolved ones too')).run(async (session) => {
+    const { all, ...flags } = list.opts<AlertFilter & { all?: boolean }>();
+    const gateway = flags.gateway && (await wholeGatewayId(session, flags.gateway));
+    await requireGateways(session.api, gateway === undefined ? [] : [gateway]);
+    const found = await allAlerts(session.api, all ? 'all' : 'open');
+    const alerts = filteredAlerts(found, { ...flags, gateway }, [session.context.tenantId]);
+    const whose = found.length === 0 ? await unknownTenantText(session) : '';
     session.show({ alerts }, () => alertTable(alerts, session.deps.now()) + whose);
   });
 
@@ -76,7 +81,7 @@ export function alertTable(alerts: AlertView[], now: number, withTenant = false)
     alerts.map(({ alertKey, severity, state, gatewayId }) => [alertKey, severity, state, gatewayId || '-']),
     alerts.map((alert) => {
       const what = alert.component ? `${alert.conditionId} ${alert.component}` : alert.conditionId;
-      const since = `${durationText(now - (alert.firedAt ?? alert.changedAt))} ago`;
+      const since = sinceText(alert, now);
       const held = alert.heldBy ? `, held by ${alert.heldBy}` : '';
       const silenced = alert.silencedBy && !alert.heldBy ? `, silenced by ${alert.silencedBy}` : '';
       const unsolved = escalationOf(alert);
@@ -87,7 +92,25 @@ export function alertTable(alerts: AlertView[], now: number, withTenant = false)
   );
 }
 
+/** Since when it is what it is. */
+function sinceText(alert: AlertView, now: number): string {
+  const { state, firedAt, resolvedAt, changedAt } = alert;
+  if (state === 'RESOLVED' && resolvedAt !== undefined)
+    return `resolved ${durationText(now - resolvedAt)} ago`;
+  const clearSince = clearSinceOf(alert);
+  const clear = clearSince === undefined ? '' : `, clear for ${durationText(now - clearSince)}`;
+  return `${durationText(now - (firedAt ?? changedAt))} ago${clear}`;
+}
+
+/** It reads well, and is not taken for over yet. */
+const clearSinceOf = ({ state, clearSince }: AlertView): number | undefined =>
+  state === 'FIRING' || state === 'ACKED' ? clearSince : undefined;
+
+const clearText = (since: number): string =>
+  `since ${timeText(since)}; it resolves once that has lasted: an hour at most where it came and went before`;
+
 function alertText(alert: AlertView, toType: Session['toType'], now: number): string {
+  const clearSince = clearSinceOf(alert);
   const head = fields(
     {
       alert: alert.alertKey,
@@ -100,6 +123,7 @@ function alertText(alert: AlertView, toType: Session['toType'], now: number): st
       summary: alert.summary,
       latest: latestText(alert, now),
       fired: alert.firedAt && timeText(alert.firedAt),
+      clear: clearSince && clearText(clearSince),
       acknowledged: alert.ackedAt && ackText(alert),
       escalated: escalationText(alert),
       told: toldText(alert),
@@ -110,7 +134,7 @@ function alertText(alert: AlertView, toType: Session['toType'], now: number): st
     },
     { wraps: true },
   );
-  const isAnswered = alert.suggested && alert.state !== 'RESOLVED';
+  const isAnswered = alert.suggested && alert.state !== 'RESOLVED' && clearSince === undefined;
   const answer = isAnswered ? [toBeTyped('answer', answerText(alert, toType))] : [];
   const audit = alert.audit.map(({ at, state, note }) =>
     paragraph(note ? `${state}  ${note}` : state, `  ${timeText(at)}  `),

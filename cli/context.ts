@@ -66,6 +66,10 @@ export function resolveContext(flags: ContextFlags, env: Environment): CliContex
     throw new HoldfastError('CONFIG', 'no control plane is known here', {
       hint: 'start one with `npm start`, or name it with --endpoint or HOLDFAST_ENDPOINT, or its data directory with --data-dir',
     });
+  if (flags.tenant === '')
+    throw new HoldfastError('USAGE', '--tenant is empty', {
+      hint: 'name the tenant, or leave the flag away',
+    });
   const here = local?.endpoint === endpoint ? local : undefined;
   return {
     endpoint: endpoint.replace(/\/+$/, ''),

@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
+import { fleetScope } from '../core/audit/actions.ts';
 import type { AlertView, AuditView } from '../core/api.ts';
 import { fillPath, operatorRoutes } from '../core/api-routes.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { timeText } from '../core/readable.ts';
 import { drainLimits, type CellsView, type DrainCellAnswer } from '../core/routes/drain-rules.ts';
 import { auditTable, sinceTime } from './audit-command.ts';
+import { filteredAlerts, withAlertFilter, type AlertFilter } from './alert-filter.ts';
 import { alertTable } from './alert-commands.ts';
 import { below, fleetPages, requireOperator } from './fleet-pages.ts';
 import { addBreakdownCommand } from './pattern-commands.ts';
@@ -40,12 +42,19 @@ export function addFleetCommands(program: Command, deps: CliDeps): void {
     const now = session.deps.now();
     session.show(found, () => gatewayTable(found, { now, toType, toShowAll, withTenant: true }));
   });
-  apiCommand(group, 'alerts', 'list the open alerts of every tenant', deps, ['fleet alerts'], false).run(
-    async (session) => {
-      const alerts = await fleetPages<AlertView>(session, below(operatorRoutes.fleetAlerts.path), 'alerts');
-      session.show({ alerts }, () => alertTable(alerts, session.deps.now(), true));
-    },
+  const alertList = apiCommand(
+    group,
+    'alerts',
+    'list the open alerts of every tenant',
+    deps,
+    ['fleet alerts', 'fleet alerts --severity critical --condition Offline'],
+    false,
   );
+  withAlertFilter(alertList).run(async (session) => {
+    const found = await fleetPages<AlertView>(session, below(operatorRoutes.fleetAlerts.path), 'alerts');
+    const alerts = filteredAlerts(found, alertList.opts<AlertFilter>(), [fleetScope, '']);
+    session.show({ alerts }, () => alertTable(alerts, session.deps.now(), true));
+  });
   const audit = apiCommand(
     group,
     'audit',

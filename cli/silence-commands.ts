@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import { silenceLimits, type SilenceView } from '../core/alerts/silences.ts';
+import type { AlertView } from '../core/api.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { printableLine } from '../core/printable.ts';
 import { timeText } from '../core/readable.ts';
+import { allAlerts } from './all-pages.ts';
 import { parseDurationMs } from './duration.ts';
 import { requireGateways } from './known-gateways.ts';
 import { fields, paragraph, table, toBeTyped } from './output.ts';
@@ -58,8 +60,11 @@ export function addSilenceCommands(alerts: Command, deps: CliDeps): void {
         forMs: parseDurationMs('--for', flags.for, range),
       };
       await requireGateways(api, gatewayId === undefined ? [] : [gatewayId]);
+      // Before it is made: what fails after that would look as if it were not.
+      const openAlerts = (await allAlerts(api, 'open')).filter((alert) => fits(body, alert)).length;
       const { silence: made } = await api.call('createSilence', { body });
-      show({ silence: made }, () => silenceText(made, toType(`holdfast alerts unsilence ${made.silenceId}`)));
+      const toEnd = toType(`holdfast alerts unsilence ${made.silenceId}`);
+      show({ silence: made, openAlerts }, () => `${silenceText(made, toEnd)}\n${fitText(openAlerts)}`);
     });
 
   const list = apiCommand(alerts, 'silences', 'list what is silenced', deps, ['alerts silences --all']);
@@ -114,3 +119,15 @@ export function silenceTable(silences: SilenceView[], now: number): string {
     silences.map((silence) => printableLine(`${whatOf(silence)}, by ${silence.by}: ${silence.why}`)),
   );
 }
+
+/** Whoever mistyped a name silences nothing, and does not know it. */
+const fitText = (openAlerts: number): string =>
+  `fits ${openAlerts === 0 ? 'no open alert' : openAlerts === 1 ? '1 open alert' : `${openAlerts} open alerts`} now`;
+
+const fits = (
+  silence: Pick<SilenceView, 'gatewayId' | 'conditionId' | 'component'>,
+  alert: AlertView,
+): boolean =>
+  (['gatewayId', 'conditionId', 'component'] as const).every(
+    (name) => silence[name] === undefined || silence[name] === alert[name],
+  );

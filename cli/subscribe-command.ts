@@ -73,6 +73,8 @@ async function putSubscription(
   const target = given ?? targetInUse(known);
   requireSigned(target, flags);
   const keepsTarget = known?.state === 'confirmed' && isSameTarget(known, target);
+  if (!given && known?.state === 'pending' && target.kind === 'webhook' && flags.secretOut === undefined)
+    throw notConfirmed(known);
   const secretFile = keepsTarget ? undefined : secretFileOf(target, flags);
   const { filter, kept } = filterOf(flags, known && knownFilter(known, target));
   const body = { ...target, ...(filter ? { filter } : {}) };
@@ -145,6 +147,12 @@ function targetInUse(known: SubscriptionView | undefined): Target {
     },
   );
 }
+
+/** Whatever is put now sends it another challenge, with another secret. */
+const notConfirmed = ({ subscriptionId }: SubscriptionView): HoldfastError =>
+  new HoldfastError('USAGE', `${subscriptionId} is not confirmed yet, so it has nothing to filter`, {
+    hint: 'confirm it first; or name the filter together with --webhook and --secret-out, which sends another challenge',
+  });
 
 function requireSigned({ kind }: Target, { secretOut }: SubscribeFlags): void {
   if (kind !== 'webhook' && secretOut !== undefined)

@@ -129,7 +129,7 @@ async function changeAck(
     const next = by(item, { by: request.principal.id, why: request.body.why, at: deps.now() });
     if (next) return next;
     throw new HoldfastError('CONFLICT', `alert ${item.alertKey} is ${item.state}`, {
-      hint: 'only a firing alert can be acknowledged',
+      hint: 'only a firing alert can be acknowledged, or an acknowledgement of it be taken back',
     });
   });
 }

@@ -109,6 +109,13 @@ test('an outcome that nobody knows is never repeated', () => {
     phase: 'escalated',
   });
 });
+test('nothing is done about what reads well again: it would undo that', () => {
+  const clear = alertView({ clearSince: now - minutes });
+  const waits = { do: 'wait', until: now, reason: 'it reads well again' };
+  expect(next(caseOf(), clear)).toEqual(waits);
+  const failed = attempt({ outcome: 'FAILED' });
+  expect(next(caseOf(failed, { ...failed, number: 2 }), clear)).toEqual(waits);
+});
 test('nothing is done while the alert is frozen, or once a person has it', () => {
   expect(next(caseOf(), alertView({ state: 'UNKNOWN' }))).toMatchObject({
     do: 'wait',

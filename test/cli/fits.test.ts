@@ -58,8 +58,8 @@ test.each<[string, string[], object, string[]]>([
   [
     'a new silence',
     ['alerts', 'silence', '--gateway', gatewayId, '--for', '2h', '--why', why],
-    { silence },
-    [why, 'npx holdfast alerts unsilence'],
+    { silence, alerts: [] },
+    [why, 'npx holdfast alerts unsilence', 'fits no open alert now'],
   ],
   [
     'a test',

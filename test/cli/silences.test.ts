@@ -3,7 +3,17 @@ import { startFakeApi, type FakeApi } from './fake-api.ts';
 
 let api: FakeApi;
 beforeAll(async () => void (api = await startFakeApi()));
-beforeEach(() => void (api.requests = []));
+beforeEach(() => {
+  api.requests = [];
+  api.bodies['/v1/alerts?state=open'] = {
+    alerts: [
+      { gatewayId: 'gw-1', conditionId: 'SnapshotOld', component: 'vol-1' },
+      { gatewayId: 'gw-1', conditionId: 'SnapshotOld', component: 'vol-2' },
+      { gatewayId: 'gw-2', conditionId: 'SnapshotOld', component: 'vol-1' },
+      { gatewayId: 'gw-1', conditionId: 'FsFull', component: '/' },
+    ],
+  };
+});
 afterAll(() => api.close());
 
 const silence: SilenceView = {
@@ -16,6 +26,7 @@ const silence: SilenceView = {
   createdAt: 0,
   endsAt: 3_600_000,
 };
+const openAlerts = ['GET', '/v1/alerts?state=open', ''];
 const sent = () => api.requests.map(({ method, url, body }) => [method, url, body && JSON.parse(body)]);
 
 test('a silence says what, why and for how long, and how it is ended', async () => {
@@ -32,11 +43,9 @@ test('a silence says what, why and for how long, and how it is ended', async () 
   ];
   const made = await api.run(['alerts', 'silence', ...named, ...api.asTenant()]);
   const body = { gatewayId: 'gw-1', conditionId: 'SnapshotOld', why: 'the bucket moves', forMs: 7_200_000 };
-  expect(sent()).toEqual([
-    ['GET', '/v1/gateways/gw-1', ''],
-    ['POST', '/v1/silences', body],
-  ]);
+  expect(sent()).toEqual([['GET', '/v1/gateways/gw-1', ''], openAlerts, ['POST', '/v1/silences', body]]);
   expect(made.out).toContain('SnapshotOld of gw-1');
+  expect(made.out).toContain('fits 2 open alerts now');
   expect(made.out).toContain('npx holdfast alerts unsilence si-3f9a17c2aa01b4d6');
 });
 
@@ -55,7 +64,10 @@ test.each([
 test('of all alerts, and for at most thirty days', async () => {
   api.answer.body = { silence };
   await api.run(['alerts', 'silence', '--all', '--for', '30d', '--why', 'w', ...api.asTenant()]);
-  expect(sent()).toEqual([['POST', '/v1/silences', { all: true, why: 'w', forMs: 2_592_000_000 }]]);
+  expect(sent()).toEqual([
+    openAlerts,
+    ['POST', '/v1/silences', { all: true, why: 'w', forMs: 2_592_000_000 }],
+  ]);
   const longer = await api.run([
     'alerts',
     'silence',

@@ -25,7 +25,11 @@ const heardOf = () => world.events.map(({ gatewayId, type }) => `${gatewayId} ${
 describe.each<[string, Partial<Record<keyof AlertItem, unknown>>]>([
   ['its outbox', { outbox: undefined }],
   ['the id of an event in it', { outbox: [{}] }],
+  ['when an event in it was', { outbox: [{ eventId: `${'a'.repeat(32)}#1#1`, type: 'firing' }] }],
   ['its trail', { audit: 'none' }],
+  ['an entry of it', { audit: [null] }],
+  ['how its pattern was found', { pattern: {} }],
+  ['since when it waits', { pendingSince: 'noon' }],
   ['its version', { version: -1 }],
   ['a state that exists', { state: 'BURNING' }],
   ['when it changed', { changedAt: undefined }],

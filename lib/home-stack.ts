@@ -255,7 +255,7 @@ export class HomeStack extends Stack {
       .useTable(this.tables.patterns, 'get', 'put')
       .setEnv('PROXY_INTERVAL_MS', periodOf(config.schedules.statusProxy).toMilliseconds())
       .useTable(this.tables.silences, 'query')
-      .useTable(this.tables.configurations, 'get')
+      .useTable(this.tables.configurations, 'batchGet')
       .setEnv('ALERT_BUS_NAME', alertBus.bus.eventBusName)
       .setEnv('HEARTBEAT_INTERVAL_MS', config.heartbeatIntervalMs)
       .setEnv('RECONNECT_WINDOW_MS', config.reconnectWindowMs)

@@ -1,4 +1,5 @@
-import type { Configuration } from '../configuration/configuration.ts';
+import { z } from 'zod';
+import { configurationSchema } from '../configuration/configuration.ts';
 import { isMaintenance } from '../configuration/windows.ts';
 import type { AlertItem } from '../model.ts';
 import type { AlertHold, SilenceItem } from './model.ts';
@@ -17,16 +18,27 @@ export function tellsOfTrouble(before: AlertItem | undefined, after: AlertItem):
 /** What may be held. */
 export type Holdable = Pick<AlertItem, 'tenantId' | 'gatewayId' | 'conditionId' | 'component'>;
 
-/** Who keeps the news of this alert back now; undefined: nobody. */
-export function holdOf(
+/** The silence that keeps the news of this alert back now; undefined: none does. */
+export function silenceHold(
   alert: Omit<Holdable, 'tenantId'>,
-  { configuration, silences }: { configuration: Configuration | undefined; silences: readonly SilenceItem[] },
+  silences: readonly SilenceItem[],
   now: number,
 ): AlertHold | undefined {
   const silence = silenceOf(alert, silences, now);
-  if (silence) return `silence/${silence.silenceId}`;
-  return configuration && isMaintenance(configuration, now) ? 'maintenance' : undefined;
+  return silence && `silence/${silence.silenceId}`;
 }
+
+/** Of a stored configuration what says when work is expected: nothing else in it decides here. */
+const windowsSchema = z.object(configurationSchema.pick({ timeZone: true, maintenance: true }).shape);
+
+/** Whether a gateway is in its maintenance window, by its configuration as it is stored; undefined: that is damaged. */
+export function isInWindow(stored: unknown, now: number): boolean | undefined {
+  const { success, data } = windowsSchema.safeParse(stored);
+  return success ? isMaintenance(data, now) : undefined;
+}
+
+/** The one that an alert names of those that hold it: the same in whatever order they were found, since a change is a write. */
+export const firstHold = (holds: Iterable<AlertHold>): AlertHold | undefined => [...holds].sort()[0];
 
 /** The silence that holds now and fits the alert, the first of them. */
 export const silenceOf = (

@@ -3,7 +3,7 @@ import { damageOf } from '../../core/alerts/damage.ts';
 import { tellsOfTrouble } from '../../core/alerts/holds.ts';
 import { isReleased, rewound, settled } from '../../core/alerts/inhibition.ts';
 import type { AlertItem } from '../../core/model.ts';
-import { holdOfAll, type HoldLookup } from './hold-source.ts';
+import type { HoldLookup } from './hold-source.ts';
 import type { TickDeps } from './ports.ts';
 
 /** Two proxies at work at once meet this often on one alert at most; then the next tick goes on. */
@@ -13,7 +13,7 @@ export interface StepContext {
   now: number;
   /** Nobody watched since the tick before. */
   isAfterGap: boolean;
-  /** Who keeps the news of an alert back. */
+  /** Who keeps the news of all these alerts back. */
   holdOf: HoldLookup;
   /** Who inhibits the alert; asked for each copy of it. */
   inhibitor?: (stored: AlertItem | undefined) => string | undefined;
@@ -32,7 +32,7 @@ export async function takeStep(
   { alertKey, known, apply, members = [] }: AlertStep,
   { now, isAfterGap, holdOf, inhibitor }: StepContext,
 ): Promise<StepTaken> {
-  const heldBy = async (alert: AlertItem) => (await holdOf(alert)) ?? holdOfAll(holdOf, members);
+  const heldBy = async (alert: AlertItem) => (await holdOf([alert])) ?? holdOf(members);
   let stored = known ?? (await alerts.get(alertKey));
   for (let conflict = 0; conflict < conflictsMax; conflict++) {
     if (stored && damageOf(stored) !== undefined) return { item: undefined, wrote: false, isDamaged: true };

@@ -41,7 +41,7 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
   const judge = new Judge(deps, look, open, {
     now,
     isAfterGap: isAfterGap(deps, { memory, isKept, now }),
-    holdOf: holdLookup(deps.holds, now),
+    holdOf: holdLookup(deps.holds, now, deps.log),
   });
   deps.begin?.('judge');
   await judge.judge(found);

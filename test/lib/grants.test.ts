@@ -144,7 +144,7 @@ const allowed: Record<string, string[]> = {
     'dynamodb:BatchGetItem on {home/TablesInventory.Arn}',
     'dynamodb:GetItem PutItem on {home/TablesPatterns.Arn}',
     'dynamodb:Query on {home/TablesSilences.Arn}',
-    'dynamodb:GetItem on {home/TablesConfigurations.Arn}',
+    'dynamodb:BatchGetItem on {home/TablesConfigurations.Arn}',
     'events:PutEvents on {home/AlertBus.Arn}',
     'sqs:SendMessage on {home/DeadLetters.Arn}',
   ],

@@ -3,6 +3,7 @@ import type { SilenceItem } from '../../../core/alerts/model.ts';
 import { fleetScope } from '../../../core/audit/actions.ts';
 import type { Configuration } from '../../../core/configuration/configuration.ts';
 import { runTick } from '../../../lambda/alerts/tick.ts';
+import { configured } from '../../support/configured.ts';
 import { statusItem } from '../../support/fleet.ts';
 import { furnishRegions, TickWorld, tickMs } from '../../support/tick-world.ts';
 
@@ -10,10 +11,16 @@ let world: TickWorld;
 let silences: SilenceItem[];
 let configuration: Configuration | undefined;
 let ids: string[];
+/** Requests for what gateways are set to. */
+let configurationReads: number;
+/** Gateways whose stored configuration is this, and none. */
+let damaged: Map<string, unknown>;
 /** Mounts that are full, at every gateway of the site. */
 let full: string[];
 beforeEach(() => {
   full = [];
+  configurationReads = 0;
+  damaged = new Map();
   world = new TickWorld();
   silences = [];
   configuration = undefined;
@@ -37,7 +44,10 @@ async function ticks(count: number) {
       ...deps,
       holds: {
         silences: async (tenantId) => silences.filter((each) => each.tenantId === tenantId),
-        configuration: async () => configuration,
+        configurationsOf: async (gatewayIds) => {
+          configurationReads += 1;
+          return configured(gatewayIds, (id) => damaged.get(id) ?? configuration);
+        },
       },
     });
   }
@@ -74,6 +84,50 @@ test('and where all of them are in their maintenance windows', async () => {
   await ticks(10);
   expect(told()).toEqual([]);
 });
+test('and not where what one of them is set to is damaged, which costs nobody the news of others', async () => {
+  configuration = { timeZone: 'UTC', maintenance: [{ days: ['sun'], from: '11:00', to: '14:00' }] };
+  damaged.set('gw-3', { timeZone: 'UTC', maintenance: null });
+  const logged: unknown[] = [];
+  world.log = (level, event, fields) => void logged.push([level, event, fields?.['gatewayId']]);
+  await ticks(1);
+  world.goDark(ids);
+  await ticks(10);
+  expect(told()).toEqual(['SiteIncident Oslo Offline firing']);
+  expect(logged).toContainEqual(['error', 'hold.unreadable', 'gw-3']);
+});
+
+describe('of a site of 1,000 gateways', () => {
+  beforeEach(() => {
+    ids = Array.from({ length: 1_000 }, (_, i) => `gw-${i}`);
+    for (const gatewayId of ids) world.add({ gatewayId, tenantId: 'acme', labels: { site: 'Oslo' } });
+  });
+  /** The most that one tick asks for. */
+  const readsOfTicks = async (count: number) => {
+    let most = 0;
+    for (let i = 0; i < count; i++) {
+      configurationReads = 0;
+      await ticks(1);
+      most = Math.max(most, configurationReads);
+    }
+    return most;
+  };
+  test('no configuration is read while its condition is silenced', async () => {
+    await ticks(1);
+    silences = [silence({ conditionId: 'Offline' })];
+    world.goDark(ids);
+    expect(await readsOfTicks(8)).toBe(0);
+    expect(told()).toEqual([]);
+  });
+  test('a tick asks for its windows a dozen times at most', async () => {
+    configuration = { timeZone: 'UTC', maintenance: [{ days: ['sun'], from: '11:00', to: '14:00' }] };
+    await ticks(1);
+    world.goDark(ids);
+    const most = await readsOfTicks(8);
+    expect([most > 0, most <= 12]).toEqual([true, true]);
+    expect(told()).toEqual([]);
+  });
+});
+
 test('and where the part of each of them that fails is silenced, until another part fails, too', async () => {
   await ticks(1);
   silences = [silence({ component: '/data' })];

@@ -15,6 +15,7 @@ import type { TickDeps } from '../../../lambda/alerts/ports.ts';
 import { runTick } from '../../../lambda/alerts/tick.ts';
 import { silencesTable } from '../../../lambda/aws/tables.ts';
 import type { ApiRequest } from '../../../lambda/aws/http-handler.ts';
+import { configured } from '../../support/configured.ts';
 import { startDynamo, type TestDynamo } from '../../support/dynamo.ts';
 import {
   conditionLimits,
@@ -168,9 +169,9 @@ describe('the status proxy', () => {
           reads.push(tenantId);
           return silences;
         },
-        configuration: async (gatewayId) => {
-          reads.push(gatewayId);
-          return configuration;
+        configurationsOf: async (gatewayIds) => {
+          reads.push(...gatewayIds);
+          return configured(gatewayIds, () => configuration);
         },
       },
       limits: conditionLimits,

@@ -136,7 +136,7 @@ export const tickStories: Stories = {
     ...each(['dynamodb:GetItem on Patterns', 'dynamodb:PutItem on Patterns'], runs),
     ...each(['dynamodb:Query on Gateways/byNews', 'dynamodb:BatchGetItem on Gateways'], looksAgain),
     'dynamodb:BatchGetItem on Inventory': looksUp,
-    ...each(['dynamodb:Query on Silences', 'dynamodb:GetItem on Configurations'], judges),
+    ...each(['dynamodb:Query on Silences', 'dynamodb:BatchGetItem on Configurations'], judges),
     'events:PutEvents on AlertBus': emits,
     ...deadLetters,
   },

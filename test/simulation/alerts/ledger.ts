@@ -1,4 +1,4 @@
-import { holdOf } from '../../../core/alerts/holds.ts';
+import { isInWindow, silenceOf } from '../../../core/alerts/holds.ts';
 import { reminderEveryMs, remindersMax } from '../../../core/alerts/reminders.ts';
 import type { AlertItem, AlertOutboxEntry } from '../../../core/model.ts';
 import { conditionLimits } from '../../support/fleet.ts';
@@ -72,7 +72,7 @@ export class Ledger {
         this.#fleet.silences.find(({ silenceId }) => silenceId === one.silenceId)?.endedAt === undefined,
     );
     const configuration = this.#fleet.windows.get(item.gatewayId);
-    return holdOf(item, { configuration, silences: ofTenant }, now) !== undefined;
+    return silenceOf(item, ofTenant, now) !== undefined || isInWindow(configuration ?? {}, now) === true;
   }
 }
 

@@ -5,6 +5,7 @@ import type { AlertItem } from '../../../core/model.ts';
 import { eventBridgeSink } from '../../../lambda/alerts/event-sink.ts';
 import type { TickDeps } from '../../../lambda/alerts/ports.ts';
 import { runTick } from '../../../lambda/alerts/tick.ts';
+import { configured } from '../../support/configured.ts';
 import { conditionLimits, pagesOf } from '../../support/fleet.ts';
 import type { Fleet, View } from './fleet.ts';
 import type { Ledger } from './ledger.ts';
@@ -87,7 +88,7 @@ export class Proxies {
       events: eventBridgeSink(this.#bus(effect), 'alerts', silentLog),
       holds: {
         silences: (tenantId) => effect(() => fleet.silences.filter((each) => each.tenantId === tenantId)),
-        configuration: (gatewayId) => effect(() => fleet.windows.get(gatewayId)),
+        configurationsOf: (ids) => effect(() => configured(ids, (id) => fleet.windows.get(id))),
       },
       limits: conditionLimits,
       now: () => view.now,

@@ -207,7 +207,7 @@ export class HomeStack extends Stack {
       .useTable(this.tables.gateways, 'get')
       .useTable(this.tables.status, 'get')
       .useTable(this.tables.conditionSettings, 'get', 'put')
-      .useTable(this.tables.silences, 'get', 'put', 'update', 'query')
+      .useTable(this.tables.silences, 'get', 'put', 'update', 'delete', 'query')
       .setEnv('RECONNECT_WINDOW_MS', this.#deployment.config.reconnectWindowMs)
       .useTable(this.tables.commands, 'query')
       .useTable(this.tables.patterns, 'get')

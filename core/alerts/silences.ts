@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isSilencing } from './holds.ts';
 import type { SilenceItem } from './model.ts';
 
 /** News of a tenant's alerts kept back for a while: of all, or of those that fit what is named. */
@@ -8,6 +9,8 @@ export const silenceLimits = {
   durationMaxMs: 30 * 24 * 3_600_000,
   /** At once, of one tenant. */
   openMax: 100,
+  /** Of one tenant, with those that are over: every look with news of the tenant reads all of them. */
+  keptMax: 200,
   whyLengthMax: 500,
 } as const;
 /** How long one is shown after its end. */
@@ -47,3 +50,18 @@ export function newSilence(
   const expiresAtSec = Math.ceil((endsAt + shownForMs) / 1000);
   return { ...rest, ...named, createdAt: at, endsAt, expiresAtSec };
 }
+
+/**
+ * What makes room for a new one: `count` of `from`, which are over, the first to go first. One where as many are kept as
+ * may be; two where more are, from before there was a bound or of several that were made at once.
+ */
+export function silencesToForget(
+  kept: readonly SilenceItem[],
+  now: number,
+): { count: number; from: SilenceItem[] } {
+  const from = kept.filter((each) => !isSilencing(each, now)).toSorted((a, b) => endOf(a) - endOf(b));
+  const surplus = kept.length + 1 - silenceLimits.keptMax;
+  return { count: Math.min(2, Math.max(0, surplus)), from };
+}
+
+const endOf = ({ endedAt, endsAt }: SilenceItem): number => endedAt ?? endsAt;

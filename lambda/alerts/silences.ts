@@ -1,7 +1,13 @@
 import { requireAlertName } from '../../core/alerts/alert-names.ts';
 import { isSilencing } from '../../core/alerts/holds.ts';
 import type { SilenceItem } from '../../core/alerts/model.ts';
-import { newSilence, silenceIdPattern, silenceLimits, silenceView } from '../../core/alerts/silences.ts';
+import {
+  newSilence,
+  silenceIdPattern,
+  silenceLimits,
+  silencesToForget,
+  silenceView,
+} from '../../core/alerts/silences.ts';
 import type { Answers } from '../../core/api.ts';
 import { HoldfastError } from '../../core/errors.ts';
 import type { RandomBytes } from '../../core/identity/secrets.ts';
@@ -25,15 +31,36 @@ export async function createSilence(
 ): Promise<Answers['createSilence']> {
   const at = now();
   if (body.conditionId !== undefined) requireAlertName(tenantId, body.conditionId);
-  const open = (await silencesOfTenant(silences, tenantId)).filter((each) => isSilencing(each, at));
+  const kept = await silencesOfTenant(silences, tenantId);
+  const open = kept.filter((each) => isSilencing(each, at));
   if (open.length >= silenceLimits.openMax)
     throw new HoldfastError('CONFLICT', `a tenant has at most ${silenceLimits.openMax} silences at once`, {
       hint: 'end one that is not needed, or silence more by one',
     });
   const silenceId = `si-${Buffer.from(random(8)).toString('hex')}`;
   const silence = newSilence(body, { tenantId, silenceId, by: principal.id, at });
+  await makeRoom(silences, kept, at);
   await silences.put(silence);
   return { silence: silenceView(silence) };
+}
+
+/** Whom somebody else forgets at the same time counts for them alone. Who silenced what stays in the audit trail. */
+async function makeRoom(
+  silences: SilenceDeps['silences'],
+  kept: readonly SilenceItem[],
+  now: number,
+): Promise<void> {
+  const { count, from } = silencesToForget(kept, now);
+  let left = count;
+  for (const { tenantId, silenceId } of from) {
+    if (left === 0) return;
+    const isOver = 'attribute_exists(#endedAt) OR #endsAt <= :now';
+    const forgotten = await silences.delete(
+      { tenantId, silenceId },
+      { condition: isOver, values: { ':now': now } },
+    );
+    if (forgotten.ok) left -= 1;
+  }
 }
 
 /** Those that hold now, the newest first; `?state=all`: the newest thousand that are kept, also ended ones. */

@@ -100,7 +100,7 @@ const allowed: Record<string, string[]> = {
     'dynamodb:GetItem on {home/TablesGateways.Arn}',
     'dynamodb:GetItem on {home/TablesStatus.Arn}',
     'dynamodb:GetItem PutItem on {home/TablesConditionSettings.Arn}',
-    'dynamodb:GetItem PutItem Query UpdateItem on {home/TablesSilences.Arn}',
+    'dynamodb:DeleteItem GetItem PutItem Query UpdateItem on {home/TablesSilences.Arn}',
     'dynamodb:Query on {home/TablesCommands.Arn}',
     'dynamodb:GetItem on {home/TablesPatterns.Arn}',
   ],

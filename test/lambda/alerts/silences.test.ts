@@ -5,16 +5,10 @@ import { requests } from '../../../core/api.ts';
 import type { Configuration } from '../../../core/configuration/configuration.ts';
 import { silentLog } from '../../../core/log.ts';
 import type { AlertItem } from '../../../core/model.ts';
-import {
-  createSilence,
-  endSilence,
-  listSilences,
-  type SilenceDeps,
-} from '../../../lambda/alerts/silences.ts';
+import type { SilenceDeps } from '../../../lambda/alerts/silences.ts';
 import type { TickDeps } from '../../../lambda/alerts/ports.ts';
 import { runTick } from '../../../lambda/alerts/tick.ts';
 import { silencesTable } from '../../../lambda/aws/tables.ts';
-import type { ApiRequest } from '../../../lambda/aws/http-handler.ts';
 import { configured } from '../../support/configured.ts';
 import { startDynamo, type TestDynamo } from '../../support/dynamo.ts';
 import {
@@ -27,6 +21,7 @@ import {
   t0,
   volume,
 } from '../../support/fleet.ts';
+import { silenceCalls } from './silence-calls.ts';
 
 describe('silences', () => {
   let dynamo: TestDynamo;
@@ -47,26 +42,7 @@ describe('silences', () => {
   });
   afterAll(() => dynamo.close());
 
-  /** One shape serves every route here. */
-  const request = (tenantId: string, over: { body?: object; query?: object; silenceId?: string }) => {
-    const principal = { kind: 'tenant', id: 'tok-1', tenantId, role: 'tenant-admin' } as const;
-    const params = { silenceId: over.silenceId ?? '' };
-    return {
-      principal,
-      tenantId,
-      params,
-      query: over.query ?? {},
-      body: over.body,
-    } as never as ApiRequest<'createSilence'>;
-  };
-  const create = (body: object, tenantId = 'acme') =>
-    createSilence(deps, request(tenantId, { body: requests.createSilence.parse(body) }));
-  const list = async (state?: string, tenantId = 'acme') => {
-    const asked = request(tenantId, { query: state ? { state } : {} });
-    return (await listSilences(deps, asked as never)).silences.map(({ silenceId }) => silenceId);
-  };
-  const end = (silenceId: string, tenantId = 'acme') =>
-    endSilence(deps, request(tenantId, { silenceId }) as never);
+  const { create, list, end } = silenceCalls(() => deps);
 
   it('are listed with who and why until they end, by themselves or by somebody', async () => {
     const { silence: one } = await create({ gatewayId: 'gw-1', why: 'disks', forMs: hours });

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { newSilence, silenceLimits } from '../../../core/alerts/silences.ts';
 import { newBulkJob } from '../../../core/bulk/submission.ts';
 import { activationCodeItem } from '../../../core/identity/activation.ts';
 import { tokenItem } from '../../../core/identity/access-tokens.ts';
@@ -135,6 +136,18 @@ async function alert(stage: Stage): Promise<{ alertKey: string }> {
 }
 const acknowledges: Story = async (stage, it) => it.asks('ackAlert', await alert(stage));
 const silences: Story = (_, it) => it.asks('createSilence', { body: { all: true, why: 'w', forMs: 60_000 } });
+/** A tenant whose silences are all that are kept, and over. */
+const silencesOnceMore: Story = async (stage, it) => {
+  const tenantId = `t-${stage.newId().slice(-8)}`;
+  const body = { why: 'w', forMs: 60_000 };
+  const at = Date.now() - 3_600_000;
+  const over = Array.from({ length: silenceLimits.keptMax }, (_, i) =>
+    newSilence(body, { tenantId, silenceId: `si-${i}`, by: 'o', at }),
+  );
+  const table = stage.table('silencesTable');
+  await Promise.all(over.map((each) => table.put(each)));
+  return it.asks('createSilence', { tenantId, body: { all: true, ...body } });
+};
 const unsilences: Story = (_, it) => it.asks('endSilence', { silenceId: 'si-0000000000000000' });
 
 const makesToken: Story = (_, it) => it.asks('createToken', { body: { role: 'tenant-read' } });
@@ -238,6 +251,7 @@ export const homeStories: Stories = {
     ),
     'dynamodb:Query on Silences': (_, it) => it.asks('listSilences'),
     'dynamodb:PutItem on Silences': silences,
+    'dynamodb:DeleteItem on Silences': silencesOnceMore,
     ...each(['dynamodb:UpdateItem on Silences', 'dynamodb:GetItem on Silences'], unsilences),
     'dynamodb:Query on Alerts/byTenant': (_, it) => it.asks('listAlerts'),
     'dynamodb:Query on Alerts/open': (_, it) => it.asks('fleetAlerts'),

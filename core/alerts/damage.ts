@@ -24,7 +24,7 @@ const storedAlert = z.looseObject({
   frozenState: state.optional(),
   summary: z.string(),
   value: time.optional(),
-  ...{ version: count, episode: count, seq: count, changedAt: time, evaluatedAt: time },
+  ...{ version: count, episode: count, seq: count, changedAt: count, evaluatedAt: time },
   ...{ pendingSince: time.optional(), raisedAt: time.optional(), firedAt: time.optional() },
   ...{ ackedAt: time.optional(), toldAt: time.optional(), remindedAt: time.optional() },
   ...{ missingSince: time.optional(), clearSince: time.optional(), resolvedAt: time.optional() },

@@ -256,10 +256,14 @@ function failed(thrown: unknown, { log, note }: Invocation, context: LambdaConte
     return respond(status, { error: { code: error.code, message: error.message, hint: error.hint } });
   log('error', 'http.failed', errorFields(thrown));
   // What went wrong inside is for the log; the caller gets the id to ask about.
-  const isPublic = error.code === 'UNAVAILABLE' || error.code === 'TIMEOUT';
+  const isPublic = error.code === 'UNAVAILABLE' || error.code === 'TIMEOUT' || isStoredDamage(error);
   const message = isPublic ? error.message : `something failed inside (request ${context.awsRequestId})`;
   return respond(status, { error: { code: error.code, message, hint: isPublic ? error.hint : undefined } });
 }
+
+/** Somebody has to mend it, and the message says what: what nobody foresaw comes without a hint. */
+const isStoredDamage = ({ code, hint }: HoldfastError): boolean =>
+  (code === 'INTERNAL' || code === 'CORRUPT') && hint !== undefined;
 
 const respond = (statusCode: number, body: object): HttpResponse => ({
   statusCode,

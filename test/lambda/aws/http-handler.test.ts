@@ -179,6 +179,22 @@ describe('what is answered', () => {
     expect(lines.join('')).toContain('hunter2');
   });
 
+  it.each(['INTERNAL', 'CORRUPT'] as const)(
+    'tells of what is stored damaged and what to do: %s',
+    async (code) => {
+      answer = () => {
+        throw new HoldfastError(code, 'the stored alert a1 is damaged', { hint: 'delete it' });
+      };
+      const { statusCode, body } = await call(event);
+      expect(statusCode).toBe(500);
+      expect(body.error).toEqual({ code, message: 'the stored alert a1 is damaged', hint: 'delete it' });
+      answer = () => {
+        throw new HoldfastError(code, 'the secret is hunter2');
+      };
+      expect((await call(event)).body.error?.message).toBe('something failed inside (request r-1)');
+    },
+  );
+
   it('leaves one line with ids, status and duration', async () => {
     await call(event);
     expect(lines).toHaveLength(1);

@@ -37,7 +37,7 @@ export interface Met {
 }
 
 /** More values than these are odd ones of few gateways each, which no report can say anything about. */
-const valuesMax = 1_000;
+export const valuesMax = 1_000;
 
 export const dayOf = (unixMs: number): number => Math.floor(unixMs / dayMs);
 /** `2026-11-28` */

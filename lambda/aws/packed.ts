@@ -1,9 +1,17 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
+import { HoldfastError } from '../../core/errors.ts';
 
 /** What an honest value, which is bounded, never reaches. */
-const bytesMax = 512 * 1024 * 1024;
+const honestBytesMax = 512 * 1024 * 1024;
 
 export const packed = (value: unknown): Buffer => deflateRawSync(JSON.stringify(value));
 
-export const unpacked = <T>(bytes: Uint8Array): T =>
-  JSON.parse(inflateRawSync(bytes, { maxOutputLength: bytesMax }).toString()) as T;
+/** `bytesMax`: of the JSON. Throws CORRUPT: it was cut, is longer than that, or was never packed. */
+export function unpacked<T>(parts: readonly Uint8Array[], bytesMax = honestBytesMax): T {
+  try {
+    const json = inflateRawSync(Buffer.concat(parts), { maxOutputLength: bytesMax }).toString();
+    return JSON.parse(json) as T;
+  } catch (cause) {
+    throw new HoldfastError('CORRUPT', 'packed bytes cannot be unpacked', { cause });
+  }
+}

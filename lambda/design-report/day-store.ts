@@ -1,5 +1,7 @@
 import { dateText, type FleetDay } from '../../core/design-report/fleet-day.ts';
 import { historyDays } from '../../core/design-report/fleet-history.ts';
+import { fleetDayBytesMax, wholeFleetDay } from '../../core/design-report/whole-fleet-day.ts';
+import { HoldfastError } from '../../core/errors.ts';
 import { packedParts } from '../aws/packed-parts.ts';
 import type { patternsTable } from '../aws/tables.ts';
 
@@ -8,6 +10,7 @@ export interface DayStore {
   has(day: number): Promise<boolean>;
   /** False where another proxy was first; what that one kept stays. */
   put(fleet: FleetDay): Promise<boolean>;
+  /** Undefined of a day that is not there, also where its parts ran out. Throws CORRUPT where it is damaged. */
   get(day: number): Promise<FleetDay | undefined>;
 }
 
@@ -25,14 +28,11 @@ export function dynamoDayStore(
   /** The newest day that is known to be there: the proxy asks every minute of three hours. */
   let known = -1;
   const headKey = (day: number) => ({ itemKey: `fleet-day/${dateText(day)}` }) as const;
-  const fleets = packedParts<FleetDay>(table, 'fleet-part', { now, random, ttlSec });
-  const head = async (day: number) => {
-    const item = await table.get(headKey(day));
-    return item && 'partsId' in item ? item : undefined;
-  };
+  const bytesMax = fleetDayBytesMax;
+  const fleets = packedParts<unknown>(table, 'fleet-part', { now, random, ttlSec, bytesMax });
   return {
     has: async (day) => {
-      if (day === known || (await head(day)) === undefined) return day === known;
+      if (day === known || (await table.get(headKey(day))) === undefined) return day === known;
       known = day;
       return true;
     },
@@ -44,9 +44,12 @@ export function dynamoDayStore(
       return ok;
     },
     get: async (day) => {
-      const item = await head(day);
-      // Undefined also of a day whose parts ran out before it did.
-      return item && fleets.get(item);
+      const head = await table.get(headKey(day));
+      if (!head) return undefined;
+      if (!('partsId' in head))
+        throw new HoldfastError('CORRUPT', 'what names the parts of the day does not');
+      const fleet = await fleets.get(head);
+      return fleet === undefined ? undefined : wholeFleetDay(fleet, day);
     },
   };
 }

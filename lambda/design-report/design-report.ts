@@ -20,5 +20,5 @@ export const handler = eventHandler({
       now,
     };
   },
-  handle: async (deps, _event, { note }) => note({ ...(await makeReport(deps)) }),
+  handle: async (deps, _event, { note, log }) => note({ ...(await makeReport({ ...deps, log })) }),
 });

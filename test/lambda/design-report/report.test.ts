@@ -25,6 +25,7 @@ const deps = (at = now) => ({
   days: dynamoDayStore(patterns, { now: () => at, random: randomBytes }),
   reports: dynamoReportStore(patterns, () => at),
   now: () => at,
+  log: silentLog,
 });
 const asked = (query: Record<string, string> = {}, at = now) =>
   fleetReport({ patterns, alerts, now: () => at }, {
@@ -56,7 +57,7 @@ test('no report is made where its last day cannot be read: it would be one of an
   days.delete(rolloutLastDay);
   const put: string[] = [];
   const made = await makeReport({
-    now: () => now,
+    ...{ now: () => now, log: silentLog },
     days: {
       has: () => Promise.resolve(true),
       put: () => Promise.resolve(false),

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dayMs, dayOf } from '../../../core/design-report/fleet-day.ts';
+import { silentLog } from '../../../core/log.ts';
 import { dynamoDayStore } from '../../../lambda/design-report/day-store.ts';
 import { makeReport } from '../../../lambda/design-report/make-report.ts';
 import { dynamoReportStore } from '../../../lambda/design-report/report-store.ts';
@@ -33,6 +34,9 @@ test('days from the store become a report through the code of its function', asy
   for (let index = 0; index < 30; index++)
     await days.put(largeFleetDay(400, dayOf(now - dayMs) - 29 + index, index));
   const reports = dynamoReportStore(folder.table, clock);
-  expect(await makeReport({ days, reports, now: clock })).toMatchObject({ made: true, days: 30 });
+  expect(await makeReport({ days, reports, now: clock, log: silentLog })).toMatchObject({
+    made: true,
+    days: 30,
+  });
   expect(await reports.get('2026-11-27')).toMatchObject({ gateways: 400, days: 30 });
 }, 60_000);

@@ -7,6 +7,7 @@ import { Command } from 'commander';
 import { dayMs, dayOf } from '../../../core/design-report/fleet-day.ts';
 import { historyDays } from '../../../core/design-report/fleet-history.ts';
 import { textTable } from '../../../core/text-table.ts';
+import { silentLog } from '../../../core/log.ts';
 import { dynamoDayStore } from '../../../lambda/design-report/day-store.ts';
 import { makeReport } from '../../../lambda/design-report/make-report.ts';
 import { dynamoReportStore } from '../../../lambda/design-report/report-store.ts';
@@ -56,7 +57,7 @@ async function prepare(
 async function report(dir: string): Promise<Omit<Measured, 'gateways' | 'dayBytes'>> {
   const { folder, days, reports } = stores(dir);
   const [startedAt, cpu] = [performance.now(), process.cpuUsage()];
-  const made = await makeReport({ days, reports, now: clock });
+  const made = await makeReport({ days, reports, now: clock, log: silentLog });
   const { user, system } = process.cpuUsage(cpu);
   if (!made.made) throw new Error('no report was made');
   return {

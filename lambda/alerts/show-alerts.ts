@@ -13,6 +13,7 @@ import type { commandsTable, gatewaysTable, statusTable } from '../aws/tables.ts
 import { collect } from '../aws/collect.ts';
 import { putNext, type AlertsTable } from './alert-store.ts';
 import { silencesOfTenant, type SilenceDeps } from './silences.ts';
+import { requireWhole, wholeAlerts } from './whole-alerts.ts';
 import { typed } from '../../core/typed.ts';
 
 export interface AlertsDeps {
@@ -43,7 +44,7 @@ export const isOpen = {
 /** The tenant's alerts, those that changed last first; `?state=open` (the default) or `all`. */
 export async function listAlerts(
   deps: AlertsDeps,
-  { tenantId, query }: ApiRequest<'listAlerts'>,
+  { tenantId, query, log }: ApiRequest<'listAlerts'>,
 ): Promise<Page> {
   const { state = 'open', next } = query;
   if (state !== 'open' && state !== 'all')
@@ -57,11 +58,14 @@ export async function listAlerts(
     newestFirst: true,
     after: alertKey === undefined ? undefined : { tenantId, changedAt: Number(changedAt), alertKey },
   });
-  return pageOf(deps, found, (last) => `${last.changedAt}.${last.alertKey}`);
+  return pageOf(deps, wholeAlerts(found, log), (last) => `${last.changedAt}.${last.alertKey}`);
 }
 
 /** Open alerts of every tenant, in no order. */
-export async function fleetAlerts(deps: AlertsDeps, { query }: ApiRequest<'fleetAlerts'>): Promise<Page> {
+export async function fleetAlerts(
+  deps: AlertsDeps,
+  { query, log }: ApiRequest<'fleetAlerts'>,
+): Promise<Page> {
   const [shard = openShards[0], alertKey] = cursorOf(query['next'], /^([0-7])\.([0-9a-f]{32})$/);
   async function* found() {
     for (const openShard of openShards.filter((one) => one >= shard))
@@ -73,7 +77,7 @@ export async function fleetAlerts(deps: AlertsDeps, { query }: ApiRequest<'fleet
         after: openShard === shard && alertKey !== undefined ? { openShard, alertKey } : undefined,
       });
   }
-  return pageOf(deps, found(), (last) => `${last.openShard}.${last.alertKey}`);
+  return pageOf(deps, wholeAlerts(found(), log), (last) => `${last.openShard}.${last.alertKey}`);
 }
 
 export async function getAlert(
@@ -194,14 +198,14 @@ async function commandsFor({ commands }: AlertsDeps, item: AlertItem): Promise<C
 const silencesOf = ({ silences }: AlertsDeps, { tenantId }: Pick<AlertItem, 'tenantId'>) =>
   silencesOfTenant(silences, tenantId);
 
-/** NOT_FOUND also for another tenant's: who may not see it learns nothing of it. */
+/** NOT_FOUND also for another tenant's: who may not see it learns nothing of it. INTERNAL where it is damaged. */
 async function requireAlert(
   { alerts }: AlertsDeps,
   { tenantId, params }: ApiRequest<'getAlert' | 'ackAlert' | 'unackAlert' | 'escalateAlert' | 'alertTrail'>,
 ): Promise<AlertItem> {
   const alertKey = params['alertKey'] ?? '';
   const item = /^[0-9a-f]{32}$/.test(alertKey) ? await alerts.get({ alertKey }) : undefined;
-  if (item?.tenantId === tenantId) return item;
+  if (item?.tenantId === tenantId) return requireWhole(item);
   throw new HoldfastError('NOT_FOUND', `there is no alert ${alertKey.slice(0, 64)}`, {
     hint: `\`${typed('holdfast alerts list --all')}\` shows them`,
   });

@@ -13,6 +13,7 @@ import type { ApiRequest } from '../aws/http-handler.ts';
 import type { patternsTable } from '../aws/tables.ts';
 import type { AlertsTable } from './alert-store.ts';
 import { isOpen, pageCount } from './show-alerts.ts';
+import { requireWhole, wholeAlerts } from './whole-alerts.ts';
 
 export interface PatternsApiDeps {
   readonly alerts: AlertsTable;
@@ -26,7 +27,7 @@ const isPattern = (item: AlertItem | undefined): item is PatternAlert =>
 /** Those that changed last first; `?state=open` (the default) or `all`. */
 export async function fleetPatterns(
   { alerts }: PatternsApiDeps,
-  { query }: ApiRequest<'fleetPatterns'>,
+  { query, log }: ApiRequest<'fleetPatterns'>,
 ): Promise<{ patterns: PatternView[]; next?: string }> {
   const { state = 'open', next } = query;
   if (state !== 'open' && state !== 'all')
@@ -44,7 +45,8 @@ export async function fleetPatterns(
       alertKey === undefined ? undefined : { tenantId: fleetScope, changedAt: Number(changedAt), alertKey },
   });
   const items: PatternAlert[] = [];
-  for await (const item of found) if (isPattern(item) && items.push(item) === pageCount) break;
+  for await (const item of wholeAlerts(found, log))
+    if (isPattern(item) && items.push(item) === pageCount) break;
   const last = items.length === pageCount ? items.at(-1) : undefined;
   return {
     patterns: items.map(patternView),
@@ -52,12 +54,14 @@ export async function fleetPatterns(
   };
 }
 
+/** NOT_FOUND, INTERNAL where it is damaged. */
 export async function fleetPattern(
   { alerts }: PatternsApiDeps,
   { params }: ApiRequest<'fleetPattern'>,
 ): Promise<{ pattern: PatternView }> {
   const alertKey = params['alertKey'] ?? '';
   const item = /^[0-9a-f]{32}$/.test(alertKey) ? await alerts.get({ alertKey }) : undefined;
+  if (item?.tenantId === fleetScope) requireWhole(item);
   if (isPattern(item)) return { pattern: patternView(item) };
   throw new HoldfastError('NOT_FOUND', `there is no pattern ${alertKey.slice(0, 64)}`, {
     hint: `\`${typed('holdfast patterns list --all')}\` shows them`,

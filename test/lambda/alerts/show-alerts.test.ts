@@ -6,8 +6,6 @@ import { conditionById } from '../../../core/conditions/conditions.ts';
 import { silentLog } from '../../../core/log.ts';
 import type { AlertItem, CommandItem } from '../../../core/model.ts';
 import type { ApiRequest } from '../../../lambda/aws/http-handler.ts';
-import { gatewaysTable, silencesTable, statusTable } from '../../../lambda/aws/tables.ts';
-import { Table } from '../../../lambda/aws/table.ts';
 import { dynamoAlertStore } from '../../../lambda/alerts/alert-store.ts';
 import {
   ackAlert,
@@ -17,31 +15,18 @@ import {
   getAlert,
   listAlerts,
   unackAlert,
-  type AlertsDeps,
-  type LatestDeps,
 } from '../../../lambda/alerts/show-alerts.ts';
+import { alertsApiDeps } from '../../support/alerts-api-deps.ts';
 import { startDynamo, type TestDynamo } from '../../support/dynamo.ts';
 import { conditionLimits, gatewayItem, statusItem, t0 } from '../../support/fleet.ts';
 
 let dynamo: TestDynamo;
-let deps: AlertsDeps & LatestDeps;
+let deps: Awaited<ReturnType<typeof alertsApiDeps>>;
 beforeAll(async () => {
   dynamo = await startDynamo();
 });
 beforeEach(async () => {
-  const names = await dynamo.createTables();
-  deps = {
-    alerts: new Table<AlertItem, 'alertKey'>(names.ALERTS_TABLE, ['alertKey'], dynamo.client),
-    commands: new Table<CommandItem, 'gatewayId' | 'commandId'>(
-      names.COMMANDS_TABLE,
-      ['gatewayId', 'commandId'],
-      dynamo.client,
-    ),
-    silences: silencesTable(names.SILENCES_TABLE, dynamo.client),
-    gateways: gatewaysTable(names.GATEWAYS_TABLE, dynamo.client),
-    status: statusTable(names.STATUS_TABLE, dynamo.client),
-    now: () => t0 + 5000,
-  };
+  deps = await alertsApiDeps(dynamo, t0 + 5000);
 });
 afterAll(() => dynamo.close());
 

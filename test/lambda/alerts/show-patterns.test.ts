@@ -3,30 +3,18 @@ import { silentLog } from '../../../core/log.ts';
 import type { AlertItem } from '../../../core/model.ts';
 import type { PatternEvidence } from '../../../core/patterns/evidence.ts';
 import type { ApiRequest } from '../../../lambda/aws/http-handler.ts';
-import { alertsTable, commandsTable, patternsTable, silencesTable } from '../../../lambda/aws/tables.ts';
-import { alertTrail, listAlerts, type AlertsDeps } from '../../../lambda/alerts/show-alerts.ts';
-import {
-  fleetBreakdown,
-  fleetPattern,
-  fleetPatterns,
-  type PatternsApiDeps,
-} from '../../../lambda/alerts/show-patterns.ts';
+import { alertTrail, listAlerts } from '../../../lambda/alerts/show-alerts.ts';
+import { fleetBreakdown, fleetPattern, fleetPatterns } from '../../../lambda/alerts/show-patterns.ts';
+import { alertsApiDeps } from '../../support/alerts-api-deps.ts';
 import { startDynamo, type TestDynamo } from '../../support/dynamo.ts';
 import { firingAlert } from '../../support/firing-alert.ts';
 import { t0 } from '../../support/fleet.ts';
 
 let dynamo: TestDynamo;
-let deps: PatternsApiDeps & AlertsDeps;
+let deps: Awaited<ReturnType<typeof alertsApiDeps>>;
 beforeAll(async () => {
   dynamo = await startDynamo();
-  const names = await dynamo.createTables();
-  deps = {
-    alerts: alertsTable(names.ALERTS_TABLE, dynamo.client),
-    patterns: patternsTable(names.PATTERNS_TABLE, dynamo.client),
-    commands: commandsTable(names.COMMANDS_TABLE, dynamo.client),
-    silences: silencesTable(names.SILENCES_TABLE, dynamo.client),
-    now: () => t0,
-  };
+  deps = await alertsApiDeps(dynamo, t0);
 });
 afterAll(() => dynamo.close());
 

@@ -171,7 +171,10 @@ class CaseWork {
       const error =
         command.outcome?.error && `${command.outcome.error.code}: ${command.outcome.error.message}`;
       // What the alert came back after was the answer to an earlier firing of the episode, and did help then.
-      const isOld = ended === 'SUCCEEDED' && endedAt < (attempt.firedAt ?? -Infinity);
+      const isOld =
+        command.createdAt < attempt.decidedAt &&
+        ended === 'SUCCEEDED' &&
+        endedAt < (attempt.firedAt ?? -Infinity);
       await this.#changeTry({ outcome: ended, error, endedAt, ...(isOld && { confirmedAt: endedAt }) });
       log('info', 'admin.command_ended', { ...this.#ids(), commandId, state, error });
     } catch (thrown) {

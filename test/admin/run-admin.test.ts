@@ -336,7 +336,10 @@ test('one that lost its memory does not take the answer to an earlier firing for
   const body = { kind: 'restore.start', idempotencyKey: idempotencyKeyOf(alertKey, 1, 1) } as const;
   const before = await cloud.api.submitCommand('gw-1', body);
   const endedAt = Date.now() - 60_000;
-  cloud.commands.set(body.idempotencyKey, { ...before, state: 'SUCCEEDED', endedAt });
+  cloud.commands.set(body.idempotencyKey, {
+    ...before,
+    ...{ state: 'SUCCEEDED', createdAt: endedAt - 1_000, endedAt },
+  });
   cloud.alert = alertView({ firedAt: endedAt + 30_000 });
   const run = new Run(at);
   await sqs.send(queueUrl, firing());

@@ -6,7 +6,7 @@ import type { AlertTrail, AlertView, Answers } from '../core/api.ts';
 import { shellWord, typed } from '../core/typed.ts';
 import { addConditionCommands } from './condition-commands.ts';
 import { allAlerts } from './all-pages.ts';
-import { filteredAlerts, withAlertFilter, type AlertFilter } from './alert-filter.ts';
+import { filteredAlerts, requireCondition, withAlertFilter, type AlertFilter } from './alert-filter.ts';
 import { requireGateways, unknownTenantText } from './known-gateways.ts';
 import { fields, paragraph, table, toBeTyped } from './output.ts';
 import { apiCommand, commandGroup, type CliDeps, type Session } from './program.ts';
@@ -27,10 +27,11 @@ export function addAlertCommands(program: Command, deps: CliDeps): void {
   ]);
   withAlertFilter(list.option('--all', 'resolved ones too')).run(async (session) => {
     const { all, ...flags } = list.opts<AlertFilter & { all?: boolean }>();
+    requireCondition(flags, [session.context.tenantId]);
     const gateway = flags.gateway && (await wholeGatewayId(session, flags.gateway));
     await requireGateways(session.api, gateway === undefined ? [] : [gateway]);
     const found = await allAlerts(session.api, all ? 'all' : 'open');
-    const alerts = filteredAlerts(found, { ...flags, gateway }, [session.context.tenantId]);
+    const alerts = filteredAlerts(found, { ...flags, gateway });
     const whose = found.length === 0 ? await unknownTenantText(session) : '';
     session.show({ alerts }, () => alertTable(alerts, session.deps.now()) + whose);
   });

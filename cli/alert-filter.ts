@@ -8,6 +8,7 @@ import { knownName } from './known-name.ts';
 export interface AlertFilter {
   severity?: Severity;
   condition?: string;
+  /** Of a gateway's id the beginning is enough. */
   gateway?: string;
 }
 
@@ -18,18 +19,20 @@ export const withAlertFilter = <T extends Command>(list: T): T =>
     .option('--condition <id>', 'of this condition alone')
     .option('--gateway <id>', 'of this gateway alone');
 
-/** Those that all of it fits. Throws USAGE for a condition of which the tenant can have no alert. */
-export function filteredAlerts(
-  alerts: readonly AlertView[],
-  { severity, condition, gateway }: AlertFilter,
-  tenantIds: readonly string[],
-): AlertView[] {
+/** Before anything is asked. Throws USAGE for a condition of which none of the tenants can have an alert. */
+export function requireCondition({ condition }: AlertFilter, tenantIds: readonly string[]): void {
   if (condition !== undefined)
     knownName('--condition', condition, [...new Set(tenantIds.flatMap(alertNames))]);
-  return alerts.filter(
+}
+
+/** Those that all of it fits. */
+export const filteredAlerts = (
+  alerts: readonly AlertView[],
+  { severity, condition, gateway }: AlertFilter,
+): AlertView[] =>
+  alerts.filter(
     (alert) =>
       (severity === undefined || alert.severity === severity) &&
       (condition === undefined || alert.conditionId === condition) &&
-      (gateway === undefined || alert.gatewayId === gateway),
+      (gateway === undefined || alert.gatewayId.startsWith(gateway.replace(/…$/, ''))),
   );
-}

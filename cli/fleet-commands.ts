@@ -6,7 +6,7 @@ import { HoldfastError } from '../core/errors.ts';
 import { timeText } from '../core/readable.ts';
 import { drainLimits, type CellsView, type DrainCellAnswer } from '../core/routes/drain-rules.ts';
 import { auditTable, sinceTime } from './audit-command.ts';
-import { filteredAlerts, withAlertFilter, type AlertFilter } from './alert-filter.ts';
+import { filteredAlerts, requireCondition, withAlertFilter, type AlertFilter } from './alert-filter.ts';
 import { alertTable } from './alert-commands.ts';
 import { below, fleetPages, requireOperator } from './fleet-pages.ts';
 import { addBreakdownCommand } from './pattern-commands.ts';
@@ -51,8 +51,10 @@ export function addFleetCommands(program: Command, deps: CliDeps): void {
     false,
   );
   withAlertFilter(alertList).run(async (session) => {
+    const flags = alertList.opts<AlertFilter>();
+    requireCondition(flags, [fleetScope, '']);
     const found = await fleetPages<AlertView>(session, below(operatorRoutes.fleetAlerts.path), 'alerts');
-    const alerts = filteredAlerts(found, alertList.opts<AlertFilter>(), [fleetScope, '']);
+    const alerts = filteredAlerts(found, flags);
     session.show({ alerts }, () => alertTable(alerts, session.deps.now(), true));
   });
   const audit = apiCommand(

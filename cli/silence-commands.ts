@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import { isMeant } from '../core/alerts/holds.ts';
 import { silenceLimits, type SilenceView } from '../core/alerts/silences.ts';
-import type { AlertView } from '../core/api.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { printableLine } from '../core/printable.ts';
 import { timeText } from '../core/readable.ts';
@@ -61,7 +61,7 @@ export function addSilenceCommands(alerts: Command, deps: CliDeps): void {
       };
       await requireGateways(api, gatewayId === undefined ? [] : [gatewayId]);
       // Before it is made: what fails after that would look as if it were not.
-      const openAlerts = (await allAlerts(api, 'open')).filter((alert) => fits(body, alert)).length;
+      const openAlerts = (await allAlerts(api, 'open')).filter((alert) => isMeant(body, alert)).length;
       const { silence: made } = await api.call('createSilence', { body });
       const toEnd = toType(`holdfast alerts unsilence ${made.silenceId}`);
       show({ silence: made, openAlerts }, () => `${silenceText(made, toEnd)}\n${fitText(openAlerts)}`);
@@ -123,11 +123,3 @@ export function silenceTable(silences: SilenceView[], now: number): string {
 /** Whoever mistyped a name silences nothing, and does not know it. */
 const fitText = (openAlerts: number): string =>
   `fits ${openAlerts === 0 ? 'no open alert' : openAlerts === 1 ? '1 open alert' : `${openAlerts} open alerts`} now`;
-
-const fits = (
-  silence: Pick<SilenceView, 'gatewayId' | 'conditionId' | 'component'>,
-  alert: AlertView,
-): boolean =>
-  (['gatewayId', 'conditionId', 'component'] as const).every(
-    (name) => silence[name] === undefined || silence[name] === alert[name],
-  );

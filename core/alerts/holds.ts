@@ -45,12 +45,16 @@ export const silenceOf = (
   alert: Omit<Holdable, 'tenantId'>,
   silences: readonly SilenceItem[],
   now: number,
-): SilenceItem | undefined => silences.find((each) => isSilencing(each, now) && fits(each, alert));
+): SilenceItem | undefined => silences.find((each) => isSilencing(each, now) && isMeant(each, alert));
 
 export const isSilencing = ({ endsAt, endedAt }: SilenceItem, now: number): boolean =>
   now < endsAt && endedAt === undefined;
 
-const fits = (silence: SilenceItem, alert: Omit<Holdable, 'tenantId'>): boolean =>
+/** Whether what names these names the alert; what names nothing names every one. */
+export const isMeant = (
+  silence: Partial<Omit<Holdable, 'tenantId'>>,
+  alert: Omit<Holdable, 'tenantId'>,
+): boolean =>
   (['gatewayId', 'conditionId', 'component'] as const).every(
     (name) => silence[name] === undefined || silence[name] === alert[name],
   );

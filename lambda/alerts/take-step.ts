@@ -33,9 +33,14 @@ export async function takeStep(
   { now, isAfterGap, holdOf, inhibitor }: StepContext,
 ): Promise<StepTaken> {
   const heldBy = async (alert: AlertItem) => (await holdOf([alert])) ?? holdOf(members);
+  /** `known` was looked at with all that are open. */
   let stored = known ?? (await alerts.get(alertKey));
+  let field = !known && stored && damageOf(stored);
   for (let conflict = 0; conflict < conflictsMax; conflict++) {
-    if (stored && damageOf(stored) !== undefined) return { item: undefined, wrote: false, isDamaged: true };
+    if (field) {
+      log('error', 'alert.damaged', { alertKey, field });
+      return { item: undefined, wrote: false, isDamaged: true };
+    }
     const before = stored && isAfterGap ? rewound(stored, now) : stored;
     let after = apply(before, now);
     if (after && tellsOfTrouble(stored, after)) after = apply(before, now, await heldBy(after));
@@ -51,6 +56,7 @@ export async function takeStep(
       return { item: next, wrote: true };
     }
     stored = await alerts.get(alertKey);
+    field = stored && damageOf(stored);
   }
   log('warn', 'alert.contended', { alertKey });
   return { item: stored, wrote: false };

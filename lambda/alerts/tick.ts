@@ -32,7 +32,8 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
   const now = deps.now();
   deps.begin?.('recall');
   const [stored, memory] = await Promise.all([deps.alerts.open(), recall(deps)]);
-  const [open, damaged] = apart(stored);
+  const damaged = new Set<string>();
+  const open = stored.filter((item) => isWhole(deps, item, damaged));
   const look = await lookAtFleet(deps, { open, now, day: await dayToKeep(deps, now) });
   for (const cellId of look.frozen.keys()) deps.log('error', 'cell.frozen', { cellId });
   warnOfSmallWindow(deps, look.active);
@@ -61,7 +62,15 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
     throw new HoldfastError('INTERNAL', `${judge.failedGroups} alerts about many could not be judged`, {
       hint: 'see the proxy.alert_failed lines; the others were judged, and the gateways of these by themselves',
     });
-  requireWhole(deps, new Set([...damaged.map(({ alertKey }) => alertKey), ...judge.damaged]));
+  const damagedCount = new Set([...damaged, ...judge.damaged]).size;
+  if (damagedCount > 0)
+    throw new HoldfastError(
+      'INTERNAL',
+      `${damagedCount} stored alerts are damaged, and nobody is told of them`,
+      {
+        hint: 'see the alert.damaged lines; delete such an item from the Alerts table, and what is still so fires anew',
+      },
+    );
   return {
     gateways: look.gateways,
     open: open.filter(isLive).length,
@@ -72,24 +81,13 @@ export async function runTick(deps: TickDeps): Promise<TickReport> {
   };
 }
 
-/** A damaged alert costs itself, and not the look at all others. */
-function apart(stored: readonly AlertItem[]): [open: AlertItem[], damaged: AlertItem[]] {
-  const { open = [], damaged = [] } = Object.groupBy(stored, (item) =>
-    damageOf(item) === undefined ? 'open' : 'damaged',
-  );
-  return [open, damaged];
-}
-
-function requireWhole({ log }: TickDeps, damaged: ReadonlySet<string>): void {
-  for (const alertKey of damaged) log('error', 'alert.damaged', { alertKey });
-  if (damaged.size === 0) return;
-  throw new HoldfastError(
-    'INTERNAL',
-    `${damaged.size} stored alerts are damaged, and nobody is told of them`,
-    {
-      hint: 'see the alert.damaged lines; delete such an item from the Alerts table, and what is still so fires anew',
-    },
-  );
+/** A damaged alert costs itself, and not the look at all others; it is logged, and its key noted. */
+function isWhole({ log }: TickDeps, item: AlertItem, damaged: Set<string>): boolean {
+  const field = damageOf(item);
+  if (field === undefined) return true;
+  log('error', 'alert.damaged', { alertKey: item.alertKey, field });
+  damaged.add(item.alertKey);
+  return false;
 }
 
 /** A fleet that has outgrown its window would come back from an outage faster than API Gateway lets it. */

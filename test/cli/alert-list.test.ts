@@ -37,6 +37,24 @@ test.each([
   expect(await listed(...flags)).toBe(found);
 });
 
+test('so is that of all tenants, where the beginning of a gateway’s id is enough', async () => {
+  const run = await api.runAsOperator(
+    'fleet',
+    'alerts',
+    '--json',
+    '--gateway',
+    'gw-',
+    '--severity',
+    'warning',
+  );
+  expect(JSON.parse(run.out)).toMatchObject({ alerts: [{ gatewayId: 'gw-2' }] });
+  api.requests = [];
+  const refused = await api.runAsOperator('fleet', 'alerts', '--condition', 'FsFul');
+  expect(refused).toMatchObject({ code: 64, out: '', err: expect.stringContaining('FsFull') });
+  // Before anything is asked.
+  expect(api.requests).toEqual([]);
+});
+
 test('what no alert has is refused, and says what is near', async () => {
   for (const [flags, err] of [
     [['--condition', 'FsFul'], /^error: USAGE: --condition "FsFul" is unknown — .*FsFull/],
